@@ -1,0 +1,108 @@
+# Every target sets itself up: it makes .venv, installs the pinned tools and builds what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The first of these that is new enough makes the virtual environment; PYTHON=… overrides.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+VENV := .venv
+BIN := $(VENV)/bin
+TAG = $(shell $(BIN)/python -c 'from packaging.tags import sys_tags; print(next(sys_tags()))')
+
+# Tests and tools must not pick up what the caller's shell happens to set.
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+export CTEST_PARALLEL_LEVEL := $(JOBS)
+ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.h')
+
+.PHONY: help
+help:
+	@echo "make demo | test | test-slow | lint | format | typing | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+
+# ---- setting up ------------------------------------------------------------------------------
+$(VENV)/stamp-dev: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "inlay needs Python >= 3.11 on PATH, or PYTHON=/path/to/it" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install -q 'pip>=25.1'
+	$(BIN)/python -m pip install -q --group dev
+	touch $@
+
+$(VENV)/stamp-docs: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group docs
+	touch $@
+
+$(VENV)/stamp-peers: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group peers
+	touch $@
+
+# Editable; quick to run again, since the build folder stays.
+.PHONY: build dev
+build dev: $(VENV)/stamp-dev
+	$(ENV) $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
+
+# ---- testing ---------------------------------------------------------------------------------
+.PHONY: test pytest ctest test-slow
+test: pytest ctest
+
+pytest: build
+	$(BIN)/python -m pytest
+
+ctest: $(VENV)/stamp-dev
+	$(ENV) cmake --workflow --preset default
+
+test-slow: build
+	$(BIN)/python -m pytest -m "(slow or stress) and not gpu and not benchmark"
+
+# Some kernels place memory where the thread sanitizer does not expect it unless this is off.
+NO_ASLR = $(shell setarch "$$(uname -m)" -R true 2>/dev/null && echo setarch "$$(uname -m)" -R)
+.PHONY: sanitize
+sanitize: $(VENV)/stamp-dev
+	$(ENV) cmake --workflow --preset asan
+	$(ENV) $(NO_ASLR) cmake --workflow --preset tsan
+
+# ---- reading ---------------------------------------------------------------------------------
+.PHONY: lint format typing stubs
+lint: $(VENV)/stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+	$(BIN)/codespell
+
+format: $(VENV)/stamp-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP_FILES)
+
+typing: $(VENV)/stamp-dev
+	$(BIN)/mypy
+
+stubs: build
+	$(BIN)/python tests/python/stubs.py --write
+
+# ---- what users get --------------------------------------------------------------------------
+.PHONY: wheel docs demo bench mintest clean
+wheel: $(VENV)/stamp-dev
+	$(ENV) $(BIN)/python tests/install/run.py
+
+docs: build $(VENV)/stamp-docs
+	$(BIN)/mkdocs build --strict
+
+demo: build
+	$(BIN)/inlay demo
+
+bench: build $(VENV)/stamp-peers
+	$(BIN)/python benchmarks/run.py
+
+mintest: $(VENV)/stamp-dev
+	test -x .venv-min/bin/python || "$(PYTHON)" -m venv .venv-min
+	.venv-min/bin/python -m pip install -q 'pip>=25.1'
+	.venv-min/bin/python -m pip install -q --group minimum .
+	cd tests && ../.venv-min/bin/python -m pytest -c ../pyproject.toml python
+
+clean:
+	rm -rf build dist site .venv .venv-min

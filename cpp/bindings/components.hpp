@@ -1,0 +1,13 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace inlay::python {
+
+/// Sets the Python error that fits the C++ exception being handled. For hand-written types, inside
+/// `catch (...)`; what pybind11 binds is translated without it. Needs the GIL.
+void set_error_from_current_exception() noexcept;
+
+// One function per component, defined in <component>.cpp and called by module.cpp.
+
+}  // namespace inlay::python

@@ -1,0 +1,119 @@
+#include <inlay/version.h>
+#include <pybind11/pybind11.h>
+#include <inlay/error.hpp>
+
+#include <string>
+
+#include "components.hpp"
+
+namespace py = pybind11;
+
+namespace inlay::detail {
+extern const char kBuildId[];  // this module's own copy; the library's is inlay_build_id()
+}  // namespace inlay::detail
+
+namespace inlay::python {
+namespace {
+
+void set_error(const char* class_name, const char* message) {
+  // The classes live in Python, so that they have one home and ordinary documentation.
+  const py::object type = py::module_::import("inlay._exceptions").attr(class_name);
+  PyErr_SetString(type.ptr(), message);
+}
+
+void translate(std::exception_ptr exception) {
+  try {
+    if (exception) std::rethrow_exception(exception);
+  } catch (const InvalidArgument& error) {
+    set_error("InvalidArgumentError", error.what());
+  } catch (const OutOfRange& error) {
+    set_error("OutOfRangeError", error.what());
+  } catch (const SerializationError& error) {
+    set_error("SerializationError", error.what());
+  } catch (const Error& error) {
+    set_error("InlayError", error.what());
+  }
+}
+
+void refuse_sub_interpreter() {
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    throw py::import_error(
+        "inlay keeps one registry per process and cannot be imported in a sub-interpreter; "
+        "import it in the main interpreter");
+  }
+}
+
+void refuse_foreign_library() {
+  const std::string own = detail::kBuildId;
+  const std::string loaded = inlay_build_id();
+  const int abi = inlay_abi_version();
+  if (own == loaded && abi == INLAY_ABI_VERSION) return;
+  throw py::import_error("another libinlay.so.0 was loaded before inlay's own: it has ABI " +
+                         std::to_string(abi) + ", version " + inlay_version() + ", build " +
+                         loaded + "; inlay._core needs ABI " + std::to_string(INLAY_ABI_VERSION) +
+                         ", version " INLAY_VERSION_STRING ", build " + own);
+}
+
+py::dict build_info() {
+  py::dict info;
+  info["version"] = inlay_version();
+  info["abi"] = inlay_abi_version();
+  info["build_id"] = inlay_build_id();
+#if defined(__clang__)
+  info["compiler"] = "clang " __clang_version__;
+#else
+  info["compiler"] = "gcc " __VERSION__;
+#endif
+#if defined(__x86_64__)
+  info["baseline"] = "x86-64-v2";
+#elif defined(__aarch64__)
+  info["baseline"] = "armv8-a";
+#else
+  info["baseline"] = "generic";
+#endif
+#ifdef NDEBUG
+  info["asserts"] = false;
+#else
+  info["asserts"] = true;
+#endif
+  info["cuda"] = py::none();
+  return info;
+}
+
+}  // namespace
+
+void set_error_from_current_exception() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const Error&) {
+      translate(std::current_exception());
+    } catch (py::error_already_set& error) {
+      error.restore();
+    } catch (const py::builtin_exception& error) {
+      error.set_error();
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
+    } catch (const std::exception& error) {
+      PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+  } catch (py::error_already_set& error) {
+    error.restore();  // importing the exception classes failed, at interpreter exit for instance
+  } catch (...) {
+    PyErr_SetString(PyExc_SystemError, "inlay: an exception of unknown type left the core");
+  }
+}
+
+}  // namespace inlay::python
+
+// A module that did not declare support would be refused by Python 3.12+ with a generic message;
+// refuse_sub_interpreter says what to do instead, on every version.
+PYBIND11_MODULE(_core, m, py::multiple_interpreters::per_interpreter_gil()) {
+  using namespace inlay::python;
+  refuse_sub_interpreter();
+  refuse_foreign_library();
+  py::register_local_exception_translator(translate);
+  m.doc() = "The native core of inlay; use the names that the package `inlay` offers.";
+  m.attr("__version__") = inlay_version();
+  m.def("build_info", &build_info, "Return how this build was made.");
+}

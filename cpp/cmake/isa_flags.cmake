@@ -1,0 +1,38 @@
+# One translation unit per instruction set: `<kernel>_avx2.cpp` gets its flags from its name. All
+# other files stay at the baseline, so that one wheel runs everywhere and dispatches at run time.
+
+string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" processor)
+if(processor MATCHES "x86_64|amd64")
+  set(INLAY_ARCH x86_64)
+elseif(processor MATCHES "aarch64|arm64")
+  set(INLAY_ARCH aarch64)
+else()
+  set(INLAY_ARCH other)
+endif()
+
+function(inlay_baseline_isa target)
+  if(INLAY_ARCH STREQUAL "x86_64")
+    target_compile_options(${target} PRIVATE -march=x86-64-v2)
+  endif()
+endfunction()
+
+# Drop the units of other architectures from the list named `sources` and give the rest their flags.
+function(inlay_isa_sources sources)
+  set(kept ${${sources}})
+  if(INLAY_ARCH STREQUAL "x86_64")
+    list(FILTER kept EXCLUDE REGEX "_neon\\.cpp$")
+  else()
+    list(FILTER kept EXCLUDE REGEX "_avx(2|512)\\.cpp$")
+    if(NOT INLAY_ARCH STREQUAL "aarch64")
+      list(FILTER kept EXCLUDE REGEX "_neon\\.cpp$")
+    endif()
+  endif()
+  foreach(source IN LISTS kept)
+    if(source MATCHES "_avx2\\.cpp$")
+      set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3")
+    elseif(source MATCHES "_avx512\\.cpp$")
+      set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4")
+    endif()
+  endforeach()
+  set(${sources} ${kept} PARENT_SCOPE)
+endfunction()

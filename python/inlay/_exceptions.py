@@ -1,0 +1,33 @@
+"""The errors inlay raises.
+
+InlayError
+├── InvalidArgumentError   also a ValueError
+├── OutOfRangeError        also an IndexError
+└── SerializationError     also a ValueError
+"""
+
+__all__ = ["InlayError", "InvalidArgumentError", "OutOfRangeError", "SerializationError"]
+
+
+class InlayError(Exception):
+    """Base of every error that is inlay's own."""
+
+    __module__ = "inlay"
+
+
+class InvalidArgumentError(InlayError, ValueError):
+    """A value or a combination of values that may not be passed; the message ends with it."""
+
+    __module__ = "inlay"
+
+
+class OutOfRangeError(InlayError, IndexError):
+    """An index or a position outside what exists."""
+
+    __module__ = "inlay"
+
+
+class SerializationError(InlayError, ValueError):
+    """Bytes that are no valid state: cut short, damaged, or written by a newer version."""
+
+    __module__ = "inlay"
