@@ -1,5 +1,6 @@
 #include <inlay/version.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 #include <inlay/error.hpp>
 
 #include <string>
@@ -8,9 +9,7 @@
 
 namespace py = pybind11;
 
-namespace inlay::detail {
-extern const char kBuildId[];  // this module's own copy; the library's is inlay_build_id()
-}  // namespace inlay::detail
+extern "C" const char inlay_detail_build_id[];  // this module's own copy, see build_id.cmake
 
 namespace inlay::python {
 namespace {
@@ -35,27 +34,21 @@ void translate(std::exception_ptr exception) {
   }
 }
 
-void refuse_sub_interpreter() {
-  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-    throw py::import_error(
-        "inlay keeps one registry per process and cannot be imported in a sub-interpreter; "
-        "import it in the main interpreter");
-  }
-}
-
-void refuse_foreign_library() {
-  const std::string own = detail::kBuildId;
+// inlay._guard has looked at libinlay.so.0 before; this finds an installation whose files are
+// mixed.
+void refuse_mixed_installation() {
+  const std::string own = inlay_detail_build_id;
   const std::string loaded = inlay_build_id();
-  const int abi = inlay_abi_version();
-  if (own == loaded && abi == INLAY_ABI_VERSION) return;
-  throw py::import_error("another libinlay.so.0 was loaded before inlay's own: it has ABI " +
-                         std::to_string(abi) + ", version " + inlay_version() + ", build " +
-                         loaded + "; inlay._core needs ABI " + std::to_string(INLAY_ABI_VERSION) +
-                         ", version " INLAY_VERSION_STRING ", build " + own);
+  if (own == loaded) return;
+  throw py::import_error(
+      "inlay._core and libinlay.so.0 come from different builds, reinstall inlay: " + own +
+      " and " + loaded);
 }
 
-py::dict build_info() {
-  py::dict info;
+using Info = py::typing::Dict<py::str, py::object>;
+
+Info build_info() {
+  Info info;
   info["version"] = inlay_version();
   info["abi"] = inlay_abi_version();
   info["build_id"] = inlay_build_id();
@@ -106,12 +99,9 @@ void set_error_from_current_exception() noexcept {
 
 }  // namespace inlay::python
 
-// A module that did not declare support would be refused by Python 3.12+ with a generic message;
-// refuse_sub_interpreter says what to do instead, on every version.
-PYBIND11_MODULE(_core, m, py::multiple_interpreters::per_interpreter_gil()) {
+PYBIND11_MODULE(_core, m) {
   using namespace inlay::python;
-  refuse_sub_interpreter();
-  refuse_foreign_library();
+  refuse_mixed_installation();
   py::register_local_exception_translator(translate);
   m.doc() = "The native core of inlay; use the names that the package `inlay` offers.";
   m.attr("__version__") = inlay_version();

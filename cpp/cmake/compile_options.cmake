@@ -27,8 +27,7 @@ function(inlay_compile_options target)
             -Wextra
             -Wpedantic
             -Wshadow
-            -Wnon-virtual-dtor
-            -Woverloaded-virtual
+            "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Woverloaded-virtual>"
             # Float results must not depend on which instructions a machine has.
             -ffp-contract=off)
   if(INLAY_WERROR)

@@ -1,4 +1,4 @@
-# Script: write OUTPUT, a C++ file defining the build id, from SALT and the files named in LIST.
+# Script: write OUTPUT, a C file defining the build id, from SALT and the files named in LIST.
 file(STRINGS "${LIST}" inputs)
 set(material "${SALT}")
 foreach(input IN LISTS inputs)
@@ -8,10 +8,7 @@ foreach(input IN LISTS inputs)
 endforeach()
 string(SHA256 id "${material}")
 string(SUBSTRING "${id}" 0 20 id)
-file(
-  WRITE "${OUTPUT}"
-  "// Generated while building.\n"
-  "namespace inlay::detail {\n"
-  "extern const char kBuildId[];\n"
-  "const char kBuildId[] = \"${id}\";\n"
-  "}  // namespace inlay::detail\n")
+file(WRITE "${OUTPUT}"
+     "/* Generated while building. */\n"
+     "extern const char inlay_detail_build_id[];\n"
+     "const char inlay_detail_build_id[] = \"${id}\";\n")

@@ -1,11 +1,9 @@
 #include <inlay/version.h>
 
-namespace inlay::detail {
-extern const char kBuildId[];
-}  // namespace inlay::detail
+extern "C" const char inlay_detail_build_id[];  // written while building, see build_id.cmake
 
 int inlay_abi_version(void) { return INLAY_ABI_VERSION; }
 
 const char* inlay_version(void) { return INLAY_VERSION_STRING; }
 
-const char* inlay_build_id(void) { return inlay::detail::kBuildId; }
+const char* inlay_build_id(void) { return inlay_detail_build_id; }

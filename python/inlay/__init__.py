@@ -5,11 +5,20 @@ Public names load on first use: ``import inlay`` itself loads neither numpy nor 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from inlay import _guard  # noqa: F401  refuses a process in which the core cannot work
 
+# Type checkers take the name for true; importing it from typing would cost more than all of this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from inlay._build import build_info, get_cmake_dir, get_include, get_library
+    from typing import Any
+
+    from inlay._build import (
+        build_info,
+        get_cmake_dir,
+        get_include,
+        get_library,
+        get_pkg_config_dir,
+    )
     from inlay._core import __version__
     from inlay._exceptions import (
         InlayError,
@@ -29,6 +38,7 @@ _HOMES = {
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
+    "get_pkg_config_dir": "inlay._build",
 }
 
 __all__ = [
@@ -41,6 +51,7 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "get_library",
+    "get_pkg_config_dir",
 ]
 
 
@@ -49,6 +60,8 @@ def __getattr__(name: str) -> Any:
     if home is None:
         message = f"module 'inlay' has no attribute {name!r}"
         raise AttributeError(message)
+    import importlib
+
     module = importlib.import_module(home)
     value = module if home == f"inlay.{name}" else getattr(module, name)
     globals()[name] = value  # the next access does not come here

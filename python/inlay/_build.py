@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-__all__ = ["build_info", "get_cmake_dir", "get_include", "get_library"]
+__all__ = ["build_info", "get_cmake_dir", "get_include", "get_library", "get_pkg_config_dir"]
 
 
 def _native_dir() -> Path:
@@ -63,3 +63,14 @@ def get_cmake_dir() -> str:
         An absolute path for CMake's ``inlay_DIR``.
     """
     return str(_native_dir() / "lib" / "cmake" / "inlay")
+
+
+def get_pkg_config_dir() -> str:
+    """Return the directory that holds ``inlay.pc``.
+
+    Returns
+    -------
+    str
+        An absolute path for ``PKG_CONFIG_PATH``.
+    """
+    return str(_native_dir() / "lib" / "pkgconfig")

@@ -1,0 +1,58 @@
+"""What `import inlay` does to a process: little."""
+
+import subprocess
+import sys
+
+import pytest
+
+import inlay
+
+HEAVY = ["numpy", "pyarrow", "pandas", "torch", "cupy", "pynvml", "duckdb", "sklearn", "rich"]
+
+
+def run(code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = f"import sys, inlay; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    assert run(code) == "[]"
+
+
+def test_import_adds_few_modules() -> None:
+    # A bound on the cost that does not depend on the machine. importlib.util is what the finder of
+    # an editable install brings along.
+    code = (
+        "import importlib.util, sys; before = set(sys.modules); import inlay;"
+        "print(sorted(m for m in set(sys.modules) - before if not m.startswith('inlay')))"
+    )
+    assert run(code) == "[]"
+
+
+def test_every_public_name_resolves_and_is_listed() -> None:
+    for name in inlay.__all__:
+        assert getattr(inlay, name) is not None
+        assert name in dir(inlay)
+    assert len(set(inlay.__all__)) == len(inlay.__all__)
+
+
+def test_lazy_names_and_all_agree() -> None:
+    code = "import inlay; print(sorted(inlay._HOMES) == sorted(inlay.__all__))"
+    assert run(code) == "True"
+
+
+def test_unknown_name_is_an_attribute_error_naming_it() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'histogramm'"):
+        inlay.histogramm  # noqa: B018
+
+
+def test_a_name_is_resolved_once() -> None:
+    code = (
+        "import inlay; assert 'build_info' not in vars(inlay); inlay.build_info;"
+        "print('build_info' in vars(inlay))"
+    )
+    assert run(code) == "True"
