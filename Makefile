@@ -95,8 +95,9 @@ docs: build $(VENV)/stamp-docs
 demo: build
 	$(BIN)/inlay demo
 
+# ONLY=record measures one section, ONLY="record batch" two; the others keep their results.
 bench: build $(VENV)/stamp-peers
-	$(BIN)/python benchmarks/run.py
+	$(ENV) $(BIN)/python benchmarks/run.py $(ONLY)
 
 mintest: $(VENV)/stamp-dev
 	test -x .venv-min/bin/python || "$(PYTHON)" -m venv .venv-min

@@ -1,0 +1,180 @@
+"""Loops that time one call: the empty loop subtracted, warmed up, repeated.
+
+Standard library only, and nothing native: the processes that time other libraries use it too.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Loop", "Summary", "empty_loop", "per_call", "summarise", "time_calls"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z")
+
+# A pass short enough to fit between two interruptions by other processes; the median over the
+# passes of one repeat then does not see the interrupted ones.
+_PASS_NS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Median, lowest and highest of some repeats; immutable, so any thread may read it."""
+
+    median: float
+    low: float
+    high: float
+    repeats: int
+
+
+def summarise(samples: Sequence[float]) -> Summary:
+    """Return the median and the range of the repeats.
+
+    Parameters
+    ----------
+    samples : sequence of float, shape (n,)
+        One figure per repeat, n >= 1.
+
+    Returns
+    -------
+    Summary
+        In the unit of the samples.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample.
+    """
+    if not samples:
+        message = "no samples to summarise: []"
+        raise ValueError(message)
+    return Summary(statistics.median(samples), min(samples), max(samples), len(samples))
+
+
+@dataclass
+class Loop:
+    """A compiled ``for v in values: statement``; one thread at a time.
+
+    Parameters
+    ----------
+    statement : str
+        Python source of the body. It sees the loop variable ``v`` and the names below, all of
+        them local variables of the loop, which is how a careful user would write it.
+    names : mapping of str to object
+        What the statement may name.
+    """
+
+    statement: str
+    names: dict[str, Any] = field(default_factory=dict)
+    #: How often the statement ran so far, to be compared with what was counted.
+    calls: int = 0
+    #: What the loop variable was in the last one, to be compared with a gauge.
+    last: object = None
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if not _IDENTIFIER.match(name):
+                message = f"not a name a loop can use: {name!r}"
+                raise ValueError(message)
+        parameters = "".join(f", {name}" for name in self.names)
+        body = "\n".join(f"        {line}" for line in self.statement.splitlines())
+        source = (
+            f"def loop(values, clock{parameters}):\n"
+            "    start = clock()\n"
+            "    for v in values:\n"
+            f"{body}\n"
+            "    return clock() - start\n"
+        )
+        scope: dict[str, Any] = {}
+        exec(compile(source, f"<loop: {self.statement}>", "exec"), scope)
+        self._run: Callable[..., int] = scope["loop"]
+
+    def time_ns(self, values: Sequence[object]) -> int:
+        """Run the loop once over the values and return the nanoseconds it took."""
+        self.calls += len(values)
+        self.last = values[-1]
+        return self._run(values, time.perf_counter_ns, *self.names.values())
+
+
+def empty_loop() -> Loop:
+    """Return the loop that does nothing: what is subtracted from every other one."""
+    return Loop("pass")
+
+
+def _median_pass(loop: Loop, values: Sequence[object], passes: int) -> float:
+    return statistics.median(loop.time_ns(values) for _ in range(passes)) / len(values)
+
+
+def time_calls(
+    loops: Iterable[Loop], values: Sequence[object], *, repeats: int = 7, seconds: float = 1.0
+) -> list[list[float]]:
+    """Time loops side by side, so that a ratio of two of them compares the same moments.
+
+    Parameters
+    ----------
+    loops : iterable of Loop
+        Timed in turn within every repeat, the empty loop before each of them.
+    values : sequence, shape (n,)
+        What the loop variable takes; the same for all.
+    repeats : int
+        How many figures to return per loop, after one that is thrown away.
+    seconds : float
+        About how long each loop may run in all.
+
+    Returns
+    -------
+    list of list of float, shape (loops, repeats)
+        Nanoseconds per call with the empty loop's subtracted, never below zero.
+
+    Raises
+    ------
+    ValueError
+        If there are no values or no repeats.
+    """
+    if not values:
+        message = "no values to time a loop with: []"
+        raise ValueError(message)
+    if repeats < 1:
+        message = f"repeats must be at least 1, got {repeats}"
+        raise ValueError(message)
+    timed = list(loops)
+    empty = empty_loop()
+    empty.time_ns(values)
+    plans = []
+    for loop in timed:
+        loop.time_ns(values)  # warm-up: caches, the interpreter's specialised instructions
+        one = max(1, min(loop.time_ns(values) for _ in range(2)))
+        size = max(1, min(len(values), len(values) * _PASS_NS // one))
+        budget = seconds * 1e9 / (repeats + 1)
+        passes = max(1, min(2000, int(budget / (one * size / len(values)))))
+        plans.append((loop, values[:size], passes))
+    out: list[list[float]] = [[] for _ in timed]
+    for repeat in range(repeats + 1):
+        for samples, (loop, chosen, passes) in zip(out, plans, strict=True):
+            floor = _median_pass(empty, chosen, min(passes, 50))
+            cost = _median_pass(loop, chosen, passes)
+            if repeat:
+                samples.append(max(0.0, cost - floor))
+    return out
+
+
+def per_call(
+    statement: str,
+    values: Sequence[object],
+    *,
+    repeats: int = 7,
+    seconds: float = 1.0,
+    **names: Any,
+) -> list[float]:
+    """Time one statement over the values; see `time_calls`.
+
+    Returns
+    -------
+    list of float, shape (repeats,)
+        Nanoseconds per call with the empty loop's subtracted.
+    """
+    return time_calls([Loop(statement, names)], values, repeats=repeats, seconds=seconds)[0]
