@@ -1,0 +1,118 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "inlay/batch.hpp"
+#include "inlay/clock.hpp"
+#include "inlay/metric/counter.hpp"
+#include "inlay/metric/gauge.hpp"
+#include "inlay/metric/histogram.hpp"
+#include "inlay/metric/writer.hpp"
+
+namespace inlay {
+
+struct ObserverOptions {
+  std::string resource = "{}";           ///< Canonical JSON, the column `resource`.
+  std::string service_name;              ///< Part of every series_id.
+  int64_t window_us = 10'000'000;        ///< Length of a window.
+  uint32_t max_series = 2000;            ///< Cap per metric; what is over goes to one overflow series.
+  int64_t expire_us = 3'600'000'000;     ///< A series idle for this long, with no handle, is forgotten.
+  uint32_t queue_capacity = 64;          ///< Turned windows that may wait to be taken.
+  uint32_t max_events = 10'000;          ///< Events, and spans, kept per window.
+  int64_t observe_timeout_us = 1'000'000;  ///< How long a cut waits for callbacks.
+  std::shared_ptr<Clock> clock;          ///< Null: the system's.
+};
+
+/// An entry of the table `events`; times in microseconds of Unix time.
+struct Event {
+  std::string name;
+  std::string layer = "app";
+  std::optional<int64_t> time_us;  ///< Absent: now.
+  std::optional<int64_t> end_time_us;
+  int32_t severity = 9;  ///< OTLP severity number.
+  std::optional<std::string> body;
+  std::string attrs = "{}";
+  std::optional<std::string> trace_id, span_id;
+  std::optional<int64_t> series_id;
+};
+
+/// A finished span, an entry of the table `spans`.
+struct Span {
+  std::string trace_id, span_id;
+  std::optional<std::string> parent_id;
+  std::string name;
+  std::optional<std::string> kind, status;
+  int64_t start_us = 0, end_us = 0;
+  std::string layer = "app";
+  std::string attrs = "{}";
+};
+
+/// What `Observer::next` found.
+struct Next {
+  enum class What { batch, observe, timeout, closed } what;
+  std::shared_ptr<const NativeBatch> batch;
+};
+
+/// Counts that tell the observer's own cost and losses, since this process incarnation began.
+struct ObserverStats {
+  int64_t records, folds, series, overflow, dropped_after_stop, dropped_not_finite, dropped_memory,
+      dropped_events, dropped_spans, dropped_batches, turns, last_turn_us, queue_depth;
+};
+
+/// Collects what instruments record into windows and hands each on as one batch of Arrow tables.
+/// Copies share one observer. Thread-safe.
+class INLAY_API Observer {
+ public:
+  explicit Observer(ObserverOptions options = {});
+
+  /// Make an instrument, or find the one made with the same arguments.
+  /// @throws InvalidArgument for a bad name or key, or when the name is taken by another instrument.
+  Counter counter(std::string_view name, const InstrumentOptions& options = {});
+  Gauge gauge(std::string_view name, const InstrumentOptions& options = {});
+  Histogram histogram(std::string_view name, const InstrumentOptions& options = {});
+
+  /// A handle for the calling thread, see Writer.
+  Writer writer() { return Writer(core_); }
+
+  /// Keep an event or a span for the open window. False: the window holds its maximum already, or the
+  /// observer is stopped; counted.
+  bool event(Event event);
+  bool span(Span span);
+
+  /// Cuts the window now and returns it; `next` will return it as well.
+  std::shared_ptr<const NativeBatch> turn();
+
+  /// Shows the open window without cutting it.
+  std::shared_ptr<const NativeBatch> peek();
+
+  /// Starts the timer that turns windows at multiples of their length. Does nothing when started.
+  void start();
+
+  /// Cuts the last window, ends the timer and closes the queue; later records count as dropped.
+  /// Null when the observer was stopped already.
+  std::shared_ptr<const NativeBatch> stop();
+
+  /// Waits up to `timeout_us` for a turned window, or for the request to run callbacks.
+  Next next(int64_t timeout_us);
+
+  /// Answers Next::observe: the callbacks ran, the cut may go ahead.
+  void observed() noexcept;
+
+  /// Whether the timer asks for callbacks before each cut.
+  void set_observing(bool on) noexcept;
+
+  void set_resource(std::string resource);
+  ObserverStats stats();
+  int64_t origin() const noexcept;
+  int64_t window_seq() const noexcept;
+  bool started() const noexcept;
+
+  const std::shared_ptr<detail::Core>& core() const noexcept { return core_; }
+
+ private:
+  std::shared_ptr<detail::Core> core_;
+};
+
+}  // namespace inlay
