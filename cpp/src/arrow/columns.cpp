@@ -45,6 +45,15 @@ void Validity::add_nulls(std::int64_t length, std::int64_t row) {
   null_count_ += row - length;
 }
 
+void Offsets::grow(std::size_t bytes) {
+  constexpr std::size_t kMinBytes = 64;
+  const bool first = data_.empty();
+  data_.reserve(std::max(bytes, kMinBytes));
+  if (first) {
+    put(0);
+  }
+}
+
 void StringColumn::pad(std::int64_t row) {
   validity_.add_nulls(length_, row);
   offsets_.append_repeated(data_.size(), row - length_);

@@ -121,15 +121,12 @@ class FixedColumn {
 /// The int32 offsets of strings and lists. Thread-safety: none.
 class Offsets {
  public:
-  void reserve_rows(std::size_t rows) { data_.reserve((rows + 1) * sizeof(std::int32_t)); }
-
-  [[nodiscard]] bool empty() const noexcept { return data_.empty(); }
+  void reserve_rows(std::size_t rows) { grow((rows + 1) * sizeof(std::int32_t)); }
 
   /// Note that a row ends at `end`; the builder keeps `end` below 2^31.
   void append(std::size_t end) {
-    data_.ensure(2 * sizeof(std::int32_t));
-    if (data_.empty()) {
-      put(0);
+    if (data_.capacity() - data_.size() < sizeof(std::int32_t)) [[unlikely]] {
+      grow(2 * data_.capacity());
     }
     put(static_cast<std::int32_t>(end));
   }
@@ -148,6 +145,9 @@ class Offsets {
     data_.set_size(data_.size() + sizeof value);
   }
 
+  // The first growth also writes the leading 0.
+  void grow(std::size_t bytes);
+
   Buffer data_;
 };
 
@@ -164,7 +164,7 @@ class StringColumn {
       pad(row);
     }
     data_.ensure(value.size());
-    data_.append_unchecked(value.data(), value.size());
+    data_.append_short(value.data(), value.size());
     offsets_.append(data_.size());
     if (validity_.active()) {
       validity_.set(length_);
