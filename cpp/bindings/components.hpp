@@ -9,5 +9,6 @@ namespace inlay::python {
 void set_error_from_current_exception() noexcept;
 
 // One function per component, defined in <component>.cpp and called by module.cpp.
+void register_arrow(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -106,4 +106,5 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of inlay; use the names that the package `inlay` offers.";
   m.attr("__version__") = inlay_version();
   m.def("build_info", &build_info, "Return how this build was made.");
+  register_arrow(m);
 }
