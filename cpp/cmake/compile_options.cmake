@@ -26,7 +26,8 @@ function(inlay_compile_options target)
     PRIVATE -Wall
             -Wextra
             -Wpedantic
-            -Wshadow
+            # Not members: a constructor's parameter may be called like a getter.
+            "$<IF:$<CXX_COMPILER_ID:GNU>,-Wshadow=local,-Wshadow>"
             "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Woverloaded-virtual>"
             # Float results must not depend on which instructions a machine has.
             -ffp-contract=off)

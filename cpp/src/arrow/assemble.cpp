@@ -112,7 +112,8 @@ void fill_empty(const ArrowSchema& schema, EmptyNode& node) {
 
 }  // namespace
 
-Chunk assemble_chunk(const TableSpec& spec, std::vector<BuiltColumn> columns, std::int64_t rows) {
+Chunk assemble_chunk([[maybe_unused]] const TableSpec& spec, std::vector<BuiltColumn> columns,
+                     std::int64_t rows) {
   assert(columns.size() == spec.columns.size());
   auto chunk = std::make_shared<BuiltChunk>();
   chunk->zeros = shared_zeros((static_cast<std::size_t>(rows) + 1) * sizeof(std::int64_t));
