@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from inlay import points
     from inlay._build import (
         build_info,
         get_cmake_dir,
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
         OutOfRangeError,
         SerializationError,
     )
+    from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
 _HOMES = {
+    "Batch": "inlay.table",
+    "Table": "inlay.table",
+    "points": "inlay.points",
     "InlayError": "inlay._exceptions",
     "InvalidArgumentError": "inlay._exceptions",
     "OutOfRangeError": "inlay._exceptions",
@@ -42,16 +47,19 @@ _HOMES = {
 }
 
 __all__ = [
+    "Batch",
     "InlayError",
     "InvalidArgumentError",
     "OutOfRangeError",
     "SerializationError",
+    "Table",
     "__version__",
     "build_info",
     "get_cmake_dir",
     "get_include",
     "get_library",
     "get_pkg_config_dir",
+    "points",
 ]
 
 
