@@ -28,26 +28,43 @@ void extent(const double* values, std::size_t size, BlockSums& out) noexcept {
 void extent(const float* values, std::size_t size, BlockSums& out) noexcept {
   kernels().extent_f32(values, size, out);
 }
-std::size_t count_zeros(const double* values, std::size_t size) noexcept {
-  return kernels().zeros_f64(values, size);
+std::size_t near_zero(const double* values, std::size_t size, double& smallest) noexcept {
+  return kernels().near_zero_f64(values, size, smallest);
 }
-std::size_t count_zeros(const float* values, std::size_t size) noexcept {
-  return kernels().zeros_f32(values, size);
+std::size_t near_zero(const float* values, std::size_t size, double& smallest) noexcept {
+  return kernels().near_zero_f32(values, size, smallest);
 }
-void scatter(const double* values, std::size_t size, int shift, std::int32_t first, void* counts,
+void scatter(const double* values, std::size_t size, int shift, const BucketRun* to_side,
+             bool zeros, bool wide) noexcept {
+  kernels().scatter_f64(values, size, shift, to_side, zeros, wide);
+}
+void scatter(const float* values, std::size_t size, int shift, const BucketRun* to_side, bool zeros,
              bool wide) noexcept {
-  kernels().scatter_f64(values, size, shift, first + (kBiasF64 >> shift), counts, wide);
+  kernels().scatter_f32(values, size, shift, to_side, zeros, wide);
 }
-void scatter(const float* values, std::size_t size, int shift, std::int32_t first, void* counts,
-             bool wide) noexcept {
-  kernels().scatter_f32(values, size, shift, first + (kBiasF32 >> shift), counts, wide);
+void scatter_one_side(const double* values, std::size_t size, int shift, BucketRun to, bool minus,
+                      bool wide) noexcept {
+  kernels().scatter_one_side_f64(values, size, shift, to, minus, wide);
 }
+void scatter_one_side(const float* values, std::size_t size, int shift, BucketRun to, bool minus,
+                      bool wide) noexcept {
+  kernels().scatter_one_side_f32(values, size, shift, to, minus, wide);
+}
+
+template <class T>
+constexpr double kSmallestNormal = std::is_same_v<T, float> ? double{FLT_MIN} : DBL_MIN;
 
 std::uint64_t magnitude_bits(double value) noexcept {
   return std::bit_cast<std::uint64_t>(value) & kMagnitudeF64;
 }
 
 }  // namespace
+
+bool SummaryAccess::update_slow(Moments& m, ExpHistogram& h, double value) noexcept {
+  if (!update(h, value)) return false;
+  update(m, value);
+  return true;
+}
 
 // Raises the count, widening the buckets if it has to; the buckets must be raised next.
 bool SummaryAccess::raise_count(ExpHistogram& h, std::size_t by) noexcept {
@@ -57,65 +74,85 @@ bool SummaryAccess::raise_count(ExpHistogram& h, std::size_t by) noexcept {
 }
 
 template <class T>
-bool SummaryAccess::count_one_sided(ExpHistogram& h, const T* values, std::size_t size, double min,
-                                    double max) noexcept {
-  const bool minus = max < 0;
+bool SummaryAccess::count_one_sided(ExpHistogram& h, const T* values, std::size_t size,
+                                    double nearest, double farthest) noexcept {
+  const bool minus = farthest < 0;
   ExpHistogram::Side& side = h.sides_[minus ? 1 : 0];
-  const std::int32_t low = finest_index(magnitude_bits(minus ? max : min));
-  const std::int32_t high = finest_index(magnitude_bits(minus ? min : max));
+  const std::int32_t low = finest_index(magnitude_bits(nearest));
+  const std::int32_t high = finest_index(magnitude_bits(farthest));
   if (!h.reserve(side, low, high) || !raise_count(h, size)) return false;
-  scatter(values, size, h.shift_, side.first, side.counts, h.wide());
+  scatter_one_side(values, size, h.shift_, {side.counts, side.first}, minus, h.wide());
+  return true;
+}
+
+// Room for values of both signs. The smallest magnitude of each side takes a slow pass, which is
+// needed only when the runs do not reach down to the smaller of the two: reserving more than what
+// is there could lower the scale.
+template <class T>
+bool SummaryAccess::reserve_both(ExpHistogram& h, const T* values, std::size_t size,
+                                 const BlockSums& sums, double smallest) noexcept {
+  const std::int32_t lowest = finest_index(magnitude_bits(smallest)) >> h.shift_;
+  bool covered = true;
+  for (const int minus : {0, 1}) {
+    const double farthest = minus != 0 ? sums.min : sums.max;
+    if (minus != 0 ? farthest >= 0 : farthest <= 0) continue;
+    const ExpHistogram::Side& side = h.sides_[minus];
+    const std::int32_t highest = finest_index(magnitude_bits(farthest)) >> h.shift_;
+    covered = covered && lowest >= side.first &&
+              highest < side.first + static_cast<std::int32_t>(side.capacity);
+  }
+  if (covered) return true;
+  double nearest[2] = {HUGE_VAL, HUGE_VAL};
+  for (std::size_t i = 0; i < size; ++i) {
+    const double value = values[i];
+    double& least = nearest[value < 0 ? 1 : 0];
+    if (value != 0) least = std::min(least, std::fabs(value));
+  }
+  for (const int minus : {0, 1}) {
+    if (nearest[minus] == HUGE_VAL) continue;
+    const double farthest = minus != 0 ? sums.min : sums.max;
+    if (!h.reserve(h.sides_[minus], finest_index(magnitude_bits(nearest[minus])),
+                   finest_index(magnitude_bits(farthest)))) {
+      return false;
+    }
+  }
   return true;
 }
 
 template <class T>
-bool SummaryAccess::count_two_sided(ExpHistogram& h, const T* values, std::size_t size,
-                                    std::size_t zeros) noexcept {
-  // One more than can be used: split() writes before it decides.
-  std::int32_t indices[2][kBlockSize + 1];
-  std::size_t num[2];
+bool SummaryAccess::count_block(ExpHistogram& h, const T* values, std::size_t size,
+                                const BlockSums& sums, std::size_t zeros,
+                                double smallest) noexcept {
+  if (sums.min > kSmallestNormal<T>) return count_one_sided(h, values, size, sums.min, sums.max);
+  if (sums.max < -kSmallestNormal<T>) return count_one_sided(h, values, size, sums.max, sums.min);
   if constexpr (std::is_same_v<T, float>) {
-    double widened[kBlockSize];
-    for (std::size_t i = 0; i < size; ++i) widened[i] = values[i];
-    kernels().split(widened, size, indices[0], num[0], indices[1], num[1]);
-  } else {
-    kernels().split(values, size, indices[0], num[0], indices[1], num[1]);
-  }
-  if (num[0] + num[1] + zeros < size) {
-    for (std::size_t i = 0; i < size; ++i) {
-      const double value = values[i];
-      const std::uint64_t magnitude = magnitude_bits(value);
-      if (magnitude == 0 || magnitude > kMinNormalF64) continue;
-      const std::size_t minus = value < 0 ? 1 : 0;
-      indices[minus][num[minus]++] = finest_index(magnitude) + kBiasF64;
+    if (smallest <= kSmallestNormal<T>) {  // no float is that small as a double
+      double widened[kBlockSize];
+      for (std::size_t i = 0; i < size; ++i) widened[i] = values[i];
+      return count_block(h, widened, size, sums, zeros, smallest);
     }
   }
-  for (int i = 0; i < 2; ++i) {
-    if (num[i] == 0) continue;
-    std::int32_t low = indices[i][0];
-    std::int32_t high = low;
-    for (std::size_t k = 1; k < num[i]; ++k) {
-      low = std::min(low, indices[i][k]);
-      high = std::max(high, indices[i][k]);
-    }
-    if (!h.reserve(h.sides_[i], low - kBiasF64, high - kBiasF64)) return false;
-  }
+  if (zeros < size && !reserve_both(h, values, size, sums, smallest)) return false;
   if (!raise_count(h, size)) return false;
   h.zero_count_ += zeros;
-  for (int i = 0; i < 2; ++i) {
-    kernels().scatter_indices(indices[i], num[i], h.shift_,
-                              h.sides_[i].first + (kBiasF64 >> h.shift_), h.sides_[i].counts,
-                              h.wide());
+  const BucketRun runs[2] = {{h.sides_[0].counts, h.sides_[0].first},
+                             {h.sides_[1].counts, h.sides_[1].first}};
+  if (smallest > kSmallestNormal<T>) {
+    scatter(values, size, h.shift_, runs, zeros != 0, h.wide());
+    return true;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(double{values[i]});
+    if ((bits & kMagnitudeF64) == 0) continue;
+    const BucketRun& run = runs[bits >> 63];
+    const std::int32_t at = (finest_index(bits & kMagnitudeF64) >> h.shift_) - run.first;
+    if (h.wide()) {
+      ++static_cast<std::uint64_t*>(run.counts)[at];
+    } else {
+      ++static_cast<std::uint32_t*>(run.counts)[at];
+    }
   }
   return true;
-}
-
-template <class T>
-bool SummaryAccess::count_block(ExpHistogram& h, const T* values, std::size_t size, double min,
-                                double max, std::size_t zeros) noexcept {
-  constexpr double kSmallest = std::is_same_v<T, float> ? double{FLT_MIN} : DBL_MIN;
-  if (min > kSmallest || max < -kSmallest) return count_one_sided(h, values, size, min, max);
-  return count_two_sided(h, values, size, zeros);
 }
 
 void SummaryAccess::add_sums(Moments& m, const BlockSums& sums, std::size_t size, double origin,
@@ -145,9 +182,12 @@ bool SummaryAccess::update_block(Moments* m, ExpHistogram* h, const T* values,
     extent(values, size, block);
   }
   if (!std::isfinite(block.power4)) return update_mixed_block(m, h, values, size);
-  const std::size_t zeros =
-      block.min <= 0 && block.max >= 0 ? count_zeros(values, size) : std::size_t{0};
-  if (h != nullptr && !count_block(*h, values, size, block.min, block.max, zeros)) return false;
+  double smallest = 0;
+  std::size_t zeros = 0;
+  if (!(block.min > kSmallestNormal<T> || block.max < -kSmallestNormal<T>)) {
+    zeros = near_zero(values, size, smallest);
+  }
+  if (h != nullptr && !count_block(*h, values, size, block, zeros, smallest)) return false;
   if (m != nullptr) add_sums(*m, block, size, origin, zeros);
   return true;
 }
@@ -178,8 +218,9 @@ bool SummaryAccess::update_mixed_block(Moments* m, ExpHistogram* h, const T* val
     } else {
       extent(finite, num, block);
     }
-    const std::size_t zeros = count_zeros(finite, num);
-    if (h != nullptr && !count_block(*h, finite, num, block.min, block.max, zeros)) return false;
+    double smallest = 0;
+    const std::size_t zeros = near_zero(finite, num, smallest);
+    if (h != nullptr && !count_block(*h, finite, num, block, zeros, smallest)) return false;
     if (m != nullptr && std::isfinite(block.power4)) add_sums(*m, block, num, origin, zeros);
     if (m != nullptr && !std::isfinite(block.power4)) add_wild(*m, finite, num);
   }

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <inlay/summary/exp_histogram.hpp>
 #include <inlay/summary/fused.hpp>
 #include <inlay/summary/moments.hpp>
@@ -20,8 +21,8 @@ inline constexpr std::uint64_t kTameF64 = std::uint64_t{1023 + 250} << 52;
 
 /// The hot paths of the summaries, inline for those in the core that record value by value.
 struct SummaryAccess {
-  /// True if the value went into the pending sums; else update_slow() must take it: the sums are
-  /// not begun or full, or the value is zero (counted), huge or not finite.
+  /// Whether moments_add() may take the value. Else update_slow() must: the pending sums are not
+  /// begun or full, or the value is zero (and counted as such), huge or not finite.
   [[gnu::always_inline]] static bool moments_ready(const Moments& m,
                                                    std::uint64_t magnitude) noexcept {
     return (magnitude - 1 < kTameF64) & (m.pending_ - 1 < kPendingLimit - 1);
@@ -30,10 +31,16 @@ struct SummaryAccess {
   [[gnu::always_inline]] static void moments_add(Moments& m, double value) noexcept {
     const double distance = value - m.origin_;
     const double square = distance * distance;
-    m.power1_ += distance;
-    m.power2_ += square;
-    m.power3_ += square * distance;
-    m.power4_ += square * square;
+    // In pairs: four single sums would wait for one another's stores.
+    using Pair = double __attribute__((vector_size(16)));
+    Pair low;
+    Pair high;
+    std::memcpy(&low, m.powers_, sizeof(low));
+    std::memcpy(&high, m.powers_ + 2, sizeof(high));
+    low += Pair{distance, square};
+    high += Pair{square * distance, square * square};
+    std::memcpy(m.powers_, &low, sizeof(low));
+    std::memcpy(m.powers_ + 2, &high, sizeof(high));
     m.min_ = value < m.min_ ? value : m.min_;
     m.max_ = value > m.max_ ? value : m.max_;
     ++m.pending_;
@@ -47,35 +54,40 @@ struct SummaryAccess {
     }
   }
 
-  /// The count of the value's bucket if it is normal, allocated and 32 bits wide with room for one
-  /// more; else null.
-  [[gnu::always_inline]] static std::uint32_t* narrow_bucket(ExpHistogram& h,
-                                                             std::uint64_t bits) noexcept {
-    const std::uint64_t below = (bits & kMagnitudeF64) - 1;
-    if (below - kMinNormalF64 >= kInfinityF64 - kMinNormalF64) [[unlikely]]
-      return nullptr;
-    const std::int32_t index = (biased_index_f64(below, kCellsF64.data()) - kBiasF64) >> h.shift_;
+  /// Counts a normal value above the smallest if its bucket is allocated and 32 bits wide with room
+  /// for one more.
+  [[gnu::always_inline]] static bool count_narrow(ExpHistogram& h, std::uint64_t bits) noexcept {
+    const auto index =
+        static_cast<std::uint32_t>(table_index(bits & kMagnitudeF64, kCellsF64.data(), h.shift_));
     const ExpHistogram::Side& side = h.sides_[bits >> 63];
-    const auto at = static_cast<std::uint32_t>(index - side.first);
-    if (at >= side.capacity || ((h.count_ + 1) >> 32) != 0) [[unlikely]]
-      return nullptr;
-    return static_cast<std::uint32_t*>(side.counts) + at;
+    const std::uint32_t at = index - static_cast<std::uint32_t>(side.first);
+    const std::uint64_t count = h.count_ + 1;
+    if ((at >= side.capacity) | ((count >> 32) != 0)) [[unlikely]]
+      return false;
+    ++static_cast<std::uint32_t*>(side.counts)[at];
+    h.count_ = count;
+    return true;
   }
 
   [[gnu::always_inline]] static bool update(ExpHistogram& h, double value) noexcept {
-    std::uint32_t* bucket = narrow_bucket(h, std::bit_cast<std::uint64_t>(value));
-    if (bucket == nullptr) [[unlikely]]
-      return h.update_slow(value);
-    ++*bucket;
-    ++h.count_;
-    return true;
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    const bool normal =
+        (bits & kMagnitudeF64) - kMinNormalF64 - 1 < kInfinityF64 - kMinNormalF64 - 1;
+    if (normal && count_narrow(h, bits)) [[likely]]
+      return true;
+    return h.update_slow(value);
   }
 
   [[gnu::always_inline]] static bool update(Moments& m, ExpHistogram& h, double value) noexcept {
-    if (!update(h, value)) [[unlikely]]
-      return false;
-    update(m, value);
-    return true;
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    // Normal and tame at once; the pending sums begun and not full.
+    const bool ready = ((bits & kMagnitudeF64) - kMinNormalF64 - 1 < kTameF64 - kMinNormalF64) &
+                       (m.pending_ - 1 < kPendingLimit - 1);
+    if (ready && count_narrow(h, bits)) [[likely]] {
+      moments_add(m, value);
+      return true;
+    }
+    return update_slow(m, h, value);
   }
 
   /// Values to either or both; null stands for not wanted. Returns how many were counted.
@@ -84,20 +96,21 @@ struct SummaryAccess {
                                  std::size_t size) noexcept;
 
  private:
+  static bool update_slow(Moments& m, ExpHistogram& h, double value) noexcept;
   template <class T>
   static bool update_block(Moments* m, ExpHistogram* h, const T* values, std::size_t size) noexcept;
   template <class T>
   static bool update_mixed_block(Moments* m, ExpHistogram* h, const T* values,
                                  std::size_t size) noexcept;
   template <class T>
-  static bool count_block(ExpHistogram& h, const T* values, std::size_t size, double min,
-                          double max, std::size_t zeros) noexcept;
+  static bool count_block(ExpHistogram& h, const T* values, std::size_t size, const BlockSums& sums,
+                          std::size_t zeros, double smallest) noexcept;
   template <class T>
-  static bool count_one_sided(ExpHistogram& h, const T* values, std::size_t size, double min,
-                              double max) noexcept;
+  static bool count_one_sided(ExpHistogram& h, const T* values, std::size_t size, double nearest,
+                              double farthest) noexcept;
   template <class T>
-  static bool count_two_sided(ExpHistogram& h, const T* values, std::size_t size,
-                              std::size_t zeros) noexcept;
+  static bool reserve_both(ExpHistogram& h, const T* values, std::size_t size,
+                           const BlockSums& sums, double smallest) noexcept;
   static bool raise_count(ExpHistogram& h, std::size_t by) noexcept;
   static void add_sums(Moments& m, const BlockSums& sums, std::size_t size, double origin,
                        std::size_t zeros) noexcept;

@@ -15,6 +15,12 @@ struct BlockSums {
   double max;
 };
 
+/// Counts (uint64_t or uint32_t) of the buckets from index `first` on.
+struct BucketRun {
+  void* counts;
+  std::int32_t first;
+};
+
 /// Values summed before their sums are merged into a state: long enough to hide the merge, short
 /// enough for the first-level cache and for exact sums of integers.
 inline constexpr std::size_t kBlockSize = 1024;
@@ -25,7 +31,7 @@ inline constexpr std::size_t kBlockSize = 1024;
 /// |-----------|---------|------------------------------|----------------------------------------|
 /// | sums      | f64 f32 | f64, 16 lanes a power        | value i to lane i % 16, lanes in a tree |
 /// | extent    | f64 f32 | f64                          | any: min and max are exact             |
-/// | split     | f64     | int32 indices                | any: integers                          |
+/// | near_zero | f64 f32 | f64, integers                | any: exact                             |
 /// | scatter   | f64 f32 | u32 or u64 counts            | any: integers                          |
 struct SummaryKernels {
   const char* name;
@@ -36,23 +42,24 @@ struct SummaryKernels {
   /// Extremes alone; power4 is 0, or NaN if any value is not finite.
   void (*extent_f64)(const double* values, std::size_t size, BlockSums& out) noexcept;
   void (*extent_f32)(const float* values, std::size_t size, BlockSums& out) noexcept;
-  std::size_t (*zeros_f64)(const double* values, std::size_t size) noexcept;
-  std::size_t (*zeros_f32)(const float* values, std::size_t size) noexcept;
+  /// Counts zeros and finds the smallest magnitude that is none; infinite if all are. Finite
+  /// values.
+  std::size_t (*near_zero_f64)(const double* values, std::size_t size, double& smallest) noexcept;
+  std::size_t (*near_zero_f32)(const float* values, std::size_t size, double& smallest) noexcept;
 
-  /// Finest biased indices (kBiasF64) of positive and of negative values; what is zero, subnormal
-  /// or the smallest normal number is left out. Both outputs hold `size`. Values must be finite.
-  void (*split)(const double* values, std::size_t size, std::int32_t* positive,
-                std::size_t& num_positive, std::int32_t* negative,
-                std::size_t& num_negative) noexcept;
-  /// counts[(index >> shift) - first] += 1 for each; `first` includes the shifted bias.
-  void (*scatter_indices)(const std::int32_t* indices, std::size_t size, int shift,
-                          std::int32_t first, void* counts, bool wide) noexcept;
-  /// The same from values all of one sign, finite, and of magnitudes above the smallest normal
-  /// number of their type; `first` includes the shifted kBiasF64 or kBiasF32.
-  void (*scatter_f64)(const double* values, std::size_t size, int shift, std::int32_t first,
-                      void* counts, bool wide) noexcept;
-  void (*scatter_f32)(const float* values, std::size_t size, int shift, std::int32_t first,
-                      void* counts, bool wide) noexcept;
+  /// Adds 1 to the bucket of each value: to_side[0].counts[index - to_side[0].first] if positive,
+  /// to_side[1] if negative, at the scale kFinestScale - shift. Values must be zero or above the
+  /// smallest normal number of their type in magnitude, and finite; zeros, allowed if `zeros`,
+  /// are passed over. All buckets must lie within the runs.
+  void (*scatter_f64)(const double* values, std::size_t size, int shift, const BucketRun* to_side,
+                      bool zeros, bool wide) noexcept;
+  void (*scatter_f32)(const float* values, std::size_t size, int shift, const BucketRun* to_side,
+                      bool zeros, bool wide) noexcept;
+  /// The same if all values have one sign, which is quicker.
+  void (*scatter_one_side_f64)(const double* values, std::size_t size, int shift, BucketRun to,
+                               bool minus, bool wide) noexcept;
+  void (*scatter_one_side_f32)(const float* values, std::size_t size, int shift, BucketRun to,
+                               bool minus, bool wide) noexcept;
 };
 
 extern const SummaryKernels kSummaryKernelsScalar;

@@ -23,7 +23,7 @@ static_assert(kLanes % kWidth == 0);
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 using Vector = double __attribute__((vector_size(kWidth * sizeof(double))));
-using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
+using Integers = std::int64_t __attribute__((vector_size(kWidth * sizeof(std::int64_t))));
 
 inline Vector load(const double* from) noexcept {
   Vector out;
@@ -32,15 +32,26 @@ inline Vector load(const double* from) noexcept {
 }
 
 inline Vector load(const float* from) noexcept {
+  // The compiler would widen one by one.
+#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 2
+  return Vector(_mm_cvtps_pd(_mm_castsi128_ps(_mm_loadu_si64(from))));
+#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 4
+  return Vector(_mm256_cvtps_pd(_mm_loadu_ps(from)));
+#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 8
+  return Vector(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
+#else
+  using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
   Floats narrow;
   std::memcpy(&narrow, from, sizeof(narrow));
   return __builtin_convertvector(narrow, Vector);
+#endif
 }
 
 inline void store(double* to, Vector from) noexcept { std::memcpy(to, &from, sizeof(from)); }
 
 // The compiler makes compare and blend of the plain form, since it may not assume that zeros have
-// one sign; the machine's own instruction takes the second operand when both are equal.
+// one sign; the machine's own instruction takes the second operand when the two are equal. It also
+// overwrites the first, so the accumulator stands there.
 inline Vector lower_of(Vector a, Vector b) noexcept {
 #if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 2
   return Vector(_mm_min_pd(__m128d(a), __m128d(b)));
@@ -98,8 +109,8 @@ inline void sums(const T* values, std::size_t size, double origin, BlockSums& ou
     const T* at = values + lane;
     for (std::size_t row = 0; row < rows; ++row, at += kLanes) {
       const Vector value = load(at);
-      low = lower_of(value, low);
-      high = higher_of(value, high);
+      low = lower_of(low, value);
+      high = higher_of(high, value);
       const Vector distance = value - center;
       const Vector square = distance * distance;
       sum1 += distance;
@@ -117,8 +128,8 @@ inline void sums(const T* values, std::size_t size, double origin, BlockSums& ou
   for (std::size_t i = rows * kLanes; i < size; ++i) {
     const std::size_t lane = i % kLanes;
     const double value = values[i];
-    min[lane] = value < min[lane] ? value : min[lane];
-    max[lane] = value > max[lane] ? value : max[lane];
+    min[lane] = min[lane] < value ? min[lane] : value;
+    max[lane] = max[lane] > value ? max[lane] : value;
     const double distance = value - origin;
     const double square = distance * distance;
     power1[lane] += distance;
@@ -145,8 +156,8 @@ inline void extent(const T* values, std::size_t size, BlockSums& out) noexcept {
     const T* at = values + lane;
     for (std::size_t row = 0; row < rows; ++row, at += kLanes) {
       const Vector value = load(at);
-      low = lower_of(value, low);
-      high = higher_of(value, high);
+      low = lower_of(low, value);
+      high = higher_of(high, value);
       nothing += value * 0.0;  // NaN for what is not finite
     }
     store(min + lane, low);
@@ -156,8 +167,8 @@ inline void extent(const T* values, std::size_t size, BlockSums& out) noexcept {
   for (std::size_t i = rows * kLanes; i < size; ++i) {
     const std::size_t lane = i % kLanes;
     const double value = values[i];
-    min[lane] = value < min[lane] ? value : min[lane];
-    max[lane] = value > max[lane] ? value : max[lane];
+    min[lane] = min[lane] < value ? min[lane] : value;
+    max[lane] = max[lane] > value ? max[lane] : value;
     check[lane] += value * 0.0;
   }
   out.power1 = out.power2 = out.power3 = 0;
@@ -167,25 +178,105 @@ inline void extent(const T* values, std::size_t size, BlockSums& out) noexcept {
 }
 
 template <class T>
-inline std::size_t zeros(const T* values, std::size_t size) noexcept {
-  std::size_t found = 0;
-  for (std::size_t i = 0; i < size; ++i) found += values[i] == T{0} ? 1U : 0U;
-  return found;
+inline std::size_t near_zero(const T* values, std::size_t size, double& smallest) noexcept {
+  const Vector infinity = Vector{} + kInfinity;
+  const Integers magnitude_bits = Integers{} + static_cast<std::int64_t>(kMagnitudeF64);
+  Vector least = infinity;
+  Integers found{};
+  std::size_t i = 0;
+  for (; i + kWidth <= size; i += kWidth) {
+    const Vector magnitude = Vector(Integers(load(values + i)) & magnitude_bits);
+    const Integers zero = magnitude == Vector{};  // all ones where it holds
+    found -= zero;
+    // Setting the bits of infinity in a zero makes it infinite.
+    least = lower_of(least, Vector(Integers(magnitude) | (zero & Integers(infinity))));
+  }
+  double lanes[kWidth];
+  store(lanes, least);
+  double out = kInfinity;
+  std::size_t zeros = 0;
+  for (std::size_t lane = 0; lane < kWidth; ++lane) {
+    out = lanes[lane] < out ? lanes[lane] : out;
+    zeros += static_cast<std::size_t>(found[lane]);
+  }
+  for (; i < size; ++i) {
+    const double magnitude = values[i] < 0 ? -values[i] : values[i];
+    zeros += magnitude == 0 ? 1U : 0U;
+    out = magnitude != 0 && magnitude < out ? magnitude : out;
+  }
+  smallest = out;
+  return zeros;
 }
 
-inline std::int32_t biased_index(double value, const std::uint64_t* cells) noexcept {
-  return biased_index_f64((std::bit_cast<std::uint64_t>(value) & kMagnitudeF64) - 1, cells);
+inline std::uint64_t bits_of(double value) noexcept { return std::bit_cast<std::uint64_t>(value); }
+inline std::uint32_t bits_of(float value) noexcept { return std::bit_cast<std::uint32_t>(value); }
+
+template <class T>
+struct Cells;
+template <>
+struct Cells<double> {
+  static constexpr std::int32_t kBias = kBiasF64;
+  static constexpr std::int32_t kSign = kSignF64;
+  static const std::uint64_t* data() noexcept { return kCellsF64.data(); }
+};
+template <>
+struct Cells<float> {
+  static constexpr std::int32_t kBias = kBiasF32;
+  static constexpr std::int32_t kSign = kSignF32;
+  static const std::uint32_t* data() noexcept { return kCellsF32.data(); }
+};
+
+// The address that biased index 0 would have. Kept as a number: no such object exists.
+template <class T, class Count>
+inline std::uintptr_t origin_of(BucketRun run, int shift, bool minus) noexcept {
+  const std::int64_t first =
+      std::int64_t{run.first} + ((Cells<T>::kBias + (minus ? Cells<T>::kSign : 0)) >> shift);
+  return reinterpret_cast<std::uintptr_t>(run.counts) -
+         static_cast<std::uintptr_t>(first) * sizeof(Count);
 }
 
-inline std::int32_t biased_index(float value, const std::uint32_t* cells) noexcept {
-  return biased_index_f32((std::bit_cast<std::uint32_t>(value) & kMagnitudeF32) - 1, cells);
-}
-
-template <class T, class Cell, class Count>
-inline void scatter(const T* values, std::size_t size, const Cell* cells, int shift,
-                    std::int32_t first, Count* counts) noexcept {
+template <class T, class Count>
+inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to,
+                             bool minus) noexcept {
+  const auto* cells = Cells<T>::data();
+  const std::uintptr_t origin = origin_of<T, Count>(to, shift, minus);
   for (std::size_t i = 0; i < size; ++i) {
-    ++counts[(biased_index(values[i], cells) >> shift) - first];
+    const auto index = static_cast<std::uintptr_t>(table_index(bits_of(values[i]), cells, shift));
+    ++*reinterpret_cast<Count*>(origin + index * sizeof(Count));
+  }
+}
+
+// Zeros of either sign go to a count nobody reads. By arithmetic, as the compiler makes a branch of
+// a choice, and one that misses half the time on data that is half zeros.
+template <class T, class Count, bool kZeros>
+inline void scatter(const T* values, std::size_t size, int shift,
+                    const BucketRun* to_side) noexcept {
+  const auto* cells = Cells<T>::data();
+  const std::uintptr_t origin[2] = {origin_of<T, Count>(to_side[0], shift, false),
+                                    origin_of<T, Count>(to_side[1], shift, true)};
+  Count ignored = 0;
+  const auto nowhere = reinterpret_cast<std::uintptr_t>(&ignored);
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto bits = bits_of(values[i]);
+    const auto index = static_cast<std::uintptr_t>(table_index(bits, cells, shift));
+    std::uintptr_t at = origin[bits >> (8 * sizeof(bits) - 1)] + index * sizeof(Count);
+    if constexpr (kZeros) {
+      const std::uintptr_t zero = std::uintptr_t{0} - static_cast<std::uintptr_t>(values[i] == 0);
+      at ^= (at ^ nowhere) & zero;
+    }
+    ++*reinterpret_cast<Count*>(at);
+  }
+}
+
+template <class T>
+inline void scatter(const T* values, std::size_t size, int shift, const BucketRun* to_side,
+                    bool zeros, bool wide) noexcept {
+  if (wide) {
+    scatter<T, std::uint64_t, true>(values, size, shift, to_side);
+  } else if (zeros) {
+    scatter<T, std::uint32_t, true>(values, size, shift, to_side);
+  } else {
+    scatter<T, std::uint32_t, false>(values, size, shift, to_side);
   }
 }
 
@@ -205,70 +296,54 @@ void extent_f32(const float* values, std::size_t size, BlockSums& out) noexcept 
   extent(values, size, out);
 }
 
-std::size_t zeros_f64(const double* values, std::size_t size) noexcept {
-  return zeros(values, size);
+std::size_t near_zero_f64(const double* values, std::size_t size, double& smallest) noexcept {
+  return near_zero(values, size, smallest);
 }
 
-std::size_t zeros_f32(const float* values, std::size_t size) noexcept {
-  return zeros(values, size);
+std::size_t near_zero_f32(const float* values, std::size_t size, double& smallest) noexcept {
+  return near_zero(values, size, smallest);
 }
 
-// Every index is written to both outputs and kept in at most one: signs that alternate at random
-// would make a branch miss every other time.
-void split(const double* values, std::size_t size, std::int32_t* positive,
-           std::size_t& num_positive, std::int32_t* negative, std::size_t& num_negative) noexcept {
-  const std::uint64_t* cells = kCellsF64.data();
-  std::size_t num[2] = {0, 0};
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto bits = std::bit_cast<std::uint64_t>(values[i]);
-    const std::uint64_t below = (bits & kMagnitudeF64) - 1;
-    // Zero wraps round and fails too.
-    const std::size_t normal = below - kMinNormalF64 < kInfinityF64 - kMinNormalF64 ? 1 : 0;
-    const std::size_t minus = bits >> 63;
-    const std::int32_t index = biased_index_f64(below, cells);
-    positive[num[0]] = index;
-    negative[num[1]] = index;
-    num[0] += normal & ~minus;
-    num[1] += normal & minus;
-  }
-  num_positive = num[0];
-  num_negative = num[1];
+void scatter_f64(const double* values, std::size_t size, int shift, const BucketRun* to_side,
+                 bool zeros, bool wide) noexcept {
+  scatter(values, size, shift, to_side, zeros, wide);
 }
 
-void scatter_indices(const std::int32_t* indices, std::size_t size, int shift, std::int32_t first,
-                     void* counts, bool wide) noexcept {
+void scatter_f32(const float* values, std::size_t size, int shift, const BucketRun* to_side,
+                 bool zeros, bool wide) noexcept {
+  scatter(values, size, shift, to_side, zeros, wide);
+}
+
+void scatter_one_side_f64(const double* values, std::size_t size, int shift, BucketRun to,
+                          bool minus, bool wide) noexcept {
   if (wide) {
-    auto* out = static_cast<std::uint64_t*>(counts);
-    for (std::size_t i = 0; i < size; ++i) ++out[(indices[i] >> shift) - first];
+    scatter_one_side<double, std::uint64_t>(values, size, shift, to, minus);
   } else {
-    auto* out = static_cast<std::uint32_t*>(counts);
-    for (std::size_t i = 0; i < size; ++i) ++out[(indices[i] >> shift) - first];
+    scatter_one_side<double, std::uint32_t>(values, size, shift, to, minus);
   }
 }
 
-void scatter_f64(const double* values, std::size_t size, int shift, std::int32_t first,
-                 void* counts, bool wide) noexcept {
-  const std::uint64_t* cells = kCellsF64.data();
+void scatter_one_side_f32(const float* values, std::size_t size, int shift, BucketRun to,
+                          bool minus, bool wide) noexcept {
   if (wide) {
-    scatter(values, size, cells, shift, first, static_cast<std::uint64_t*>(counts));
+    scatter_one_side<float, std::uint64_t>(values, size, shift, to, minus);
   } else {
-    scatter(values, size, cells, shift, first, static_cast<std::uint32_t*>(counts));
-  }
-}
-
-void scatter_f32(const float* values, std::size_t size, int shift, std::int32_t first, void* counts,
-                 bool wide) noexcept {
-  const std::uint32_t* cells = kCellsF32.data();
-  if (wide) {
-    scatter(values, size, cells, shift, first, static_cast<std::uint64_t*>(counts));
-  } else {
-    scatter(values, size, cells, shift, first, static_cast<std::uint32_t*>(counts));
+    scatter_one_side<float, std::uint32_t>(values, size, shift, to, minus);
   }
 }
 
 constexpr SummaryKernels make_kernels(const char* name) noexcept {
-  return {name,      sums_f64, sums_f32,        extent_f64,  extent_f32, zeros_f64,
-          zeros_f32, split,    scatter_indices, scatter_f64, scatter_f32};
+  return {name,
+          sums_f64,
+          sums_f32,
+          extent_f64,
+          extent_f32,
+          near_zero_f64,
+          near_zero_f32,
+          scatter_f64,
+          scatter_f32,
+          scatter_one_side_f64,
+          scatter_one_side_f32};
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ using detail::MomentsPart;
 MomentsPart Moments::part() const noexcept {
   const MomentsPart folded = {count_, {sum_high_, sum_low_, sum_scaled_}, m2_, m3_, m4_};
   if (pending_ == 0) return folded;
-  return merged(folded,
-                detail::part_of_powers(pending_, origin_, power1_, power2_, power3_, power4_));
+  return merged(folded, detail::part_of_powers(pending_, origin_, powers_[0], powers_[1],
+                                               powers_[2], powers_[3]));
 }
 
 void Moments::set_part(const MomentsPart& part) noexcept {
@@ -84,7 +84,7 @@ void Moments::update_slow(double value) noexcept {
   if (pending_ == detail::kPendingLimit) fold_pending();
   if (pending_ == 0) {
     origin_ = next_origin(value);
-    power1_ = power2_ = power3_ = power4_ = 0;
+    for (double& power : powers_) power = 0;
   }
   detail::SummaryAccess::moments_add(*this, value);
 }

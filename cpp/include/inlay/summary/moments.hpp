@@ -112,10 +112,7 @@ class INLAY_API Moments {
   double min_ = std::numeric_limits<double>::infinity();
   double max_ = -std::numeric_limits<double>::infinity();
   double origin_ = 0;  // of the power sums of the pending values
-  double power1_ = 0;
-  double power2_ = 0;
-  double power3_ = 0;
-  double power4_ = 0;
+  double powers_[4] = {};
   std::uint32_t pending_ = 0;
   bool sum_scaled_ = false;
 };
