@@ -2,7 +2,7 @@
 
 #include "inlay/error.hpp"
 #include "metric/core.hpp"
-#include "metric/names.hpp"
+#include "inlay/names.hpp"
 
 namespace inlay {
 
@@ -106,6 +106,8 @@ void Observer::set_resource(std::string resource) { core_->set_resource(std::mov
 ObserverStats Observer::stats() { return core_->stats(); }
 int64_t Observer::origin() const noexcept { return core_->origin(); }
 int64_t Observer::window_seq() const noexcept { return core_->window_seq(); }
+int64_t Observer::expire_us() const noexcept { return core_->options().expire_us; }
+std::atomic<uint32_t>& Observer::attention() noexcept { return core_->attention(); }
 bool Observer::started() const noexcept { return core_->started(); }
 
 }  // namespace inlay

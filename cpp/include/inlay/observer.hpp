@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,12 @@ struct ObserverStats {
       dropped_events, dropped_spans, dropped_batches, turns, last_turn_us, queue_depth;
 };
 
+/// Rare things that a language binding looks for beside its records, as bits of one word.
+enum Attention : uint32_t {
+  kExemplarsWanted = 1,  ///< Set by the binding: it knows where trace ids come from.
+  kRestarted = 2,        ///< Set by the core: the first record in a forked child restarted it.
+};
+
 /// Collects what instruments record into windows and hands each on as one batch of Arrow tables.
 /// Copies share one observer. Thread-safe.
 class INLAY_API Observer {
@@ -108,6 +115,10 @@ class INLAY_API Observer {
   int64_t origin() const noexcept;
   int64_t window_seq() const noexcept;
   bool started() const noexcept;
+  int64_t expire_us() const noexcept;
+
+  /// Bits of Attention; the word lives as long as the observer.
+  std::atomic<uint32_t>& attention() noexcept;
 
   const std::shared_ptr<detail::Core>& core() const noexcept { return core_; }
 

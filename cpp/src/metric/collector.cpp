@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "metric/names.hpp"
+#include "inlay/names.hpp"
 
 namespace inlay::detail {
 

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "inlay/error.hpp"
-#include "metric/names.hpp"
+#include "inlay/names.hpp"
 
 namespace inlay::detail {
 
@@ -51,7 +51,6 @@ Core::Core(ObserverOptions options)
       clock_(options_.clock),
       origin_(random_origin()),
       resource_(options_.resource),
-      shards_(this),
       registry_(this, options_.service_name, options_.max_series),
       side_tables_(options_.max_events),
       outbox_(options_.queue_capacity),
@@ -223,7 +222,7 @@ void Core::restart_after_fork() noexcept {
   if (!restart_pending_.load() || !restart_pending_.exchange(false)) return;
   try {
     timer_.start();
-    restarted_ = true;
+    attention_ |= kRestarted;
   } catch (...) {
     restart_pending_ = true;  // no thread to be had: the next new thread tries again
   }

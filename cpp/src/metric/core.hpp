@@ -68,10 +68,7 @@ class INLAY_API Core {
 
   /// The first record in a child of a fork starts what ran in the parent.
   void restart_after_fork() noexcept;
-  /// True once after such a restart: the bindings then call the hook.
-  bool take_restarted() noexcept {
-    return restarted_.load(std::memory_order_relaxed) && restarted_.exchange(false);
-  }
+  std::atomic<uint32_t>& attention() noexcept { return attention_; }
 
  private:
   struct Now {
@@ -92,7 +89,7 @@ class INLAY_API Core {
   std::atomic<int64_t> window_seq_{0};
   std::atomic<bool> observing_{false};
   std::atomic<bool> restart_pending_{false};
-  std::atomic<bool> restarted_{false};
+  std::atomic<uint32_t> attention_{0};
   std::atomic<int64_t> not_finite_{0};
 
   // Guarded by turn_mutex_.

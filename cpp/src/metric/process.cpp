@@ -112,7 +112,7 @@ Shard* ShardList::acquire() {
       return shard.get();
     }
   }
-  shards_.push_back(std::make_unique<Shard>(core_));
+  shards_.push_back(std::make_unique<Shard>());
   shards_.back()->owned = true;
   return shards_.back().get();
 }

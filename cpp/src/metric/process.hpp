@@ -13,8 +13,6 @@ namespace inlay::detail {
 /// given to the next one. Thread-safe.
 class ShardList {
  public:
-  explicit ShardList(Core* core) : core_(core) {}
-
   /// A shard for the calling thread. Throws std::bad_alloc.
   Shard* acquire();
   void release(Shard*) noexcept;
@@ -27,7 +25,6 @@ class ShardList {
   void abandon() noexcept;
 
  private:
-  Core* const core_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "inlay/error.hpp"
-#include "metric/names.hpp"
+#include "inlay/names.hpp"
 
 namespace inlay {
 

@@ -42,13 +42,13 @@ CounterCell* Shard::grow_counters(uint32_t slot) noexcept {
   const uint32_t block = slot / CounterBlock::kCells;
   std::lock_guard lock(mutex);  // the collector may be reading the directory
   if (block >= num_blocks) {
-    const uint32_t size = block + block / 4 + 1;
-    auto** const grown = new (std::nothrow) CounterBlock*[size]();
+    const uint32_t capacity = block + block / 4 + 1;
+    auto** const grown = new (std::nothrow) CounterBlock*[capacity]();
     if (grown == nullptr) return nullptr;
     std::copy(blocks, blocks + num_blocks, grown);
     delete[] blocks;
     blocks = grown;
-    num_blocks = size;
+    num_blocks = capacity;
   }
   if (blocks[block] == nullptr) blocks[block] = new (std::nothrow) CounterBlock;
   if (blocks[block] == nullptr) return nullptr;

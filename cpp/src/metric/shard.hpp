@@ -53,14 +53,14 @@ struct CounterBlock {
 /// without a lock and folds the log under `mutex`; the collector takes `mutex` for a moment to fold
 /// the tail and to swap the table. When a thread ends, its shard waits for the next one.
 struct alignas(128) Shard : Log {
-  explicit Shard(Core* core) : core(core) {}
+  Shard() = default;
+  Shard(const Shard&) = delete;
   ~Shard();
 
   // Like the log, written by the owner only.
   CounterBlock** blocks = nullptr;  // replaced under `mutex`
   uint32_t num_blocks = 0;
   std::atomic<int64_t> adds{0};  // calls of counters
-  Core* const core;
 
   alignas(128) std::mutex mutex;
   uint32_t log_folded = 0;  // entries of the log below this are in the table already

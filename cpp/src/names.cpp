@@ -1,9 +1,9 @@
-#include "metric/names.hpp"
+#include "inlay/names.hpp"
 
 #include <algorithm>
 
 #include "inlay/error.hpp"
-#include "metric/md5.hpp"
+#include "md5.hpp"
 
 namespace inlay {
 

@@ -1,4 +1,4 @@
-#include "metric/md5.hpp"
+#include "md5.hpp"
 
 #include <bit>
 #include <cstring>
