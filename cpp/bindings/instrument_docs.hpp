@@ -17,7 +17,8 @@ constexpr char kGauge[] =
 
 Made by `Observer.gauge`. Thread-safe.)";
 
-constexpr char kBoundGauge[] = R"(One series of a gauge, a single cell that all threads share. Thread-safe.)";
+constexpr char kBoundGauge[] =
+    R"(One series of a gauge, a single cell that all threads share. Thread-safe.)";
 
 constexpr char kHistogram[] =
     R"(A distribution; its rows hold a base-2 exponential histogram and the moments of their window.

@@ -25,7 +25,8 @@ struct ObserverState {
   int64_t trimmed_ns = 0;
   std::vector<PyObject*> instruments;  ///< weak references
 
-  /// Runs the restart hook if the core restarted in a forked child. Errors are written as unraisable.
+  /// Runs the restart hook if the core restarted in a forked child. Errors are written as
+  /// unraisable.
   void run_restart_hook();
   /// Asks the source for the active span and keeps the value with it.
   void offer_exemplar(const BoundHistogram& histogram, double value);
@@ -38,8 +39,8 @@ void add_instrument_types(PyObject* module);
 
 /// The instrument of this description, the same object for the same arguments while it lives.
 /// New reference, or null with an error set.
-PyObject* make_instrument(const std::shared_ptr<ObserverState>& state, Kind kind, const std::string& name,
-                          const InstrumentOptions& options);
+PyObject* make_instrument(const std::shared_ptr<ObserverState>& state, Kind kind,
+                          const std::string& name, const InstrumentOptions& options);
 
 /// Releases attribute values that were not used since the last call.
 void trim_instrument(PyObject* instrument) noexcept;

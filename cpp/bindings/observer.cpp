@@ -22,14 +22,15 @@ constexpr int64_t kNsPerUs = 1000;
 
 int64_t to_us(double seconds, const char* what) {
   if (!std::isfinite(seconds) || std::fabs(seconds) > 9e12) {
-    throw InvalidArgument(std::string(what) + " must be a finite number of seconds, got " + std::to_string(seconds));
+    throw InvalidArgument(std::string(what) + " must be a finite number of seconds, got " +
+                          std::to_string(seconds));
   }
   return std::llround(seconds * 1e6);
 }
 
-State make_observer(std::string resource, std::string service_name, int64_t window_us, uint32_t max_series,
-                    int64_t expire_us, std::shared_ptr<Clock> clock, uint32_t queue_capacity, uint32_t max_events,
-                    int64_t observe_timeout_us) {
+State make_observer(std::string resource, std::string service_name, int64_t window_us,
+                    uint32_t max_series, int64_t expire_us, std::shared_ptr<Clock> clock,
+                    uint32_t queue_capacity, uint32_t max_events, int64_t observe_timeout_us) {
   ObserverOptions options;
   options.resource = std::move(resource);
   options.service_name = std::move(service_name);
@@ -44,7 +45,8 @@ State make_observer(std::string resource, std::string service_name, int64_t wind
 }
 
 py::object instrument(const State& state, Kind kind, const std::string& name, std::string unit,
-                      std::string description, const py::tuple& attributes, std::string layer, int scale) {
+                      std::string description, const py::tuple& attributes, std::string layer,
+                      int scale) {
   InstrumentOptions options{std::move(unit), std::move(description), {}, std::move(layer), scale};
   for (const auto& key : attributes) options.attributes.push_back(key.cast<std::string>());
   PyObject* const made = make_instrument(state, kind, name, options);
@@ -118,8 +120,9 @@ py::dict stats(const State& state) {
 }
 
 bool add_event(const State& state, std::string name, std::optional<int64_t> time_us,
-               std::optional<int64_t> end_time_us, int32_t severity, std::optional<std::string> body,
-               std::string attrs, std::optional<std::string> trace_id, std::optional<std::string> span_id,
+               std::optional<int64_t> end_time_us, int32_t severity,
+               std::optional<std::string> body, std::string attrs,
+               std::optional<std::string> trace_id, std::optional<std::string> span_id,
                std::optional<int64_t> series_id, std::string layer) {
   Event event;
   event.name = std::move(name);
@@ -137,8 +140,9 @@ bool add_event(const State& state, std::string name, std::optional<int64_t> time
   return kept;
 }
 
-bool add_span(const State& state, std::string trace_id, std::string span_id, std::optional<std::string> parent_id,
-              std::string name, std::optional<std::string> kind, int64_t start_us, int64_t end_us,
+bool add_span(const State& state, std::string trace_id, std::string span_id,
+              std::optional<std::string> parent_id, std::string name,
+              std::optional<std::string> kind, int64_t start_us, int64_t end_us,
               std::optional<std::string> status, std::string attrs, std::string layer) {
   Span span;
   span.trace_id = std::move(trace_id);
@@ -158,19 +162,24 @@ bool add_span(const State& state, std::string trace_id, std::string span_id, std
 
 void register_clocks(py::module_& module) {
   py::class_<Clock, std::shared_ptr<Clock>>(module, "Clock", "Source of time for an observer.")
-      .def("now", [](const Clock& clock) { return static_cast<double>(clock.now().wall_us) * 1e-6; },
-           "Return Unix time in seconds.");
-  py::class_<SystemClock, Clock, std::shared_ptr<SystemClock>>(module, "SystemClock", "The system's clocks.")
+      .def(
+          "now", [](const Clock& clock) { return static_cast<double>(clock.now().wall_us) * 1e-6; },
+          "Return Unix time in seconds.");
+  py::class_<SystemClock, Clock, std::shared_ptr<SystemClock>>(module, "SystemClock",
+                                                               "The system's clocks.")
       .def(py::init<>());
   py::class_<ManualClock, Clock, std::shared_ptr<ManualClock>>(module, "ManualClock",
                                                                "A clock that moves only when told.")
-      .def(py::init([](double start) { return std::make_shared<ManualClock>(to_us(start, "the start")); }),
+      .def(py::init([](double start) {
+             return std::make_shared<ManualClock>(to_us(start, "the start"));
+           }),
            py::arg("start") = 1.7e9)
       .def(
           "advance",
           [](ManualClock& clock, double seconds) {
             const int64_t us = to_us(seconds, "an advance");
-            if (us < 0) throw InvalidArgument("a clock advances forward, got " + std::to_string(seconds));
+            if (us < 0)
+              throw InvalidArgument("a clock advances forward, got " + std::to_string(seconds));
             const py::gil_scoped_release release;  // waits for the windows that became due
             clock.advance(us);
           },
@@ -189,8 +198,8 @@ template <Kind kKind>
 auto maker() {
   return [](const State& state, const std::string& name, std::string unit, std::string description,
             const py::tuple& attributes, std::string layer, int scale) {
-    return instrument(state, kKind, name, std::move(unit), std::move(description), attributes, std::move(layer),
-                      scale);
+    return instrument(state, kKind, name, std::move(unit), std::move(description), attributes,
+                      std::move(layer), scale);
   };
 }
 
@@ -198,7 +207,8 @@ template <Kind kKind>
 auto plain_maker() {
   return [](const State& state, const std::string& name, std::string unit, std::string description,
             const py::tuple& attributes, std::string layer) {
-    return instrument(state, kKind, name, std::move(unit), std::move(description), attributes, std::move(layer), 5);
+    return instrument(state, kKind, name, std::move(unit), std::move(description), attributes,
+                      std::move(layer), 5);
   };
 }
 
@@ -222,21 +232,23 @@ void register_observer(py::module_& module) {
   py::class_<ObserverState, State>(module, "ObserverCore", "The native half of an Observer.")
       .def(py::init(&make_observer), py::kw_only(), py::arg("resource"), py::arg("service_name"),
            py::arg("window_us"), py::arg("max_series") = 2000, py::arg("expire_us") = 3'600'000'000,
-           py::arg("clock") = nullptr, py::arg("queue_capacity") = 64, py::arg("max_events") = 10'000,
-           py::arg("observe_timeout_us") = 1'000'000)
-      .def("counter", plain_maker<Kind::counter>(), py::arg("name"), py::arg("unit"), py::arg("description"),
-           py::arg("attributes"), py::arg("layer"))
-      .def("gauge", plain_maker<Kind::gauge>(), py::arg("name"), py::arg("unit"), py::arg("description"),
-           py::arg("attributes"), py::arg("layer"))
-      .def("histogram", maker<Kind::histogram>(), py::arg("name"), py::arg("unit"), py::arg("description"),
-           py::arg("attributes"), py::arg("layer"), py::arg("scale") = 5)
+           py::arg("clock") = nullptr, py::arg("queue_capacity") = 64,
+           py::arg("max_events") = 10'000, py::arg("observe_timeout_us") = 1'000'000)
+      .def("counter", plain_maker<Kind::counter>(), py::arg("name"), py::arg("unit"),
+           py::arg("description"), py::arg("attributes"), py::arg("layer"))
+      .def("gauge", plain_maker<Kind::gauge>(), py::arg("name"), py::arg("unit"),
+           py::arg("description"), py::arg("attributes"), py::arg("layer"))
+      .def("histogram", maker<Kind::histogram>(), py::arg("name"), py::arg("unit"),
+           py::arg("description"), py::arg("attributes"), py::arg("layer"), py::arg("scale") = 5)
       .def("event", &add_event, py::arg("name"), py::kw_only(), py::arg("time_us") = py::none(),
-           py::arg("end_time_us") = py::none(), py::arg("severity") = 9, py::arg("body") = py::none(),
-           py::arg("attrs") = "{}", py::arg("trace_id") = py::none(), py::arg("span_id") = py::none(),
-           py::arg("series_id") = py::none(), py::arg("layer") = "app")
+           py::arg("end_time_us") = py::none(), py::arg("severity") = 9,
+           py::arg("body") = py::none(), py::arg("attrs") = "{}", py::arg("trace_id") = py::none(),
+           py::arg("span_id") = py::none(), py::arg("series_id") = py::none(),
+           py::arg("layer") = "app")
       .def("span", &add_span, py::kw_only(), py::arg("trace_id"), py::arg("span_id"),
-           py::arg("parent_id") = py::none(), py::arg("name"), py::arg("kind") = py::none(), py::arg("start_us"),
-           py::arg("end_us"), py::arg("status") = py::none(), py::arg("attrs") = "{}", py::arg("layer") = "app")
+           py::arg("parent_id") = py::none(), py::arg("name"), py::arg("kind") = py::none(),
+           py::arg("start_us"), py::arg("end_us"), py::arg("status") = py::none(),
+           py::arg("attrs") = "{}", py::arg("layer") = "app")
       // Turning, peeking and stopping merge the window's state, which takes milliseconds; no Python
       // object is touched.
       .def("turn", batch_of(&Observer::turn), Released())
@@ -245,14 +257,20 @@ void register_observer(py::module_& module) {
       .def("stop", batch_of(&Observer::stop), Released())
       .def("next", &next, py::arg("timeout"))
       .def("observed", with_observer(&Observer::observed), Released())
-      .def("set_observing", [](const State& state, bool on) { state->observer.set_observing(on); }, py::arg("on"))
+      .def(
+          "set_observing", [](const State& state, bool on) { state->observer.set_observing(on); },
+          py::arg("on"))
       .def(
           "set_resource",
-          [](const State& state, std::string resource) { state->observer.set_resource(std::move(resource)); },
+          [](const State& state, std::string resource) {
+            state->observer.set_resource(std::move(resource));
+          },
           py::arg("resource"), Released())
       .def(
           "set_restart_hook",
-          [](const State& state, const py::object& hook) { set_callable(state->restart_hook, hook); },
+          [](const State& state, const py::object& hook) {
+            set_callable(state->restart_hook, hook);
+          },
           py::arg("hook"))
       .def("set_exemplar_source", &set_exemplar_source, py::arg("source"))
       .def("stats", &stats)
@@ -260,9 +278,11 @@ void register_observer(py::module_& module) {
       .def_property_readonly("window_seq", with_observer(&Observer::window_seq))
       .def_property_readonly("started", with_observer(&Observer::started));
 
-  module.def("now_ns", [] { return SystemClock().now().steady_ns; },
-             "Return the core's steady clock in nanoseconds.");
-  module.def("series_id", &inlay::series_id, py::arg("metric"), py::arg("attrs"), py::arg("service_name"));
+  module.def(
+      "now_ns", [] { return SystemClock().now().steady_ns; },
+      "Return the core's steady clock in nanoseconds.");
+  module.def("series_id", &inlay::series_id, py::arg("metric"), py::arg("attrs"),
+             py::arg("service_name"));
   module.def(
       "canonical_json",
       [](const py::dict& members) {

@@ -7,8 +7,8 @@
 
 namespace inlay::python {
 
-/// Finds the handle of attribute values given per call, by the values' hashes. Bounded: a set that is
-/// not found is bound anew, which costs a microsecond. The GIL guards it.
+/// Finds the handle of attribute values given per call, by the values' hashes. Bounded: a set that
+/// is not found is bound anew, which costs a microsecond. The GIL guards it.
 template <typename Handle>
 class SeriesCache {
  public:

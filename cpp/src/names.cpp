@@ -39,7 +39,8 @@ bool less_utf16(std::string_view a, std::string_view b) {
 void check_metric_name(std::string_view name) {
   if (!is_name(name, false)) {
     throw InvalidArgument(
-        "a metric name is a letter followed by at most 254 letters, digits, '_', '.', '-' or '/', got '" +
+        "a metric name is a letter followed by at most 254 letters, digits, '_', '.', '-' or '/', "
+        "got '" +
         std::string(name) + "'");
   }
 }
@@ -47,7 +48,8 @@ void check_metric_name(std::string_view name) {
 void check_attribute_key(std::string_view key) {
   if (!is_name(key, true)) {
     throw InvalidArgument(
-        "an attribute key is a letter or '_' followed by at most 254 letters, digits, '_', '.', '-' or "
+        "an attribute key is a letter or '_' followed by at most 254 letters, digits, '_', '.', "
+        "'-' or "
         "'/', got '" +
         std::string(key) + "'");
   }
@@ -135,7 +137,8 @@ std::string canonical_json(std::vector<std::pair<std::string, std::string>> memb
       throw InvalidArgument("attribute text must be UTF-8, got '" + key + "'");
     }
     if (i > 0) {
-      if (members[i - 1].first == key) throw InvalidArgument("an attribute key stands twice: '" + key + "'");
+      if (members[i - 1].first == key)
+        throw InvalidArgument("an attribute key stands twice: '" + key + "'");
       out += ',';
     }
     append_json_string(out, key);
@@ -146,7 +149,8 @@ std::string canonical_json(std::vector<std::pair<std::string, std::string>> memb
   return out;
 }
 
-int64_t series_id(std::string_view metric, std::string_view attrs, std::string_view service_name) noexcept {
+int64_t series_id(std::string_view metric, std::string_view attrs,
+                  std::string_view service_name) noexcept {
   Md5 md5;
   md5.update(metric);
   md5.update("\x1f");

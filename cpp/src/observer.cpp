@@ -1,8 +1,8 @@
 #include "inlay/observer.hpp"
 
 #include "inlay/error.hpp"
-#include "metric/core.hpp"
 #include "inlay/names.hpp"
+#include "metric/core.hpp"
 
 namespace inlay {
 
@@ -18,7 +18,8 @@ Kind InstrumentHandle::kind() const noexcept { return instrument_->kind; }
 SeriesHandle::SeriesHandle(std::shared_ptr<Core> core, Series* series) noexcept
     : core_(std::move(core)), series_(series) {}
 
-SeriesHandle::SeriesHandle(const SeriesHandle& other) noexcept : core_(other.core_), series_(other.series_) {
+SeriesHandle::SeriesHandle(const SeriesHandle& other) noexcept
+    : core_(other.core_), series_(other.series_) {
   if (series_ != nullptr) series_->refs.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -35,7 +36,9 @@ SeriesHandle::~SeriesHandle() {
   if (series_ != nullptr) series_->refs.fetch_sub(1, std::memory_order_release);
 }
 
-int64_t SeriesHandle::series_id() const noexcept { return series_ == nullptr ? 0 : series_->series_id; }
+int64_t SeriesHandle::series_id() const noexcept {
+  return series_ == nullptr ? 0 : series_->series_id;
+}
 
 std::string_view SeriesHandle::attributes_json() const noexcept {
   return series_ == nullptr ? std::string_view("{}") : series_->json();
@@ -60,22 +63,27 @@ bool is_hex(std::string_view id, size_t size) {
 
 void check_ids(std::string_view trace_id, std::string_view span_id) {
   if (!is_hex(trace_id, 32)) {
-    throw InvalidArgument("a trace id is 32 lower-case hex digits, got '" + std::string(trace_id) + "'");
+    throw InvalidArgument("a trace id is 32 lower-case hex digits, got '" + std::string(trace_id) +
+                          "'");
   }
   if (!is_hex(span_id, 16)) {
-    throw InvalidArgument("a span id is 16 lower-case hex digits, got '" + std::string(span_id) + "'");
+    throw InvalidArgument("a span id is 16 lower-case hex digits, got '" + std::string(span_id) +
+                          "'");
   }
 }
 
 }  // namespace
 
-void BoundHistogram::exemplar(double value, std::string_view trace_id, std::string_view span_id) const {
+void BoundHistogram::exemplar(double value, std::string_view trace_id,
+                              std::string_view span_id) const {
   check_ids(trace_id, span_id);
   if (series() == nullptr) return;
-  core()->side_tables().add(series(), {value, core()->now_us(), std::string(trace_id), std::string(span_id)});
+  core()->side_tables().add(series(),
+                            {value, core()->now_us(), std::string(trace_id), std::string(span_id)});
 }
 
-Observer::Observer(ObserverOptions options) : core_(std::make_shared<detail::Core>(std::move(options))) {}
+Observer::Observer(ObserverOptions options)
+    : core_(std::make_shared<detail::Core>(std::move(options))) {}
 
 Counter Observer::counter(std::string_view name, const InstrumentOptions& options) {
   return {core_, core_->registry().instrument(Kind::counter, name, options)};

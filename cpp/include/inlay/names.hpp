@@ -13,7 +13,8 @@ namespace inlay {
 /// Throws InvalidArgument unless `name` is a letter followed by up to 254 of A-Z a-z 0-9 _ . - /
 INLAY_API void check_metric_name(std::string_view name);
 
-/// Throws InvalidArgument unless `key` is a letter or _ followed by up to 254 of A-Z a-z 0-9 _ . - /
+/// Throws InvalidArgument unless `key` is a letter or _ followed by up to 254 of A-Z a-z 0-9 _ . -
+/// /
 INLAY_API void check_attribute_key(std::string_view key);
 
 INLAY_API bool is_utf8(std::string_view text) noexcept;

@@ -15,15 +15,16 @@
 namespace inlay {
 
 struct ObserverOptions {
-  std::string resource = "{}";           ///< Canonical JSON, the column `resource`.
-  std::string service_name;              ///< Part of every series_id.
-  int64_t window_us = 10'000'000;        ///< Length of a window.
-  uint32_t max_series = 2000;            ///< Cap per metric; what is over goes to one overflow series.
-  int64_t expire_us = 3'600'000'000;     ///< A series idle for this long, with no handle, is forgotten.
-  uint32_t queue_capacity = 64;          ///< Turned windows that may wait to be taken.
-  uint32_t max_events = 10'000;          ///< Events, and spans, kept per window.
+  std::string resource = "{}";     ///< Canonical JSON, the column `resource`.
+  std::string service_name;        ///< Part of every series_id.
+  int64_t window_us = 10'000'000;  ///< Length of a window.
+  uint32_t max_series = 2000;      ///< Cap per metric; what is over goes to one overflow series.
+  int64_t expire_us =
+      3'600'000'000;             ///< A series idle for this long, with no handle, is forgotten.
+  uint32_t queue_capacity = 64;  ///< Turned windows that may wait to be taken.
+  uint32_t max_events = 10'000;  ///< Events, and spans, kept per window.
   int64_t observe_timeout_us = 1'000'000;  ///< How long a cut waits for callbacks.
-  std::shared_ptr<Clock> clock;          ///< Null: the system's.
+  std::shared_ptr<Clock> clock;            ///< Null: the system's.
 };
 
 /// An entry of the table `events`; times in microseconds of Unix time.
@@ -75,7 +76,8 @@ class INLAY_API Observer {
   explicit Observer(ObserverOptions options = {});
 
   /// Make an instrument, or find the one made with the same arguments.
-  /// @throws InvalidArgument for a bad name or key, or when the name is taken by another instrument.
+  /// @throws InvalidArgument for a bad name or key, or when the name is taken by another
+  /// instrument.
   Counter counter(std::string_view name, const InstrumentOptions& options = {});
   Gauge gauge(std::string_view name, const InstrumentOptions& options = {});
   Histogram histogram(std::string_view name, const InstrumentOptions& options = {});
@@ -83,8 +85,8 @@ class INLAY_API Observer {
   /// A handle for the calling thread, see Writer.
   Writer writer() { return Writer(core_); }
 
-  /// Keep an event or a span for the open window. False: the window holds its maximum already, or the
-  /// observer is stopped; counted.
+  /// Keep an event or a span for the open window. False: the window holds its maximum already, or
+  /// the observer is stopped; counted.
   bool event(Event event);
   bool span(Span span);
 

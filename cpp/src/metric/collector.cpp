@@ -210,7 +210,8 @@ bool Collector::fill_histogram(const Series& series, PointRow& row) {
   return true;
 }
 
-Table Collector::points(Mode mode, const PointsHeader& header, Registry& registry, const SelfCounts& now) {
+Table Collector::points(Mode mode, const PointsHeader& header, Registry& registry,
+                        const SelfCounts& now) {
   // Taken after the values: a slot that holds some belongs to a series that existed before.
   registry.snapshot(series_);
   PointsBuilder builder(header, series_.size() + self_metrics_.size());
@@ -230,7 +231,8 @@ Table Collector::points(Mode mode, const PointsHeader& header, Registry& registr
         touched = filled = fill_histogram(*series, row);
         break;
     }
-    if (mode == Mode::cut && (touched || series->active_us > header.time)) series->active_us = header.time;
+    if (mode == Mode::cut && (touched || series->active_us > header.time))
+      series->active_us = header.time;
     if (!filled) continue;
     row.layer = instrument.options.layer;
     row.metric = instrument.name;

@@ -23,8 +23,8 @@ struct SelfCounts {
   int64_t batches = 0;
 };
 
-/// Takes the window out of the shards, merges it by series and writes the rows. Not thread-safe: the
-/// observer's turn mutex guards it.
+/// Takes the window out of the shards, merges it by series and writes the rows. Not thread-safe:
+/// the observer's turn mutex guards it.
 class Collector {
  public:
   explicit Collector(std::string_view service_name);

@@ -30,10 +30,12 @@ std::shared_ptr<NativeBatch> empty_batch(const PointsHeader& head) {
 
 ObserverOptions checked(ObserverOptions options) {
   if (options.window_us <= 0) {
-    throw InvalidArgument("a window must be longer than 0 microseconds, got " + std::to_string(options.window_us));
+    throw InvalidArgument("a window must be longer than 0 microseconds, got " +
+                          std::to_string(options.window_us));
   }
   if (options.max_series == 0) throw InvalidArgument("max_series must be at least 1, got 0");
-  if (options.queue_capacity == 0) throw InvalidArgument("the queue must hold at least 1 batch, got 0");
+  if (options.queue_capacity == 0)
+    throw InvalidArgument("the queue must hold at least 1 batch, got 0");
   if (options.expire_us <= 0) {
     throw InvalidArgument("series must be kept for longer than 0 microseconds, got " +
                           std::to_string(options.expire_us));

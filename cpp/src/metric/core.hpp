@@ -40,7 +40,8 @@ class INLAY_API Core {
   void record_many(uint32_t key, const T* values, size_t count) noexcept;
   void count_not_finite() noexcept { not_finite_.fetch_add(1, std::memory_order_relaxed); }
   void gauge_touched() noexcept {
-    if (restart_pending_.load(std::memory_order_relaxed)) [[unlikely]] restart_after_fork();
+    if (restart_pending_.load(std::memory_order_relaxed)) [[unlikely]]
+      restart_after_fork();
   }
 
   bool add(Event event);

@@ -34,7 +34,8 @@ void Outbox::observe(int64_t timeout_us) {
   std::unique_lock lock(mutex_);
   asking_ = waiting_ = true;
   ready_->notify_one();
-  answered_->wait_for(lock, std::chrono::microseconds(timeout_us), [&] { return !waiting_ || closed_; });
+  answered_->wait_for(lock, std::chrono::microseconds(timeout_us),
+                      [&] { return !waiting_ || closed_; });
   asking_ = waiting_ = false;
 }
 

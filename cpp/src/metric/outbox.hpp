@@ -9,7 +9,8 @@
 
 namespace inlay::detail {
 
-/// What waits for the delivery thread: turned windows, and the request to run callbacks. Thread-safe.
+/// What waits for the delivery thread: turned windows, and the request to run callbacks.
+/// Thread-safe.
 class Outbox {
  public:
   explicit Outbox(size_t capacity) : capacity_(capacity) {}

@@ -65,7 +65,8 @@ void after_fork_in_child() {
 }  // namespace
 
 Registration enter_process(Core* core) {
-  static const int installed = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  static const int installed =
+      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   static_cast<void>(installed);
   std::lock_guard lock(process().mutex);
   auto& cores = process().cores;

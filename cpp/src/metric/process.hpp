@@ -67,7 +67,8 @@ Shard* attach_shard(Core* core, Registration registration) noexcept;
 inline Shard* current_shard(Core* core, Registration registration) noexcept {
   if (registration.index < t_shards.size) [[likely]] {
     const auto& entry = t_shards.entries[registration.index];
-    if (entry.id == registration.id) [[likely]] return entry.shard;
+    if (entry.id == registration.id) [[likely]]
+      return entry.shard;
   }
   return attach_shard(core, registration);
 }

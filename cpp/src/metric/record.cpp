@@ -49,7 +49,8 @@ inline void add_amount(CounterCell& cell, double amount) noexcept {
 template <typename T>
 inline bool add_in(Shard& shard, uint32_t slot, T amount) noexcept {
   CounterCell* const cell = shard.counter(slot);
-  if (cell == nullptr) [[unlikely]] return false;
+  if (cell == nullptr) [[unlikely]]
+    return false;
   add_amount(*cell, amount);
   add_to(shard.adds, [](int64_t calls) { return calls + 1; });
   return true;
@@ -60,7 +61,8 @@ inline bool add_in(Shard& shard, uint32_t slot, T amount) noexcept {
 template <typename T>
 inline void Core::counter_add(uint32_t slot, T amount) noexcept {
   if (Shard* const shard = current_shard(this, registration_); shard != nullptr) [[likely]] {
-    if (!add_in(*shard, slot, amount)) [[unlikely]] unkept_.fetch_add(1, kRelaxed);
+    if (!add_in(*shard, slot, amount)) [[unlikely]]
+      unkept_.fetch_add(1, kRelaxed);
     return;
   }
   with_fallback([&](Shard& shard) {
@@ -74,7 +76,8 @@ inline void Core::record(uint32_t key, double value) noexcept {
     shard->keys[n] = key;
     shard->values[n] = value;
     shard->size.store(n + 1, std::memory_order_release);
-    if (n + 1 == Log::kCapacity) [[unlikely]] shard->flush();
+    if (n + 1 == Log::kCapacity) [[unlikely]]
+      shard->flush();
     return;
   }
   with_fallback([&](Shard& shard) { shard.record_many(key, &value, 1); });
@@ -92,14 +95,18 @@ inline void Core::record_many(uint32_t key, const T* values, size_t count) noexc
 }  // namespace detail
 
 bool BoundCounter::add(int64_t amount) const noexcept {
-  if (amount < 0) [[unlikely]] return false;
-  if (series() != nullptr) [[likely]] core()->counter_add(series()->key, amount);
+  if (amount < 0) [[unlikely]]
+    return false;
+  if (series() != nullptr) [[likely]]
+    core()->counter_add(series()->key, amount);
   return true;
 }
 
 bool BoundCounter::add(double amount) const noexcept {
-  if (amount < 0.0) [[unlikely]] return false;
-  if (series() == nullptr) [[unlikely]] return true;
+  if (amount < 0.0) [[unlikely]]
+    return false;
+  if (series() == nullptr) [[unlikely]]
+    return true;
   if (std::isfinite(amount)) [[likely]] {
     core()->counter_add(series()->key, amount);
   } else {
@@ -109,13 +116,15 @@ bool BoundCounter::add(double amount) const noexcept {
 }
 
 void BoundGauge::set(double value) const noexcept {
-  if (series() == nullptr) [[unlikely]] return;
+  if (series() == nullptr) [[unlikely]]
+    return;
   series()->gauge->store(value);
   core()->gauge_touched();
 }
 
 void BoundGauge::add(double amount) const noexcept {
-  if (series() == nullptr) [[unlikely]] return;
+  if (series() == nullptr) [[unlikely]]
+    return;
   series()->gauge->add(amount);
   core()->gauge_touched();
 }
@@ -124,15 +133,18 @@ BoundHistogram::BoundHistogram(SeriesHandle handle) noexcept
     : SeriesHandle(std::move(handle)), key_(series() == nullptr ? 0 : series()->key) {}
 
 void BoundHistogram::record(double value) const noexcept {
-  if (series() != nullptr) [[likely]] core()->record(key_, value);
+  if (series() != nullptr) [[likely]]
+    core()->record(key_, value);
 }
 
 void BoundHistogram::record_many(const double* values, size_t count) const noexcept {
-  if (series() != nullptr) [[likely]] core()->record_many(key_, values, count);
+  if (series() != nullptr) [[likely]]
+    core()->record_many(key_, values, count);
 }
 
 void BoundHistogram::record_many(const float* values, size_t count) const noexcept {
-  if (series() != nullptr) [[likely]] core()->record_many(key_, values, count);
+  if (series() != nullptr) [[likely]]
+    core()->record_many(key_, values, count);
 }
 
 Writer::Writer(std::shared_ptr<detail::Core> core) : core_(std::move(core)) {

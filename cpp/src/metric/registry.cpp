@@ -63,12 +63,14 @@ void check(std::string_view name, Kind kind, const InstrumentOptions& options) {
     throw InvalidArgument("a layer is one of app, data, model, infra, training and self, got '" +
                           options.layer + "'");
   }
-  if (!is_utf8(options.unit)) throw InvalidArgument("a unit must be UTF-8, got '" + options.unit + "'");
+  if (!is_utf8(options.unit))
+    throw InvalidArgument("a unit must be UTF-8, got '" + options.unit + "'");
   if (!is_utf8(options.description)) {
     throw InvalidArgument("a description must be UTF-8, got '" + options.description + "'");
   }
   if (kind == Kind::histogram && (options.scale < -4 || options.scale > 8)) {
-    throw InvalidArgument("the scale of a histogram is from -4 to 8, got " + std::to_string(options.scale));
+    throw InvalidArgument("the scale of a histogram is from -4 to 8, got " +
+                          std::to_string(options.scale));
   }
 }
 
@@ -87,7 +89,8 @@ void Registry::destroy(Series* series) noexcept {
   ::operator delete(series);
 }
 
-Instrument* Registry::instrument(Kind kind, std::string_view name, const InstrumentOptions& options) {
+Instrument* Registry::instrument(Kind kind, std::string_view name,
+                                 const InstrumentOptions& options) {
   check(name, kind, options);
   std::lock_guard lock(mutex_);
   if (const auto found = instruments_.find(name); found != instruments_.end()) {
@@ -113,14 +116,16 @@ Instrument* Registry::instrument(Kind kind, std::string_view name, const Instrum
 Series* Registry::bind(Instrument* instrument, const std::string_view* values, size_t count) {
   const auto& keys = instrument->options.attributes;
   if (count != keys.size()) {
-    throw InvalidArgument("the metric '" + instrument->name + "' takes " + std::to_string(keys.size()) +
-                          " attribute values, got " + std::to_string(count));
+    throw InvalidArgument("the metric '" + instrument->name + "' takes " +
+                          std::to_string(keys.size()) + " attribute values, got " +
+                          std::to_string(count));
   }
   std::string json = "{";
   for (size_t i = 0; i < count; ++i) {
     const uint32_t at = instrument->json_order[i];
     if (!is_utf8(values[at])) {
-      throw InvalidArgument("the value of an attribute must be UTF-8, got another for '" + keys[at] + "'");
+      throw InvalidArgument("the value of an attribute must be UTF-8, got another for '" +
+                            keys[at] + "'");
     }
     if (i > 0) json += ',';
     append_json_string(json, keys[at]);
@@ -155,7 +160,8 @@ Series* Registry::bind(Instrument* instrument, const std::string_view* values, s
 
 Series* Registry::make(Instrument* instrument, const std::string& json, int64_t id) {
   const int kind = static_cast<int>(instrument->kind);
-  all_.reserve(all_.size() + 1 > all_.capacity() ? all_.size() + all_.size() / 4 + 16 : all_.capacity());
+  all_.reserve(all_.size() + 1 > all_.capacity() ? all_.size() + all_.size() / 4 + 16
+                                                 : all_.capacity());
   void* const memory = ::operator new(sizeof(Series) + json.size());
   auto* const series = new (memory) Series{};
   std::memcpy(static_cast<void*>(series + 1), json.data(), json.size());
@@ -179,7 +185,8 @@ Series* Registry::make(Instrument* instrument, const std::string& json, int64_t 
     slot = free_slots_[kind].back();
     free_slots_[kind].pop_back();
   }
-  series->key = instrument->kind == Kind::histogram ? histogram_key(slot, instrument->options.scale) : slot;
+  series->key =
+      instrument->kind == Kind::histogram ? histogram_key(slot, instrument->options.scale) : slot;
   all_.push_back(series);
   return series;
 }
@@ -206,9 +213,11 @@ void Registry::retire(int64_t idle_since_us) {
     const auto expired = [&](const Series* series) { return series->retiring && unused(series); };
     for (auto& [name, instrument] : instruments_) {
       instrument->table.erase_if(expired);
-      if (instrument->overflow != nullptr && expired(instrument->overflow)) instrument->overflow = nullptr;
+      if (instrument->overflow != nullptr && expired(instrument->overflow))
+        instrument->overflow = nullptr;
     }
-    const auto gone = std::stable_partition(all_.begin(), all_.end(), [&](Series* s) { return !expired(s); });
+    const auto gone =
+        std::stable_partition(all_.begin(), all_.end(), [&](Series* s) { return !expired(s); });
     for (auto it = gone; it != all_.end(); ++it) {
       free_slots_[static_cast<int>((*it)->instrument->kind)].push_back(slot_of((*it)->key));
       destroy(*it);

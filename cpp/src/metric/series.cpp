@@ -17,29 +17,36 @@ bool GaugeCell::keep_apart(double value) noexcept {
 
 void GaugeCell::widen(double value) noexcept {
   // The collector may reset these in between: the value then counts for the next window, too.
-  for (double seen = min.load(kRelaxed); value < seen && !min.compare_exchange_weak(seen, value, kRelaxed);) {
+  for (double seen = min.load(kRelaxed);
+       value < seen && !min.compare_exchange_weak(seen, value, kRelaxed);) {
   }
-  for (double seen = max.load(kRelaxed); value > seen && !max.compare_exchange_weak(seen, value, kRelaxed);) {
+  for (double seen = max.load(kRelaxed);
+       value > seen && !max.compare_exchange_weak(seen, value, kRelaxed);) {
   }
 }
 
 void GaugeCell::store(double value) noexcept {
-  if (keep_apart(value)) [[unlikely]] return;
+  if (keep_apart(value)) [[unlikely]]
+    return;
   last.store(value, kRelaxed);
   widen(value);
-  if (!set.load(kRelaxed)) [[unlikely]] set.store(true, std::memory_order_release);
+  if (!set.load(kRelaxed)) [[unlikely]]
+    set.store(true, std::memory_order_release);
 }
 
 void GaugeCell::add(double amount) noexcept {
-  if (keep_apart(amount)) [[unlikely]] return;
+  if (keep_apart(amount)) [[unlikely]]
+    return;
   double seen = last.load(kRelaxed);
   double next;
   do {
     next = seen + amount;
-    if (keep_apart(next)) [[unlikely]] return;
+    if (keep_apart(next)) [[unlikely]]
+      return;
   } while (!last.compare_exchange_weak(seen, next, kRelaxed));
   widen(next);
-  if (!set.load(kRelaxed)) [[unlikely]] set.store(true, std::memory_order_release);
+  if (!set.load(kRelaxed)) [[unlikely]]
+    set.store(true, std::memory_order_release);
 }
 
 void GaugeCell::forget() noexcept {

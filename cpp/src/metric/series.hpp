@@ -45,7 +45,8 @@ struct Series {
   }
 };
 
-/// Log entries carry the scale beside the slot, so that the fold can make a state without a look-up.
+/// Log entries carry the scale beside the slot, so that the fold can make a state without a
+/// look-up.
 constexpr uint32_t kSlotBits = 24;
 constexpr uint32_t kMaxSlots = 1u << kSlotBits;
 constexpr uint32_t histogram_key(uint32_t slot, int scale) noexcept {

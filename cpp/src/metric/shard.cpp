@@ -13,7 +13,8 @@ HistogramTable::~HistogramTable() {
 
 HistogramState* HistogramTable::state(uint32_t key) noexcept {
   const uint32_t slot = slot_of(key);
-  if (slot < states.size() && states[slot] != nullptr) [[likely]] return states[slot];
+  if (slot < states.size() && states[slot] != nullptr) [[likely]]
+    return states[slot];
   try {
     if (slot >= states.size()) states.resize(slot + slot / 4 + 1, nullptr);
     touched.push_back(slot);

@@ -41,8 +41,8 @@ void SideTables::add(Series* series, Exemplar exemplar) {
     kept.push_back(std::move(exemplar));
     return;
   }
-  const auto least = std::min_element(kept.begin(), kept.end(),
-                                      [](const auto& a, const auto& b) { return a.value < b.value; });
+  const auto least = std::min_element(
+      kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
   if (exemplar.value > least->value) *least = std::move(exemplar);
 }
 
@@ -61,7 +61,8 @@ SideTables::Contents SideTables::copy() {
   copied.events = contents_.events;
   copied.spans = contents_.spans;
   copied.exemplars = contents_.exemplars;
-  for (auto& [series, kept] : copied.exemplars) series->refs.fetch_add(1, std::memory_order_relaxed);
+  for (auto& [series, kept] : copied.exemplars)
+    series->refs.fetch_add(1, std::memory_order_relaxed);
   return copied;
 }
 
@@ -86,7 +87,8 @@ void SideTables::open() {
 }
 
 void SideTables::after_fork_in_child() noexcept {
-  for (auto& [series, kept] : contents_.exemplars) series->refs.fetch_sub(1, std::memory_order_release);
+  for (auto& [series, kept] : contents_.exemplars)
+    series->refs.fetch_sub(1, std::memory_order_release);
   contents_.exemplars.clear();
   contents_.events.clear();
   contents_.spans.clear();

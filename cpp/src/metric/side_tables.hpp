@@ -17,7 +17,8 @@ struct Exemplar {
   std::string trace_id, span_id;
 };
 
-/// What the open window keeps besides series: events, spans and exemplars, each bounded. Thread-safe.
+/// What the open window keeps besides series: events, spans and exemplars, each bounded.
+/// Thread-safe.
 class SideTables {
  public:
   static constexpr size_t kMaxExemplars = 4;  // per series and window
@@ -28,7 +29,8 @@ class SideTables {
   bool add(Event event);
   bool add(Span span);
 
-  /// Keeps an exemplar; when the series holds its maximum, the smallest value makes room for a larger.
+  /// Keeps an exemplar; when the series holds its maximum, the smallest value makes room for a
+  /// larger.
   void add(Series* series, Exemplar exemplar);
 
   struct Contents {
@@ -64,8 +66,8 @@ class SideTables {
   bool closed_ = false;
 };
 
-/// Writes the tables of events, spans and exemplars (and the empty one of verdicts) of `batch`, whose
-/// other members are set.
+/// Writes the tables of events, spans and exemplars (and the empty one of verdicts) of `batch`,
+/// whose other members are set.
 void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch);
 
 }  // namespace inlay::detail

@@ -49,7 +49,8 @@ class INLAY_API InstrumentHandle {
   Instrument* instrument_ = nullptr;
 };
 
-/// A reference to one series, which lives as long as any of them. Thread-safe to use, not to assign.
+/// A reference to one series, which lives as long as any of them. Thread-safe to use, not to
+/// assign.
 class INLAY_API SeriesHandle {
  public:
   SeriesHandle() noexcept = default;

@@ -23,7 +23,8 @@ INLAY_API void flush(Log*) noexcept;
 }  // namespace detail
 
 /// The fastest way to record from C++: the calling thread's own log, looked up once.
-/// Belongs to the thread that made it, which must use it alone and let it go before the thread ends.
+/// Belongs to the thread that made it, which must use it alone and let it go before the thread
+/// ends.
 class INLAY_API Writer {
  public:
   /// @throws Error when this thread has no log of its own (out of memory, or the thread is ending).

@@ -1,0 +1,183 @@
+#include "histogram_methods.hpp"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "column_input.hpp"
+#include "instrument_docs.hpp"
+#include "instrument_methods.hpp"
+
+namespace inlay::python {
+
+namespace {
+
+/// Records an array. The GIL is released for a large one: the spans stay valid, as their owner is
+/// held by the caller, and the handle is this call's own copy.
+bool record_array(BoundHistogram handle, PyObject* values) {
+  return for_each_span(values,
+                       [&](const auto* data, size_t size) { handle.record_many(data, size); });
+}
+
+}  // namespace
+
+PyObject* bound_record_many(PyObject* object, PyObject* values) {
+  auto* const self = reinterpret_cast<BoundObject<HistogramTraits>*>(object);
+  try {
+    if (!record_array(self->handle, values)) return nullptr;
+    if ((self->attention->load(std::memory_order_relaxed) & kRestarted) != 0)
+      self->state->run_restart_hook();
+    Py_RETURN_NONE;
+  } catch (...) {
+    set_error_from_current_exception();
+    return nullptr;
+  }
+}
+
+PyObject* instrument_record_many(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
+                                 PyObject* names) {
+  auto* const self = reinterpret_cast<InstrumentObject*>(object);
+  if (num_args != 1) {
+    PyErr_Format(PyExc_TypeError, "one array is expected, then attributes by name; got %zd values",
+                 num_args);
+    return nullptr;
+  }
+  if (self->body->state == nullptr) Py_RETURN_NONE;
+  try {
+    const auto* const handle = find_handle<HistogramTraits>(self, args + 1, names);
+    if (handle == nullptr || !record_array(*handle, args[0])) return nullptr;
+    ObserverState& state = *self->body->state;
+    if ((state.observer.attention().load(std::memory_order_relaxed) & kRestarted) != 0)
+      state.run_restart_hook();
+    Py_RETURN_NONE;
+  } catch (...) {
+    set_error_from_current_exception();
+    return nullptr;
+  }
+}
+
+PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords) {
+  static const char* const kNames[] = {"value", "trace_id", "span_id", nullptr};
+  double value;
+  const char *trace_id, *span_id;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "dss:exemplar", const_cast<char**>(kNames),
+                                   &value, &trace_id, &span_id)) {
+    return nullptr;
+  }
+  try {
+    reinterpret_cast<BoundObject<HistogramTraits>*>(object)->handle.exemplar(value, trace_id,
+                                                                             span_id);
+    Py_RETURN_NONE;
+  } catch (...) {
+    set_error_from_current_exception();
+    return nullptr;
+  }
+}
+
+void record_seconds(BoundObject<HistogramTraits>* self, double seconds) {
+  self->handle.record(seconds);
+  if (self->attention->load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    attend<HistogramTraits>(*self->state, self->handle, seconds, &self->largest,
+                            &self->largest_seq);
+  }
+}
+
+PyObject* bound_record_since(PyObject* object, PyObject* start) {
+  const int64_t now = now_ns();
+  const long long began = PyLong_AsLongLong(start);
+  if (began == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  record_seconds(reinterpret_cast<BoundObject<HistogramTraits>*>(object),
+                 static_cast<double>(now - began) * 1e-9);
+  Py_RETURN_NONE;
+}
+
+struct TimerObject {
+  PyObject_HEAD BoundObject<HistogramTraits>* bound;
+  int64_t start_ns;  // -1 outside the block
+  double seconds;    // NaN before the first exit
+};
+
+PyObject* bound_time(PyObject* object, PyObject*) {
+  auto* const timer = reinterpret_cast<TimerObject*>(g_timer_type->tp_alloc(g_timer_type, 0));
+  if (timer == nullptr) return nullptr;
+  timer->bound = reinterpret_cast<BoundObject<HistogramTraits>*>(Py_NewRef(object));
+  timer->start_ns = -1;
+  timer->seconds = std::numeric_limits<double>::quiet_NaN();
+  return reinterpret_cast<PyObject*>(timer);
+}
+
+PyObject* instrument_time(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
+                          PyObject* names) {
+  const Owned bound(instrument_bind<HistogramTraits>(object, args, num_args, names));
+  return bound ? bound_time(bound.object, nullptr) : nullptr;
+}
+
+PyObject* timer_enter(PyObject* object, PyObject*) {
+  auto* const self = reinterpret_cast<TimerObject*>(object);
+  if (self->start_ns >= 0) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this timer is running already: call time() for each block");
+    return nullptr;
+  }
+  self->start_ns = now_ns();
+  return Py_NewRef(object);
+}
+
+PyObject* timer_exit(PyObject* object, PyObject* const*, Py_ssize_t) {
+  const int64_t now = now_ns();
+  auto* const self = reinterpret_cast<TimerObject*>(object);
+  if (self->start_ns < 0) {
+    PyErr_SetString(PyExc_RuntimeError, "this timer was not started");
+    return nullptr;
+  }
+  self->seconds = static_cast<double>(now - std::exchange(self->start_ns, -1)) * 1e-9;
+  record_seconds(self->bound, self->seconds);
+  Py_RETURN_NONE;
+}
+
+PyObject* timer_call(PyObject* object, PyObject* args, PyObject* keywords) {
+  static const char* const kNames[] = {"function", nullptr};
+  PyObject* function;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:time", const_cast<char**>(kNames), &function))
+    return nullptr;
+  const Owned module(PyImport_ImportModule("inlay.metric._timed"));
+  if (!module) return nullptr;
+  return PyObject_CallMethod(module.object, "timed", "OO",
+                             reinterpret_cast<TimerObject*>(object)->bound, function);
+}
+
+PyObject* timer_seconds(PyObject* object, void*) {
+  const double seconds = reinterpret_cast<TimerObject*>(object)->seconds;
+  if (std::isnan(seconds)) Py_RETURN_NONE;
+  return PyFloat_FromDouble(seconds);
+}
+
+void timer_dealloc(PyObject* object) {
+  PyTypeObject* const type = Py_TYPE(object);
+  Py_XDECREF(reinterpret_cast<PyObject*>(reinterpret_cast<TimerObject*>(object)->bound));
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+void add_timer_type(PyObject* module) {
+  static PyMethodDef methods[] = {
+      {"__enter__", timer_enter, METH_NOARGS, nullptr},
+      {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(timer_exit)),
+       METH_FASTCALL, nullptr},
+      {nullptr, nullptr, 0, nullptr}};
+  static PyGetSetDef properties[] = {
+      {"seconds", timer_seconds, nullptr, "float or None: how long the last block took.", nullptr},
+      {nullptr, nullptr, nullptr, nullptr, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(docs::kTimer)},
+                         {Py_tp_methods, methods},
+                         {Py_tp_getset, properties},
+                         {Py_tp_call, reinterpret_cast<void*>(timer_call)},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(timer_dealloc)},
+                         {0, nullptr}};
+  PyType_Spec spec{
+      "inlay.Timer", sizeof(TimerObject), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  add_type(module, spec, "Timer", g_timer_type);
+}
+
+}  // namespace inlay::python

@@ -1,0 +1,21 @@
+#pragma once
+
+// What only histograms do when called from Python: arrays, time, exemplars.
+
+#include <Python.h>
+
+namespace inlay::python {
+
+PyObject* instrument_record_many(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
+                                 PyObject* names);
+PyObject* instrument_time(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
+                          PyObject* names);
+PyObject* bound_record_many(PyObject* object, PyObject* values);
+PyObject* bound_record_since(PyObject* object, PyObject* start);
+PyObject* bound_time(PyObject* object, PyObject* unused);
+PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords);
+
+/// Adds the type Timer to the module.
+void add_timer_type(PyObject* module);
+
+}  // namespace inlay::python
