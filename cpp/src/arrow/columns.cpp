@@ -24,6 +24,9 @@ BuiltColumn constant_fixed(T value, std::int64_t rows, ColumnType type) {
 
 void Validity::grow(std::size_t bytes) {
   const auto old = bits_.size();
+  if (bytes <= old) {
+    return;
+  }
   bits_.ensure(bytes - old);
   std::memset(bits_.data() + old, 0, bytes - old);
   bits_.set_size(bytes);
@@ -33,15 +36,15 @@ void Validity::add_nulls(std::int64_t length, std::int64_t row) {
   if (!active()) {  // the first null: all rows before it have values
     const auto whole = static_cast<std::size_t>(length) / 8;
     grow(static_cast<std::size_t>(length + 7) / 8);
-    std::memset(bits_.data(), 0xff, whole);
+    if (whole != 0) {
+      std::memset(bits_.data(), 0xff, whole);
+    }
     if (length % 8 != 0) {
       bits_.data()[whole] = static_cast<std::byte>((1U << (length % 8)) - 1U);
     }
   }
   const auto bytes = static_cast<std::size_t>(row + 7) / 8;
-  if (bytes > bits_.size()) {
-    grow(bytes);
-  }
+  grow(bytes);
   null_count_ += row - length;
 }
 
