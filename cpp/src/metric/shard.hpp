@@ -29,10 +29,17 @@ struct HistogramTable {
   ~HistogramTable();
 
   /// The state of a key, made when missing; null when memory ran out.
-  HistogramState* state(uint32_t key) noexcept;
+  HistogramState* state(uint32_t key) noexcept {
+    const uint32_t slot = slot_of(key);
+    if (slot < states.size() && states[slot] != nullptr) [[likely]] return states[slot];
+    return make_state(key);
+  }
 
   /// Gives up the states (their new owner deletes them) and keeps the array.
   void clear() noexcept;
+
+ private:
+  HistogramState* make_state(uint32_t key) noexcept;
 };
 
 /// Running totals of one counter series in one thread; its thread alone writes, with plain stores.
