@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from harness import Bench, Run
 from workload import inlay_rows, seconds_array
+
+from inlay._timing import hammer
 
 bench = Bench("batch")
 LARGE, SMALL = 1_000_000, 256
@@ -61,17 +62,8 @@ def _scaling(run: Run, call: Callable[[Any], object], values: Any) -> list[float
         for _ in range(rounds):
             call(values)
 
-    def elapsed(threads: int) -> float:
-        workers = [threading.Thread(target=work) for _ in range(threads)]
-        start = time.perf_counter()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return time.perf_counter() - start
-
-    elapsed(2)
-    return [2 * elapsed(1) / elapsed(2) for _ in range(run.repeats)]
+    hammer(2, work)
+    return [2 * hammer(1, work) / hammer(2, work) for _ in range(run.repeats)]
 
 
 @bench.case("numpy passes + bincount", needs=["numpy"])

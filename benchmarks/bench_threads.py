@@ -6,7 +6,6 @@ free-threaded build they run side by side. Latencies include about two clock rea
 
 from __future__ import annotations
 
-import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -16,29 +15,11 @@ from typing import Any
 from harness import Bench, Run
 from workload import inlay_rows
 
+from inlay._timing import hammer
+
 bench = Bench("threads")
 THREADS = 8
 CALLS = 400_000
-
-
-def _hammer(threads: int, work: Callable[[], None]) -> float:
-    """Run the work in this many threads at once and return the seconds from first to last."""
-    ready, go = threading.Barrier(threads + 1), threading.Event()
-
-    def body() -> None:
-        ready.wait()
-        go.wait()
-        work()
-
-    workers = [threading.Thread(target=body) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    ready.wait()
-    start = time.perf_counter()
-    go.set()
-    for worker in workers:
-        worker.join()
-    return time.perf_counter() - start
 
 
 def measure(run: Run, kind: str, call: Callable[[Any], object], value: Any, *, calls: int) -> int:
@@ -52,7 +33,7 @@ def measure(run: Run, kind: str, call: Callable[[Any], object], value: Any, *, c
 
     rates = []
     for turn in range(run.repeats + 1):
-        seconds = _hammer(THREADS, loop)
+        seconds = hammer(THREADS, loop)
         made += each * THREADS
         if turn:
             rates.append(each * THREADS / seconds / 1e6)
@@ -73,7 +54,7 @@ def measure(run: Run, kind: str, call: Callable[[Any], object], value: Any, *, c
     p99, p999, worst = [], [], []
     for turn in range(run.repeats + 1):
         logs.clear()
-        _hammer(THREADS, loop_timed)
+        hammer(THREADS, loop_timed)
         made += timed * THREADS
         ordered = sorted(ns for log in logs for ns in log)
         if turn:

@@ -16,13 +16,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import machine
 from harness import one_line, run_case, run_command
 from tables import load_goals, markdown
+
+from inlay._machine import facts, slug
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 FORMAT = 1
+#: Everything a case may import.
+LIBRARIES = (
+    "inlay",
+    "numpy",
+    "pyarrow",
+    "prometheus-client",
+    "opentelemetry-sdk",
+    "boost-histogram",
+    "datasketches",
+    "ddsketch",
+    "pytheus",
+    "datadog",
+    "starlette",
+    "fastapi",
+    "duckdb",
+)
 # A case during which one call took this much longer than in the quietest case was disturbed.
 DISTURBED = 1.35
 
@@ -143,8 +160,8 @@ def main() -> int:
         parser.error(f"no such section: {', '.join(unknown)}; there are {', '.join(known)}")
     executables = build_cpp() if set(chosen) & set(cpp_sections()) else None
 
-    where = machine.facts()
-    path = args.results / f"{'quick-' if args.quick else ''}{machine.slug(where)}.json"
+    where = facts(LIBRARIES)
+    path = args.results / f"{'quick-' if args.quick else ''}{slug(where)}.json"
     results: dict[str, Any] = {"format": FORMAT, "sections": {}}
     if path.exists():
         results = json.loads(path.read_text())

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Loop", "Summary", "empty_loop", "per_call", "summarise", "time_calls"]
+__all__ = ["Loop", "Summary", "empty_loop", "hammer", "per_call", "summarise", "time_calls"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z")
 
@@ -178,3 +179,44 @@ def per_call(
         Nanoseconds per call with the empty loop's subtracted.
     """
     return time_calls([Loop(statement, names)], values, repeats=repeats, seconds=seconds)[0]
+
+
+def hammer(threads: int, work: Callable[[], None]) -> float:
+    """Run a function in several threads at once.
+
+    Parameters
+    ----------
+    threads : int
+        How many, at least 1.
+    work : callable
+        Called once in each of them, all released at the same moment.
+
+    Returns
+    -------
+    float
+        Seconds from their release to the end of the last one.
+
+    Raises
+    ------
+    ValueError
+        If there would be no thread.
+    """
+    if threads < 1:
+        message = f"threads must be at least 1, got {threads}"
+        raise ValueError(message)
+    ready, go = threading.Barrier(threads + 1), threading.Event()
+
+    def body() -> None:
+        ready.wait()
+        go.wait()
+        work()
+
+    workers = [threading.Thread(target=body) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    start = time.perf_counter()
+    go.set()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - start

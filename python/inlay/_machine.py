@@ -1,4 +1,4 @@
-"""What a result has to be read with: the machine, the interpreter, the versions."""
+"""What a measurement has to be read with: the machine, the interpreter, the versions."""
 
 from __future__ import annotations
 
@@ -6,28 +6,13 @@ import os
 import platform
 import re
 import sysconfig
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 __all__ = ["facts", "slug"]
 
-#: Everything a case may import; what is not installed is left out.
-_LIBRARIES = (
-    "inlay",
-    "numpy",
-    "pyarrow",
-    "prometheus-client",
-    "opentelemetry-sdk",
-    "boost-histogram",
-    "datasketches",
-    "ddsketch",
-    "pytheus",
-    "datadog",
-    "starlette",
-    "fastapi",
-    "duckdb",
-)
 #: Instruction sets that change what kernels run, of the many a processor lists.
 _ISA = ("sse4_2", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "neon", "asimd", "sve")
 
@@ -41,14 +26,26 @@ def _cpuinfo() -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def facts() -> dict[str, Any]:
-    """Return the facts as JSON-ready data; nothing that names this machine or its user."""
+def facts(libraries: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the facts as data for JSON; none of them names the machine or its user.
+
+    Parameters
+    ----------
+    libraries : iterable of str
+        Distributions whose versions belong to the facts; those not installed are left out.
+
+    Returns
+    -------
+    dict
+        ``cpu``, ``cores``, ``isa``, ``memory_gib``, ``kernel``, ``python``, ``build`` (how the
+        core was built), ``versions`` and more.
+    """
     from inlay import build_info
 
     cpu = _cpuinfo()
     flags = set((cpu.get("flags") or cpu.get("Features") or "").split())
     versions = {}
-    for name in _LIBRARIES:
+    for name in libraries:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -73,7 +70,13 @@ def facts() -> dict[str, Any]:
 
 
 def slug(machine: dict[str, Any]) -> str:
-    """Return a short name for the kind of machine: processor and number of cores."""
+    """Return a short name for the kind of machine, for a file: processor and number of cores.
+
+    Parameters
+    ----------
+    machine : dict
+        What `facts` returned.
+    """
     parts = [
         machine["cpu"],
         machine.get("cpu_family"),
