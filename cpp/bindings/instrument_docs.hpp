@@ -284,4 +284,15 @@ Raises
 ValueError
     An id is something else.)";
 
+constexpr char kNowNs[] =
+    R"(now_ns($module, /)
+--
+
+Read the steady clock that `record_since` reads.
+
+Returns
+-------
+int
+    Nanoseconds since an arbitrary start.)";
+
 }  // namespace inlay::python::docs

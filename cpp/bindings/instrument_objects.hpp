@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,11 @@ struct Owned {  // a strong reference that lets go by itself
   explicit operator bool() const { return object != nullptr; }
 };
 
-inline int64_t now_ns() { return SystemClock().now().steady_ns; }
+/// The steady clock of `SystemClock`, without its wall clock: half the cost.
+inline int64_t now_ns() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+}
 
 // ---- the three kinds ------------------------------------------------------------------------
 

@@ -278,9 +278,6 @@ void register_observer(py::module_& module) {
       .def_property_readonly("window_seq", with_observer(&Observer::window_seq))
       .def_property_readonly("started", with_observer(&Observer::started));
 
-  module.def(
-      "now_ns", [] { return SystemClock().now().steady_ns; },
-      "Return the core's steady clock in nanoseconds.");
   module.def("series_id", &inlay::series_id, py::arg("metric"), py::arg("attrs"),
              py::arg("service_name"));
   module.def(
