@@ -22,7 +22,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.h'
 
 .PHONY: help
 help:
-	@echo "make demo | test | test-slow | lint | format | typing | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | test-slow | fuzz | lint | format | typing | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -65,6 +65,20 @@ sanitize: $(VENV)/stamp-dev
 	$(ENV) cmake --workflow --preset asan
 	$(ENV) $(NO_ASLR) cmake --workflow --preset tsan
 
+# Each driver for FUZZ_SECONDS from its corpus; what it finds new stays in build/fuzz/found.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(VENV)/stamp-dev
+	$(ENV) CC=clang CXX=clang++ cmake -G Ninja -S . -B build/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DINLAY_BUILD_TESTS=ON -DINLAY_FUZZ=ON -DINLAY_SANITIZE=address,undefined
+	$(ENV) cmake --build build/fuzz --target fuzzers
+	for source in tests/fuzz/fuzz_*.cpp; do \
+		name=$$(basename "$$source" .cpp); \
+		mkdir -p "build/fuzz/found/$$name"; \
+		"build/fuzz/tests/fuzz/$$name" -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			"build/fuzz/found/$$name" "tests/fuzz/corpus/$${name#fuzz_}"; \
+	done
+
 # ---- reading ---------------------------------------------------------------------------------
 .PHONY: lint format typing stubs
 lint: $(VENV)/stamp-dev
@@ -82,12 +96,12 @@ typing: $(VENV)/stamp-dev
 	$(BIN)/mypy
 
 stubs: build
-	$(BIN)/python tests/python/stubs.py --write
+	$(BIN)/python tests/stubs/generate.py --write
 
 # ---- what users get --------------------------------------------------------------------------
 .PHONY: wheel docs demo bench mintest clean
 wheel: $(VENV)/stamp-dev
-	$(ENV) $(BIN)/python tests/install/run.py
+	$(ENV) $(BIN)/python -m pytest tests/install
 
 docs: build $(VENV)/stamp-docs
 	$(BIN)/mkdocs build --strict

@@ -39,6 +39,10 @@ function(inlay_compile_options target)
                                              -fno-sanitize-recover=all)
     inlay_link_sanitizers(${target})
   endif()
+  if(INLAY_FUZZ)
+    # The fuzzer is steered by coverage of the core, not only of its driver.
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   inlay_baseline_isa(${target})
 endfunction()
 
