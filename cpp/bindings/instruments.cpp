@@ -6,7 +6,9 @@
 
 namespace inlay::python {
 
-ObserverState::ObserverState(ObserverOptions options) : observer(std::move(options)) {}
+ObserverState::ObserverState(ObserverOptions options)
+    : observer(options),
+      clock(options.clock != nullptr ? options.clock : std::make_shared<SystemClock>()) {}
 
 ObserverState::~ObserverState() {
   // The last owner may be a handle that a thread without the GIL lets go, or one after the

@@ -20,6 +20,7 @@ struct ObserverState {
   ~ObserverState();
 
   Observer observer;
+  const std::shared_ptr<Clock> clock;   ///< the observer's, or the system's
   PyObject* exemplar_source = nullptr;  ///< callable, or null
   PyObject* restart_hook = nullptr;     ///< callable, or null
   int64_t trimmed_ns = 0;

@@ -61,7 +61,7 @@ py::tuple next(const State& state, double timeout) {
     const py::gil_scoped_release release;  // waits
     found = state->observer.next(timeout_us);
   }
-  const int64_t now_ns = SystemClock().now().steady_ns;
+  const int64_t now_ns = state->clock->now().steady_ns;
   const int64_t idle_ns = state->observer.expire_us() * kNsPerUs;
   if (now_ns - state->trimmed_ns > idle_ns / 2) {
     state->trimmed_ns = now_ns;

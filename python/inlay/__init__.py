@@ -12,54 +12,65 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import points
-    from inlay._build import (
-        build_info,
-        get_cmake_dir,
-        get_include,
-        get_library,
-        get_pkg_config_dir,
-    )
-    from inlay._core import __version__
+    from inlay import metric, points, sinks
+    from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
+    from inlay._core import ManualClock, SystemClock, __version__
     from inlay._exceptions import (
         InlayError,
         InvalidArgumentError,
         OutOfRangeError,
         SerializationError,
+        StoppedError,
     )
+    from inlay._installed import get_observer
+    from inlay.observer import Observer
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
 _HOMES = {
     "Batch": "inlay.table",
-    "Table": "inlay.table",
-    "points": "inlay.points",
     "InlayError": "inlay._exceptions",
     "InvalidArgumentError": "inlay._exceptions",
+    "ManualClock": "inlay._core",
+    "Observer": "inlay.observer",
     "OutOfRangeError": "inlay._exceptions",
     "SerializationError": "inlay._exceptions",
+    "StoppedError": "inlay._exceptions",
+    "SystemClock": "inlay._core",
+    "Table": "inlay.table",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
+    "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
+    "metric": "inlay.metric",
+    "points": "inlay.points",
+    "sinks": "inlay.sinks",
 }
 
 __all__ = [
     "Batch",
     "InlayError",
     "InvalidArgumentError",
+    "ManualClock",
+    "Observer",
     "OutOfRangeError",
     "SerializationError",
+    "StoppedError",
+    "SystemClock",
     "Table",
     "__version__",
     "build_info",
     "get_cmake_dir",
     "get_include",
     "get_library",
+    "get_observer",
     "get_pkg_config_dir",
+    "metric",
     "points",
+    "sinks",
 ]
 
 

@@ -3,10 +3,17 @@
 InlayError
 ├── InvalidArgumentError   also a ValueError
 ├── OutOfRangeError        also an IndexError
-└── SerializationError     also a ValueError
+├── SerializationError     also a ValueError
+└── StoppedError           also a RuntimeError
 """
 
-__all__ = ["InlayError", "InvalidArgumentError", "OutOfRangeError", "SerializationError"]
+__all__ = [
+    "InlayError",
+    "InvalidArgumentError",
+    "OutOfRangeError",
+    "SerializationError",
+    "StoppedError",
+]
 
 
 class InlayError(Exception):
@@ -29,5 +36,11 @@ class OutOfRangeError(InlayError, IndexError):
 
 class SerializationError(InlayError, ValueError):
     """Bytes that are no valid state: cut short, damaged, or written by a newer version."""
+
+    __module__ = "inlay"
+
+
+class StoppedError(InlayError, RuntimeError):
+    """A stopped observer was asked to start again or to turn a window."""
 
     __module__ = "inlay"

@@ -1,0 +1,135 @@
+"""What the library says of its own delivery, in layer ``self``."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from inlay._core import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inlay._core import Counter, Gauge, ObserverCore
+
+__all__ = ["SelfMetrics"]
+
+_WARNING = 13
+_ERROR = 17
+_INFORMATION = 9
+
+
+class SelfMetrics:
+    """Counts drops, retries and failures with ordinary instruments of layer ``self``.
+
+    Instruments are made when there is something to say. Thread-safe; nothing here raises.
+
+    Parameters
+    ----------
+    core : ObserverCore
+        Where the instruments live.
+    """
+
+    def __init__(self, core: ObserverCore) -> None:
+        self._core = core
+        self._lock = threading.Lock()
+        self._totals: dict[tuple[str, str], float] = {}
+        self._failing: set[str] = set()
+        self.closed = False  # after stop() a record would only count itself as dropped
+
+    def renew(self) -> None:
+        """Start anew in a forked child, where a lock may be held by a thread that is gone."""
+        self._lock = threading.Lock()
+        self._totals = {}
+        self._failing = set()
+
+    def queued(self, sink: str, depth: int) -> None:
+        """Take the number of batches that wait for a sink."""
+        if not self.closed:
+            self._gauge(
+                "inlay.sink.queue_depth", "{batch}", "Batches that wait for a sink.", ("sink",)
+            ).set(depth, sink=sink)
+
+    def delivered(self, sink: str, stats: Mapping[str, float]) -> None:
+        """Take the running totals that a sink gives after a write."""
+        for key, total in stats.items():
+            with self._lock:
+                increase = total - self._totals.get((sink, key), 0)
+                self._totals[sink, key] = total
+            # A total that fell was started again; what came since is not known.
+            if increase > 0 and not self.closed:
+                unit = "By" if key == "bytes" else "1"
+                self._counter(
+                    f"inlay.sink.{key}", unit, "A sink's own running total.", ("sink",)
+                ).add(increase, sink=sink)
+
+    def dropped(self, sink: str, table: str, rows: int) -> None:
+        """Take rows that a sink will not get."""
+        if not self.closed:
+            self._counter(
+                "inlay.sink.dropped", "{row}", "Rows that a sink did not get.", ("sink", "table")
+            ).add(rows, sink=sink, table=table)
+
+    def retried(self, sink: str) -> None:
+        """Take one write that is tried again."""
+        if not self.closed:
+            self._counter(
+                "inlay.sink.retries", "{write}", "Writes that were tried again.", ("sink",)
+            ).add(1, sink=sink)
+
+    def failing(self, sink: str, error: BaseException) -> None:
+        """Take the first error after all was well."""
+        self._event("inlay.sink.failing", _ERROR, repr(error), {"sink": sink})
+
+    def recovered(self, sink: str) -> None:
+        """Take the first success after an error."""
+        self._event("inlay.sink.recovered", _INFORMATION, None, {"sink": sink})
+
+    def observe_failed(self, name: str, reason: str, error: BaseException | None) -> None:
+        """Take one failure of a callback or probe; the first in a row is an event too."""
+        if self.closed:
+            return
+        self._counter(
+            "inlay.observe.failures",
+            "{call}",
+            "Callbacks and probes that raised or were late.",
+            ("callback", "reason"),
+        ).add(1, callback=name, reason=reason)
+        with self._lock:
+            first = name not in self._failing
+            self._failing.add(name)
+        if first:
+            body = "timed out" if error is None else repr(error)
+            self._event("inlay.observe.failing", _WARNING, body, {"callback": name})
+
+    def observed(self, name: str) -> None:
+        """Take that a callback or probe ran well."""
+        if name in self._failing:
+            with self._lock:
+                self._failing.discard(name)
+
+    def delivery_failed(self, error: BaseException) -> None:
+        """Take an error of delivery itself, which goes on with the next batch."""
+        self._event("inlay.delivery.failing", _ERROR, repr(error), {})
+
+    def _event(self, name: str, severity: int, body: str | None, attrs: dict[str, str]) -> None:
+        if not self.closed:
+            self._core.event(
+                name,
+                time_us=None,
+                end_time_us=None,
+                severity=severity,
+                body=body,
+                attrs=canonical_json(attrs),
+                trace_id=None,
+                span_id=None,
+                series_id=None,
+                layer="self",
+            )
+
+    # The core gives the same instrument for the same arguments, so none is kept here.
+    def _counter(self, name: str, unit: str, text: str, attributes: tuple[str, ...]) -> Counter:
+        return self._core.counter(name, unit, text, attributes, "self")
+
+    def _gauge(self, name: str, unit: str, text: str, attributes: tuple[str, ...]) -> Gauge:
+        return self._core.gauge(name, unit, text, attributes, "self")

@@ -1,0 +1,232 @@
+"""Callbacks and probes that run before each cut, with a time-out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inlay._core import Gauge
+
+__all__ = ["GaugeCallback", "Observables", "Task", "Watcher"]
+
+
+class Watcher(Protocol):
+    """Who is told how callbacks and probes do. Must not raise."""
+
+    def observe_failed(self, name: str, reason: str, error: BaseException | None) -> None:
+        """Take a failure: ``"raised"`` or ``"timeout"``, and what was raised."""
+
+    def observed(self, name: str) -> None:
+        """Take a success."""
+
+
+class Task(Protocol):
+    """What runs before a cut."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in layer ``self``."""
+
+    def run(self) -> Any:
+        """Do what may be slow; runs on a thread of its own."""
+
+    def apply(self, result: Any) -> None:
+        """Use what `run` returned, if it came in time."""
+
+
+class GaugeCallback:
+    """Sets a gauge to what a function returns.
+
+    Not thread-safe: one cut at a time runs it.
+
+    Parameters
+    ----------
+    gauge : Gauge
+        The gauge.
+    function : callable
+        Returns a number, or an iterable of ``(number, attributes)``.
+    """
+
+    def __init__(self, gauge: Gauge, function: Callable[[], Any]) -> None:
+        self.gauge = gauge
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The gauge's name."""
+        return self.gauge.name
+
+    def run(self) -> Any:
+        """Call the function and take everything it yields."""
+        result = self.function()
+        if isinstance(result, Iterable) and not isinstance(result, (str, bytes)):
+            return list(result)
+        return result
+
+    def apply(self, result: Any) -> None:
+        """Set the gauge; a bad value is left out, and the first one raised at the end."""
+        if not isinstance(result, list):
+            self.gauge.set(result)
+            return
+        wrong: Exception | None = None
+        for entry in result:
+            try:
+                value, attributes = self._pair(entry)
+                self.gauge.set(value, **attributes)
+            except Exception as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
+
+    def _pair(self, entry: Any) -> tuple[Any, Mapping[str, Any]]:
+        if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Mapping):
+            return entry
+        message = (
+            f"the callback of gauge {self.name!r} must give a number or "
+            f"(number, attributes) pairs, not {entry!r}"
+        )
+        raise TypeError(message)
+
+
+class _Run:
+    """One task's run: handed to the worker, waited for by the cut."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class _Worker:
+    """A thread that runs tasks until it is told to stop, or is left behind by a time-out."""
+
+    def __init__(self, inside: threading.local) -> None:
+        self.work: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
+        threading.Thread(
+            target=_work, args=(self.work, inside), name="inlay-observe", daemon=True
+        ).start()
+
+
+def _work(work: queue.SimpleQueue[_Run | None], inside: threading.local) -> None:
+    # The queue alone: a worker that waits keeps nothing else alive.
+    inside.running = True
+    while (run := work.get()) is not None:
+        try:
+            run.result = run.task.run()
+        except BaseException as error:
+            run.error = error
+        run.done.set()
+        del run
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+class Observables:
+    """Runs callbacks and probes before a cut.
+
+    A task that does not come back in time is counted, the cut goes on without it, and what it
+    returns later is not used. It is not started again while it still runs. Thread-safe.
+
+    Parameters
+    ----------
+    timeout : float
+        What one task may take, in seconds.
+    report : Watcher
+        Who is told.
+    """
+
+    def __init__(self, *, timeout: float, report: Watcher) -> None:
+        self._timeout = timeout
+        self._report = report
+        self._tasks: tuple[Task, ...] = ()
+        self._late: dict[int, _Run] = {}
+        self._cut = threading.Lock()
+        self._worker: _Worker | None = None
+        self._inside = threading.local()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks, in the order in which they run."""
+        return self._tasks
+
+    def add(self, task: Task) -> None:
+        """Add a task."""
+        self._tasks = (*self._tasks, task)
+
+    def renew(self) -> Observables:
+        """Return the same tasks without the threads, for a forked child."""
+        fresh = Observables(timeout=self._timeout, report=self._report)
+        fresh._tasks = self._tasks
+        return fresh
+
+    def run(self, deadline: float | None = None) -> None:
+        """Run all tasks, or those that there is time for.
+
+        A task that itself asks for a cut gets one without them.
+
+        Parameters
+        ----------
+        deadline : float, optional
+            Until when, as `time.monotonic` counts.
+        """
+        if not self._tasks or getattr(self._inside, "running", False):
+            return
+        if not self._cut.acquire(timeout=-1 if deadline is None else _left(deadline)):
+            return
+        try:
+            for task in self._tasks:
+                limit = self._timeout
+                if deadline is not None:
+                    limit = min(limit, _left(deadline))
+                if limit > 0.0:
+                    self._run_one(task, limit)
+        finally:
+            self._cut.release()
+
+    def close(self) -> None:
+        """Let the thread end."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.work.put(None)
+
+    def _run_one(self, task: Task, limit: float) -> None:
+        late = self._late.get(id(task))
+        if late is not None:
+            if not late.done.is_set():
+                self._report.observe_failed(task.name, "timeout", None)
+                return
+            del self._late[id(task)]
+        run = _Run(task)
+        try:
+            if self._worker is None:
+                self._worker = _Worker(self._inside)
+        except RuntimeError:  # no thread starts at interpreter exit
+            return
+        self._worker.work.put(run)
+        if not run.done.wait(limit):
+            self._late[id(task)] = run
+            self.close()  # that thread ends when the task does; the next task gets another one
+            self._report.observe_failed(task.name, "timeout", None)
+            return
+        error = run.error
+        if error is None:
+            try:
+                task.apply(run.result)
+            except Exception as wrong:
+                error = wrong
+        if error is None:
+            self._report.observed(task.name)
+        else:
+            self._report.observe_failed(task.name, "raised", error)

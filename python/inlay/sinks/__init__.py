@@ -1,0 +1,101 @@
+"""Where the tables of a window go.
+
+A sink is any object with the three methods of `Sink`. Each one has its own bounded queue and
+its own thread: a slow or failing sink neither delays nor loses what the others get.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from inlay.sinks._retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inlay.sinks.callback import Callback
+    from inlay.sinks.memory import Memory
+    from inlay.table import Batch
+
+__all__ = ["Callback", "Memory", "Retry", "Sink"]
+
+# A sink's class -> the module that defines it; each loads on first use.
+_HOMES = {
+    "Callback": "inlay.sinks.callback",
+    "Memory": "inlay.sinks.memory",
+}
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What delivery asks of a sink.
+
+    All three methods are called from one thread that the sink has to itself, never at the same
+    time. Deriving from this class is not needed; it saves writing an empty `open` and `close`.
+
+    Further attributes are used where they exist:
+
+    ``name`` : str
+        What the sink is called in the metrics of layer ``self``; else its class's name in lower
+        case. A second sink of the same name gets a number.
+    ``attach(observer)``
+        Called once, when the sink is added, before `open`: for a sink that is asked (a scrape)
+        rather than told. Hold the observer weakly.
+    ``stats()``
+        Mapping of short names to running totals (bytes, files …), read after each write.
+        Their increase is reported as the counter ``inlay.sink.<name>`` with attribute ``sink``.
+    """
+
+    def open(self, resource: Mapping[str, str], origin: int) -> None:
+        """Begin.
+
+        Called once per incarnation of a process, and again in a forked child with another
+        `origin`: there the sink must forget what it inherited (open files, sockets, rows not
+        yet written; they are the parent's) and take new locks. If it raises, it is called again
+        before the next try of a write.
+
+        Parameters
+        ----------
+        resource : mapping of str to str
+            The attributes of this process.
+        origin : int
+            The random number of this incarnation, as in the ``origin`` column.
+        """
+
+    def write(self, batch: Batch) -> None:
+        """Take one window.
+
+        If it raises, the same batch comes again after a pause (`Retry`), and after the last try
+        its rows are dropped and counted by table. So delivery is at least once: a sink that
+        wrote a part before it failed gets the whole batch again.
+
+        Parameters
+        ----------
+        batch : Batch
+            The tables of the window. Sinks share it; it cannot be changed.
+        """
+        raise NotImplementedError
+
+    def close(self, deadline: float) -> None:
+        """End: write what is held back, release what is open.
+
+        Parameters
+        ----------
+        deadline : float
+            When the caller stops waiting, as `time.monotonic` counts.
+        """
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module 'inlay.sinks' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

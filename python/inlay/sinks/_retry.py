@@ -1,0 +1,84 @@
+"""How often, and after what pauses, a failed write is tried again."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+__all__ = ["Pacer", "Retry"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Exponential back-off with jitter.
+
+    Parameters
+    ----------
+    tries : int
+        Writes of one batch before it is dropped and counted, the first one included.
+    first : float
+        The pause after the first failure, in seconds.
+    factor : float
+        By how much each further pause is longer.
+    most : float
+        The longest pause, in seconds.
+    jitter : float
+        The share of a pause that is drawn at random, 0 to 1, so that many processes whose
+        common store failed do not come back in step.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    tries: int = 5
+    first: float = 0.5
+    factor: float = 2.0
+    most: float = 30.0
+    jitter: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.tries < 1:
+            message = f"tries must be at least 1, got {self.tries!r}"
+            raise ValueError(message)
+        for name, low in (("first", 0.0), ("factor", 1.0), ("most", 0.0), ("jitter", 0.0)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= low):
+                message = f"{name} must be finite and at least {low}, got {value!r}"
+                raise ValueError(message)
+        if self.jitter > 1.0:
+            message = f"jitter must be at most 1, got {self.jitter!r}"
+            raise ValueError(message)
+
+    def pauses(self, draw: random.Random) -> Iterator[float]:
+        """Yield the pause after each failed try but the last, in seconds."""
+        pause = min(self.first, self.most)
+        for _ in range(self.tries - 1):
+            yield pause * (1.0 - self.jitter * draw.random())
+            pause = min(pause * self.factor, self.most)
+
+
+class Pacer:
+    """Where the pauses between tries come from; a test puts one in that never sleeps.
+
+    Thread-safe: it has no state but the random generator, whose draws need no order.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.random = random.Random(seed)
+
+    def monotonic(self) -> float:
+        """Return the monotonic time, in seconds."""
+        return time.monotonic()
+
+    def wait(self, condition: threading.Condition, seconds: float) -> None:
+        """Wait on a condition that the caller holds, `seconds` at most."""
+        condition.wait(seconds)

@@ -1,0 +1,692 @@
+"""Instruments: what they count, what they refuse, and how they are bounded."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import hashlib
+import inspect
+import json
+import math
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import inlay
+from inlay.metric import BoundCounter, BoundGauge, BoundHistogram, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def rows(batch: inlay.Batch, metric: str) -> list[dict[str, Any]]:
+    return [row for row in batch.points.to_pylist() if row["metric"] == metric]
+
+
+def row_of(obs: inlay.Observer, metric: str) -> dict[str, Any]:
+    (row,) = rows(obs.collect(), metric)
+    return row
+
+
+@pytest.fixture
+def obs() -> inlay.Observer:
+    return inlay.Observer({"service.name": "ranker"}, clock=inlay.ManualClock())
+
+
+# ---- what they count ---------------------------------------------------------------------------
+def test_counter_row_is_the_increase_of_the_window(obs: inlay.Observer) -> None:
+    orders = obs.counter("orders", unit="{order}", attributes=("route",))
+    chat = orders.bind(route="chat")
+    chat.add(2)
+    chat.add(0.5)
+    orders.add(1, route="chat")
+    row = row_of(obs, "orders")
+    assert (row["kind"], row["value"], row["unit"]) == ("counter", 3.5, "{order}")
+    assert row["attrs"] == '{"route":"chat"}'
+    assert (row["status"], row["form"], row["revision"]) == ("ok", "delta", 0)
+    chat.add(4)
+    assert row_of(obs, "orders")["value"] == 4
+    assert rows(obs.collect(), "orders") == []  # nobody touched it
+
+
+def test_counter_takes_large_and_numpy_numbers(obs: inlay.Observer) -> None:
+    total = obs.counter("bytes").bind()
+    total.add(2**53)
+    total.add(1)
+    total.add(1)
+    assert row_of(obs, "bytes")["value"] == 2**53 + 2
+    total.add(np.int64(3))
+    total.add(np.float32(0.5))
+    total.add(True)
+    assert row_of(obs, "bytes")["value"] == 4.5
+
+
+def test_gauge_row_has_last_least_and_greatest(obs: inlay.Observer) -> None:
+    load = obs.gauge("load").bind()
+    for value in (3.0, -1.0, 2.0):
+        load.set(value)
+    row = row_of(obs, "load")
+    assert (row["kind"], row["value"], row["min"], row["max"]) == ("gauge", 2.0, -1.0, 3.0)
+    row = row_of(obs, "load")  # untouched, a gauge still says its last value
+    assert row["value"] == 2.0
+    load.add(0.5)
+    load.add(-2)
+    row = row_of(obs, "load")
+    assert (row["value"], row["min"], row["max"]) == (0.5, 0.5, 2.5)
+
+
+def test_histogram_row_has_counts_and_moments(obs: inlay.Observer) -> None:
+    latency = obs.histogram("latency", unit="s")
+    values = [0.0, 1.0, 2.0, 4.0, -3.0, 1.0]
+    for value in values:
+        latency.record(value)
+    row = row_of(obs, "latency")
+    assert row["kind"] == "histogram"
+    assert row["value"] is None
+    assert (row["count"], row["sum"], row["min"], row["max"]) == (6, 5.0, -3.0, 4.0)
+    assert row["mean"] == pytest.approx(np.mean(values), rel=1e-12)
+    assert row["m2"] == pytest.approx(np.sum((np.array(values) - np.mean(values)) ** 2), rel=1e-12)
+    assert row["scale"] == 5
+    assert row["zero_count"] == 1
+    # Bucket i is (2**(i/32), 2**((i+1)/32)]: 1 is the top of bucket -1, 2 of 31, 4 of 63.
+    positive = {row["pos_offset"] + i: n for i, n in enumerate(row["pos_counts"]) if n}
+    assert positive == {-1: 2, 31: 1, 63: 1}
+    assert sum(row["neg_counts"]) == 1
+    assert rows(obs.collect(), "latency") == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        array.array("d", [1.0, 2.0, 4.0]),
+        np.array([1.0, 2.0, 4.0]),
+        np.array([1.0, 2.0, 4.0], dtype=np.float32),
+    ],
+    ids=["array", "float64", "float32"],
+)
+def test_record_many_takes_buffers(obs: inlay.Observer, values: Any) -> None:
+    latency = obs.histogram("latency", attributes=("route",))
+    latency.record_many(values, route="chat")
+    latency.bind(route="chat").record_many(values)
+    row = row_of(obs, "latency")
+    assert (row["count"], row["sum"], row["min"], row["max"]) == (6, 14.0, 1.0, 4.0)
+
+
+def test_record_many_equals_records(obs: inlay.Observer) -> None:
+    values = np.random.default_rng(11).lognormal(size=5_000)
+    one, many = obs.histogram("one").bind(), obs.histogram("many").bind()
+    for value in values:
+        one.record(value)
+    many.record_many(values)
+    batch = obs.collect()
+    (first,), (second,) = rows(batch, "one"), rows(batch, "many")
+    for column in ("count", "min", "max", "scale", "pos_offset", "pos_counts", "zero_count"):
+        assert first[column] == second[column], column
+    assert first["sum"] == pytest.approx(second["sum"], rel=1e-12)
+    assert first["m2"] == pytest.approx(second["m2"], rel=1e-9)
+
+
+def test_record_many_of_nothing_is_nothing(obs: inlay.Observer) -> None:
+    obs.histogram("latency").record_many(np.array([]))
+    assert rows(obs.collect(), "latency") == []
+
+
+# ---- what is not a number ----------------------------------------------------------------------
+def test_histogram_keeps_what_is_not_finite_apart(obs: inlay.Observer) -> None:
+    latency = obs.histogram("latency").bind()
+    for value in (1.0, math.nan, math.inf, -math.inf, math.nan):
+        latency.record(value)
+    latency.record_many(array.array("d", [2.0, math.nan, math.inf]))
+    row = row_of(obs, "latency")
+    assert (row["count"], row["sum"], row["min"], row["max"]) == (2, 3.0, 1.0, 2.0)
+    assert (row["nan_count"], row["pos_inf_count"], row["neg_inf_count"]) == (3, 2, 1)
+
+
+def test_gauge_keeps_what_is_not_finite_apart(obs: inlay.Observer) -> None:
+    load = obs.gauge("load").bind()
+    for value in (1.0, math.nan, math.inf, -math.inf):
+        load.set(value)
+    row = row_of(obs, "load")
+    assert (row["value"], row["min"], row["max"]) == (1.0, 1.0, 1.0)
+    assert (row["nan_count"], row["pos_inf_count"], row["neg_inf_count"]) == (1, 1, 1)
+
+
+def test_counter_counts_what_is_not_finite_as_dropped(obs: inlay.Observer) -> None:
+    orders = obs.counter("orders").bind()
+    for value in (1.0, math.nan, math.inf):
+        orders.add(value)
+    batch = obs.collect()
+    assert rows(batch, "orders")[0]["value"] == 1.0
+    dropped = {
+        json.loads(row["attrs"])["reason"]: row["value"] for row in rows(batch, "inlay.dropped")
+    }
+    assert dropped["not_finite"] == 2
+
+
+def test_counter_refuses_a_negative_number(obs: inlay.Observer) -> None:
+    orders = obs.counter("orders", attributes=("route",))
+    for add in (lambda v: orders.add(v, route="chat"), orders.bind(route="chat").add):
+        for value in (-1, -0.5, -math.inf):
+            with pytest.raises(ValueError, match=str(value)):
+                add(value)
+    assert all(row["value"] == 0 for row in rows(obs.collect(), "orders"))
+
+
+@pytest.mark.parametrize("value", ["1", None, [1], 1j, {}])
+def test_record_refuses_what_is_no_number(obs: inlay.Observer, value: Any) -> None:
+    for act in (
+        obs.counter("c").add,
+        obs.counter("c").bind().add,
+        obs.gauge("g").set,
+        obs.gauge("g").bind().set,
+        obs.gauge("g").bind().add,
+        obs.histogram("h").record,
+        obs.histogram("h").bind().record,
+    ):
+        with pytest.raises(TypeError):
+            act(value)
+
+
+# ---- attributes --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("attributes", "named"),
+    [
+        ({"route": "chat"}, "code"),
+        ({"route": "chat", "code": 200, "colour": "red"}, "colour"),
+        ({"route": "chat", "cod": 200}, "cod"),
+        ({}, "route"),
+    ],
+    ids=["missing", "surplus", "unknown", "none"],
+)
+def test_wrong_attributes_are_refused_by_name(
+    obs: inlay.Observer, attributes: dict[str, Any], named: str
+) -> None:
+    keys = ("route", "code")
+    counter = obs.counter("c", attributes=keys)
+    gauge = obs.gauge("g", attributes=keys)
+    histogram = obs.histogram("h", attributes=keys)
+    for act in (
+        counter.bind,
+        gauge.bind,
+        histogram.bind,
+        lambda **a: counter.add(1, **a),
+        lambda **a: gauge.set(1, **a),
+        lambda **a: histogram.record(1, **a),
+        lambda **a: histogram.record_many([1.0], **a),
+        histogram.time,
+    ):
+        with pytest.raises(TypeError, match=named):
+            act(**attributes)
+
+
+@pytest.mark.parametrize("value", [1.5, None, b"chat", ["chat"], object()])
+def test_attribute_values_are_str_int_or_bool(obs: inlay.Observer, value: Any) -> None:
+    orders = obs.counter("orders", attributes=("route",))
+    for act in (orders.bind, lambda **a: orders.add(1, **a)):
+        with pytest.raises(TypeError, match="route"):
+            act(route=value)
+
+
+def test_attribute_values_become_strings(obs: inlay.Observer) -> None:
+    orders = obs.counter("orders", attributes=("b", "a"))
+    orders.add(1, a=True, b=-3)
+    orders.add(1, a='é"\n', b="")
+    attrs = sorted(row["attrs"] for row in rows(obs.collect(), "orders"))
+    assert [json.loads(text) for text in attrs] == [
+        {"a": "True", "b": "-3"},
+        {"a": 'é"\n', "b": ""},
+    ]
+    assert attrs[0] == '{"a":"True","b":"-3"}'
+
+
+def test_order_of_attributes_does_not_matter(obs: inlay.Observer) -> None:
+    orders = obs.counter("orders", attributes=("a", "b"))
+    orders.add(1, a=1, b=2)
+    orders.add(1, b=2, a=1)
+    orders.bind(b="2", a="1").add(1)
+    assert row_of(obs, "orders")["value"] == 3
+
+
+def test_bound_handle_shows_what_it_is(obs: inlay.Observer) -> None:
+    for instrument, kind in (
+        (obs.counter("c", unit="s", description="d", attributes=("k",)), BoundCounter),
+        (obs.gauge("g", unit="s", description="d", attributes=("k",)), BoundGauge),
+        (obs.histogram("h", unit="s", description="d", attributes=("k",)), BoundHistogram),
+    ):
+        assert (instrument.unit, instrument.description) == ("s", "d")
+        assert (instrument.attributes, instrument.layer) == (("k",), "app")
+        bound = instrument.bind(k=1)
+        assert isinstance(bound, kind)
+        assert bound.attributes == {"k": "1"}
+        assert bound.instrument is instrument
+        text = f'{instrument.name}\x1f{{"k":"1"}}\x1franker'.encode()
+        digest = hashlib.md5(text).digest()
+        assert bound.series_id == int.from_bytes(digest[:8], "big", signed=True)
+        assert instrument.name in repr(instrument)
+
+
+def test_series_id_is_in_the_row(obs: inlay.Observer) -> None:
+    bound = obs.counter("c", attributes=("k",)).bind(k="v")
+    bound.add(1)
+    assert row_of(obs, "c")["series_id"] == bound.series_id
+
+
+# ---- names and registration --------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["a", "A", "request.latency", "gpu/0-mem_used", "x" * 255])
+def test_good_names(obs: inlay.Observer, name: str) -> None:
+    obs.counter(name).add(1)
+    assert row_of(obs, name)["value"] == 1
+
+
+@pytest.mark.parametrize("name", ["", "1a", ".a", "_a", "a b", "a{", "é", "x" * 256, "a\0"])
+def test_bad_names_are_refused(obs: inlay.Observer, name: str) -> None:
+    for make in (obs.counter, obs.gauge, obs.histogram):
+        with pytest.raises(ValueError, match="name"):
+            make(name)
+
+
+@pytest.mark.parametrize("key", ["", "1a", ".a", "a b", "é", "x" * 256])
+def test_bad_attribute_names_are_refused(obs: inlay.Observer, key: str) -> None:
+    for make in (obs.counter, obs.gauge, obs.histogram):
+        with pytest.raises(ValueError):  # noqa: PT011
+            make("m", attributes=(key,))
+
+
+def test_attribute_name_twice_is_refused(obs: inlay.Observer) -> None:
+    with pytest.raises(ValueError, match="route"):
+        obs.counter("m", attributes=("route", "route"))
+
+
+def test_attributes_as_one_string_are_refused(obs: inlay.Observer) -> None:
+    with pytest.raises(TypeError, match=r"such as \('route',\)"):
+        obs.counter("orders", attributes="route")
+
+
+def test_same_arguments_give_the_same_instrument(obs: inlay.Observer) -> None:
+    options: dict[str, Any] = {"unit": "s", "description": "d", "attributes": ["a", "b"]}
+    assert obs.counter("c", **options) is obs.counter("c", **options)
+    assert obs.gauge("g", **options) is obs.gauge("g", **options)
+    assert obs.histogram("h", **options, scale=3) is obs.histogram("h", **options, scale=3)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda obs: obs.gauge("m", unit="s", attributes=("a",)),
+        lambda obs: obs.counter("m", unit="ms", attributes=("a",)),
+        lambda obs: obs.counter("m", unit="s", attributes=("b",)),
+        lambda obs: obs.counter("m", unit="s", attributes=("a", "b")),
+        lambda obs: obs.counter("m", unit="s", attributes=("a",), layer="model"),
+        lambda obs: obs.counter("m", unit="s", attributes=("a",), description="other"),
+    ],
+    ids=["kind", "unit", "attribute", "attributes", "layer", "description"],
+)
+def test_other_arguments_for_the_same_name_are_refused(obs: inlay.Observer, other: Any) -> None:
+    first = obs.counter("m", unit="s", attributes=("a",))
+    with pytest.raises(ValueError, match="m"):
+        other(obs)
+    assert obs.counter("m", unit="s", attributes=("a",)) is first
+
+
+def test_histogram_of_another_scale_is_refused(obs: inlay.Observer) -> None:
+    obs.histogram("h", scale=5)
+    with pytest.raises(ValueError, match="scale"):
+        obs.histogram("h", scale=4)
+
+
+def test_instruments_are_made_by_an_observer_only() -> None:
+    for kind in (Counter, Gauge, Histogram, BoundCounter, BoundGauge, BoundHistogram):
+        with pytest.raises(TypeError):
+            kind()
+
+
+# ---- bounds ------------------------------------------------------------------------------------
+def test_series_over_the_cap_go_to_one_overflow_series() -> None:
+    obs = inlay.Observer(max_series=10, clock=inlay.ManualClock())
+    users = obs.counter("users", attributes=("id",))
+    sizes = obs.histogram("sizes", attributes=("id",))
+    for i in range(100):
+        users.add(1, id=i)
+        sizes.bind(id=i).record(1.0)
+    batch = obs.collect()
+    for metric, column in (("users", "value"), ("sizes", "count")):
+        found = {row["attrs"]: row[column] for row in rows(batch, metric)}
+        over = found.pop('{"otel.metric.overflow":"true"}')
+        assert over + sum(found.values()) == 100
+        assert over >= 90
+        assert len(found) <= 10
+    assert obs.stats()["overflow"] >= 180
+    users.add(1, id=0)  # a series that has its place keeps it
+    users.add(1, id="new")
+    found = {row["attrs"]: row["value"] for row in rows(obs.collect(), "users")}
+    assert found == {'{"id":"0"}': 1, '{"otel.metric.overflow":"true"}': 1}
+
+
+def test_idle_series_expire_and_leave_their_place() -> None:
+    clock = inlay.ManualClock()
+    obs = inlay.Observer(max_series=2, window=1.0, expire=10.0, clock=clock)
+    load = obs.gauge("load", attributes=("id",))
+    load.set(1, id="a")
+    load.set(2, id="b")
+    load.set(3, id="c")
+    assert len(rows(obs.collect(), "load")) == 3
+    for _ in range(15):
+        clock.advance(1)
+        batch = obs.collect()
+    assert rows(batch, "load") == []  # a forgotten gauge stops to say its last value
+    load.set(4, id="c")
+    assert [row["attrs"] for row in rows(obs.collect(), "load")] == ['{"id":"c"}']
+
+
+def test_bound_handle_outlives_the_expiry_of_its_series() -> None:
+    clock = inlay.ManualClock()
+    obs = inlay.Observer(window=1.0, expire=5.0, clock=clock)
+    orders = obs.counter("orders", attributes=("id",)).bind(id="a")
+    orders.add(1)
+    obs.collect()
+    for _ in range(20):
+        clock.advance(1)
+        obs.collect()
+    orders.add(2)
+    row = row_of(obs, "orders")
+    assert (row["value"], row["attrs"]) == (2, '{"id":"a"}')
+
+
+# ---- time --------------------------------------------------------------------------------------
+def counts(obs: inlay.Observer, metric: str = "latency") -> int:
+    return sum(row["count"] for row in rows(obs.collect(), metric))
+
+
+def test_time_measures_a_block(obs: inlay.Observer) -> None:
+    latency = obs.histogram("latency", attributes=("route",))
+    with latency.time(route="chat") as timer:
+        pass
+    assert 0 <= timer.seconds < 10
+    with pytest.raises(KeyError), latency.bind(route="chat").time():
+        raise KeyError
+    row = row_of(obs, "latency")
+    assert row["count"] == 2
+    assert row["max"] >= timer.seconds
+
+
+def test_time_measures_every_call_of_a_function(obs: inlay.Observer) -> None:
+    latency = obs.histogram("latency", attributes=("route",))
+
+    @latency.time(route="chat")
+    def double(x: int, *, fail: bool = False) -> int:
+        """Double it."""
+        if fail:
+            raise ValueError
+        return 2 * x
+
+    assert double.__name__ == "double"
+    assert double.__doc__ == "Double it."
+    assert [double(x) for x in range(3)] == [0, 2, 4]
+    with pytest.raises(ValueError):  # noqa: PT011
+        double(1, fail=True)
+    assert counts(obs) == 4
+
+
+def test_time_measures_recursion(obs: inlay.Observer) -> None:
+    @obs.histogram("latency").time()
+    def down(n: int) -> int:
+        return 0 if n == 0 else 1 + down(n - 1)
+
+    assert down(5) == 5
+    assert counts(obs) == 6
+
+
+def test_time_measures_coroutines_until_they_end(obs: inlay.Observer) -> None:
+    running = asyncio.Event()
+
+    @obs.histogram("latency").bind().time()
+    async def wait(gate: asyncio.Event) -> str:
+        running.set()
+        await gate.wait()
+        return "done"
+
+    async def both() -> None:
+        gates = [asyncio.Event(), asyncio.Event()]
+        tasks = [asyncio.create_task(wait(gate)) for gate in gates]
+        await running.wait()
+        assert counts(obs) == 0
+        gates[1].set()
+        assert await tasks[1] == "done"
+        assert counts(obs) == 1
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        assert counts(obs) == 1
+
+    assert inspect.iscoroutinefunction(wait)
+    asyncio.run(both())
+
+
+def test_time_measures_generators_until_they_end(obs: inlay.Observer) -> None:
+    @obs.histogram("latency").time()
+    def echo() -> Iterator[Any]:
+        got = yield "first"
+        while got != "end":
+            got = yield got
+        return "result"
+
+    assert inspect.isgeneratorfunction(echo)
+    items = echo()
+    assert counts(obs) == 0
+    assert next(items) == "first"
+    assert items.send(3) == 3  # type: ignore[attr-defined]
+    assert counts(obs) == 0
+    with pytest.raises(StopIteration) as stop:
+        items.send("end")  # type: ignore[attr-defined]
+    assert stop.value.value == "result"
+    assert counts(obs) == 1
+    closed = echo()
+    next(closed)
+    closed.close()  # type: ignore[attr-defined]
+    assert counts(obs) == 1
+
+
+def test_time_measures_asynchronous_generators_until_they_end(obs: inlay.Observer) -> None:
+    caught: list[BaseException] = []
+
+    @obs.histogram("latency").time()
+    async def echo() -> AsyncIterator[Any]:
+        got: Any = "first"
+        while got != "end":
+            try:
+                got = yield got
+            except KeyError as error:
+                caught.append(error)
+                got = "caught"
+
+    async def use() -> None:
+        items: Any = echo()
+        assert await items.asend(None) == "first"
+        assert await items.asend(3) == 3
+        assert await items.athrow(KeyError("k")) == "caught"
+        assert counts(obs) == 0
+        with pytest.raises(StopAsyncIteration):
+            await items.asend("end")
+        assert counts(obs) == 1
+        closed: Any = echo()
+        await closed.asend(None)
+        await closed.aclose()
+        assert counts(obs) == 1
+
+    async def managed() -> None:
+        @contextlib.asynccontextmanager
+        @obs.histogram("latency").time()
+        async def swallow() -> AsyncIterator[None]:
+            with contextlib.suppress(ValueError):
+                yield
+
+        async with swallow():
+            raise ValueError
+        assert counts(obs) == 1
+
+    assert inspect.isasyncgenfunction(echo)
+    asyncio.run(managed())
+
+    asyncio.run(use())
+    assert len(caught) == 1
+
+
+def test_time_measures_callable_objects_and_methods(obs: inlay.Observer) -> None:
+    latency = obs.histogram("latency").bind()
+
+    class Model:
+        def __call__(self, x: int) -> int:
+            return x + 1
+
+        @latency.time()
+        def predict(self, x: int) -> int:
+            return x + 2
+
+    class AsyncModel:
+        async def __call__(self, x: int) -> int:
+            return x + 3
+
+    assert latency.time()(Model())(1) == 2
+    assert Model().predict(1) == 3
+    assert asyncio.run(latency.time()(AsyncModel())(1)) == 4
+    assert counts(obs) == 3
+    with pytest.raises(TypeError, match="not 3"):
+        latency.time()(3)  # type: ignore[type-var]
+
+
+# ---- exemplars ---------------------------------------------------------------------------------
+def test_exemplar_by_hand(obs: inlay.Observer) -> None:
+    chat = obs.histogram("latency", attributes=("route",)).bind(route="chat")
+    chat.exemplar(1.5, TRACE, SPAN)
+    batch = obs.collect()
+    (exemplar,) = batch.exemplars.to_pylist()
+    assert (exemplar["value"], exemplar["trace_id"], exemplar["span_id"]) == (1.5, TRACE, SPAN)
+    assert exemplar["series_id"] == chat.series_id
+    assert exemplar["window_seq"] == batch.window_seq
+    assert obs.collect().exemplars.num_rows == 0
+
+
+class FakeTrace(types.ModuleType):
+    """Has what is asked of OpenTelemetry's module, and an active span that a test sets."""
+
+    def __init__(self) -> None:
+        super().__init__("opentelemetry.trace")
+        self.trace_id = self.span_id = 0
+        self.sampled = True
+        self.asked = 0
+
+    def get_current_span(self) -> Any:
+        self.asked += 1
+        context = types.SimpleNamespace(
+            is_valid=self.trace_id != 0,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            trace_flags=types.SimpleNamespace(sampled=self.sampled),
+        )
+        return types.SimpleNamespace(get_span_context=lambda: context)
+
+
+@pytest.fixture
+def tracer(monkeypatch: pytest.MonkeyPatch) -> FakeTrace:
+    fake = FakeTrace()
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", fake)
+    return fake
+
+
+def test_exemplars_come_from_the_active_span(obs: inlay.Observer, tracer: FakeTrace) -> None:
+    chat = obs.histogram("latency").bind()
+    tracer.span_id = 7
+    for i in range(1, 10_001):
+        tracer.trace_id = i
+        chat.record(float(i))
+    batch = obs.collect()
+    exemplars = batch.exemplars.to_pylist()
+    assert 1 <= len(exemplars) <= 4
+    for exemplar in exemplars:
+        assert exemplar["trace_id"] == format(int(exemplar["value"]), "032x")
+        assert exemplar["span_id"] == format(7, "016x")
+        assert exemplar["series_id"] == chat.series_id
+    assert tracer.asked < 10_001
+
+
+def test_new_maximum_is_an_exemplar(obs: inlay.Observer, tracer: FakeTrace) -> None:
+    chat = obs.histogram("latency").bind()
+    tracer.trace_id, tracer.span_id = 1, 1
+    for _ in range(5_000):
+        chat.record(1.0)
+    tracer.trace_id = 0xABC
+    chat.record(1000.0)
+    tracer.trace_id = 1
+    for _ in range(5_000):
+        chat.record(1.0)
+    found = {row["value"]: row["trace_id"] for row in obs.collect().exemplars.to_pylist()}
+    assert found[1000.0] == format(0xABC, "032x")
+
+
+@pytest.mark.parametrize("case", ["no span", "not sampled", "raises", "half imported"])
+def test_no_exemplar_without_a_sampled_span(
+    obs: inlay.Observer, tracer: FakeTrace, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    if case != "no span":
+        tracer.trace_id = tracer.span_id = 1
+    if case == "not sampled":
+        tracer.sampled = False
+    if case == "raises":
+        monkeypatch.setattr(tracer, "get_current_span", lambda: 1 // 0)
+    if case == "half imported":
+        monkeypatch.setitem(sys.modules, "opentelemetry.trace", types.ModuleType("t"))
+    chat = obs.histogram("latency").bind()
+    for i in range(2_000):
+        chat.record(float(i))
+    batch = obs.collect()
+    assert batch.exemplars.num_rows == 0
+    assert rows(batch, "latency")[0]["count"] == 2_000
+
+
+def test_opentelemetry_is_not_loaded_for_exemplars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
+    obs = inlay.Observer()
+    chat = obs.histogram("latency").bind()
+    for i in range(2_000):
+        chat.record(float(i))
+    obs.event("deploy")
+    obs.collect()
+    assert "opentelemetry.trace" not in sys.modules
+
+
+def test_events_are_linked_to_the_active_span(obs: inlay.Observer, tracer: FakeTrace) -> None:
+    tracer.trace_id, tracer.span_id = 0xAB, 0xCD
+    obs.event("deploy")
+    obs.event("deploy", trace_id=TRACE)
+    linked, given = obs.collect().events.to_pylist()
+    assert linked["trace_id"] == format(0xAB, "032x")
+    assert linked["span_id"] == format(0xCD, "016x")
+    assert (given["trace_id"], given["span_id"]) == (TRACE, None)
+
+
+def test_exemplars_from_the_real_opentelemetry(obs: inlay.Observer) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    tracer = TracerProvider().get_tracer("test")
+    chat = obs.histogram("latency").bind()
+    with tracer.start_as_current_span("request") as span:
+        for i in range(100):
+            chat.record(float(i))
+        obs.event("inside")
+    chat.record(1e9)  # outside any span: the greatest value, yet no exemplar
+    batch = obs.collect()
+    context = span.get_span_context()
+    wanted = (format(context.trace_id, "032x"), format(context.span_id, "016x"))
+    exemplars = batch.exemplars.to_pylist()
+    assert exemplars
+    for exemplar in exemplars:
+        assert (exemplar["trace_id"], exemplar["span_id"]) == wanted
+        assert exemplar["value"] < 100
+    (event,) = batch.events.to_pylist()
+    assert (event["trace_id"], event["span_id"]) == wanted
