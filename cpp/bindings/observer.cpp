@@ -255,6 +255,8 @@ void register_observer(py::module_& module) {
       .def("peek", batch_of(&Observer::peek), Released())
       .def("start", with_observer(&Observer::start), Released())
       .def("stop", batch_of(&Observer::stop), Released())
+      .def("install", with_observer(&Observer::install), Released())
+      .def("uninstall", with_observer(&Observer::uninstall), Released())
       .def("next", &next, py::arg("timeout"))
       .def("observed", with_observer(&Observer::observed), Released())
       .def(

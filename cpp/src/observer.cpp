@@ -97,6 +97,14 @@ Histogram Observer::histogram(std::string_view name, const InstrumentOptions& op
   return {core_, core_->registry().instrument(Kind::histogram, name, options)};
 }
 
+void Observer::install() { detail::install(core_); }
+void Observer::uninstall() noexcept { detail::uninstall(core_.get()); }
+
+std::optional<Observer> Observer::installed() {
+  auto core = detail::installed();
+  return core == nullptr ? std::nullopt : std::optional(Observer(std::move(core)));
+}
+
 bool Observer::event(Event event) { return core_->add(std::move(event)); }
 bool Observer::span(Span span) {
   check_ids(span.trace_id, span.span_id);

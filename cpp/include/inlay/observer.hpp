@@ -82,6 +82,13 @@ class INLAY_API Observer {
   Gauge gauge(std::string_view name, const InstrumentOptions& options = {});
   Histogram histogram(std::string_view name, const InstrumentOptions& options = {});
 
+  /// Makes this the observer that `installed` finds; plugins and libraries record into that one.
+  void install();
+  /// Undoes `install`, if it is this observer that is installed.
+  void uninstall() noexcept;
+  /// The observer of this process, from whatever language, if one was installed.
+  static std::optional<Observer> installed();
+
   /// A handle for the calling thread, see Writer.
   Writer writer() { return Writer(core_); }
 
@@ -125,6 +132,7 @@ class INLAY_API Observer {
   const std::shared_ptr<detail::Core>& core() const noexcept { return core_; }
 
  private:
+  explicit Observer(std::shared_ptr<detail::Core> core) noexcept : core_(std::move(core)) {}
   std::shared_ptr<detail::Core> core_;
 };
 

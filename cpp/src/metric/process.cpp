@@ -12,6 +12,8 @@ struct Process {
   std::mutex mutex;
   std::vector<Core*> cores;  // by index; null where one left
   uint64_t next_id = 1;
+  std::mutex installed_mutex;  // of its own: letting a Core go takes the one above
+  std::shared_ptr<Core> installed;
 };
 
 // Never destroyed: threads may outlive static destructors.
@@ -41,6 +43,7 @@ struct ThreadEnd {
 thread_local ThreadEnd t_end;
 
 void before_fork() {
+  process().installed_mutex.lock();
   process().mutex.lock();
   for (Core* core : process().cores) {
     if (core != nullptr) core->before_fork();
@@ -52,6 +55,7 @@ void after_fork_in_parent() {
     if (core != nullptr) core->after_fork_in_parent();
   }
   process().mutex.unlock();
+  process().installed_mutex.unlock();
 }
 
 void after_fork_in_child() {
@@ -60,6 +64,7 @@ void after_fork_in_child() {
     if (core != nullptr) core->after_fork_in_child();
   }
   process().mutex.unlock();
+  process().installed_mutex.unlock();
 }
 
 }  // namespace
@@ -80,6 +85,22 @@ Registration enter_process(Core* core) {
 void leave_process(Core* core) noexcept {
   std::lock_guard lock(process().mutex);
   process().cores[core->registration().index] = nullptr;
+}
+
+void install(std::shared_ptr<Core> core) {
+  std::lock_guard lock(process().installed_mutex);
+  process().installed.swap(core);
+}
+
+void uninstall(const Core* core) noexcept {
+  std::shared_ptr<Core> gone;
+  std::lock_guard lock(process().installed_mutex);
+  if (process().installed.get() == core) process().installed.swap(gone);
+}
+
+std::shared_ptr<Core> installed() {
+  std::lock_guard lock(process().installed_mutex);
+  return process().installed;
 }
 
 INLAY_TLS ThreadShards t_shards{nullptr, 0, false};

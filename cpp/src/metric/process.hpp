@@ -42,6 +42,11 @@ Registration enter_process(Core*);
 /// Takes it out again; afterwards no ending thread touches it.
 void leave_process(Core*) noexcept;
 
+/// The one observer that code which has none of its own records into.
+void install(std::shared_ptr<Core> core);
+void uninstall(const Core* core) noexcept;
+std::shared_ptr<Core> installed();
+
 #if defined(__GLIBC__)
 #define INLAY_TLS __attribute__((tls_model("initial-exec"))) constinit thread_local
 #else
