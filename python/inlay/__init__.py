@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from inlay import metric, points, sinks
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
-    from inlay._core import ManualClock, SystemClock, __version__
+    from inlay._core import (
+        BoundCounter,
+        BoundGauge,
+        BoundHistogram,
+        Counter,
+        Gauge,
+        Histogram,
+        ManualClock,
+        SystemClock,
+        Timer,
+        __version__,
+    )
     from inlay._exceptions import (
         InlayError,
         InvalidArgumentError,
@@ -29,6 +40,12 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it; a module's own name gives the module itself.
 _HOMES = {
     "Batch": "inlay.table",
+    "BoundCounter": "inlay._core",
+    "BoundGauge": "inlay._core",
+    "BoundHistogram": "inlay._core",
+    "Counter": "inlay._core",
+    "Gauge": "inlay._core",
+    "Histogram": "inlay._core",
     "InlayError": "inlay._exceptions",
     "InvalidArgumentError": "inlay._exceptions",
     "ManualClock": "inlay._core",
@@ -38,6 +55,7 @@ _HOMES = {
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
     "Table": "inlay.table",
+    "Timer": "inlay._core",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "get_cmake_dir": "inlay._build",
@@ -52,6 +70,12 @@ _HOMES = {
 
 __all__ = [
     "Batch",
+    "BoundCounter",
+    "BoundGauge",
+    "BoundHistogram",
+    "Counter",
+    "Gauge",
+    "Histogram",
     "InlayError",
     "InvalidArgumentError",
     "ManualClock",
@@ -61,6 +85,7 @@ __all__ = [
     "StoppedError",
     "SystemClock",
     "Table",
+    "Timer",
     "__version__",
     "build_info",
     "get_cmake_dir",

@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from inlay import _core
+
 ROOT = Path(__file__).resolve().parents[2]
 BY_HAND = Path(__file__).with_name("by_hand.pyi")
 TARGET = ROOT / "python" / "inlay" / "_core.pyi"
@@ -30,6 +32,10 @@ OPEN = {
     "tuple": "tuple[typing.Any, ...]",
     "collections.abc.Callable": "collections.abc.Callable[..., typing.Any]",
 }
+
+
+# Special methods that say something to a type checker.
+C_API_SLOTS = {"__call__", "__enter__", "__exit__"}
 
 
 class StubError(Exception):
@@ -84,8 +90,8 @@ def merge(generated: list[ast.stmt], by_hand: list[ast.stmt], where: str) -> lis
         name = name_of(node)
         if name is not None:
             replacements.setdefault(name, []).append(node)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            imports.append(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom | ast.Assign):
+            imports.append(node)  # a plain assignment makes a type variable
     names = {name_of(node) for node in generated}
     surplus = sorted(set(replacements) - names)
     if surplus:
@@ -110,6 +116,37 @@ def merge(generated: list[ast.stmt], by_hand: list[ast.stmt], where: str) -> lis
     return imports + merged
 
 
+def is_future(node: ast.stmt) -> bool:
+    """Say whether it is what every stub does without being told."""
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def c_api_class(name: str) -> ast.ClassDef:
+    """Return a class with the members that a type written against the C API has."""
+    members = [
+        member
+        for member in vars(getattr(_core, name))
+        if not member.startswith("__") or member in C_API_SLOTS
+    ]
+    text = "".join(
+        f"    def {member}(self, *_: Any, **__: Any) -> Any: ...\n" for member in members
+    )
+    (made,) = ast.parse(f"class {name}:\n{text}").body
+    assert isinstance(made, ast.ClassDef)
+    return made
+
+
+def with_c_api_classes(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Put classes in the place of imports: these types call themselves members of the package."""
+    made: list[ast.stmt] = []
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module == "inlay":
+            made.extend(c_api_class(alias.name) for alias in node.names)
+        else:
+            made.append(node)
+    return made
+
+
 def extension_stub() -> list[ast.stmt]:
     """Return what pybind11-stubgen makes of the extension that is installed here."""
     with tempfile.TemporaryDirectory() as directory:
@@ -121,7 +158,8 @@ def extension_stub() -> list[ast.stmt]:
         )
         text = (Path(directory) / "inlay" / "_core.pyi").read_text()
     tree = CloseGenerics().visit(ast.parse(text))
-    return [node for node in simplify(tree.body) if name_of(node) != "__all__"]
+    body = with_c_api_classes(simplify(tree.body))
+    return [node for node in body if name_of(node) != "__all__" and not is_future(node)]
 
 
 def stub() -> str:
@@ -133,7 +171,9 @@ def stub() -> str:
         If the hand-written part names something the extension has not.
     """
     by_hand = simplify(ast.parse(BY_HAND.read_text()).body)
-    tree = ast.Module(merge(extension_stub(), by_hand, "inlay._core"), [])
+    body = merge(extension_stub(), by_hand, "inlay._core")
+    body.sort(key=lambda node: not isinstance(node, ast.Import | ast.ImportFrom))
+    tree = ast.Module(body, [])
     text = ast.unparse(ast.fix_missing_locations(tree))
     # The value of a constant is no part of its type, and would change with every release.
     text = re.sub(r"^(__version__: str) = .*$", r"\1", text, flags=re.MULTILINE)
