@@ -11,5 +11,6 @@ void set_error_from_current_exception() noexcept;
 // One function per component, defined in <component>.cpp and called by module.cpp.
 void register_arrow(pybind11::module_& m);
 void register_observer(pybind11::module_& module);
+void register_summary(pybind11::module_& m);
 
 }  // namespace inlay::python

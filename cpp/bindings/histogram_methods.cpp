@@ -12,11 +12,10 @@ namespace inlay::python {
 
 namespace {
 
-/// Records an array. The GIL is released for a large one: the spans stay valid, as their owner is
-/// held by the caller, and the handle is this call's own copy.
-bool record_array(BoundHistogram handle, PyObject* values) {
-  return for_each_span(values,
-                       [&](const auto* data, size_t size) { handle.record_many(data, size); });
+/// Records a column; throws what ColumnInput throws. The handle is this call's own copy, since a
+/// long column is read without the GIL.
+void record_array(BoundHistogram handle, PyObject* values) {
+  for_each_span(values, [&](const auto* data, size_t size) { handle.record_many(data, size); });
 }
 
 }  // namespace
@@ -24,7 +23,7 @@ bool record_array(BoundHistogram handle, PyObject* values) {
 PyObject* bound_record_many(PyObject* object, PyObject* values) {
   auto* const self = reinterpret_cast<BoundObject<HistogramTraits>*>(object);
   try {
-    if (!record_array(self->handle, values)) return nullptr;
+    record_array(self->handle, values);
     if ((self->attention->load(std::memory_order_relaxed) & kRestarted) != 0)
       self->state->run_restart_hook();
     Py_RETURN_NONE;
@@ -45,7 +44,8 @@ PyObject* instrument_record_many(PyObject* object, PyObject* const* args, Py_ssi
   if (self->body->state == nullptr) Py_RETURN_NONE;
   try {
     const auto* const handle = find_handle<HistogramTraits>(self, args + 1, names);
-    if (handle == nullptr || !record_array(*handle, args[0])) return nullptr;
+    if (handle == nullptr) return nullptr;
+    record_array(*handle, args[0]);
     ObserverState& state = *self->body->state;
     if ((state.observer.attention().load(std::memory_order_relaxed) & kRestarted) != 0)
       state.run_restart_hook();

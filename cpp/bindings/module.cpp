@@ -108,4 +108,5 @@ PYBIND11_MODULE(_core, m) {
   register_observer(m);
   m.def("build_info", &build_info, "Return how this build was made.");
   register_arrow(m);
+  register_summary(m);
 }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kMagic = "inEH";
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint64_t kMaxCount = INT64_MAX;  // counts become int64 columns
 
 // Beyond any finite double: magnitudes lie in (2^-1075, 2^1024].
 constexpr std::int64_t first_index(int scale) {
@@ -50,67 +51,112 @@ ExpHistogram ExpHistogram::from_bytes(const std::uint8_t* bytes, std::size_t siz
   if (base_scale < scale || base_scale > kMaxScale) {
     in.refuse("have, as the scale asked for,", base_scale);
   }
-  ExpHistogram out(base_scale);
-  out.lower(base_scale - scale);
-  const std::uint64_t zeros = in.varint();
-  const std::uint64_t nans = in.varint();
-  const std::uint64_t pos_infs = in.varint();
-  const std::uint64_t neg_infs = in.varint();
-
-  std::int32_t offsets[2] = {0, 0};
-  std::vector<std::uint64_t> counts[2];
-  std::uint64_t total = zeros;
-  for (int i = 0; i < 2; ++i) {
-    const std::uint64_t num = in.varint();
-    if (num > kMaxBuckets) in.refuse("have too many buckets", num);
-    if (num == 0) continue;
+  Fields fields;
+  fields.scale = scale;
+  const auto read_count = [&in] {
+    const std::uint64_t count = in.varint();
+    if (count > kMaxCount) in.refuse("have too large a count", count);
+    return count;
+  };
+  fields.zero_count = read_count();
+  fields.nan_count = read_count();
+  fields.pos_inf_count = read_count();
+  fields.neg_inf_count = read_count();
+  std::uint64_t total = fields.zero_count;
+  for (Fields::Run* run : {&fields.positive, &fields.negative}) {
+    const std::uint64_t length = in.varint();
+    if (length > kMaxBuckets) in.refuse("have too many buckets", length);
+    if (length == 0) continue;
     const std::int64_t offset = in.zigzag();
-    if (offset < first_index(scale) || offset > last_index(scale) ||
-        offset + static_cast<std::int64_t>(num) - 1 > last_index(scale)) {
+    if (offset < first_index(scale) ||
+        offset > last_index(scale) - static_cast<std::int64_t>(length) + 1) {
       in.refuse("have a bucket no double falls into; first index", offset);
     }
-    if (num > in.left()) in.refuse("are cut short; buckets", num);
-    offsets[i] = static_cast<std::int32_t>(offset);
-    counts[i].reserve(num);
-    for (std::uint64_t k = 0; k < num; ++k) {
-      const std::uint64_t count = in.varint();
-      if (count == 0 && (k == 0 || k + 1 == num)) in.refuse("begin or end a run with count", count);
-      // Counts become int64 columns, and a total must fit one.
-      if (count > INT64_MAX || total > INT64_MAX - count)
-        in.refuse("have too large a count", count);
+    if (length > in.left()) in.refuse("are cut short; buckets", length);
+    run->offset = static_cast<std::int32_t>(offset);
+    run->counts.reserve(length);
+    for (std::uint64_t k = 0; k < length; ++k) {
+      const std::uint64_t count = read_count();
+      if (count == 0 && (k == 0 || k + 1 == length))
+        in.refuse("begin or end a run with count", count);
+      if (total > kMaxCount - count) in.refuse("have too large a total; with count", count);
       total += count;
-      counts[i].push_back(count);
+      run->counts.push_back(count);
     }
   }
   in.expect_end();
-  for (const std::uint64_t count : {zeros, nans, pos_infs, neg_infs}) {
-    if (count > INT64_MAX) in.refuse("have too large a count", count);
-  }
-  for (int i = 0; i < 2; ++i) {
-    if (counts[i].empty()) continue;
-    const std::int32_t last = offsets[i] + static_cast<std::int32_t>(counts[i].size()) - 1;
-    if (!out.reserve(out.sides_[i], offsets[i] << out.shift_, last << out.shift_)) {
-      throw std::bad_alloc();
+  ExpHistogram out(base_scale);
+  out.lower(base_scale - scale);
+  out.fill(fields);
+  return out;
+}
+
+ExpHistogram ExpHistogram::from_fields(const Fields& fields) {
+  ExpHistogram out(fields.scale);
+  std::uint64_t total = 0;
+  const auto add = [&total](std::uint64_t count) {
+    if (count > kMaxCount - total) {
+      detail::fail<InvalidArgument>("counts must add up to less than 2^63; count", count);
     }
+    total += count;
+  };
+  for (const std::uint64_t count : {fields.nan_count, fields.pos_inf_count, fields.neg_inf_count}) {
+    if (count > kMaxCount) detail::fail<InvalidArgument>("a count must be below 2^63", count);
   }
-  if ((total >> 32) != 0 && !out.widen()) throw std::bad_alloc();
-  out.count_ = total;
-  out.zero_count_ = zeros;
-  out.nan_count_ = nans;
-  out.pos_inf_count_ = pos_infs;
-  out.neg_inf_count_ = neg_infs;
-  for (int i = 0; i < 2; ++i) {
-    const Side& side = out.sides_[i];
-    for (std::size_t k = 0; k < counts[i].size(); ++k) {
-      const std::size_t at = static_cast<std::size_t>(offsets[i] - side.first) + k;
-      if (out.wide()) {
-        static_cast<std::uint64_t*>(side.counts)[at] = counts[i][k];
-      } else {
-        static_cast<std::uint32_t*>(side.counts)[at] = static_cast<std::uint32_t>(counts[i][k]);
+  add(fields.zero_count);
+  for (const Fields::Run* run : {&fields.positive, &fields.negative}) {
+    for (std::size_t k = 0; k < run->counts.size(); ++k) {
+      if (run->counts[k] == 0) continue;
+      add(run->counts[k]);
+      const std::int64_t index = run->offset + static_cast<std::int64_t>(k);
+      if (index < first_index(fields.scale) || index > last_index(fields.scale)) {
+        detail::fail<InvalidArgument>("no double falls into a bucket of this scale with index",
+                                      static_cast<long long>(index));
       }
     }
   }
+  out.fill(fields);
   return out;
+}
+
+// Into an empty histogram of the fields' scale. The fields were checked.
+void ExpHistogram::fill(const Fields& fields) {
+  const Fields::Run* runs[2] = {&fields.positive, &fields.negative};
+  std::uint64_t total = fields.zero_count;
+  for (int i = 0; i < 2; ++i) {
+    const std::vector<std::uint64_t>& counts = runs[i]->counts;
+    std::size_t begin = 0;
+    std::size_t end = counts.size();
+    while (begin < end && counts[begin] == 0) ++begin;
+    while (end > begin && counts[end - 1] == 0) --end;
+    if (begin == end) continue;
+    for (std::size_t k = begin; k < end; ++k) total += counts[k];
+    const int shift = kMaxScale - fields.scale;
+    const auto first = runs[i]->offset + static_cast<std::int32_t>(begin);
+    const auto last = runs[i]->offset + static_cast<std::int32_t>(end) - 1;
+    if (!reserve(sides_[i], first << shift, last << shift)) throw std::bad_alloc();
+  }
+  if ((total >> 32) != 0 && !widen()) throw std::bad_alloc();
+  count_ = total;
+  zero_count_ = fields.zero_count;
+  nan_count_ = fields.nan_count;
+  pos_inf_count_ = fields.pos_inf_count;
+  neg_inf_count_ = fields.neg_inf_count;
+  for (int i = 0; i < 2; ++i) {
+    const Side& side = sides_[i];
+    for (std::size_t k = 0; k < runs[i]->counts.size(); ++k) {
+      const std::uint64_t count = runs[i]->counts[k];
+      if (count == 0) continue;
+      const std::int32_t index =
+          (runs[i]->offset + static_cast<std::int32_t>(k)) >> (fields.scale - scale_);
+      if (wide()) {
+        static_cast<std::uint64_t*>(side.counts)[index - side.first] += count;
+      } else {
+        static_cast<std::uint32_t*>(side.counts)[index - side.first] +=
+            static_cast<std::uint32_t>(count);
+      }
+    }
+  }
 }
 
 }  // namespace inlay

@@ -78,4 +78,59 @@ Moments Moments::from_bytes(const std::uint8_t* bytes, std::size_t size) {
   return out;
 }
 
+Moments Moments::from_fields(const Fields& fields) {
+  const Values& v = fields.values;
+  Moments out;
+  out.null_count_ = fields.null_count;
+  out.nan_count_ = fields.nan_count;
+  out.pos_inf_count_ = fields.pos_inf_count;
+  out.neg_inf_count_ = fields.neg_inf_count;
+  out.zero_count_ = fields.zero_count;
+  out.count_ = v.count;
+  for (const std::uint64_t count : {fields.null_count, fields.nan_count, fields.pos_inf_count,
+                                    fields.neg_inf_count, fields.zero_count, v.count}) {
+    if (count > INT64_MAX) detail::fail<InvalidArgument>("a count must be below 2^63", count);
+  }
+  if (fields.zero_count > v.count) {
+    detail::fail<InvalidArgument>("zero_count must not exceed count", fields.zero_count);
+  }
+  if (v.count == 0) return out;
+  if (!v.min || !v.max || !v.mean) {
+    detail::fail<InvalidArgument>("min, max and mean must be given with count", v.count);
+  }
+  if (!std::isfinite(*v.min) || !std::isfinite(*v.max) || !(*v.min <= *v.max)) {
+    detail::fail<InvalidArgument>(
+        "min must not exceed max = " + detail::describe(*v.max) + ", both finite", *v.min);
+  }
+  if (!(*v.mean >= *v.min && *v.mean <= *v.max)) {
+    detail::fail<InvalidArgument>("mean must lie between min and max", *v.mean);
+  }
+  if (fields.zero_count != 0 && (*v.min > 0 || *v.max < 0)) {
+    detail::fail<InvalidArgument>("min and max must include zero, zero_count being",
+                                  fields.zero_count);
+  }
+  if (std::isnan(v.sum)) detail::fail<InvalidArgument>("sum must be a number", v.sum);
+  out.min_ = *v.min + 0.0;
+  out.max_ = *v.max + 0.0;
+  detail::MomentsPart part;
+  part.count = v.count;
+  // A sum beyond the largest double is had again from the mean.
+  part.sum =
+      part.sum + (std::isfinite(v.sum)
+                      ? detail::WideSum{v.sum, 0, false}
+                      : detail::WideSum{*v.mean * 0x1p-64 * static_cast<double>(v.count), 0, true});
+  const auto moment = [](const std::optional<double>& given, const char* name, bool even) {
+    if (!given) return std::numeric_limits<double>::infinity();
+    if (!std::isfinite(*given) || (even && *given < 0)) {
+      detail::fail<InvalidArgument>(std::string(name) + " is no moment", *given);
+    }
+    return *given + 0.0;
+  };
+  part.m2 = moment(v.m2, "m2", true);
+  part.m3 = moment(v.m3, "m3", false);
+  part.m4 = moment(v.m4, "m4", true);
+  out.set_part(part);
+  return out;
+}
+
 }  // namespace inlay

@@ -110,7 +110,8 @@ class INLAY_API ExpHistogram {
     double estimate;
     std::uint64_t high;
   };
-  /// Counts finite values <= x; exact where x is an upper bound of a bucket. Never decreases in x.
+  /// Counts finite values <= x; exact where x is the upper bound of a positive bucket or no value
+  /// shares its bucket. Never decreases in x.
   /// @throws InvalidArgument if x is NaN.
   CountBounds count_at_most(double x) const;
   /// Counts finite values in (low, high].
@@ -121,6 +122,25 @@ class INLAY_API ExpHistogram {
 
   /// Object plus buckets, in bytes.
   std::size_t memory_bytes() const noexcept;
+
+  /// What a row of points holds.
+  struct Fields {
+    struct Run {
+      std::int32_t offset = 0;
+      std::vector<std::uint64_t> counts;
+    };
+    int scale = kDefaultScale;
+    std::uint64_t zero_count = 0;
+    std::uint64_t nan_count = 0;
+    std::uint64_t pos_inf_count = 0;
+    std::uint64_t neg_inf_count = 0;
+    Run positive;
+    Run negative;
+  };
+  /// Runs may begin and end with empty buckets; longer ones than kMaxBuckets lower the scale.
+  /// @throws InvalidArgument if the scale is out of range, a filled bucket lies beyond all doubles,
+  /// or the counts do not fit a signed 64-bit total.
+  static ExpHistogram from_fields(const Fields& fields);
 
   /// Equal states give equal bytes, on every machine.
   std::vector<std::uint8_t> to_bytes() const;
@@ -152,6 +172,7 @@ class INLAY_API ExpHistogram {
   void lower(int steps) noexcept;
   void release() noexcept;
   bool update_slow(double value) noexcept;
+  void fill(const Fields& fields);
 
   // What one record touches comes first; a Moments placed before it in a struct ends with its own.
   std::int8_t scale_;

@@ -58,6 +58,16 @@ class INLAY_API Moments {
   };
   Values values() const noexcept;
 
+  /// What a row of points holds.
+  struct Fields {
+    std::uint64_t null_count, nan_count, pos_inf_count, neg_inf_count, zero_count;
+    Values values;
+  };
+  /// The digits of the sum beyond a double are lost; all else is as it was. An m2, m3 or m4 that is
+  /// absent overflowed; `overflowed` is not looked at.
+  /// @throws InvalidArgument if the fields contradict one another.
+  static Moments from_fields(const Fields& fields);
+
   std::optional<double> min() const noexcept;
   std::optional<double> max() const noexcept;
   /// 0 without values; infinite when it exceeds the largest double.
