@@ -31,32 +31,25 @@ extern const std::array<std::uint64_t, kCells> kCellsF64;
 extern const std::array<std::uint32_t, kCells> kCellsF32;
 
 inline constexpr std::uint64_t kMagnitudeF64 = ~std::uint64_t{0} >> 1;
+inline constexpr std::uint32_t kMagnitudeF32 = ~std::uint32_t{0} >> 1;
 inline constexpr std::uint64_t kMinNormalF64 = std::uint64_t{1} << 52;
 inline constexpr std::uint64_t kInfinityF64 = std::uint64_t{0x7FF} << 52;
 
-// What indices from the tables are too high by: a float's, so that it stays above zero when its
-// sign bit is left in place, and those of negative numbers whose sign bit was. Multiples of every
-// power of two that a scale shifts by, so that they may be taken off after the shift.
-inline constexpr std::int32_t kBiasF64 = 0;
-inline constexpr std::int32_t kBiasF32 = 128 << kFinestScale;
-inline constexpr std::int32_t kSignF64 = -(2048 << kFinestScale);
-inline constexpr std::int32_t kSignF32 = 256 << kFinestScale;
-
-/// Index at the scale kFinestScale - shift, plus kSignF64 >> shift if the sign bit is set. For bits
-/// of normal numbers above the smallest in magnitude.
-[[gnu::always_inline]] inline std::int64_t table_index(std::uint64_t bits,
+/// Index at the scale kFinestScale - shift of a normal number above the smallest, given by the bits
+/// of its magnitude.
+[[gnu::always_inline]] inline std::int64_t table_index(std::uint64_t magnitude,
                                                        const std::uint64_t* cells,
                                                        int shift) noexcept {
-  const std::uint64_t cell = (bits >> (52 - kCellBits)) & (kCells - 1);
-  return static_cast<std::int64_t>(bits + cells[cell]) >> (kIndexShiftF64 + shift);
+  const std::uint64_t cell = (magnitude >> (52 - kCellBits)) & (kCells - 1);
+  return static_cast<std::int64_t>(magnitude + cells[cell]) >> (kIndexShiftF64 + shift);
 }
 
-/// The same for a float, plus kBiasF32 >> shift, and kSignF32 >> shift if the sign bit is set.
-[[gnu::always_inline]] inline std::int64_t table_index(std::uint32_t bits,
+/// The same for a float.
+[[gnu::always_inline]] inline std::int32_t table_index(std::uint32_t magnitude,
                                                        const std::uint32_t* cells,
                                                        int shift) noexcept {
-  const std::uint32_t cell = (bits >> (23 - kCellBits)) & (kCells - 1);
-  return (bits + cells[cell]) >> (kIndexShiftF32 + shift);
+  const std::uint32_t cell = (magnitude >> (23 - kCellBits)) & (kCells - 1);
+  return static_cast<std::int32_t>(magnitude + cells[cell]) >> (kIndexShiftF32 + shift);
 }
 
 /// Finest index of any finite magnitude but zero, given by its bits.

@@ -19,8 +19,8 @@ constexpr bool cells_hold_one_boundary() {
 }
 static_assert(cells_hold_one_boundary());
 
-// `kOctaves` is what the octave of exponent bits 0 counts as, less the format's exponent bias.
-template <class Bits, int kMantissaBits, int kOctaves>
+// Indices count from the octave of exponent 0, whose bits are kExponentBias.
+template <class Bits, int kMantissaBits, int kExponentBias>
 constexpr std::array<Bits, kCells> make_cells() {
   constexpr int kIndexShift = kMantissaBits - kFinestScale;
   std::array<Bits, kCells> cells{};
@@ -33,7 +33,7 @@ constexpr std::array<Bits, kCells> make_cells() {
     // the whole cell belongs to the bucket that the last boundary began.
     const std::uint64_t aligned =
         cut ? (kBoundary[next] >> (52 - kMantissaBits)) + 1 : begin >> (52 - kMantissaBits);
-    const int target = kOctaves * kBoundaries + (cut ? next : next - 1);
+    const int target = (cut ? next : next - 1) - kExponentBias * kBoundaries;
     cells[static_cast<std::size_t>(cell)] =
         static_cast<Bits>((static_cast<Bits>(target) << kIndexShift) - static_cast<Bits>(aligned));
     if (cut) ++next;
@@ -43,9 +43,7 @@ constexpr std::array<Bits, kCells> make_cells() {
 
 }  // namespace
 
-constinit const std::array<std::uint64_t, kCells> kCellsF64 =
-    make_cells<std::uint64_t, 52, -1023>();
-constinit const std::array<std::uint32_t, kCells> kCellsF32 =
-    make_cells<std::uint32_t, 23, 128 - 127>();
+constinit const std::array<std::uint64_t, kCells> kCellsF64 = make_cells<std::uint64_t, 52, 1023>();
+constinit const std::array<std::uint32_t, kCells> kCellsF32 = make_cells<std::uint32_t, 23, 127>();
 
 }  // namespace inlay::detail

@@ -28,16 +28,11 @@ double representative(std::int64_t index, int scale) {
   return std::isfinite(middle) ? middle : DBL_MAX;
 }
 
-// ceil(q * n), exactly: the product as its rounded value and what the rounding lost.
+// As numpy's method "inverted_cdf" has it, rounding of the product included.
 std::uint64_t rank_of(double q, std::uint64_t n) {
   const double size = static_cast<double>(n);
-  const double product = q * size;
-  const double lost = std::fma(q, size, -product);
-  const double floor = std::floor(product);
-  double rank = floor;
-  if (product > floor || lost > 0) rank += 1;
-  if (product == floor && lost < 0) rank = floor;  // just below a whole number: it is the ceiling
-  if (!(rank >= 1)) return 1;
+  const double rank = std::ceil(q * size);
+  if (rank < 1) return 1;
   return rank >= size ? n : static_cast<std::uint64_t>(rank);
 }
 

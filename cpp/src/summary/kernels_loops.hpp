@@ -210,58 +210,62 @@ inline std::size_t near_zero(const T* values, std::size_t size, double& smallest
 
 inline std::uint64_t bits_of(double value) noexcept { return std::bit_cast<std::uint64_t>(value); }
 inline std::uint32_t bits_of(float value) noexcept { return std::bit_cast<std::uint32_t>(value); }
+inline std::uint64_t magnitude_of(std::uint64_t bits) noexcept { return bits & kMagnitudeF64; }
+inline std::uint32_t magnitude_of(std::uint32_t bits) noexcept { return bits & kMagnitudeF32; }
+inline const std::uint64_t* cells_of(const double*) noexcept { return kCellsF64.data(); }
+inline const std::uint32_t* cells_of(const float*) noexcept { return kCellsF32.data(); }
 
-template <class T>
-struct Cells;
-template <>
-struct Cells<double> {
-  static constexpr std::int32_t kBias = kBiasF64;
-  static constexpr std::int32_t kSign = kSignF64;
-  static const std::uint64_t* data() noexcept { return kCellsF64.data(); }
-};
-template <>
-struct Cells<float> {
-  static constexpr std::int32_t kBias = kBiasF32;
-  static constexpr std::int32_t kSign = kSignF32;
-  static const std::uint32_t* data() noexcept { return kCellsF32.data(); }
-};
-
-// The address that biased index 0 would have. Kept as a number: no such object exists.
-template <class T, class Count>
-inline std::uintptr_t origin_of(BucketRun run, int shift, bool minus) noexcept {
-  const std::int64_t first =
-      std::int64_t{run.first} + ((Cells<T>::kBias + (minus ? Cells<T>::kSign : 0)) >> shift);
+// The address that index 0 would have. Kept as a number: no such object may exist.
+template <class Count>
+inline std::uintptr_t origin_of(BucketRun run) noexcept {
   return reinterpret_cast<std::uintptr_t>(run.counts) -
-         static_cast<std::uintptr_t>(first) * sizeof(Count);
+         static_cast<std::uintptr_t>(std::intptr_t{run.first}) * sizeof(Count);
 }
 
-template <class T, class Count>
-inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to,
-                             bool minus) noexcept {
-  const auto* cells = Cells<T>::data();
-  const std::uintptr_t origin = origin_of<T, Count>(to, shift, minus);
+template <class Count>
+inline std::uintptr_t address_of(std::uintptr_t origin, std::int64_t index) noexcept {
+  return origin + static_cast<std::uintptr_t>(index) * sizeof(Count);
+}
+
+template <bool kMinus, class Count, class T>
+inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to) noexcept {
+  const auto* cells = cells_of(values);
+  const std::uintptr_t origin = origin_of<Count>(to);
   for (std::size_t i = 0; i < size; ++i) {
-    const auto index = static_cast<std::uintptr_t>(table_index(bits_of(values[i]), cells, shift));
-    ++*reinterpret_cast<Count*>(origin + index * sizeof(Count));
+    const auto bits = bits_of(values[i]);
+    const auto magnitude = kMinus ? magnitude_of(bits) : bits;
+    ++*reinterpret_cast<Count*>(address_of<Count>(origin, table_index(magnitude, cells, shift)));
+  }
+}
+
+template <class T>
+inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to, bool minus,
+                             bool wide) noexcept {
+  if (wide) {
+    scatter_one_side<true, std::uint64_t>(values, size, shift, to);
+  } else if (minus) {
+    scatter_one_side<true, std::uint32_t>(values, size, shift, to);
+  } else {
+    scatter_one_side<false, std::uint32_t>(values, size, shift, to);
   }
 }
 
 // Zeros of either sign go to a count nobody reads. By arithmetic, as the compiler makes a branch of
 // a choice, and one that misses half the time on data that is half zeros.
-template <class T, class Count, bool kZeros>
+template <bool kZeros, class Count, class T>
 inline void scatter(const T* values, std::size_t size, int shift,
                     const BucketRun* to_side) noexcept {
-  const auto* cells = Cells<T>::data();
-  const std::uintptr_t origin[2] = {origin_of<T, Count>(to_side[0], shift, false),
-                                    origin_of<T, Count>(to_side[1], shift, true)};
+  const auto* cells = cells_of(values);
+  const std::uintptr_t origin[2] = {origin_of<Count>(to_side[0]), origin_of<Count>(to_side[1])};
   Count ignored = 0;
   const auto nowhere = reinterpret_cast<std::uintptr_t>(&ignored);
   for (std::size_t i = 0; i < size; ++i) {
     const auto bits = bits_of(values[i]);
-    const auto index = static_cast<std::uintptr_t>(table_index(bits, cells, shift));
-    std::uintptr_t at = origin[bits >> (8 * sizeof(bits) - 1)] + index * sizeof(Count);
+    const auto magnitude = magnitude_of(bits);
+    std::uintptr_t at = address_of<Count>(origin[bits >> (8 * sizeof(bits) - 1)],
+                                          table_index(magnitude, cells, shift));
     if constexpr (kZeros) {
-      const std::uintptr_t zero = std::uintptr_t{0} - static_cast<std::uintptr_t>(values[i] == 0);
+      const std::uintptr_t zero = std::uintptr_t{0} - static_cast<std::uintptr_t>(magnitude == 0);
       at ^= (at ^ nowhere) & zero;
     }
     ++*reinterpret_cast<Count*>(at);
@@ -272,11 +276,11 @@ template <class T>
 inline void scatter(const T* values, std::size_t size, int shift, const BucketRun* to_side,
                     bool zeros, bool wide) noexcept {
   if (wide) {
-    scatter<T, std::uint64_t, true>(values, size, shift, to_side);
+    scatter<true, std::uint64_t>(values, size, shift, to_side);
   } else if (zeros) {
-    scatter<T, std::uint32_t, true>(values, size, shift, to_side);
+    scatter<true, std::uint32_t>(values, size, shift, to_side);
   } else {
-    scatter<T, std::uint32_t, false>(values, size, shift, to_side);
+    scatter<false, std::uint32_t>(values, size, shift, to_side);
   }
 }
 
@@ -316,20 +320,12 @@ void scatter_f32(const float* values, std::size_t size, int shift, const BucketR
 
 void scatter_one_side_f64(const double* values, std::size_t size, int shift, BucketRun to,
                           bool minus, bool wide) noexcept {
-  if (wide) {
-    scatter_one_side<double, std::uint64_t>(values, size, shift, to, minus);
-  } else {
-    scatter_one_side<double, std::uint32_t>(values, size, shift, to, minus);
-  }
+  scatter_one_side(values, size, shift, to, minus, wide);
 }
 
 void scatter_one_side_f32(const float* values, std::size_t size, int shift, BucketRun to,
                           bool minus, bool wide) noexcept {
-  if (wide) {
-    scatter_one_side<float, std::uint64_t>(values, size, shift, to, minus);
-  } else {
-    scatter_one_side<float, std::uint32_t>(values, size, shift, to, minus);
-  }
+  scatter_one_side(values, size, shift, to, minus, wide);
 }
 
 constexpr SummaryKernels make_kernels(const char* name) noexcept {
