@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import metric, points, sinks
+    from inlay import metric, points, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from inlay._installed import get_observer
     from inlay.observer import Observer
+    from inlay.summary import ExpHistogram, Moments
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -54,7 +55,10 @@ _HOMES = {
     "SerializationError": "inlay._exceptions",
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
+    "ExpHistogram": "inlay.summary.exp_histogram",
+    "Moments": "inlay.summary.moments",
     "Table": "inlay.table",
+    "summary": "inlay.summary",
     "Timer": "inlay._core",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
@@ -74,11 +78,13 @@ __all__ = [
     "BoundGauge",
     "BoundHistogram",
     "Counter",
+    "ExpHistogram",
     "Gauge",
     "Histogram",
     "InlayError",
     "InvalidArgumentError",
     "ManualClock",
+    "Moments",
     "Observer",
     "OutOfRangeError",
     "SerializationError",
@@ -96,6 +102,7 @@ __all__ = [
     "metric",
     "points",
     "sinks",
+    "summary",
 ]
 
 

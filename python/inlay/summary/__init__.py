@@ -1,0 +1,8 @@
+"""Mergeable summaries as objects of their own: small states that arrays and streams fold into."""
+
+from __future__ import annotations
+
+from inlay.summary.exp_histogram import CountBounds, ExpHistogram
+from inlay.summary.moments import Moments
+
+__all__ = ["CountBounds", "ExpHistogram", "Moments"]

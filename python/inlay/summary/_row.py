@@ -1,0 +1,47 @@
+"""The row form of a summary: the columns of the table ``points`` that it fills."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_Value = TypeVar("_Value")
+
+
+def one_row_table(row: Mapping[str, Any]) -> pyarrow.Table:
+    """Return a table of one row with the types that ``points`` has."""
+    import pyarrow as pa
+
+    from inlay.table import arrow_schema
+
+    points = arrow_schema("points")
+    schema = pa.schema([pa.field(name, points.field(name).type) for name in row])
+    return pa.Table.from_pylist([dict(row)], schema=schema)
+
+
+def given(row: Mapping[str, Any], name: str, default: _Value) -> _Value:
+    """Return a field of a row, or the default where it is absent or null."""
+    value = row.get(name)
+    return default if value is None else value
+
+
+def html_table(title: str, row: Mapping[str, Any]) -> str:
+    """Return a small table for notebooks, a line per field; None shows as undefined."""
+    lines = "".join(
+        f"<tr><th>{html.escape(name)}</th>"
+        f"<td>{'<em>undefined</em>' if value is None else html.escape(_short(value))}</td></tr>"
+        for name, value in row.items()
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{lines}</table>"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and len(value) > 8:
+        return f"[{', '.join(map(str, value[:8]))}, … {len(value)} buckets]"
+    return str(value)
