@@ -3,6 +3,7 @@
 // What one series of any kind does when called from Python.
 
 #include "exemplars.hpp"
+#include "record_values.hpp"
 
 namespace inlay::python {
 
@@ -11,10 +12,11 @@ PyObject* bound_call(PyObject* object, PyObject* value) {
   auto* const self = reinterpret_cast<BoundObject<Traits>*>(object);
   if (!Use()(self->handle, value)) [[unlikely]]
     return nullptr;
-  if (self->attention->load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    const double number = Traits::kKind == Kind::histogram ? PyFloat_AsDouble(value) : 0.0;
-    attend<Traits>(*self->state, self->handle, number, &self->largest, &self->largest_seq);
-  }
+  const uint32_t bits = self->attention->load(std::memory_order_relaxed);
+  double number = 0.0;
+  if constexpr (Traits::kKind == Kind::histogram) to_double(value, number);  // it did before
+  if (!passes<Traits>(bits, number, &self->largest, self->largest_window)) [[unlikely]]
+    attend<Traits>(*self->state, self->handle, number, &self->largest, &self->largest_window);
   Py_RETURN_NONE;
 }
 

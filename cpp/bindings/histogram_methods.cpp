@@ -76,9 +76,10 @@ PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords) {
 
 void record_seconds(BoundObject<HistogramTraits>* self, double seconds) {
   self->handle.record(seconds);
-  if (self->attention->load(std::memory_order_relaxed) != 0) [[unlikely]] {
+  const uint32_t bits = self->attention->load(std::memory_order_relaxed);
+  if (!passes<HistogramTraits>(bits, seconds, &self->largest, self->largest_window)) [[unlikely]] {
     attend<HistogramTraits>(*self->state, self->handle, seconds, &self->largest,
-                            &self->largest_seq);
+                            &self->largest_window);
   }
 }
 

@@ -25,7 +25,8 @@ PyObject* instrument_call(PyObject* object, PyObject* const* args, Py_ssize_t nu
     const auto* const handle = find_handle<Traits>(self, args + 1, names);
     if (handle == nullptr || !Use()(*handle, args[0])) return nullptr;
     ObserverState& state = *self->body->state;
-    if (state.observer.attention().load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    const uint32_t bits = state.observer.attention().load(std::memory_order_relaxed);
+    if (!passes<Traits>(bits, 0.0, nullptr, 0)) [[unlikely]] {
       const double value = Traits::kKind == Kind::histogram ? PyFloat_AsDouble(args[0]) : 0.0;
       attend<Traits>(state, typename Traits::Handle(*handle), value, nullptr, nullptr);
     }
@@ -49,7 +50,7 @@ PyObject* new_bound(InstrumentObject* instrument, typename Traits::Handle handle
   bound->attention = state == nullptr ? &kNothing : &state->observer.attention();
   new (&bound->handle) typename Traits::Handle(std::move(handle));
   bound->largest = 0.0;
-  bound->largest_seq = -1;
+  bound->largest_window = ~uint32_t{0};
   return reinterpret_cast<PyObject*>(bound);
 }
 

@@ -87,7 +87,7 @@ struct BoundObject {
   typename Traits::Handle handle;
   // For exemplars: the largest value so far in the window they belong to.
   double largest;
-  int64_t largest_seq;
+  uint32_t largest_window;  // as in the word of Attention
 };
 
 inline const std::atomic<uint32_t> kNothing{0};

@@ -63,10 +63,12 @@ struct ObserverStats {
       dropped_events, dropped_spans, dropped_batches, turns, last_turn_us, queue_depth;
 };
 
-/// Rare things that a language binding looks for beside its records, as bits of one word.
+/// What a language binding looks for beside its records, in one word that one load reads.
 enum Attention : uint32_t {
   kExemplarsWanted = 1,  ///< Set by the binding: it knows where trace ids come from.
   kRestarted = 2,        ///< Set by the core: the first record in a forked child restarted it.
+  kAttentionFlags = 0xff,
+  kAttentionWindow = 0x100,  ///< The bits from here on count turned windows, and wrap round.
 };
 
 /// Collects what instruments record into windows and hands each on as one batch of Arrow tables.
@@ -126,7 +128,7 @@ class INLAY_API Observer {
   bool started() const noexcept;
   int64_t expire_us() const noexcept;
 
-  /// Bits of Attention; the word lives as long as the observer.
+  /// The word of Attention; it lives as long as the observer.
   std::atomic<uint32_t>& attention() noexcept;
 
   const std::shared_ptr<detail::Core>& core() const noexcept { return core_; }

@@ -118,6 +118,7 @@ std::shared_ptr<const NativeBatch> Core::cut() {
   start_us_ = head.time;
   start_steady_ns_ = now.steady_ns;
   ++window_seq_;
+  attention_ += kAttentionWindow;
   collector_.last_turn_us = (SystemClock().now().steady_ns - began_ns) / 1000;
   outbox_.push(batch);
   return batch;
