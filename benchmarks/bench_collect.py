@@ -7,12 +7,13 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 
-from harness import Bench, Run
+from harness import Bench, Run, Wrong
 
 bench = Bench("collect")
 SERIES = 10_000
 TICK = 0.0002  # seconds the other thread means to sleep
 MINIMUM_TICKS = 200  # a 99th percentile of fewer would be one bad moment
+PATIENCE = 10.0  # seconds to wait for them
 
 
 def measure(
@@ -21,18 +22,20 @@ def measure(
     """Time the collection, every series touched before it, then again beside a ticking thread."""
     figures = run.time_each(collect, before=touch, inner=run.size(9, quick=1))
     run.report("snapshot", [s * 1e3 for s in figures])
-    samples = [
-        _late_p99(touch, collect, run.size(1000, quick=100) / 1000 * seconds)
-        for _ in range(run.repeats)
-    ]
-    run.report("lateness", samples, alone_ms=_late_p99(_rest, _rest, 0.3))
+    ticks = run.size(MINIMUM_TICKS, quick=5)
+    if run.quick:
+        seconds = 0.01
+    samples = [_late_p99(touch, collect, seconds, ticks) for _ in range(run.repeats)]
+    run.report("lateness", samples, alone_ms=_late_p99(_rest, _rest, seconds, ticks))
 
 
 def _rest() -> None:
     time.sleep(0.0005)
 
 
-def _late_p99(touch: Callable[[], None], collect: Callable[[], object], seconds: float) -> float:
+def _late_p99(
+    touch: Callable[[], None], collect: Callable[[], object], seconds: float, minimum: int
+) -> float:
     """Return in ms the 99th percentile of lateness of the ticks that fell due while collecting.
 
     Ticks due while the series are being touched belong to the load, not to the collection.
@@ -53,8 +56,8 @@ def _late_p99(touch: Callable[[], None], collect: Callable[[], object], seconds:
     thread.start()
     deadline = time.perf_counter() + seconds
     late: list[float] = []
-    while time.perf_counter() < deadline or len(late) < MINIMUM_TICKS:
-        if time.perf_counter() > deadline + 20 * seconds + 5:
+    while time.perf_counter() < deadline or len(late) < minimum:
+        if time.perf_counter() > deadline + PATIENCE:
             break  # so few ticks come through that waiting for more tells nothing
         touch()
         starts.append(time.perf_counter())
@@ -65,6 +68,8 @@ def _late_p99(touch: Callable[[], None], collect: Callable[[], object], seconds:
     stop.set()
     thread.join()
     late = sorted(_during(ticks, starts, ends))
+    if not late:
+        raise Wrong(f"no tick fell due during {len(starts)} collections")
     return late[int(0.99 * len(late))] * 1e3
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inlay._timing import Loop, per_call, summarise, time_calls
+from inlay._timing import Loop, per_call, summarise, time_calls, undisturbed
 
 __all__ = ["Bench", "Run", "Wrong", "one_line", "run_case", "run_command"]
 
@@ -104,20 +104,19 @@ class Run:
     ) -> list[float]:
         """Seconds per call of something slow; ``before`` runs ahead of each, unmeasured.
 
-        Every repeat is the median of ``inner`` calls; one call goes first as a warm-up.
+        Every repeat is the median of ``inner`` calls, less those that another process cut into;
+        one call goes first as a warm-up.
         """
-        samples = []
-        for repeat in range(self.repeats + 1):
-            times = []
-            for _ in range(1 if repeat == 0 else inner):
-                if before is not None:
-                    before()
-                start = time.perf_counter_ns()
-                call()
-                times.append((time.perf_counter_ns() - start) / 1e9)
-            if repeat:
-                samples.append(summarise(times).median)
-        return samples
+
+        def once() -> float:
+            if before is not None:
+                before()
+            start = time.perf_counter_ns()
+            call()
+            return (time.perf_counter_ns() - start) / 1e9
+
+        once()
+        return [summarise(undisturbed(once, inner)).median for _ in range(self.repeats)]
 
     @property
     def _seconds(self) -> float:

@@ -13,13 +13,29 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Loop", "Summary", "empty_loop", "hammer", "per_call", "summarise", "time_calls"]
+try:
+    import resource
+except ImportError:  # not a POSIX system
+    resource = None  # type: ignore[assignment]
+
+__all__ = [
+    "Loop",
+    "Summary",
+    "empty_loop",
+    "hammer",
+    "per_call",
+    "preemptions",
+    "summarise",
+    "time_calls",
+    "undisturbed",
+]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z")
 
 # A pass short enough to fit between two interruptions by other processes; the median over the
 # passes of one repeat then does not see the interrupted ones.
 _PASS_NS = 2_000_000
+_TURNS = 8
 
 
 @dataclass(frozen=True)
@@ -106,8 +122,46 @@ def empty_loop() -> Loop:
     return Loop("pass")
 
 
-def _median_pass(loop: Loop, values: Sequence[object], passes: int) -> float:
-    return statistics.median(loop.time_ns(values) for _ in range(passes)) / len(values)
+def preemptions() -> int:
+    """Return how often the scheduler took the processor away from the calling thread.
+
+    Waiting of its own accord (for a lock, for the GIL) is not counted. Always 0 where the system
+    does not tell.
+    """
+    if resource is None or not hasattr(resource, "RUSAGE_THREAD"):
+        return 0
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+
+
+def undisturbed(measure: Callable[[], float], times: int) -> list[float]:
+    """Measure several times and leave out what another process cut into.
+
+    Parameters
+    ----------
+    measure : callable
+        Returns one figure.
+    times : int
+        How often to call it.
+
+    Returns
+    -------
+    list of float, shape (1 to times,)
+        The figures of calls during which the scheduler left this thread alone; all figures where
+        there is none.
+    """
+    figures, whole = [], []
+    for _ in range(times):
+        before = preemptions()
+        figure = measure()
+        figures.append(figure)
+        if preemptions() == before:
+            whole.append(figure)
+    return whole or figures
+
+
+def _passes(loop: Loop, values: Sequence[object], times: int) -> list[float]:
+    """Nanoseconds per call of whole passes."""
+    return [ns / len(values) for ns in undisturbed(lambda: loop.time_ns(values), times)]
 
 
 def time_calls(
@@ -118,7 +172,7 @@ def time_calls(
     Parameters
     ----------
     loops : iterable of Loop
-        Timed in turn within every repeat, the empty loop before each of them.
+        Timed in turn, a few passes each, the empty loop before each of them.
     values : sequence, shape (n,)
         What the loop variable takes; the same for all.
     repeats : int
@@ -155,11 +209,18 @@ def time_calls(
         plans.append((loop, values[:size], passes))
     out: list[list[float]] = [[] for _ in timed]
     for repeat in range(repeats + 1):
-        for samples, (loop, chosen, passes) in zip(out, plans, strict=True):
-            floor = _median_pass(empty, chosen, min(passes, 50))
-            cost = _median_pass(loop, chosen, passes)
-            if repeat:
-                samples.append(max(0.0, cost - floor))
+        costs: list[list[float]] = [[] for _ in timed]
+        floors: list[list[float]] = [[] for _ in timed]
+        # In turn, a few passes each: what slows the machine for a while slows all of them.
+        for turn in range(_TURNS):
+            for at, (loop, chosen, passes) in enumerate(plans):
+                share = passes * (turn + 1) // _TURNS - passes * turn // _TURNS
+                if share:
+                    floors[at] += _passes(empty, chosen, 1)
+                    costs[at] += _passes(loop, chosen, share)
+        if repeat:
+            for samples, cost, floor in zip(out, costs, floors, strict=True):
+                samples.append(max(0.0, statistics.median(cost) - statistics.median(floor)))
     return out
 
 
