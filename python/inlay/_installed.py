@@ -40,10 +40,15 @@ def get_observer() -> Observer:
 
 def install(observer: Observer) -> None:
     """Make `observer` the one that `get_observer` gives."""
+    if observer is _default:  # what get_observer gave before there was one
+        return
     _default.point_to(observer)
+    if observer.enabled:
+        observer.core.install()  # for C and C++, which ask the core
 
 
 def uninstall(observer: Observer) -> None:
     """Give the no-op again, if `observer` is installed."""
     if _default.target is observer:
         _default.point_to(None)
+        observer.core.uninstall()

@@ -35,6 +35,8 @@ def test_get_observer_gives_the_installed_one(obs: inlay.Observer) -> None:
     assert inlay.get_observer() is obs
     obs.uninstall()
     assert inlay.get_observer() is before
+    assert before.install() is before
+    assert inlay.get_observer() is before
 
 
 def test_instruments_made_before_attach(obs: inlay.Observer) -> None:

@@ -6,6 +6,7 @@ its own thread: a slow or failing sink neither delays nor loses what the others 
 
 from __future__ import annotations
 
+import abc
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -47,7 +48,7 @@ class Sink(Protocol):
         Their increase is reported as the counter ``inlay.sink.<name>`` with attribute ``sink``.
     """
 
-    def open(self, resource: Mapping[str, str], origin: int) -> None:
+    def open(self, resource: Mapping[str, str], origin: int) -> None:  # noqa: ARG002
         """Begin.
 
         Called once per incarnation of a process, and again in a forked child with another
@@ -62,7 +63,9 @@ class Sink(Protocol):
         origin : int
             The random number of this incarnation, as in the ``origin`` column.
         """
+        return  # type checkers take a method without a body for abstract
 
+    @abc.abstractmethod
     def write(self, batch: Batch) -> None:
         """Take one window.
 
@@ -75,9 +78,8 @@ class Sink(Protocol):
         batch : Batch
             The tables of the window. Sinks share it; it cannot be changed.
         """
-        raise NotImplementedError
 
-    def close(self, deadline: float) -> None:
+    def close(self, deadline: float) -> None:  # noqa: ARG002
         """End: write what is held back, release what is open.
 
         Parameters
@@ -85,6 +87,7 @@ class Sink(Protocol):
         deadline : float
             When the caller stops waiting, as `time.monotonic` counts.
         """
+        return
 
 
 def __getattr__(name: str) -> Any:
