@@ -18,11 +18,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export CTEST_PARALLEL_LEVEL := $(JOBS)
 ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
-CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.h')
+CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c' '*.h')
 
 .PHONY: help
 help:
-	@echo "make demo | test | test-slow | fuzz | lint | format | typing | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | test-slow | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -80,7 +80,7 @@ fuzz: $(VENV)/stamp-dev
 	done
 
 # ---- reading ---------------------------------------------------------------------------------
-.PHONY: lint format typing stubs
+.PHONY: lint format typing tidy stubs
 lint: $(VENV)/stamp-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -94,6 +94,9 @@ format: $(VENV)/stamp-dev
 
 typing: $(VENV)/stamp-dev
 	$(BIN)/mypy
+
+tidy: $(VENV)/stamp-dev
+	$(ENV) cmake --workflow --preset tidy
 
 stubs: build
 	$(BIN)/python tests/stubs/generate.py --write
