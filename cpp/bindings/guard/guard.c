@@ -18,8 +18,6 @@
 
 extern const char inlay_detail_build_id[]; /* this module's own copy, see build_id.cmake */
 
-
-
 static int check_interpreter(void) {
   if (PyInterpreterState_Get() == PyInterpreterState_Main()) return 0;
   PyErr_SetString(PyExc_ImportError,

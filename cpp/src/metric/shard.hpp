@@ -31,7 +31,8 @@ struct HistogramTable {
   /// The state of a key, made when missing; null when memory ran out.
   HistogramState* state(uint32_t key) noexcept {
     const uint32_t slot = slot_of(key);
-    if (slot < states.size() && states[slot] != nullptr) [[likely]] return states[slot];
+    if (slot < states.size() && states[slot] != nullptr) [[likely]]
+      return states[slot];
     return make_state(key);
   }
 

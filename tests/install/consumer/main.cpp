@@ -1,7 +1,7 @@
 // What an embedder in C++ does first. Prints one line per fact for the test to compare.
 
-#include <inlay/error.hpp>
 #include <inlay/version.h>
+#include <inlay/error.hpp>
 
 #include <cstdio>
 
