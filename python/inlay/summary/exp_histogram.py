@@ -34,8 +34,8 @@ class ExpHistogram:
     """A histogram whose buckets grow by a constant factor, as OpenTelemetry's and Prometheus' do.
 
     At scale s, bucket i of a side counts the values with a magnitude in
-    ``(2**(i * 2**-s), 2**((i + 1) * 2**-s)]``. Every finite double lands in its exact bucket; zeros,
-    NaN, both infinities are counted apart, nulls are passed over.
+    ``(2**(i * 2**-s), 2**((i + 1) * 2**-s)]``. Every finite double lands in its exact bucket;
+    zeros, NaN, both infinities are counted apart, nulls are passed over.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class ExpHistogram:
     A side holds one dense run of at most 2,048 buckets of 4 bytes (8 beyond 4 billion values):
     about 1.3 kB for a lognormal latency. Values further apart lower `scale` by as little as needed:
     neighbouring buckets are added, which is exact, and `downscales` tells. The outcome depends on
-    the values alone, not on their order or on how they were split and merged; merging is commutative
-    and associative bit for bit. Any thread may use an object at any time; calls on one object take
-    turns.
+    the values alone, not on their order or on how they were split and merged; merging is
+    commutative and associative bit for bit. Any thread may use an object at any time; calls on
+    one object take turns.
 
     References
     ----------
@@ -234,7 +234,7 @@ class ExpHistogram:
     @property
     def relative_error(self) -> float:
         """Largest relative error of a quantile at the present scale."""
-        growth = 2.0 ** (2.0**-self.scale)
+        growth: float = 2.0 ** (2.0**-self.scale)
         return (growth - 1) / (growth + 1)
 
     @property
