@@ -232,8 +232,8 @@ void Core::restart_after_fork() noexcept {
 }
 
 void Core::before_fork() {
-  turn_mutex_.lock();
   timer_.before_fork();
+  turn_mutex_.lock();
   shards_.mutex().lock();
   registry_.mutex().lock();
   side_tables_.before_fork();
@@ -247,8 +247,8 @@ void Core::after_fork_in_parent() {
   side_tables_.after_fork_in_parent();
   registry_.mutex().unlock();
   shards_.mutex().unlock();
-  timer_.after_fork_in_parent();
   turn_mutex_.unlock();
+  timer_.after_fork_in_parent();
 }
 
 void Core::after_fork_in_child() noexcept {

@@ -17,7 +17,7 @@ namespace inlay::detail {
 
 /// One observer: its registry, its threads' shards, the open window, and what turns it.
 ///
-/// Locks are taken in this order: process, turn, timer, shards, registry, side tables, outbox. None
+/// Locks are taken in this order: process, timer, turn, shards, registry, side tables, outbox. None
 /// of them is held while Python code runs. Thread-safe.
 class INLAY_API Core {
  public:

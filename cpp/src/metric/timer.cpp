@@ -17,15 +17,19 @@ Timer::Timer(Core* core, std::shared_ptr<Clock> clock) : core_(core), clock_(std
 Timer::~Timer() { stop(); }
 
 void Timer::start() {
-  std::lock_guard lock(mutex_);
-  if (thread_ != nullptr) return;
-  stopping_ = false;
-  seen_version_ = done_version_ = 0;
-  thread_ = std::make_unique<std::thread>([this] { run(); });
+  std::lock_guard changing(change_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    if (thread_ != nullptr) return;
+    stopping_ = false;
+    seen_version_ = done_version_ = 0;
+    thread_ = std::make_unique<std::thread>([this] { run(); });
+  }
   if (!clock_->runs_by_itself()) clock_->add_listener(this);
 }
 
 void Timer::stop() noexcept {
+  std::lock_guard changing(change_mutex_);
   std::unique_ptr<std::thread> ending;
   {
     std::lock_guard lock(mutex_);
@@ -80,7 +84,7 @@ bool Timer::after_fork_in_child() noexcept {
   wake_.reset(new std::condition_variable);
   done_.reset(new std::condition_variable);
   stopping_ = false;
-  mutex_.unlock();
+  after_fork_in_parent();
   return ran;
 }
 

@@ -23,8 +23,14 @@ class Timer final : public ClockListener {
 
   void clock_moved(uint64_t version) noexcept override;
 
-  void before_fork() { mutex_.lock(); }
-  void after_fork_in_parent() { mutex_.unlock(); }
+  void before_fork() {
+    change_mutex_.lock();
+    mutex_.lock();
+  }
+  void after_fork_in_parent() {
+    mutex_.unlock();
+    change_mutex_.unlock();
+  }
   /// The thread stayed in the parent; answers whether there was one.
   bool after_fork_in_child() noexcept;
 
@@ -33,6 +39,7 @@ class Timer final : public ClockListener {
 
   Core* const core_;
   const std::shared_ptr<Clock> clock_;
+  std::mutex change_mutex_;  // starting and stopping; taken before the clock's lock and mutex_
   std::mutex mutex_;
   // By pointer: a child of a fork leaves them behind with the thread that used them.
   std::unique_ptr<std::condition_variable> wake_{new std::condition_variable};
