@@ -54,8 +54,21 @@ def page(results: dict[str, Any]) -> str:
         "Made by `python benchmarks/compare.py RESULTS.json --write` from what `make bench` "
         "measured; [how to read it](guide/overhead.md).\n\n"
         f"{machine_line(machine)}; taken {when}. Versions: {versions}.\n\n"
-        "Cells are the median (lowest-highest) of the repeats, in the unit in brackets.\n\n"
+        "Cells are the median (lowest-highest) of the repeats, in the unit in brackets."
+        f"{busy(results)}\n\n"
         f"{markdown(results)}\n"
+    )
+
+
+def busy(results: dict[str, Any]) -> str:
+    """Return a warning that names the sections taken while the machine had other work."""
+    cores = results["machine"]["cores"]
+    names = [f"`{n}`" for n, s in results["sections"].items() if s["load_before"] > 0.75 * cores]
+    if not names:
+        return ""
+    return (
+        f" The machine was busy with other work while these sections ran, so their absolute "
+        f"figures are too high, those of every library: {', '.join(names)}."
     )
 
 
@@ -65,7 +78,7 @@ def with_block(readme: str, results: dict[str, Any]) -> str:
         raise SystemExit(f"README.md must hold each marker once: {BEGIN!r}, {END!r}")
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
-    block = f"{machine_line(results['machine'])}; medians.\n\n{headline(results)}"
+    block = f"{machine_line(results['machine'])}; medians.{busy(results)}\n\n{headline(results)}"
     return f"{head}{BEGIN}\n{block}\n{END}{tail}"
 
 

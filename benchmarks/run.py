@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -144,12 +145,18 @@ def _shown(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
+def as_text(results: dict[str, Any]) -> str:
+    """Return JSON with the samples of a figure on one line."""
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
+
+
 def main() -> int:
     known = [*python_sections(), *cpp_sections()]
     parser = argparse.ArgumentParser(description="inlay's benchmarks")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all runs")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the JSON")
+    parser.add_argument("--results", type=Path, help="folder of the JSON (default: results/)")
     args = parser.parse_args()
     order = list(load_goals())
     chosen = args.sections or sorted(
@@ -161,16 +168,18 @@ def main() -> int:
     executables = build_cpp() if set(chosen) & set(cpp_sections()) else None
 
     where = facts(LIBRARIES)
-    path = args.results / f"{'quick-' if args.quick else ''}{slug(where)}.json"
+    # A quick run's figures mean nothing, and shall not lie beside those that do.
+    folder = args.results or (ROOT / "build" / "bench-quick" if args.quick else HERE / "results")
+    path = folder / f"{slug(where)}.json"
     results: dict[str, Any] = {"format": FORMAT, "sections": {}}
     if path.exists():
-        results = json.loads(path.read_text())
+        results = json.loads(path.read_text(encoding="utf-8"))
     results["machine"] = where
     probes = Probes()
     for name in chosen:
         results["sections"][name] = run_section(name, probes, executables, quick=args.quick)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        path.write_text(as_text(results), encoding="utf-8")
     print()
     print(markdown(results, sections=chosen))
     print(f"\nwritten to {path}")

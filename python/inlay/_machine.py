@@ -57,7 +57,7 @@ def facts(libraries: Iterable[str] = ()) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "isa": [name for name in _ISA if name in flags],
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "kernel": platform.release(),
+        "kernel": ".".join(re.findall(r"\d+", platform.release())[:2]),  # the rest names a vendor
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
         "python_compiler": platform.python_compiler(),
