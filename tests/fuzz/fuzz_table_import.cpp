@@ -83,7 +83,7 @@ std::int64_t expected_buffers(const std::string& format) {
 Arena::Node& make_node(Source& source, Arena& arena, int depth, bool root) {
   auto& node = arena.nodes.emplace_back();
   const std::string format = root ? "+s" : kFormats[source.next() % kFormats.size()];
-  node.name = "c" + std::to_string(arena.nodes.size());
+  node.name = std::to_string(arena.nodes.size());
   node.schema.format = root ? "+s" : kFormats[0];
   for (const auto* known : kFormats) {
     if (format == known) node.schema.format = known;

@@ -157,7 +157,7 @@ def test_array_round_trip_concatenates_chunks(source: pa.Table) -> None:
         pa.array([0, 1], pa.date32()),
         pa.array([0, 1], pa.time64("ns")),
         pa.array([0, 1], pa.duration("s")),
-        pa.array([1.5, None], pa.float16()),
+        pa.array([np.float16(1.5), None], pa.float16()),
         pa.array([[1, 2], None], pa.list_(pa.int64(), 2)),
         pa.nulls(3),
     ],
