@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     )
     from inlay._exceptions import (
         InlayError,
+        InlayWarning,
         InvalidArgumentError,
         OutOfRangeError,
         SerializationError,
         StoppedError,
     )
     from inlay._installed import get_observer
+    from inlay._query import query
     from inlay.observer import Observer
     from inlay.summary import ExpHistogram, Moments
     from inlay.table import Batch, Table
@@ -48,6 +50,7 @@ _HOMES = {
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",
     "InlayError": "inlay._exceptions",
+    "InlayWarning": "inlay._exceptions",
     "InvalidArgumentError": "inlay._exceptions",
     "ManualClock": "inlay._core",
     "Observer": "inlay.observer",
@@ -69,6 +72,7 @@ _HOMES = {
     "get_pkg_config_dir": "inlay._build",
     "metric": "inlay.metric",
     "points": "inlay.points",
+    "query": "inlay._query",
     "sinks": "inlay.sinks",
 }
 
@@ -82,6 +86,7 @@ __all__ = [
     "Gauge",
     "Histogram",
     "InlayError",
+    "InlayWarning",
     "InvalidArgumentError",
     "ManualClock",
     "Moments",
@@ -101,6 +106,7 @@ __all__ = [
     "get_pkg_config_dir",
     "metric",
     "points",
+    "query",
     "sinks",
     "summary",
 ]

@@ -5,10 +5,13 @@ InlayError
 ├── OutOfRangeError        also an IndexError
 ├── SerializationError     also a ValueError
 └── StoppedError           also a RuntimeError
+
+and the category of what it warns of, InlayWarning.
 """
 
 __all__ = [
     "InlayError",
+    "InlayWarning",
     "InvalidArgumentError",
     "OutOfRangeError",
     "SerializationError",
@@ -42,5 +45,11 @@ class SerializationError(InlayError, ValueError):
 
 class StoppedError(InlayError, RuntimeError):
     """A stopped observer was asked to start again or to turn a window."""
+
+    __module__ = "inlay"
+
+
+class InlayWarning(UserWarning):
+    """Something was left out or may surprise, though nothing failed."""
 
     __module__ = "inlay"

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inlay.sinks.callback import Callback
+    from inlay.sinks.files import Files
     from inlay.sinks.memory import Memory
     from inlay.table import Batch
 
-__all__ = ["Callback", "Memory", "Retry", "Sink"]
+__all__ = ["Callback", "Files", "Memory", "Retry", "Sink"]
 
 # A sink's class -> the module that defines it; each loads on first use.
 _HOMES = {
     "Callback": "inlay.sinks.callback",
+    "Files": "inlay.sinks.files",
     "Memory": "inlay.sinks.memory",
 }
 
