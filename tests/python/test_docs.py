@@ -12,6 +12,8 @@ import pytest
 import inlay
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
+# Examples that need an extra, by page or module.
+EXTRAS = {"query": "duckdb", "files": "duckdb", "inlay._query": "duckdb"}
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
 
 
@@ -30,6 +32,8 @@ def modules_with_examples() -> list[str]:
 
 @pytest.mark.parametrize("page", sorted(GUIDE.glob("*.md")), ids=lambda page: page.stem)
 def test_examples_of_the_guide(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page.stem in EXTRAS:
+        pytest.importorskip(EXTRAS[page.stem], reason=f"the page needs {EXTRAS[page.stem]}")
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS)
     assert result.failed == 0
@@ -37,6 +41,8 @@ def test_examples_of_the_guide(page: Path, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name], reason=f"the examples need {EXTRAS[name]}")
     monkeypatch.chdir(tmp_path)
     result = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
     assert result.attempted > 0
