@@ -51,12 +51,26 @@ void scatter_one_side(const float* values, std::size_t size, int shift, BucketRu
   kernels().scatter_one_side_f32(values, size, shift, to, minus, wide);
 }
 
-template <class T>
-constexpr double kSmallestNormal = std::is_same_v<T, float> ? double{FLT_MIN} : DBL_MIN;
-
 std::uint64_t magnitude_bits(double value) noexcept {
   return std::bit_cast<std::uint64_t>(value) & kMagnitudeF64;
 }
+
+// What a block's distances are measured from: the middle one of three values. Not the mean so far,
+// for which the block would have to wait and which an outlier may have carried off; and a value
+// that occurs, as values on a grid (integers above all) then have distances on the grid and exact
+// sums. A block's M2 is at least the square of what any of its values lies off the mean, so that
+// the digits lost to a badly chosen one do not show.
+template <class T>
+double origin_of(const T* values, std::size_t size) noexcept {
+  const double a = values[0];
+  const double b = values[size / 2];
+  const double c = values[size - 1];
+  const double middle = std::max(std::min(a, b), std::min(std::max(a, b), c));
+  return magnitude_bits(middle) <= kTameF64 ? middle : 0;
+}
+
+template <class T>
+constexpr double kSmallestNormal = std::is_same_v<T, float> ? double{FLT_MIN} : DBL_MIN;
 
 }  // namespace
 
@@ -176,7 +190,7 @@ bool SummaryAccess::update_block(Moments* m, ExpHistogram* h, const T* values,
   BlockSums block;
   double origin = 0;
   if (m != nullptr) {
-    origin = m->next_origin(values[0]);
+    origin = origin_of(values, size);
     sums(values, size, origin, block);
   } else {
     extent(values, size, block);
@@ -212,7 +226,7 @@ bool SummaryAccess::update_mixed_block(Moments* m, ExpHistogram* h, const T* val
   }
   if (num != 0) {
     BlockSums block;
-    const double origin = m != nullptr ? m->next_origin(finite[0]) : 0;
+    const double origin = origin_of(finite, num);
     if (m != nullptr) {
       sums(finite, num, origin, block);
     } else {

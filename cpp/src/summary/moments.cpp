@@ -36,24 +36,13 @@ void Moments::fold_pending() noexcept {
   pending_ = 0;
 }
 
-// Where distances are measured from: the mean, so that power sums of values far from zero keep
-// their digits, cut off at the digits of the standard deviation's power of two below. Values on a
-// grid (integers above all) then have distances on the grid, and their sums stay exact. A mean that
-// an outlier pulled away is harmless: what its distance costs in M2 is small against what the
-// outlier itself put there.
-double Moments::next_origin(double fallback) const noexcept {
-  if (count_ == 0) return std::fabs(fallback) < 0x1p250 ? fallback : 0;
+// Where the distances of the next pending values are measured from: a value that occurred, so that
+// values on a grid (integers above all) have distances on the grid and exact sums; of two such the
+// one nearer to the mean, so that an outlier is not kept.
+double Moments::next_origin(double value) const noexcept {
   const MomentsPart folded = {count_, {sum_high_, sum_low_, sum_scaled_}, m2_, m3_, m4_};
   const double mean = mean_of(folded).high;
-  if (!(std::fabs(mean) < 0x1p250)) return 0;
-  const double variance = m2_ / static_cast<double>(count_);
-  if (!(variance >= 0x1p-900 && variance <= 0x1p900)) return mean;
-  const auto exponent =
-      static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(variance) >> 52) - 1023;
-  // 1.5 * 2^52 grid steps: adding it rounds to the grid.
-  const double rounder = std::bit_cast<double>(
-      (static_cast<std::uint64_t>((exponent >> 1) + 52 + 1023) << 52) | (std::uint64_t{1} << 51));
-  return std::fabs(mean) < rounder * 0.25 ? (mean + rounder) - rounder : mean;
+  return std::fabs(value - mean) <= std::fabs(origin_ - mean) ? value : origin_;
 }
 
 void Moments::update_slow(double value) noexcept {
@@ -67,7 +56,13 @@ void Moments::update_slow(double value) noexcept {
     }
     return;
   }
-  if (magnitude > detail::kTameF64) {
+  if (magnitude == 0) {
+    value = 0;  // one zero, so that min and max do not depend on the order of 0 and -0
+    ++zero_count_;
+  }
+  // On its own: the powers of a huge value would overflow; and the very first value may be an
+  // outlier, which as an origin would cost the others their digits.
+  if (magnitude > detail::kTameF64 || (count_ == 0 && pending_ == 0)) {
     fold_pending();
     min_ = value < min_ ? value : min_;
     max_ = value > max_ ? value : max_;
@@ -76,10 +71,6 @@ void Moments::update_slow(double value) noexcept {
     one.sum = one.sum + detail::WideSum{value, 0, false};
     merge_part(one);
     return;
-  }
-  if (magnitude == 0) {
-    value = 0;  // one zero, so that min and max do not depend on the order of 0 and -0
-    ++zero_count_;
   }
   if (pending_ == detail::kPendingLimit) fold_pending();
   if (pending_ == 0) {

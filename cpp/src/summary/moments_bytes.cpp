@@ -52,12 +52,17 @@ Moments Moments::from_bytes(const std::uint8_t* bytes, std::size_t size) {
     in.expect_end();
     return out;
   }
+  const auto read = [&in] {
+    const double value = in.f64();
+    if (value == 0 && std::signbit(value)) in.refuse("have, where only 0 is written,", value);
+    return value;
+  };
   for (double* value : {&out.min_, &out.max_, &out.sum_high_, &out.sum_low_}) {
-    *value = in.f64();
+    *value = read();
     if (!std::isfinite(*value)) in.refuse("have, where a finite number belongs,", *value);
   }
   for (double* moment : {&out.m2_, &out.m3_, &out.m4_}) {
-    *moment = in.f64();
+    *moment = read();
     const bool overflowed = *moment == std::numeric_limits<double>::infinity();
     if (!overflowed && !std::isfinite(*moment)) in.refuse("have moment", *moment);
   }
@@ -75,6 +80,12 @@ Moments Moments::from_bytes(const std::uint8_t* bytes, std::size_t size) {
   }
   const bool large = std::fabs(out.sum_high_) >= (out.sum_scaled_ ? 0x1p896 : 0x1p960);
   if (large != out.sum_scaled_) in.refuse("scale a sum wrongly", out.sum_high_);
+  // Allows for rounding; keeps sums of honest size, so that merging cannot overflow them.
+  const double mean = std::fabs(out.sum_high_) / static_cast<double>(out.count_);
+  const double farthest = std::fmax(std::fabs(out.min_), std::fabs(out.max_)) * 0x1p-64;
+  if (mean * (out.sum_scaled_ ? 1 : 0x1p-64) > farthest * (1 + 1e-9)) {
+    in.refuse("have a mean beyond min and max; sum", out.sum_high_);
+  }
   return out;
 }
 

@@ -328,6 +328,7 @@ class Moments:
         return one_row_table(self._row())
 
     def __eq__(self, other: object) -> bool:
+        """Return whether both hold the same state."""
         if not isinstance(other, Moments):
             return NotImplemented
         return self._native.equals(other._native)
@@ -335,21 +336,27 @@ class Moments:
     __hash__ = None  # type: ignore[assignment]  # a state that changes
 
     def __len__(self) -> int:
+        """Return `count`."""
         return self.count
 
     def __bool__(self) -> bool:
+        """Return True, an empty one included."""
         return True
 
     def __copy__(self) -> Moments:
+        """Return an independent copy."""
         return self.copy()
 
     def __deepcopy__(self, memo: object) -> Moments:
+        """Return an independent copy."""
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make it again from bytes."""
         return Moments.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
+        """Return a line with the count and the main figures."""
         count, _, low, high, mean, *_ = self._native.values()
         if count == 0:
             return "<inlay.Moments of no values>"

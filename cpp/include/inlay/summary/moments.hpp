@@ -18,7 +18,7 @@ struct SummaryAccess;
 /// Count, extremes, sum, mean and the second to fourth central moments of a stream.
 ///
 /// NaN and both infinities are counted apart and enter nothing else; so are nulls. Values are
-/// summed in blocks of powers of their distance from a point near the mean, and blocks are merged
+/// summed in blocks of powers of their distance from one of them, and blocks are merged
 /// by the formulas of Chan, Golub and LeVeque (1983) and Pebay (2008): M2 keeps a relative error
 /// below 1e-9 when the mean is 1e8 standard deviations away from zero. The sum is carried in twice
 /// the precision of a double; sums of integers are exact while they and the values fit 2^53.
@@ -102,7 +102,7 @@ class INLAY_API Moments {
   void set_part(const detail::MomentsPart& part) noexcept;
   void merge_part(const detail::MomentsPart& part) noexcept;
   void fold_pending() noexcept;
-  double next_origin(double fallback) const noexcept;
+  double next_origin(double value) const noexcept;
 
   std::uint64_t null_count_ = 0;
   std::uint64_t nan_count_ = 0;
