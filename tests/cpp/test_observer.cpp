@@ -254,6 +254,18 @@ TEST_F(SideTable, events_spans_and_exemplars_come_with_their_window) {
   EXPECT_THROW(histogram.exemplar(1, std::string(32, 'A'), std::string(16, 'b')), InvalidArgument);
 }
 
+TEST_F(SideTable, text_must_be_utf8) {
+  Event event;
+  event.name = "deploy";
+  event.body = "\xff";
+  EXPECT_THROW(observer.event(event), InvalidArgument);
+  Span span;
+  span.trace_id = std::string(32, 'a');
+  span.span_id = std::string(16, 'b');
+  span.name = "\xc0";
+  EXPECT_THROW(observer.span(span), InvalidArgument);
+}
+
 TEST_F(SideTable, a_window_keeps_so_many_events_and_counts_the_rest) {
   ObserverOptions options;
   options.max_events = 2;

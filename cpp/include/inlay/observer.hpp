@@ -96,6 +96,7 @@ class INLAY_API Observer {
 
   /// Keep an event or a span for the open window. False: the window holds its maximum already, or
   /// the observer is stopped; counted.
+  /// @throws InvalidArgument for text that is no UTF-8, or ids of a span that are no hex digits.
   bool event(Event event);
   bool span(Span span);
 

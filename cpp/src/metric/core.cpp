@@ -28,6 +28,15 @@ std::shared_ptr<NativeBatch> empty_batch(const PointsHeader& head) {
   return batch;
 }
 
+/// The tables take text as it is, so that all of it is looked at on its way in. Null: absent.
+void check_texts(std::initializer_list<const std::string*> texts) {
+  for (const std::string* text : texts) {
+    if (text != nullptr && !is_utf8(*text)) {
+      fail<InvalidArgument>("the text of an event or a span must be UTF-8", *text);
+    }
+  }
+}
+
 ObserverOptions checked(ObserverOptions options) {
   if (options.window_us <= 0) {
     throw InvalidArgument("a window must be longer than 0 microseconds, got " +
@@ -147,12 +156,18 @@ std::shared_ptr<const NativeBatch> Core::peek() {
 }
 
 bool Core::add(Event event) {
+  check_texts({&event.name, &event.layer, &event.attrs});
+  check_texts({event.body ? &*event.body : nullptr, event.trace_id ? &*event.trace_id : nullptr,
+               event.span_id ? &*event.span_id : nullptr});
   if (restart_pending_.load()) restart_after_fork();
   if (!event.time_us) event.time_us = now_us();
   return side_tables_.add(std::move(event));
 }
 
 bool Core::add(Span span) {
+  check_texts({&span.name, &span.layer, &span.attrs});
+  check_texts({span.kind ? &*span.kind : nullptr, span.status ? &*span.status : nullptr,
+               span.parent_id ? &*span.parent_id : nullptr});
   if (restart_pending_.load()) restart_after_fork();
   return side_tables_.add(std::move(span));
 }
