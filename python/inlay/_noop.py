@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from inlay import _process
 from inlay._core import Counter, Gauge, Histogram, ObserverCore, canonical_json
 from inlay._resource import resource_attributes
+from inlay._threads import new_rlock
 from inlay.metric._making import attribute_names, check_callback
 from inlay.observer import Observer
 
@@ -38,7 +38,7 @@ class NoopObserver(Observer):
         self, resource: Mapping[str, str | int | bool] | None = None, **_others: Any
     ) -> None:
         self._resource = resource_attributes(resource)
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self._callbacks = {}
         self._probes: list[Probe] = []
@@ -280,7 +280,7 @@ class NoopObserver(Observer):
         return []
 
     def _forked(self) -> None:
-        self._lock = threading.RLock()  # the old one may be held by a thread of the parent's
+        self._lock = new_rlock()  # the old one may be held by a thread of the parent's
 
     def _detached(self, kind: type[I], made: I, *arguments: Any) -> I:
         # The idle core checks names and refuses other arguments for the same name, as a live one.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from inlay._core import canonical_json
+from inlay._threads import new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +32,14 @@ class SelfMetrics:
 
     def __init__(self, core: ObserverCore) -> None:
         self._core = core
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._totals: dict[tuple[str, str], float] = {}
         self._failing: set[str] = set()
         self.closed = False  # after stop() a record would only count itself as dropped
 
     def renew(self) -> None:
         """Start anew in a forked child, where a lock may be held by a thread that is gone."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._totals = {}
         self._failing = set()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +15,7 @@ from inlay._exceptions import StoppedError
 from inlay._facts import Facts
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
+from inlay._threads import new_rlock
 from inlay.metric._making import Instruments
 from inlay.metric._observables import GaugeCallback, Observables
 from inlay.sinks._channel import Channel
@@ -147,7 +147,7 @@ class Observer(Instruments, Facts):
             observe=_observe_of(weakref.ref(self)),
             failed=self._self.delivery_failed,
         )
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._callbacks: dict[str, Callable[[], Any]] = {}
         self._stopped = False
         self._started = False
@@ -443,7 +443,7 @@ class Observer(Instruments, Facts):
 
     def _forked(self) -> None:
         """Begin anew in a forked child: no thread of the parent's is here."""
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._restarts = self._started and not self._stopped
         self._self.renew()
         self._observables = self._observables.renew()

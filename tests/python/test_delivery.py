@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from inlay import Batch
+from inlay._threads import Condition
 from inlay.sinks import Callback, Memory, Retry, Sink
 from inlay.sinks._channel import Channel
 from inlay.sinks._retry import Pacer
@@ -38,7 +39,7 @@ class ManualPacer(Pacer):
     def monotonic(self) -> float:
         return self.now
 
-    def wait(self, condition: threading.Condition, seconds: float) -> None:
+    def wait(self, condition: Condition, seconds: float) -> None:
         self.waits.append(seconds)
         self.now += seconds
 
@@ -50,7 +51,7 @@ class HeldPacer(Pacer):
         super().__init__(seed=7)
         self.pausing = threading.Event()
 
-    def wait(self, condition: threading.Condition, seconds: float) -> None:
+    def wait(self, condition: Condition, seconds: float) -> None:
         self.pausing.set()
         condition.wait(SOON)
 

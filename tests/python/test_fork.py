@@ -233,8 +233,8 @@ obs.collect()
 inside.wait()
 
 # Locks that a thread of the parent holds at the moment of the fork.
-held = [obs._lock, obs._delivery._condition, obs._observables._cut, obs._self._lock]
-held += [channel._condition for channel in obs._delivery.channels]
+held = [obs._lock, obs._delivery._condition._lock, obs._observables._cut, obs._self._lock]
+held += [channel._condition._lock for channel in obs._delivery.channels]
 ready = threading.Event()
 
 def hold():
@@ -370,7 +370,54 @@ def application(environ, start_response):
 """
 
 
-def test_gunicorn_workers_of_a_preloaded_application(tmp_path: Path) -> None:
+GEVENT_ALONE = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, time
+
+window = inlay.Observer(window=0.02, sinks=[Lines(sys.argv[1])], queue=10_000)
+orders, latency = window.counter("orders").bind(), window.histogram("latency").bind()
+window.gauge("load", callback=lambda: 1.0)
+turns = []
+
+def work(count):
+    for _ in range(count):
+        orders.add(1)
+        latency.record(1.0)
+        gevent.sleep(0)
+
+def tick():
+    while True:
+        turns.append(time.monotonic())
+        gevent.sleep(0.005)
+
+ticking = gevent.spawn(tick)
+with window:
+    gevent.joinall([gevent.spawn(work, 500) for _ in range(10)])
+    while window.core.window_seq < 5:
+        gevent.sleep(0.005)
+    window.collect()
+    assert window.flush(30)
+    child = os.fork()
+    if child == 0:
+        orders.add(7)
+        assert window.stop(30)
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+ticking.kill()
+longest = max(after - before for before, after in zip(turns, turns[1:]))
+assert longest < 10, longest
+"""
+
+
+def test_greenlets_of_gevent_go_on_beside_delivery(tmp_path: Path) -> None:
+    rows = run(GEVENT_ALONE, tmp_path)
+    assert sorted(totals(rows, "orders").values()) == [7, 5_000]
+    assert max(totals(rows, "latency", "count").values()) == 5_000
+
+
+@pytest.mark.parametrize("worker", ["gthread", "gevent"])
+def test_gunicorn_workers_of_a_preloaded_application(tmp_path: Path, worker: str) -> None:
     lines = tmp_path / "lines"
     (tmp_path / "application.py").write_text(LINES + APPLICATION)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -384,7 +431,7 @@ def test_gunicorn_workers_of_a_preloaded_application(tmp_path: Path) -> None:
                 "--workers",
                 "3",
                 "--worker-class",
-                "gthread",
+                worker,
                 "--threads",
                 "2",
                 "--bind",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import functools
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+
+from inlay._threads import Event, SimpleQueue, Thread, new_lock, thread_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,12 +95,16 @@ class GaugeCallback:
         raise TypeError(message)
 
 
+# The threads that run tasks: a cut asked for by one of them does not wait for itself.
+_observing: set[int] = set()
+
+
 class _Run:
     """One task's run: handed to the worker, waited for by the cut."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.done = threading.Event()
+        self.done = Event()
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -107,16 +112,22 @@ class _Run:
 class _Worker:
     """A thread that runs tasks until it is told to stop, or is left behind by a time-out."""
 
-    def __init__(self, inside: threading.local) -> None:
-        self.work: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
-        threading.Thread(
-            target=_work, args=(self.work, inside), name="inlay-observe", daemon=True
-        ).start()
+    def __init__(self) -> None:
+        self.work: SimpleQueue[_Run | None] = SimpleQueue()
+        Thread(functools.partial(_work, self.work), name="inlay-observe")
 
 
-def _work(work: queue.SimpleQueue[_Run | None], inside: threading.local) -> None:
+def _work(work: SimpleQueue[_Run | None]) -> None:
     # The queue alone: a worker that waits keeps nothing else alive.
-    inside.running = True
+    me = thread_id()
+    _observing.add(me)
+    try:
+        _work_until_told(work)
+    finally:
+        _observing.discard(me)
+
+
+def _work_until_told(work: SimpleQueue[_Run | None]) -> None:
     while (run := work.get()) is not None:
         try:
             run.result = run.task.run()
@@ -149,9 +160,8 @@ class Observables:
         self._report = report
         self._tasks: tuple[Task, ...] = ()
         self._late: dict[int, _Run] = {}
-        self._cut = threading.Lock()
+        self._cut = new_lock()
         self._worker: _Worker | None = None
-        self._inside = threading.local()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -167,6 +177,7 @@ class Observables:
 
     def renew(self) -> Observables:
         """Return the same tasks without the threads, for a forked child."""
+        _observing.clear()  # their numbers will be given to other threads
         fresh = Observables(timeout=self._timeout, report=self._report)
         fresh._tasks = self._tasks
         return fresh
@@ -181,7 +192,7 @@ class Observables:
         deadline : float, optional
             Until when, as `time.monotonic` counts.
         """
-        if not self._tasks or getattr(self._inside, "running", False):
+        if not self._tasks or thread_id() in _observing:
             return
         if not self._cut.acquire(timeout=-1 if deadline is None else _left(deadline)):
             return
@@ -211,7 +222,7 @@ class Observables:
         run = _Run(task)
         try:
             if self._worker is None:
-                self._worker = _Worker(self._inside)
+                self._worker = _Worker()
         except RuntimeError:  # no thread starts at interpreter exit
             return
         self._worker.work.put(run)

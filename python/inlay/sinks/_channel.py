@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
-import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from inlay._threads import Condition, Thread, new_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,16 +82,16 @@ class Channel:
         self._retry = retry
         self._pacer = pacer
         self._report = report
-        self._condition = threading.Condition()
+        self._condition = Condition()
         self._queue: collections.deque[_Ticket] = collections.deque()
         self._active: _Ticket | None = None
         self._offered = 0
         self._deadline: float | None = None  # set when no more batches will come
         self._abandoned = False
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         # Held while the sink is opened and first written to, when it imports what it needs: a child
         # forked in the middle of an import could never finish it.
-        self._warming = threading.Lock()
+        self._warming = new_lock()
         self._warm = False
         self._resource: Mapping[str, str] = {}
         self._origin = 0
@@ -120,9 +121,7 @@ class Channel:
     def start(self, resource: Mapping[str, str], origin: int) -> None:
         """Start the thread, which opens the sink; once."""
         self.prepare(resource, origin)
-        thread = threading.Thread(target=self._run, name=f"inlay-sink-{self.name}", daemon=True)
-        thread.start()
-        self._thread = thread
+        self._thread = Thread(self._run, name=f"inlay-sink-{self.name}")
 
     def prepare(self, resource: Mapping[str, str], origin: int) -> None:
         """Set what the sink is opened with."""
@@ -178,7 +177,7 @@ class Channel:
             Whether all that waited was written, and the sink closed, in time.
         """
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and not thread.is_current():
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._condition:
             ended = thread is None or not thread.is_alive()
@@ -200,7 +199,7 @@ class Channel:
         bool
             Whether `release` is to be called; False also where waiting is no use.
         """
-        if self._warm or self._thread is None or self._thread is threading.current_thread():
+        if self._warm or self._thread is None or self._thread.is_current():
             return False
         held = self._warming.acquire(timeout=seconds)
         self._warm = not held  # a sink that is stuck delays one fork, not each one

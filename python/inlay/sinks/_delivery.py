@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from inlay._threads import Condition, Thread
 from inlay.table import Batch
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class Delivery:
         self._core = core
         self._observe = observe
         self._failed = failed
-        self._condition = threading.Condition()
+        self._condition = Condition()
         self._channels: tuple[Channel, ...] = ()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._opening: tuple[Mapping[str, str], int] | None = None  # once started
         self._passed = core.window_seq - 1  # the last window that went to the channels
         self._ended = False
@@ -99,10 +99,8 @@ class Delivery:
         with self._condition:
             if self._opening is not None:
                 return
-            thread = threading.Thread(target=self._run, name="inlay-delivery", daemon=True)
-            thread.start()
+            self._thread = Thread(self._run, name="inlay-delivery")
             self._opening = (resource, origin)
-            self._thread = thread
             for channel in self._channels:
                 channel.start(resource, origin)
 
@@ -147,7 +145,7 @@ class Delivery:
             Whether everything was written in time; what was not is counted as dropped.
         """
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and not thread.is_current():
             thread.join(max(0.0, deadline - time.monotonic()))
         # All have the same deadline, so the first one that is late costs the others nothing.
         return all([channel.join(deadline) for channel in self._channels])

@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator
+
+    from inlay._threads import Condition
 
 __all__ = ["Pacer", "Retry"]
 
@@ -79,6 +80,6 @@ class Pacer:
         """Return the monotonic time, in seconds."""
         return time.monotonic()
 
-    def wait(self, condition: threading.Condition, seconds: float) -> None:
+    def wait(self, condition: Condition, seconds: float) -> None:
         """Wait on a condition that the caller holds, `seconds` at most."""
         condition.wait(seconds)
