@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
-import pkgutil
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,35 @@ import inlay
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 # Examples that need an extra, by page or module.
 EXTRAS = {"query": "duckdb", "files": "duckdb", "inlay._query": "duckdb"}
+PACKAGES = [Path(path) for path in inlay.__path__]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def modules_with_examples() -> list[str]:
     """Find them by their text, so that nothing is imported that an example does not need."""
-    found = []
-    for module in pkgutil.walk_packages(inlay.__path__, "inlay."):
-        path = getattr(module.module_finder, "path", "")
-        source = Path(path) / f"{module.name.rpartition('.')[2]}.py"
-        if module.ispkg:
-            source = source.with_suffix("") / "__init__.py"
-        if source.is_file() and ">>> " in source.read_text():
-            found.append(module.name)
-    return found
+    found = set()
+    for package in PACKAGES:
+        for source in package.rglob("*.py"):
+            if ">>> " in source.read_text():
+                parts = source.relative_to(package).with_suffix("").parts
+                found.add(".".join(("inlay", *parts)).removesuffix(".__init__"))
+    return sorted(found)
+
+
+def examples(name: str) -> list[doctest.DocTest]:
+    """Take the docstrings from the text: classes name another module as their home."""
+    module = importlib.import_module(name)
+    assert module.__file__ is not None
+    source = Path(module.__file__)
+    parser = doctest.DocTestParser()
+    tests = []
+    for node in ast.walk(ast.parse(source.read_text())):
+        text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
+        if text is not None and ">>> " in text:
+            title = f"{name}.{getattr(node, 'name', '')}"
+            tests.append(parser.get_doctest(text, dict(vars(module)), title, str(source), 0))
+    return tests
 
 
 @pytest.mark.parametrize("page", sorted(GUIDE.glob("*.md")), ids=lambda page: page.stem)
@@ -44,6 +59,7 @@ def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.M
     if name in EXTRAS:
         pytest.importorskip(EXTRAS[name], reason=f"the examples need {EXTRAS[name]}")
     monkeypatch.chdir(tmp_path)
-    result = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
-    assert result.attempted > 0
-    assert result.failed == 0
+    tests = examples(name)
+    assert tests
+    for test in tests:
+        assert doctest.DocTestRunner(optionflags=FLAGS).run(test).failed == 0, test.name

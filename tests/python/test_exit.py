@@ -39,12 +39,11 @@ class Notes(inlay.sinks.Sink):
 
 
 def run(script: str, tmp_path: Path, code: int = 0) -> tuple[list[Any], str, float]:
-    """Run a program; return what its sink noted, its errors, and how long it took."""
+    """Run a program; return what its sink noted, its errors, and when it ended."""
     notes = tmp_path / "notes"
     notes.touch()
     program = tmp_path / "program.py"
     program.write_text(NOTES + script)
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, str(program), str(notes)],
         capture_output=True,
@@ -52,9 +51,10 @@ def run(script: str, tmp_path: Path, code: int = 0) -> tuple[list[Any], str, flo
         timeout=SOON,
         check=False,
     )
+    ended = time.monotonic()
     assert done.returncode == code, done.stderr
     lines = [json.loads(line) for line in notes.read_text().splitlines()]
-    return lines, done.stderr, time.monotonic() - began
+    return lines, done.stderr, ended
 
 
 def test_observer_that_nobody_stopped_delivers_its_last_window(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ with obs:
 
 
 def test_stuck_sink_holds_the_exit_for_two_seconds_at_most(tmp_path: Path) -> None:
-    lines, errors, seconds = run(
+    lines, errors, ended = run(
         """
 class Stuck(Notes):
     def write(self, batch):
@@ -159,14 +159,12 @@ many = [inlay.Observer(sinks=[Stuck(os.devnull)]).start() for _ in range(4)]
 fine = inlay.Observer(sinks=[Notes()]).start()
 fine.counter("orders").add(3)
 print(time.monotonic(), file=sys.stderr)
-import atexit
-atexit.register(lambda: None)
 """,
         tmp_path,
     )
     assert lines == [["open"], ["write", {"orders": 3}], ["close"]]
-    assert 2.0 <= seconds < 15.0  # one deadline for all five, not one for each
-    assert len(errors.splitlines()) == 1
+    waited = ended - float(errors)  # both read the machine's one monotonic clock
+    assert 2.0 <= waited < 2.0 * 4  # one deadline for all five, not one for each
 
 
 def test_failing_sink_and_raising_callback_do_not_disturb_the_exit(tmp_path: Path) -> None:

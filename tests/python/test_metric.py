@@ -14,6 +14,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import inlay
@@ -107,10 +108,16 @@ def test_histogram_row_has_counts_and_moments(obs: inlay.Observer) -> None:
         array.array("d", [1.0, 2.0, 4.0]),
         np.array([1.0, 2.0, 4.0]),
         np.array([1.0, 2.0, 4.0], dtype=np.float32),
+        np.array([1, 2, 4]),
+        np.array([1, 2, 4], dtype=np.uint8),
+        np.array([1.0, 9.0, 2.0, 9.0, 4.0, 9.0])[::2],
+        pa.array([1.0, 2.0, 4.0]),
+        [1.0, 2.0, 4.0],
+        (1, 2, 4),
     ],
-    ids=["array", "float64", "float32"],
+    ids=["array", "float64", "float32", "int64", "uint8", "strided", "arrow", "list", "tuple"],
 )
-def test_record_many_takes_buffers(obs: inlay.Observer, values: Any) -> None:
+def test_record_many_takes_buffers_and_sequences(obs: inlay.Observer, values: Any) -> None:
     latency = obs.histogram("latency", attributes=("route",))
     latency.record_many(values, route="chat")
     latency.bind(route="chat").record_many(values)
