@@ -29,8 +29,8 @@ def rows(batch: inlay.Batch, metric: str) -> list[dict[str, Any]]:
     return [row for row in batch.points.to_pylist() if row["metric"] == metric]
 
 
-def own_threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("inlay")}
+def own_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("inlay")}
 
 
 @pytest.fixture
@@ -40,13 +40,12 @@ def clock() -> inlay.ManualClock:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    before = {thread.ident for thread in threading.enumerate()}
+    before = own_threads()
     yield
     gc.collect()
-    for thread in threading.enumerate():
-        if thread.ident not in before and thread.name.startswith("inlay"):
-            thread.join(SOON)
-            assert not thread.is_alive(), f"{thread.name} is left"
+    for thread in own_threads() - before:
+        thread.join(SOON)
+        assert not thread.is_alive(), f"{thread.name} is left"
 
 
 # ---- windows -----------------------------------------------------------------------------------
@@ -93,13 +92,14 @@ def test_peek_does_not_turn(clock: inlay.ManualClock) -> None:
 
 
 def test_collect_without_sinks_needs_no_thread_and_drops_nothing(clock: inlay.ManualClock) -> None:
+    before = own_threads()
     obs = inlay.Observer(clock=clock, queue=2)
     for i in range(10):
         obs.counter("orders").add(1)
         assert obs.collect().window_seq == i
     assert obs.stats()["dropped_batches"] == 0
     assert obs.stats()["queue_depth"] == 0
-    assert own_threads() == set()
+    assert own_threads() <= before
 
 
 def test_every_window_has_a_heartbeat(clock: inlay.ManualClock) -> None:
@@ -707,13 +707,14 @@ def test_observers_are_independent(clock: inlay.ManualClock) -> None:
 
 def test_forgotten_observer_ends_its_threads_and_writes_what_it_had() -> None:
     memory = Memory()
+    before = own_threads()
     obs = inlay.Observer(sinks=[memory])
     obs.gauge("load", callback=lambda: 1.0)
     obs.counter("orders").add(1)
     obs.collect()
     obs.counter("orders").add(2)
     gone = weakref.ref(obs)
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("inlay")]
+    threads = own_threads() - before
     assert {thread.name for thread in threads} >= {
         "inlay-delivery",
         "inlay-sink-memory",
@@ -749,7 +750,7 @@ def test_started_observer_lives_until_it_is_stopped(clock: inlay.ManualClock) ->
 
 
 def test_many_observers_leave_no_threads() -> None:
-    before = threading.active_count()
+    before = own_threads()
     for _ in range(30):
         with inlay.Observer(sinks=[Memory()]) as obs:
             obs.gauge("load", callback=lambda: 1.0)
@@ -757,7 +758,7 @@ def test_many_observers_leave_no_threads() -> None:
         inlay.Observer(sinks=[Memory()]).collect()
     gc.collect()
     deadline = time.monotonic() + SOON
-    while threading.active_count() > before:
+    while own_threads() - before:
         assert time.monotonic() < deadline, own_threads()
         time.sleep(0.001)
 
