@@ -229,7 +229,7 @@ def test_two_writers_readers_and_compaction_at_once_never_lose_or_repeat_a_windo
         for line in process.stdout:
             told[origin] = int(line)
 
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     writers = {
         origin: subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path), str(origin), str(turns)],

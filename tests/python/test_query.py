@@ -455,6 +455,29 @@ def test_a_merge_of_many_histograms_is_computed_once_and_soon():
         assert time.monotonic() - begin < 60.0
 
 
+def test_recorded_values_come_back_as_quantiles_of_any_span_and_group(tmp_path):
+    rng = np.random.default_rng(7)
+    values = {route: rng.lognormal(-4, 1, (3, 700)) for route in ("/a", "/b")}
+    obs = inlay.Observer(sinks=[Files(tmp_path)], clock=inlay.ManualClock())
+    latency = obs.histogram("latency", unit="s", attributes=("route",))
+    for window in range(3):
+        for route, parts in values.items():
+            latency.bind(route=route).record_many(parts[window])
+        obs.collect()
+    assert obs.stop(timeout=60)
+    sql = (
+        "select attrs->>'$.route' as route, eh_count(eh_merge(h)) as n,"
+        " eh_quantile(eh_merge(h), 0.99) as p99 from histograms where metric = 'latency'"
+        " group by {} order by all"
+    )
+    (a, b) = inlay.query(tmp_path, sql.format("attrs")).to_pylist()
+    for row, parts in ((a, values["/a"]), (b, values["/b"])):
+        exact = np.quantile(parts, 0.99, method="inverted_cdf")
+        assert row["n"] == parts.size
+        assert abs(row["p99"] - exact) <= exact * (error_of(5) + ROUNDING)
+    assert len(inlay.query(tmp_path, sql.format("attrs, window_seq"))) == 6
+
+
 def test_rate_is_the_increase_per_second_of_any_group(tmp_path):
     write(tmp_path, 6)  # values seq*1000 + series, windows of 10 s, two series
     (row,) = inlay.query(

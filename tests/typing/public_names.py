@@ -1,5 +1,6 @@
 """Checked by mypy, never run: what a user's type checker sees of the lazy names."""
 
+from pathlib import Path
 from typing import Any, assert_type
 
 import inlay
@@ -11,3 +12,8 @@ assert_type(inlay.get_include(), str)
 
 def refines(error: inlay.InvalidArgumentError) -> ValueError:
     return error
+
+
+def of_a_path(directory: Path) -> inlay.sinks.Files:
+    inlay.query(directory, "select 1", parameters={"a": 1})
+    return inlay.sinks.Files(directory, max_file_age=60.0, retention=None)

@@ -196,11 +196,12 @@ create or replace macro eh_quantile(h, q) as
 -- ---- rates ------------------------------------------------------------------------------------
 
 -- The length of a window in seconds.
-create or replace macro window_seconds(start_time, time) as
-    (epoch_us(time) - epoch_us(start_time)) / 1e6;
+create or replace macro window_seconds(begins, ends) as
+    (epoch_us(ends) - epoch_us(begins)) / 1e6;
 
--- Aggregate: increase per second, over the time from the first window's start to the last one's
--- end. Works for any group of series and processes. A counter that nobody touched has no row, so
--- for rare ones divide by the time you ask about: sum(value) / 3600.
-create or replace macro rate(value, start_time, time) as
-    sum(value) / nullif((epoch_us(max(time)) - epoch_us(min(start_time))) / 1e6, 0);
+-- Aggregate, called as rate(value, start_time, time): increase per second, over the time from the
+-- first window's start to the last one's end. Works for any group of series and processes. A counter
+-- that nobody touched has no row, so for rare ones divide by the time you ask about:
+-- sum(value) / 3600.
+create or replace macro rate(increase, begins, ends) as
+    sum(increase) / nullif((epoch_us(max(ends)) - epoch_us(min(begins))) / 1e6, 0);
