@@ -83,7 +83,8 @@ def parquet_bytes(run: Run, fill: Fill, *, series: int, windows: int, seed: int)
                 window()
                 clock.advance(WINDOW)
                 observer.flush(timeout=30)
-        tidy = [sys.executable, "-m", "inlay", "compact", folder, "--grace", "0s"]
+        command = "import sys; from inlay.cli import main; sys.exit(main())"
+        tidy = [sys.executable, "-c", command, "compact", folder, "--grace", "0s"]
         subprocess.run(tidy, check=True, capture_output=True)
         files = [path for path in Path(folder, "points").rglob("*.parquet") if path.is_file()]
         rows = sum(pq.read_metadata(path).num_rows for path in files)
