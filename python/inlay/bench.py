@@ -11,6 +11,7 @@ import json
 import math
 import os
 import random
+import statistics
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _bench_peers
 from inlay._machine import facts
-from inlay._timing import Loop, Summary, empty_loop, hammer, summarise, time_calls
+from inlay._timing import (
+    Loop,
+    Summary,
+    empty_loop,
+    hammer,
+    summarise,
+    time_calls,
+    undisturbed,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -103,7 +112,7 @@ class _Plan:
     series: int
 
 
-_FULL = _Plan(7, 0.35, 100_000, 1_000_000, 200_000, 10_000)
+_FULL = _Plan(7, 0.35, 100_000, 1 << 17, 200_000, 10_000)
 _QUICK = _Plan(3, 0.01, 1_000, 10_000, 2_000, 100)
 
 
@@ -129,7 +138,10 @@ def _row(observer: Observer, metric: str) -> dict[str, Any]:
 def _floors(plan: _Plan, values: Sequence[float]) -> Iterator[Result]:
     empty = empty_loop()
     empty.time_ns(values)
-    loops = [empty.time_ns(values) / len(values) for _ in range(plan.repeats)]
+    loops = [
+        statistics.median(undisturbed(lambda: empty.time_ns(values), 9)) / len(values)
+        for _ in range(plan.repeats)
+    ]
     yield _result("loop", "python", loops)
     call = Loop("f(v)", {"f": math.fabs})
     yield _result("call", "python", _time([call], values, plan)[0])
@@ -218,14 +230,15 @@ def _repeated(call: Callable[[Any], object], value: Any, calls: int) -> Callable
 def _collect(observer: Observer, plan: _Plan) -> Iterator[Result]:
     hits = observer.counter("bench.many", attributes=("user",))
     adds = [hits.bind(user=f"user-{i}").add for i in range(plan.series)]
-    samples = []
-    for turn in range(plan.repeats + 1):
+    timed = Loop("f()", {"f": observer.collect})
+
+    def once() -> float:
         for add in adds:
             add(1)
-        timed = Loop("f()", {"f": observer.collect})
-        took = timed.time_ns([None])
-        if turn:
-            samples.append(took / 1e6)
+        return timed.time_ns([None]) / 1e6
+
+    once()
+    samples = [statistics.median(undisturbed(once, 5)) for _ in range(plan.repeats)]
     yield _result("collect", "inlay", samples)
     if observer.enabled:
         for add in adds:
