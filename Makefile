@@ -119,7 +119,7 @@ bench: build $(VENV)/stamp-peers
 mintest: $(VENV)/stamp-dev
 	test -x .venv-min/bin/python || "$(PYTHON)" -m venv .venv-min
 	.venv-min/bin/python -m pip install -q 'pip>=25.1'
-	.venv-min/bin/python -m pip install -q --group minimum .
+	.venv-min/bin/python -m pip install -q --group minimum . -Cbuild-dir='build/wheel-{wheel_tag}'
 	cd tests && ../.venv-min/bin/python -m pytest -c ../pyproject.toml python
 
 clean:

@@ -19,7 +19,9 @@ PKG_CONFIG = Path(sys.executable).with_name("pkgconf")
 
 def check(output: str) -> dict[str, str]:
     facts = dict(line.split(" ", 1) for line in output.splitlines())
-    assert facts["error"] == "thrown here, caught as the base: 7"
+    assert facts["records"] == "4"
+    assert int(facts["columns"]) > 10
+    assert "'not a name'" in facts["error"]
     return facts
 
 
