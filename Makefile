@@ -107,7 +107,7 @@ wheel: $(VENV)/stamp-dev
 	$(ENV) $(BIN)/python -m pytest tests/install
 
 docs: build $(VENV)/stamp-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 demo: build
 	$(BIN)/inlay demo
