@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -63,8 +64,18 @@ struct SummaryKernels {
 };
 
 extern const SummaryKernels kSummaryKernelsScalar;
+#if defined(__x86_64__)
+extern const SummaryKernels kSummaryKernelsAvx2;
+extern const SummaryKernels kSummaryKernelsAvx512;
+#endif
+
+/// All sets of this build, the widest first; null where the architecture has fewer.
+std::array<const SummaryKernels*, 3> all_summary_kernels() noexcept;
 
 /// The set in use: the widest this machine has, or the one INLAY_FORCE_ISA names.
 const SummaryKernels& summary_kernels() noexcept;
+
+/// Uses a set from here on, for tests; false if this machine cannot run it. Not while others sum.
+bool use_summary_kernels(const SummaryKernels& kernels) noexcept;
 
 }  // namespace inlay::detail
