@@ -109,4 +109,5 @@ PYBIND11_MODULE(_core, m) {
   m.def("build_info", &build_info, "Return how this build was made.");
   register_arrow(m);
   register_summary(m);
+  register_prometheus(m);
 }

@@ -240,6 +240,21 @@ void register_observer(py::module_& module) {
            py::arg("description"), py::arg("attributes"), py::arg("layer"))
       .def("histogram", maker<Kind::histogram>(), py::arg("name"), py::arg("unit"),
            py::arg("description"), py::arg("attributes"), py::arg("layer"), py::arg("scale") = 5)
+      .def(
+          "instruments",
+          [](const State& state) {
+            std::vector<InstrumentDescription> found;
+            {
+              const py::gil_scoped_release release;  // the registry locks
+              found = state->observer.instruments();
+            }
+            py::list out;
+            for (const auto& one : found) {
+              out.append(py::make_tuple(one.name, one.kind, one.unit, one.description));
+            }
+            return out;
+          },
+          "Return name, kind, unit and description of each instrument.")
       .def("event", &add_event, py::arg("name"), py::kw_only(), py::arg("time_us") = py::none(),
            py::arg("end_time_us") = py::none(), py::arg("severity") = 9,
            py::arg("body") = py::none(), py::arg("attrs") = "{}", py::arg("trace_id") = py::none(),

@@ -105,6 +105,10 @@ std::optional<Observer> Observer::installed() {
   return core == nullptr ? std::nullopt : std::optional(Observer(std::move(core)));
 }
 
+std::vector<InstrumentDescription> Observer::instruments() const {
+  return core_->registry().descriptions();
+}
+
 bool Observer::event(Event event) { return core_->add(std::move(event)); }
 bool Observer::span(Span span) {
   check_ids(span.trace_id, span.span_id);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "inlay/batch.hpp"
 #include "inlay/clock.hpp"
@@ -90,6 +91,9 @@ class INLAY_API Observer {
   void uninstall() noexcept;
   /// The observer of this process, from whatever language, if one was installed.
   static std::optional<Observer> installed();
+
+  /// What was made so far, by name.
+  std::vector<InstrumentDescription> instruments() const;
 
   /// A handle for the calling thread, see Writer.
   Writer writer() { return Writer(core_); }

@@ -113,6 +113,19 @@ std::int64_t Int64Column::value(std::int64_t row) const noexcept {
   return scaled;
 }
 
+void Int64Column::copy_values(std::int64_t begin, std::int64_t count,
+                              std::int64_t* out) const noexcept {
+  const bool plain = type_ == 'l' && multiply_ == 1 && divide_ == 1;
+  if (plain && validity_ == nullptr && !all_null_) {
+    if (count > 0) {
+      std::memcpy(out, static_cast<const char*>(values_) + (offset_ + begin) * 8,
+                  static_cast<std::size_t>(count) * 8);
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) out[i] = value(begin + i);
+}
+
 Float64Column::Float64Column(const ArrowSchema& schema, const ArrowArray& array, std::int64_t begin)
     : ColumnBase(array, begin) {
   const std::string_view format = schema.format;

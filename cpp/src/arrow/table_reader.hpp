@@ -54,6 +54,9 @@ class Int64Column : public detail::ColumnBase {
     return value(row);
   }
 
+  /// Write `count` values from row `begin` on to `out`, nulls as 0.
+  void copy_values(std::int64_t begin, std::int64_t count, std::int64_t* out) const noexcept;
+
  private:
   const void* values_ = nullptr;
   char type_ = 'l';

@@ -113,6 +113,18 @@ Instrument* Registry::instrument(Kind kind, std::string_view name,
   return instruments_.emplace(std::string(name), std::move(made)).first->second.get();
 }
 
+std::vector<InstrumentDescription> Registry::descriptions() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<InstrumentDescription> found;
+  found.reserve(instruments_.size());
+  for (const auto& [name, instrument] : instruments_) {
+    const InstrumentOptions& options = instrument->options;
+    found.push_back(
+        {name, std::string(kind_name(instrument->kind)), options.unit, options.description});
+  }
+  return found;
+}
+
 Series* Registry::bind(Instrument* instrument, const std::string_view* values, size_t count) {
   const auto& keys = instrument->options.attributes;
   if (count != keys.size()) {

@@ -19,6 +19,9 @@ class Registry {
   /// Finds or makes. Throws InvalidArgument for a bad name or a clash.
   Instrument* instrument(Kind kind, std::string_view name, const InstrumentOptions& options);
 
+  /// What was made so far, by name.
+  std::vector<InstrumentDescription> descriptions();
+
   /// Finds or makes the series and counts one more reference to it.
   Series* bind(Instrument* instrument, const std::string_view* values, size_t count);
 

@@ -25,6 +25,14 @@ struct InstrumentOptions {
   int scale = 5;                        ///< Histograms: 2^scale buckets an octave.
 };
 
+/// What an instrument was made as, in words. A plain value.
+struct InstrumentDescription {
+  std::string name;
+  std::string kind;
+  std::string unit;
+  std::string description;
+};
+
 namespace detail {
 class Core;
 struct Instrument;
