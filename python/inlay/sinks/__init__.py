@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from inlay.sinks.callback import Callback
     from inlay.sinks.files import Files
     from inlay.sinks.memory import Memory
+    from inlay.sinks.prometheus import Prometheus
     from inlay.table import Batch
 
-__all__ = ["Callback", "Files", "Memory", "Retry", "Sink"]
+__all__ = ["Callback", "Files", "Memory", "Prometheus", "Retry", "Sink"]
 
 # A sink's class -> the module that defines it; each loads on first use.
 _HOMES = {
     "Callback": "inlay.sinks.callback",
     "Files": "inlay.sinks.files",
     "Memory": "inlay.sinks.memory",
+    "Prometheus": "inlay.sinks.prometheus",
 }
 
 

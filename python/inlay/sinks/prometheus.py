@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay._exceptions import StoppedError
 from inlay.sinks import Sink
 from inlay.sinks._prometheus_http import AsgiApp, Server, WsgiApp
 
@@ -50,6 +51,17 @@ class _Totals:
 # Totals that a forked child inherited. Their locks may be held by threads that the child does not
 # have, so they are never touched again, not even to free them.
 _inherited: list[_Totals] = []
+
+# Held while totals are made or shared. A fork may happen while another thread holds it.
+_making = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _making
+    _making = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Prometheus(Sink):
@@ -194,8 +206,12 @@ class Prometheus(Sink):
         """Begin; in a forked child, forget what was inherited."""
         self._resource = dict(resource)
         totals = self._current()
-        totals.accumulator.set_resource(_core.canonical_json(self._resource))
-        self._share(totals)
+        with _making:
+            if totals.closed:  # the other workers have added up what it had
+                self._renew()
+            else:
+                totals.accumulator.set_resource(_core.canonical_json(self._resource))
+                self._share(totals)
         if self._directory is not None:
             self._serve(must=False)
 
@@ -298,7 +314,12 @@ class Prometheus(Sink):
 
     def _peek(self) -> _Peek | None:
         observer = None if self._observer is None else self._observer()
-        return None if observer is None else _tables(observer.peek())
+        if observer is None:
+            return None
+        try:
+            return _tables(observer.peek())
+        except StoppedError:  # its last window was written, or will be in a moment
+            return None
 
     @staticmethod
     def _catch_up(totals: _Totals, peek: _Peek) -> None:
@@ -334,13 +355,20 @@ class Prometheus(Sink):
         totals = self._totals
         if totals.pid == os.getpid():
             return totals
-        _inherited.append(totals)
-        self._totals = totals = self._make()
-        self._server = None
-        self._pid = totals.pid
+        with _making:
+            if self._totals is totals:
+                _inherited.append(totals)
+                self._server = None
+                self._pid = os.getpid()
+                self._renew()
+            return self._totals
+
+    def _renew(self) -> None:
+        """Start from nothing."""
+        totals = self._make()
         totals.accumulator.set_resource(_core.canonical_json(dict(self._resource)))
         self._share(totals)
-        return totals
+        self._totals = totals
 
     def _share(self, totals: _Totals) -> None:
         if self._directory is None or totals.publisher is not None:
