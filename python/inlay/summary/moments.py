@@ -29,7 +29,7 @@ class Moments:
     Notes
     -----
     About 150 bytes whatever the number of values. Values are summed in blocks as powers of their
-    distance from a point near the mean, and blocks are merged by the formulas of Chan and Pébay:
+    distance from one of them, and blocks are merged by the formulas of Chan and Pébay:
     ``m2`` keeps a relative error below 1e-9 with the mean 1e8 standard deviations away from zero.
     The sum is carried in twice the precision of a double: sums of integers are exact while they and
     the values fit in 53 bits.
