@@ -17,6 +17,7 @@ __all__ = ["main"]
 # status, and what it says of itself. Only the module of the command that runs is loaded.
 _COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("inlay.bench", "tell the overhead on this machine"),
+    "demo": ("inlay.demo", "serve a model, send it requests, show what was measured"),
     "query": ("inlay._query_command", "run SQL over the tables in a directory"),
     "compact": ("inlay._compact_command", "tidy what dead processes left in a directory"),
 }

@@ -5,8 +5,11 @@ import json
 import tracemalloc
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
+
+httpx = pytest.importorskip("httpx", reason="the client of these tests")
+pytest.importorskip("fastapi", reason="an application of these tests")
+
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as With

@@ -13,7 +13,14 @@ import inlay
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 # Examples that need an extra, by page or module.
-EXTRAS = {"query": "duckdb", "files": "duckdb", "inlay._query": "duckdb"}
+EXTRAS = {
+    "asgi": "fastapi",
+    "files": "duckdb",
+    "inlay._query": "duckdb",
+    "inlay.integrations.otel": "opentelemetry.sdk",
+    "otel": "opentelemetry.sdk",
+    "query": "duckdb",
+}
 PACKAGES = [Path(path) for path in inlay.__path__]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

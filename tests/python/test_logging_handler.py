@@ -10,8 +10,6 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import inlay
 from inlay.integrations.logging import Handler
@@ -194,12 +192,36 @@ def test_own_and_excluded_loggers_and_threads_are_left_out(observer, logged):
         logged(name, exclude=["urllib3"])
     for name in ("inlay", "inlay.sinks.files", "urllib3.pool", "urllib3", "urllibrary"):
         logging.getLogger(name).error("x")
-    delivery = threading.Thread(
-        target=logging.getLogger("urllibrary").error, args=("y",), name="inlay-delivery"
-    )
-    delivery.start()
-    delivery.join()
+    for name in ("inlay-delivery", "inlay-sink-files"):
+        delivery = threading.Thread(
+            target=logging.getLogger("urllibrary").error, args=("y",), name=name
+        )
+        delivery.start()
+        delivery.join()
     assert counts(observer.collect(), "log.records") == {("ERROR", "urllibrary"): 1}
+
+
+def test_what_a_sink_logs_does_not_come_back(logged):
+    class Talking:
+        name = "talking"
+
+        def open(self, resource, origin):
+            pass
+
+        def write(self, batch):
+            logging.getLogger("talkative.client").error("sending %d", batch.events.num_rows)
+
+        def close(self, deadline):
+            pass
+
+    observer = inlay.Observer(sinks=[Talking()])
+    logged("talkative", observer=observer).error("once")
+    events = []
+    for _ in range(3):
+        events.append(observer.collect().events.num_rows)
+        assert observer.flush(20)
+    assert events == [1, 0, 0]
+    assert observer.stop(20)
 
 
 def test_logging_while_handling_does_not_recurse(observer, logged):
@@ -247,13 +269,16 @@ def test_window_without_room_is_counted(observer, logged):
 
 
 def test_trace_ids_of_the_active_span_or_of_the_record(observer, logged):
+    sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the SDK whose spans are active")
+    sampling = pytest.importorskip("opentelemetry.sdk.trace.sampling")
     logger = logged()
-    tracer = TracerProvider().get_tracer("test")
+    tracer = sdk.TracerProvider().get_tracer("test")
+    unsampled = sdk.TracerProvider(sampler=sampling.ALWAYS_OFF).get_tracer("test")
     with tracer.start_as_current_span("work") as span:
         logger.info("inside")
         context = span.get_span_context()
     logger.info("outside")
-    with TracerProvider(sampler=ALWAYS_OFF).get_tracer("test").start_as_current_span("unseen"):
+    with unsampled.start_as_current_span("unseen"):
         logger.info("not sampled")
     logger.info("given", extra={"otelTraceID": "ab" * 16, "otelSpanID": "cd" * 8})
     logger.info("none given", extra={"otelTraceID": "0", "otelSpanID": "0"})

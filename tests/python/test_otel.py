@@ -6,6 +6,9 @@ import os
 import threading
 
 import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="the SDK whose spans are processed")
+
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased

@@ -16,7 +16,7 @@ __all__ = ["Handler"]
 
 _OTHER = "_other"
 # Names of the threads that deliver: what a sink's client logs there would come back each window.
-_OWN_THREADS = "inlay"
+_OWN_THREADS = ("inlay-delivery", "inlay-sink-")
 
 
 class Handler(logging.Handler):
@@ -61,7 +61,7 @@ class Handler(logging.Handler):
     ``rate_limit``, ``buffer_full`` (the window has no room for more events) and ``error``.
 
     The handler never raises and never prints. Records that come up while it handles one on the
-    same thread, and those of the library's own threads, are left out: they would have no end.
+    same thread, and those of the threads that deliver, are left out: they would have no end.
     After a fork the child goes on with the same limit. Thread-safe.
 
     Examples

@@ -1,0 +1,204 @@
+"""What the demo shows at its end, all of it read back from the files."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+import inlay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from inlay.demo.traffic import Outcome, Tally
+
+__all__ = ["Measured", "command_to_try", "disagreements", "read", "show"]
+
+_ROUTES = """
+    select
+        attrs->>'http.request.method' as method,
+        attrs->>'http.route' as route,
+        sum(count)::bigint as requests,
+        sum(count) / (epoch(max(time)) - epoch(min(start_time))) as rate,
+        1e3 * eh_quantile(eh_merge(h), 0.5) as p50_ms,
+        1e3 * eh_quantile(eh_merge(h), 0.99) as p99_ms,
+        sum(case when (attrs->>'http.response.status_code')::int between 400 and 499
+            then count else 0 end)::bigint as client_errors,
+        sum(case when (attrs->>'http.response.status_code')::int >= 500
+            then count else 0 end)::bigint as server_errors
+    from histograms
+    where metric = 'http.server.request.duration' and origin = $origin
+    group by all
+    order by requests desc, route, method
+"""
+
+_OUTCOMES = """
+    select
+        attrs->>'http.request.method' as method,
+        attrs->>'http.route' as route,
+        (attrs->>'http.response.status_code')::int as status,
+        sum(count)::bigint as requests
+    from histograms
+    where metric = 'http.server.request.duration' and origin = $origin
+    group by all
+"""
+
+_LAYERS = """
+    select
+        layer, metric, sum(count)::bigint as values, sum(sum) / sum(count) as mean,
+        eh_quantile(eh_merge(h), 0.05) as p5,
+        eh_quantile(eh_merge(h), 0.5) as p50,
+        eh_quantile(eh_merge(h), 0.95) as p95
+    from histograms
+    where layer in ('model', 'data') and origin = $origin
+    group by all
+    order by layer desc, metric
+"""
+
+_EVENTS = """
+    select name, severity, body, attrs->>'exception.type' as exception, count(*)::bigint as times
+    from events
+    where origin = $origin
+    group by all
+    order by times desc, body
+"""
+
+_TRY = (
+    "select attrs->>'http.route' as route, sum(count)::bigint as requests, "
+    "round(1e3 * eh_quantile(eh_merge(h), 0.99), 2) as p99_ms "
+    "from histograms where metric = 'http.server.request.duration' "
+    "group by route order by requests desc"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the files say about one process."""
+
+    routes: list[dict[str, Any]]
+    outcomes: Counter[Outcome]
+    layers: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    images: int
+
+
+def read(folder: Path, origin: int) -> Measured:
+    """Read what one process measured.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it wrote.
+    origin : int
+        Its origin: other processes may write to the same folder.
+
+    Returns
+    -------
+    Measured
+        The answers.
+    """
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = inlay.query(
+            folder, sql, parameters={"origin": origin}
+        ).to_pylist()
+        return found
+
+    layers = rows(_LAYERS)
+    return Measured(
+        routes=rows(_ROUTES),
+        outcomes=Counter(
+            {(r["method"], r["route"], r["status"]): r["requests"] for r in rows(_OUTCOMES)}
+        ),
+        layers=layers,
+        events=rows(_EVENTS),
+        images=next((r["values"] for r in layers if r["metric"] == "model.confidence"), 0),
+    )
+
+
+def disagreements(measured: Measured, tally: Tally) -> list[str]:
+    """Compare what the files say with what the client counted.
+
+    Parameters
+    ----------
+    measured : Measured
+        From the files.
+    tally : Tally
+        From the client.
+
+    Returns
+    -------
+    list of str
+        A line for each difference; none when all is well.
+    """
+    lines = [
+        f"{' '.join(map(str, outcome))}: the files say {measured.outcomes[outcome]}, "
+        f"the client counted {tally.outcomes[outcome]}"
+        for outcome in sorted(measured.outcomes.keys() | tally.outcomes.keys())
+        if measured.outcomes[outcome] != tally.outcomes[outcome]
+    ]
+    if measured.images != tally.images:
+        lines.append(f"images: the files say {measured.images}, the client counted {tally.images}")
+    return lines + tally.unexpected
+
+
+def command_to_try(folder: Path) -> str:
+    """Give a command line that asks the files something.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+
+    Returns
+    -------
+    str
+        For a POSIX shell.
+    """
+    # In double quotes it stays readable: the SQL has nothing that a shell would expand there.
+    return f'inlay query "{_TRY}" {shlex.quote(str(folder))}'
+
+
+def show(measured: Measured, console: Console) -> None:
+    """Print the tables.
+
+    Parameters
+    ----------
+    measured : Measured
+        From the files.
+    console : Console
+        Where to.
+    """
+    routes = Table("route", title="Requests, as the files have them", title_justify="left")
+    for heading in ("requests", "1/s", "p50 ms", "p99 ms", "4xx", "5xx"):
+        routes.add_column(heading, justify="right")
+    for row in measured.routes:
+        routes.add_row(
+            f"{row['method']} {row['route']}",
+            f"{row['requests']:,}",
+            f"{row['rate']:.1f}",
+            f"{row['p50_ms']:.2f}",
+            f"{row['p99_ms']:.2f}",
+            *(f"{row[name]:,}" if row[name] else "" for name in ("client_errors", "server_errors")),
+        )
+    console.print(routes)
+    layers = Table("layer", "metric", title="The model and its input", title_justify="left")
+    for heading in ("values", "mean", "p5", "p50", "p95"):
+        layers.add_column(heading, justify="right")
+    for row in measured.layers:
+        numbers = (f"{row[name]:.3g}" for name in ("mean", "p5", "p50", "p95"))
+        layers.add_row(row["layer"], row["metric"], f"{row['values']:,}", *numbers)
+    console.print(layers)
+    for row in measured.events:
+        error = f" ({row['exception']})" if row["exception"] else ""
+        console.print(
+            f"event {row['name']}, severity {row['severity']}, times {row['times']}: "
+            f"{(row['body'] or '').strip()}{error}",
+            markup=False,
+        )
