@@ -179,7 +179,8 @@ class Table:
         """
         import pyarrow as pa
 
-        return pa.table(self._native)
+        # Not pa.table(), which imports pandas to ask whether this is one of its frames.
+        return pa.RecordBatchReader.from_stream(self._native).read_all()
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """Return the rows as dictionaries.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import collections
+
+# For the hooks it runs around a fork: were it imported first by a sink, while a fork waits for that
+# sink, the second of them would run without the first.
+import concurrent.futures.thread  # noqa: F401
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
