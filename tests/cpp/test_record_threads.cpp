@@ -197,6 +197,10 @@ TEST(Fork, the_timer_starts_again_at_the_childs_first_record) {
   observer.stop();
 }
 
+// The address sanitizer of GCC 12 does not hold its allocator's locks across a fork: a child of a
+// process whose other threads allocate may wait for one forever.
+#if !defined(__SANITIZE_ADDRESS__)
+
 TEST(Fork, works_while_other_threads_record_and_windows_turn) {
   ObserverOptions options;
   options.window_us = 1000;
@@ -227,6 +231,8 @@ TEST(Fork, works_while_other_threads_record_and_windows_turn) {
   for (auto& thread : threads) thread.join();
   observer.stop();
 }
+
+#endif
 
 #endif
 
