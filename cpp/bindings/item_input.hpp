@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "column_source.hpp"
+
+namespace inlay::python {
+
+/// A column of items to tell apart and to count: integers, floats, booleans, text, bytes, Arrow's
+/// dates and times (as their integers).
+///
+/// Integers come as int64, unsigned ones of 64 bits as uint64, floats as double (all exact),
+/// booleans as bool, text as UTF-8. Numpy's fixed-width text loses its padding. Byte-swapped,
+/// complex, decimal and nested values are refused with a TypeError that names them. A sequence may
+/// mix kinds.
+class ItemInput : public ColumnSource {
+ public:
+  /// @throws pybind11::type_error if the object is no such column, and whatever it raises itself.
+  explicit ItemInput(PyObject* object) : ColumnSource(object, Takes::kItems) {}
+
+  /// Calls f(const T*, size) for blocks of items that are not null, in order, T being int64_t,
+  /// uint64_t, double, bool or string_view, and returns the number of nulls. f returns nothing and
+  /// must not throw. Texts are valid during the call only. Touches no Python object.
+  template <class F>
+  std::size_t for_each_block(F&& f) const noexcept {
+    return visit_all<false>(
+        [&](const auto* items, std::size_t size, std::size_t) { f(items, size); });
+  }
+
+  /// The same as f(items, size, at): block item i stands at `at` + i of the column.
+  template <class F>
+  std::size_t for_each_placed_block(F&& f) const noexcept {
+    return visit_all<true>(f);
+  }
+
+ private:
+  // Room for one block of items of any kind.
+  struct Block {
+    union {
+      std::int64_t whole[kBlock];
+      std::uint64_t natural[kBlock];
+      double real[kBlock];
+      bool truth[kBlock];
+    };
+    std::string_view text[kBlock];
+    bool valid[kBlock];
+  };
+  enum class Kind : std::uint8_t { kInt, kUint, kReal, kBool, kText };
+
+  static Kind kind_of(const Run& run) noexcept;
+  static std::string_view text_at(const Run& run, std::size_t i) noexcept;
+  static void read_item(const Run& run, std::size_t i, std::size_t to, Block& block) noexcept;
+  /// Fills the arrays of the kind and `valid`; returns whether all are valid.
+  bool fill(const Run& run, std::size_t at, std::size_t size, Block& block) const noexcept;
+
+  template <bool kPlaced, class T, class F>
+  static std::size_t pass_on(T* items, Block& block, bool all_valid, std::size_t size,
+                             std::size_t at, F& f) noexcept {
+    if (all_valid) {
+      f(static_cast<const T*>(items), size, at);
+      return size;
+    }
+    std::size_t kept = 0;
+    if constexpr (kPlaced) {
+      for (std::size_t i = 0; i < size;) {
+        if (!block.valid[i]) {
+          ++i;
+          continue;
+        }
+        std::size_t end = i + 1;
+        while (end < size && block.valid[end]) ++end;
+        f(static_cast<const T*>(items + i), end - i, at + i);
+        kept += end - i;
+        i = end;
+      }
+    } else {
+      for (std::size_t i = 0; i < size; ++i) {
+        items[kept] = items[i];
+        kept += block.valid[i] ? 1U : 0U;
+      }
+      if (kept != 0) f(static_cast<const T*>(items), kept, at);
+    }
+    return kept;
+  }
+
+  template <bool kPlaced, class F>
+  std::size_t visit_all(F&& f) const noexcept {
+    std::size_t nulls = nulls_;
+    std::size_t before = 0;
+    Block block;
+    for_each_run([&](const Run& run) {
+      nulls += visit<kPlaced>(run, before, block, f);
+      before += run.size;
+    });
+    return nulls;
+  }
+
+  template <bool kPlaced, class F>
+  std::size_t visit(const Run& run, std::size_t before, Block& block, F& f) const noexcept {
+    const bool plain = run.validity == nullptr && run.dictionary == nullptr;
+    if (plain && run.element == Element::kI64 && is_packed<std::int64_t>(run)) {
+      f(reinterpret_cast<const std::int64_t*>(run.data), run.size, before);
+      return 0;
+    }
+    if (plain && run.element == Element::kU64 && is_packed<std::uint64_t>(run)) {
+      f(reinterpret_cast<const std::uint64_t*>(run.data), run.size, before);
+      return 0;
+    }
+    if (plain && run.element == Element::kF64 && is_packed<double>(run)) {
+      f(reinterpret_cast<const double*>(run.data), run.size, before);
+      return 0;
+    }
+    std::size_t valid = 0;
+    for (std::size_t at = 0; at < run.size;) {
+      std::size_t size = run.size - at < kBlock ? run.size - at : kBlock;
+      Kind kind = kind_of(run);
+      if (run.element == Element::kPython) size = alike(at, size, kind);
+      const bool all = fill(run, at, size, block);
+      const std::size_t place = before + at;
+      switch (kind) {
+        case Kind::kInt:
+          valid += pass_on<kPlaced>(block.whole, block, all, size, place, f);
+          break;
+        case Kind::kUint:
+          valid += pass_on<kPlaced>(block.natural, block, all, size, place, f);
+          break;
+        case Kind::kReal:
+          valid += pass_on<kPlaced>(block.real, block, all, size, place, f);
+          break;
+        case Kind::kBool:
+          valid += pass_on<kPlaced>(block.truth, block, all, size, place, f);
+          break;
+        case Kind::kText:
+          valid += pass_on<kPlaced>(block.text, block, all, size, place, f);
+          break;
+      }
+      at += size;
+    }
+    return run.size - valid;
+  }
+
+  /// How many entries of the sequence from `at` on are of one kind, at most `size`.
+  std::size_t alike(std::size_t at, std::size_t size, Kind& kind) const noexcept;
+};
+
+}  // namespace inlay::python
