@@ -17,12 +17,12 @@ struct Kll<T>::View {
   T quantile(double q) const {
     if (!(q >= 0 && q <= 1)) detail::fail<InvalidArgument>("q must lie within 0 to 1", q);
     if (q == 0) return min;
+    if (q == 1) return max;
     const auto total = static_cast<double>(count);
     double position = std::ceil(q * total);
     // q may be a rank, which the product rounds up to beyond its position.
     if ((position - 1) / total >= q) --position;
-    if (position >= total) return max;
-    const auto wanted = static_cast<std::uint64_t>(position);
+    const std::uint64_t wanted = position < total ? static_cast<std::uint64_t>(position) : count;
     const auto at = std::lower_bound(
         items.begin(), items.end(), wanted,
         [](const auto& item, std::uint64_t weight) { return item.second < weight; });
