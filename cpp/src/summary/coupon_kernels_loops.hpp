@@ -55,6 +55,25 @@ inline void hash(Words words, Words& low, Words& high) noexcept {
   high += low;
 }
 
+#if INLAY_KERNEL_WIDTH == 4
+// For each set of lanes the byte shuffle that moves them to the front.
+struct ToFront {
+  alignas(16) std::uint8_t bytes[16][16] = {};
+  constexpr ToFront() {
+    for (unsigned set = 0; set < 16; ++set) {
+      unsigned to = 0;
+      for (unsigned lane = 0; lane < 4; ++lane) {
+        if ((set >> lane & 1U) == 0) continue;
+        for (unsigned k = 0; k < 4; ++k) {
+          bytes[set][to++] = static_cast<std::uint8_t>(4 * lane + k);
+        }
+      }
+    }
+  }
+};
+constexpr ToFront kToFront;
+#endif
+
 // Writes the coupons of those lanes that exceed the floor and returns where the next one goes.
 inline std::uint32_t* keep(Words low, Words high, __m128i floor, std::uint32_t* out) noexcept {
 #if INLAY_KERNEL_WIDTH == 8
@@ -72,14 +91,19 @@ inline std::uint32_t* keep(Words low, Words high, __m128i floor, std::uint32_t* 
 #else
   const __m256i too_low = _mm256_srl_epi64(__m256i(high), floor);
   const __m256i kept = _mm256_cmpeq_epi64(too_low, _mm256_setzero_si256());
-  auto lanes = static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(kept)));
-  while (lanes != 0) {
-    const auto lane = static_cast<unsigned>(__builtin_ctz(lanes));
+  const auto lanes = static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(kept)));
+  if (lanes == 0) return out;
+  // All four are written and those kept move down: which ones they are cannot be foreseen.
+  alignas(16) std::uint32_t coupons[4];
+  for (std::size_t lane = 0; lane < 4; ++lane) {
     const auto zeros = static_cast<std::uint32_t>(__builtin_clzll(high[lane] | 2));
-    *out++ = (static_cast<std::uint32_t>(low[lane]) & kSlotMask) | (zeros + 1) << kSlotBits;
-    lanes &= lanes - 1;
+    coupons[lane] = (static_cast<std::uint32_t>(low[lane]) & kSlotMask) | (zeros + 1) << kSlotBits;
   }
-  return out;
+  const __m128i packed =
+      _mm_shuffle_epi8(_mm_load_si128(reinterpret_cast<const __m128i*>(coupons)),
+                       _mm_load_si128(reinterpret_cast<const __m128i*>(kToFront.bytes[lanes])));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), packed);
+  return out + static_cast<unsigned>(__builtin_popcount(lanes));
 #endif
 }
 

@@ -31,6 +31,12 @@ std::uint32_t* find(std::uint32_t* coupons, int lg_size, std::uint32_t coupon) {
   return coupons + at;
 }
 
+// Registers are bytes, which may stand for anything: without pointers of one's own, each store
+// makes the compiler read the members anew.
+void raise_to(std::uint8_t* registers, const std::uint8_t* others, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) registers[i] = std::max(registers[i], others[i]);
+}
+
 std::size_t bytes_of_coupons(int lg_size) {
   return lg_size == 0 ? 0 : sizeof(std::uint32_t) << lg_size;
 }
@@ -93,22 +99,35 @@ void Hll::for_each_coupon(F&& f) const {
 }
 
 void Hll::find_floor() noexcept {
-  const std::size_t size = std::size_t{1} << lg_k_;
-  floor_ = *std::min_element(registers_, registers_ + size);
-  size_ = static_cast<std::uint32_t>(std::count(registers_, registers_ + size, floor_));
+  constexpr std::size_t kLanes = 16;  // divides any number of registers
+  std::uint8_t lowest[kLanes];
+  std::memset(lowest, 0xFF, sizeof(lowest));
+  const std::uint8_t* const registers = registers_;
+  for (std::size_t i = 0; i < std::size_t{1} << lg_k_; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      lowest[lane] = std::min(lowest[lane], registers[i + lane]);
+    }
+  }
+  floor_ = *std::min_element(lowest, lowest + kLanes);
+  size_ = 0;
 }
 
-void Hll::raise(std::uint32_t slot, std::uint8_t value) noexcept {
-  const std::uint8_t before = registers_[slot];
-  if (value <= before) return;
-  registers_[slot] = value;
-  if (before == floor_ && --size_ == 0) find_floor();
+// No branch on whether the register rises: that cannot be foreseen, and the store costs less. So
+// the floor is not followed but looked for now and then; one that is too low does no harm.
+void Hll::raise(const std::uint32_t* coupons, std::size_t size) noexcept {
+  const std::uint32_t mask = (std::uint32_t{1} << lg_k_) - 1;
+  std::uint8_t* const registers = registers_;
+  for (std::size_t i = 0; i < size; ++i) {
+    std::uint8_t& reg = registers[coupons[i] & mask];
+    reg = std::max(reg, static_cast<std::uint8_t>(coupons[i] >> detail::kSlotBits));
+  }
+  size_ += static_cast<std::uint32_t>(size);
+  if (size_ > mask) find_floor();
 }
 
 bool Hll::add(std::uint32_t coupon) noexcept {
   if (!dense_) return add_sparse(coupon);
-  raise(coupon & ((std::uint32_t{1} << lg_k_) - 1),
-        static_cast<std::uint8_t>(coupon >> detail::kSlotBits));
+  raise(&coupon, 1);
   return true;
 }
 
@@ -154,8 +173,8 @@ bool Hll::make_dense() noexcept {
   std::memset(registers_, 0, std::size_t{1} << lg_k_);
   dense_ = true;
   floor_ = 0;
-  size_ = std::uint32_t{1} << lg_k_;
-  for_each_coupon([this](std::uint32_t coupon) { add(coupon); });
+  size_ = 0;
+  for_each_coupon([this](std::uint32_t coupon) { raise(&coupon, 1); });
   detail::bucket_memory.release(coupons_);
   coupons_ = nullptr;
   lg_coupons_ = 0;
@@ -173,12 +192,9 @@ bool Hll::fold(int lg_k) noexcept {
   }
   const std::size_t size = std::size_t{1} << lg_k;
   for (std::size_t part = size; part < std::size_t{1} << lg_k_; part += size) {
-    for (std::size_t i = 0; i < size; ++i) {
-      registers_[i] = std::max(registers_[i], registers_[part + i]);
-    }
+    raise_to(registers_, registers_ + part, size);
   }
   lg_k_ = static_cast<std::uint8_t>(lg_k);
-  find_floor();
   return true;
 }
 
@@ -206,13 +222,11 @@ bool Hll::merge(const Hll& other) noexcept {
       if (other.dense_) {
         const std::size_t size = std::size_t{1} << lg_k;
         for (std::size_t part = 0; part < std::size_t{1} << other.lg_k_; part += size) {
-          for (std::size_t i = 0; i < size; ++i) {
-            registers_[i] = std::max(registers_[i], other.registers_[part + i]);
-          }
+          raise_to(registers_, other.registers_ + part, size);
         }
-        find_floor();
+        floor_ = std::max(floor_, other.floor_);
       } else {
-        other.for_each_coupon([this](std::uint32_t coupon) { add(coupon); });
+        other.for_each_coupon([this](std::uint32_t coupon) { raise(&coupon, 1); });
       }
     }
   }
@@ -267,8 +281,9 @@ std::size_t Hll::memory_bytes() const noexcept {
 }
 
 bool operator==(const Hll& a, const Hll& b) noexcept {
-  if (a.lg_k_ != b.lg_k_ || a.dense_ != b.dense_ || a.size_ != b.size_) return false;
+  if (a.lg_k_ != b.lg_k_ || a.dense_ != b.dense_) return false;
   if (a.dense_) return std::memcmp(a.registers_, b.registers_, std::size_t{1} << a.lg_k_) == 0;
+  if (a.size_ != b.size_) return false;
   bool equal = true;
   a.for_each_coupon([&](std::uint32_t coupon) {
     equal = equal && *find(b.coupons_, b.lg_coupons_, coupon) == coupon;
@@ -299,6 +314,18 @@ bool Hll::update(std::string_view item) noexcept {
   return true;
 }
 
+// Returns how many found no memory.
+std::size_t Hll::add_all(const std::uint32_t* coupons, std::size_t size) noexcept {
+  std::size_t failed = 0;
+  std::size_t i = 0;
+  for (; i < size && !dense_; ++i) {
+    const bool known = lg_coupons_ != 0 && *find(coupons_, lg_coupons_, coupons[i]) == coupons[i];
+    if (!known) failed += add_sparse(coupons[i]) ? 0U : 1U;
+  }
+  if (i < size) raise(coupons + i, size - i);
+  return failed;
+}
+
 std::size_t Hll::update_words(const std::uint64_t* words, std::size_t size) noexcept {
   const detail::CouponKernels& kernels = detail::coupon_kernels();
   std::uint32_t coupons[kBlock];
@@ -307,9 +334,7 @@ std::size_t Hll::update_words(const std::uint64_t* words, std::size_t size) noex
     const std::size_t n = std::min(kBlock, size - at);
     // Once no register is empty, most hashes can be passed over unseen.
     const std::size_t kept = kernels.coupons_of_words(words + at, n, dense_ ? floor_ : 0U, coupons);
-    std::size_t i = 0;
-    while (i < kept && !dense_) failed += add_sparse(coupons[i++]) ? 0U : 1U;
-    for (; i < kept; ++i) add(coupons[i]);
+    failed += add_all(coupons, kept);
   }
   counts_.items += size - failed;
   return size - failed;
@@ -364,14 +389,19 @@ std::size_t Hll::update(const bool* items, std::size_t size) noexcept {
 }
 
 std::size_t Hll::update(const std::string_view* items, std::size_t size) noexcept {
+  std::uint32_t coupons[kBlock];
   std::size_t failed = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const detail::Hash128 hash = detail::murmur_of_bytes(items[i].data(), items[i].size());
-    if (dense_) {
-      if (detail::exceeds(hash, floor_)) add(detail::coupon_of(hash));
-    } else if (!add_sparse(detail::coupon_of(hash))) {
-      ++failed;
+  for (std::size_t at = 0; at < size; at += kBlock) {
+    const std::size_t n = std::min(kBlock, size - at);
+    const unsigned floor = dense_ ? floor_ : 0U;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::string_view item = items[at + i];
+      const detail::Hash128 hash = detail::murmur_of_bytes(item.data(), item.size());
+      coupons[kept] = detail::coupon_of(hash);
+      kept += detail::exceeds(hash, floor) ? 1U : 0U;
     }
+    failed += add_all(coupons, kept);
   }
   counts_.items += size - failed;
   return size - failed;

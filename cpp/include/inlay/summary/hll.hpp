@@ -143,7 +143,8 @@ class INLAY_API Hll {
   void for_each_coupon(F&& f) const;
   bool add(std::uint32_t coupon) noexcept;
   bool add_sparse(std::uint32_t coupon) noexcept;
-  void raise(std::uint32_t slot, std::uint8_t value) noexcept;
+  std::size_t add_all(const std::uint32_t* coupons, std::size_t size) noexcept;
+  void raise(const std::uint32_t* coupons, std::size_t size) noexcept;
   void find_floor() noexcept;
   bool grow() noexcept;
   bool have_registers(int lg_k) noexcept;
@@ -154,11 +155,11 @@ class INLAY_API Hll {
 
   std::uint8_t* registers_ = nullptr;  // 2^lg_registers_ bytes, more than needed after folding
   std::uint32_t* coupons_ = nullptr;   // open addressing in 2^lg_coupons_ entries, 0 is free
-  std::uint32_t size_ = 0;             // coupons in use, or registers that stand at floor_
+  std::uint32_t size_ = 0;  // coupons in use, or how many went to registers since floor_ was found
   std::uint8_t lg_k_;
   std::uint8_t lg_registers_ = 0;
   std::uint8_t lg_coupons_ = 0;
-  std::uint8_t floor_ = 0;  // the lowest register: hashes that cannot exceed it are passed over
+  std::uint8_t floor_ = 0;  // no register is lower: hashes not above it are passed over
   bool dense_ = false;
   bool counts_complete_ = true;
   Counts counts_;
