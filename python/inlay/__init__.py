@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import ExpHistogram, Moments
+    from inlay.summary import ExpHistogram, Hll, Moments
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -59,6 +59,7 @@ _HOMES = {
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
     "ExpHistogram": "inlay.summary.exp_histogram",
+    "Hll": "inlay.summary.hll",
     "Moments": "inlay.summary.moments",
     "Table": "inlay.table",
     "summary": "inlay.summary",
@@ -85,6 +86,7 @@ __all__ = [
     "ExpHistogram",
     "Gauge",
     "Histogram",
+    "Hll",
     "InlayError",
     "InlayWarning",
     "InvalidArgumentError",

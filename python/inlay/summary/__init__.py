@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
+from inlay.summary.hll import Hll
 from inlay.summary.moments import Moments
 
-__all__ = ["CountBounds", "ExpHistogram", "Moments"]
+__all__ = ["CountBounds", "ExpHistogram", "Hll", "Moments"]
