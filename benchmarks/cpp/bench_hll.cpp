@@ -34,10 +34,10 @@ void require(bool right, const char* what) {
 
 // Each pass starts empty, so that the time holds the steps from coupons to full registers.
 template <class T>
-void bench_array(const bench::Run& run, const std::string& what, const std::vector<T>& items,
+void bench_array(const bench::Run& run, const char* what, const std::vector<T>& items,
                  double distinct) {
   inlay::Hll sketch;
-  run.report(what, "Hll", "inlay", run.repeat([&] {
+  run.report(what, "inlay", "inlay", run.repeat([&] {
     return best_ns(items.size(), [&] {
       sketch.reset();
       require(sketch.update(items.data(), items.size()) == items.size(), "items lost");
@@ -49,7 +49,7 @@ void bench_array(const bench::Run& run, const std::string& what, const std::vect
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::Run run("hll", argc, argv);
+  const bench::Run run("cpp_hll", argc, argv);
   const auto size = static_cast<std::size_t>(run.size(100'000));
   std::mt19937_64 random(1);
   std::vector<std::int64_t> whole(size);
@@ -63,16 +63,16 @@ int main(int argc, char** argv) {
     texts[i] = strings[i];
   }
   const auto all = static_cast<double>(size);
-  bench_array(run, "array of int64, all different, ns a value", whole, all);
-  bench_array(run, "array of float64, all different, ns a value", real, all);
-  bench_array(run, "array of texts of 12 bytes, all different, ns a value", texts, all);
+  bench_array(run, "int64", whole, all);
+  bench_array(run, "float64", real, all);
+  bench_array(run, "text", texts, all);
   for (std::size_t i = 0; i < size; ++i) {
     whole[i] = static_cast<std::int64_t>(random() % 100);
     texts[i] = strings[static_cast<std::size_t>(whole[i])];
   }
-  bench_array(run, "array of int64, 100 different, ns a value", whole, 100);
-  bench_array(run, "array of texts of 12 bytes, 100 different, ns a value", texts, 100);
-  run.report("merge of two sketches of 100,000 items, ns a merge", "Hll", "inlay", run.repeat([&] {
+  bench_array(run, "int64_few", whole, 100);
+  bench_array(run, "text_few", texts, 100);
+  run.report("merge", "inlay", "inlay", run.repeat([&] {
     inlay::Hll a, b;
     for (std::int64_t i = 0; i < 100'000; ++i) (i % 3 != 0 ? a : b).update(i);
     return best_ns(1, [&] { require(a.merge(b), "merge"); });

@@ -167,8 +167,10 @@ def check_spread(n: int, trials: int, lg_k: int) -> None:
     errors, held = spread(n, trials, lg_k)
     stated = Hll(lg_k=lg_k).relative_error
     rms = float(np.sqrt((errors**2).mean()))
-    # The squared errors of t normal trials have mean 1 and standard error sqrt(2 / t).
-    assert rms <= stated * math.sqrt(1 + 4.4 * math.sqrt(2 / trials)), (n, lg_k, rms / stated)
+    # The squares of t normal errors have mean 1 and variance 2; of few registers the errors are
+    # skewed, with a kurtosis of up to 5.
+    variance = 2 if lg_k >= 8 else 4
+    assert rms <= stated * math.sqrt(1 + 4.4 * math.sqrt(variance / trials)), (n, lg_k, rms)
     assert abs(errors.mean()) <= 4.4 * stated / math.sqrt(trials), (n, lg_k)
     for k, share in enumerate((0.683, 0.954, 0.997)):
         chance = math.sqrt(share * (1 - share) / trials)

@@ -30,8 +30,9 @@ namespace {
 
 // sqrt(3 ln 2 - 1): the asymptotic relative standard error of Ertl's estimator times sqrt(m).
 constexpr double kErrorFactor = 1.0389617614136892;
-// 1 / (2 ln 2)
+// 1 / (2 ln 2), and the first term of what few registers add to it: Flajolet et al. (2007), figure 3.
 constexpr double kAlpha = 0.7213475204444817;
+constexpr double kBias = 1.079;
 // Values are 1 to kLastValue; the last one stands for all above, too.
 constexpr int kLastValue = 63;
 
@@ -68,7 +69,7 @@ double estimate_of(const detail::RegisterCounts& counts, double m) {
     z = (z + counts[static_cast<std::size_t>(value)]) / 2;
   }
   z += m * sigma(counts[0] / m);
-  return kAlpha * m * (m / z);
+  return kAlpha / (1 + kBias / m) * m * (m / z);
 }
 
 // Two of n items share a coupon with probability 2^-26 / 3: the registers' address, and the values'
@@ -107,6 +108,7 @@ double Hll::estimate() const noexcept {
   return estimate_of(detail::count_registers(registers_, size), static_cast<double>(size));
 }
 
+// Of few registers the estimate is skewed upwards; its logarithm is nearly normal.
 double Hll::lower_bound(int deviations) const {
   check_deviations(deviations);
   if (!dense_) {
@@ -117,7 +119,7 @@ double Hll::lower_bound(int deviations) const {
   const std::size_t size = std::size_t{1} << lg_k_;
   const detail::RegisterCounts counts = detail::count_registers(registers_, size);
   const auto m = static_cast<double>(size);
-  return std::max(m - counts[0], estimate_of(counts, m) / (1 + deviations * relative_error()));
+  return std::max(m - counts[0], estimate_of(counts, m) * std::exp(-deviations * relative_error()));
 }
 
 double Hll::upper_bound(int deviations) const {
@@ -125,11 +127,12 @@ double Hll::upper_bound(int deviations) const {
   if (!dense_) {
     return size_ + poisson_quantile(missing_coupons(size_), kTails[deviations - 1]);
   }
-  return estimate() / (1 - deviations * relative_error());
+  return estimate() * std::exp(deviations * relative_error());
 }
 
 double Hll::relative_error() const noexcept {
-  return kErrorFactor / std::sqrt(static_cast<double>(std::uint32_t{1} << lg_k_));
+  const auto m = static_cast<double>(std::uint32_t{1} << lg_k_);
+  return kErrorFactor * (1 + 1 / m) / std::sqrt(m);
 }
 
 }  // namespace inlay

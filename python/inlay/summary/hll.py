@@ -28,8 +28,8 @@ class Hll:
     values : item or array-like, optional
         First items, as for `update`.
     lg_k : int, default 12
-        Logarithm of the number of registers, 4 to 21. The relative standard error of an estimate is
-        ``1.039 / sqrt(2**lg_k)``: 1.62 % at 12 (4 kB), 0.41 % at 16 (64 kB).
+        Logarithm of the number m of registers, 4 to 21. The relative standard error of an estimate
+        is ``1.039 * (1 + 1/m) / sqrt(m)``: 1.62 % at 12 (4 kB), 0.41 % at 16 (64 kB).
 
     Raises
     ------
@@ -56,7 +56,8 @@ class Hll:
     References
     ----------
     Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007), and for the estimator Ertl, "New
-    cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6.
+    cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6, with the
+    former's correction of the bias of few registers.
 
     Examples
     --------
@@ -256,7 +257,8 @@ class Hll:
         Returns
         -------
         tuple of two floats
-            Lower and upper bound; equal to the estimate while it is exact.
+            Lower and upper bound: the estimate over and times ``exp(deviations * relative_error)``,
+            or, while the sketch is sparse, what coincident hashes can hide.
 
         Raises
         ------
@@ -267,7 +269,7 @@ class Hll:
 
     @property
     def relative_error(self) -> float:
-        """Relative standard error of a large estimate: ``1.039 / sqrt(2**lg_k)``."""
+        """Relative standard error of a large estimate: ``1.039 * (1 + 1/m) / sqrt(m)``."""
         return self._native.relative_error
 
     @property

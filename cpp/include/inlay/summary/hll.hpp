@@ -18,9 +18,10 @@ namespace inlay {
 /// each item's coupon, 26 bits of its hash and the number of leading zeros of 64 more, and the
 /// estimate is exact but for coupons that coincide, about n^2 / 4e8 of n items. Beyond it keeps
 /// registers alone, and estimate() is Ertl's improved raw estimator ("New cardinality estimation
-/// algorithms for HyperLogLog sketches", 2017, algorithm 6): its relative standard error is at most
-/// relative_error() = 1.039 / sqrt(2^lg_k), 1.62 % at the default 12, so that about 68, 95 and 99.7
-/// of 100 estimates lie within 1, 2 and 3 of these.
+/// algorithms for HyperLogLog sketches", 2017, algorithm 6) without the bias of few registers that
+/// Flajolet et al. give: its relative standard error is at most relative_error(), 1.62 % at the
+/// default 12. Its logarithm is nearly normal, so that 68.3, 95.4 and 99.7 of 100 true numbers lie
+/// within the bounds of 1, 2 and 3 deviations (simulated for 16 registers and more).
 ///
 /// The state, and with it the estimate, is a function of the set of items and of the smallest lg_k
 /// that took part: order, repeats and how items were split do not matter. Merging is commutative,
@@ -100,11 +101,13 @@ class INLAY_API Hll {
   /// Infinite if all registers are at their highest, which bytes can hold but no stream reaches.
   double estimate() const noexcept;
   /// Bounds that hold with the confidence of 1, 2 or 3 standard deviations of a normal variable:
-  /// 68.3, 95.4 or 99.7 %. At least the items seen for certain.
+  /// 68.3, 95.4 or 99.7 %. The estimate times or over exp(deviations * relative_error()) for
+  /// registers, what coincident coupons can hide for a sparse sketch; never below the items that
+  /// were there for certain.
   /// @throws InvalidArgument if `deviations` is not 1, 2 or 3.
   double lower_bound(int deviations) const;
   double upper_bound(int deviations) const;
-  /// The relative standard error of a large estimate: 1.039 / sqrt(2^lg_k).
+  /// The relative standard error of a large estimate: 1.039 (1 + 1/m) / sqrt(m), m = 2^lg_k.
   double relative_error() const noexcept;
 
   /// What was offered, repeats included.
