@@ -33,9 +33,10 @@ def _near(run: Run, estimate: float, n: int) -> None:
 
 @bench.case("inlay")
 def _inlay(run: Run) -> None:
-    import inlay
     import numpy as np
     import pyarrow as pa
+
+    import inlay
 
     n = run.size(LARGE)
     integers = ids(n)

@@ -30,7 +30,7 @@ namespace {
 
 // sqrt(3 ln 2 - 1): the asymptotic relative standard error of Ertl's estimator times sqrt(m).
 constexpr double kErrorFactor = 1.0389617614136892;
-// 1 / (2 ln 2), and the first term of what few registers add to it: Flajolet et al. (2007), figure 3.
+// 1 / (2 ln 2), and the first term of what few registers add: Flajolet et al. (2007), figure 3.
 constexpr double kAlpha = 0.7213475204444817;
 constexpr double kBias = 1.079;
 // Values are 1 to kLastValue; the last one stands for all above, too.

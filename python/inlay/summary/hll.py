@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Hll"]
 
 _COUNTS = ("count", "null_count", "nan_count", "pos_inf_count", "neg_inf_count")
-_TYPE = "datasketches.hll"
+_TYPE = "hll_datasketches"
 
 
 class Hll:
@@ -128,7 +128,7 @@ class Hll:
         Raises
         ------
         InvalidArgumentError
-            If the row has no `summary`, its `summary_type` is not ``"datasketches.hll"``, or a
+            If the row has no `summary`, its `summary_type` is not ``"hll_datasketches"``, or a
             count is 2**63 or more.
         SerializationError
             If its `summary` is no such image.
@@ -146,7 +146,9 @@ class Hll:
             from inlay._exceptions import InvalidArgumentError
 
             what = "summary_type" if kind != _TYPE else "summary"
-            message = f"a row of an Hll needs a summary of type {_TYPE!r}; {what}: {row.get(what)!r}"
+            message = (
+                f"a row of an Hll needs a summary of type {_TYPE!r}; {what}: {row.get(what)!r}"
+            )
             raise InvalidArgumentError(message)
         if row.get("count") is None:
             return cls.from_bytes(data)
@@ -318,7 +320,7 @@ class Hll:
 
     def _row(self) -> dict[str, Any]:
         native = self._native.copy()  # so that all fields belong to one moment
-        counts = native.counts or [None] * len(_COUNTS)
+        counts: list[Any] = native.counts or [None] * len(_COUNTS)
         return {
             "value": native.estimate,
             **dict(zip(_COUNTS, counts, strict=True)),
@@ -334,7 +336,7 @@ class Hll:
         pyarrow.Table, one row
             ``value`` (float64, the estimate), ``count``, ``null_count``, ``nan_count``,
             ``pos_inf_count``, ``neg_inf_count`` (int64, null if unknown), ``summary`` (binary, as
-            `to_bytes`), ``summary_type`` (utf8, ``"datasketches.hll"``).
+            `to_bytes`), ``summary_type`` (utf8, ``"hll_datasketches"``).
         """
         return one_row_table(self._row())
 
