@@ -19,6 +19,7 @@ void register_summary(py::module_& m) {
   register_moments(m);
   register_exp_histogram(m);
   register_kll(m);
+  register_hll(m);
 }
 
 }  // namespace inlay::python

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import ExpHistogram, Kll, Moments
+    from inlay.summary import ExpHistogram, Hll, Kll, Moments
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -60,6 +60,7 @@ _HOMES = {
     "SystemClock": "inlay._core",
     "ExpHistogram": "inlay.summary.exp_histogram",
     "Kll": "inlay.summary.kll",
+    "Hll": "inlay.summary.hll",
     "Moments": "inlay.summary.moments",
     "Table": "inlay.table",
     "summary": "inlay.summary",
@@ -86,6 +87,7 @@ __all__ = [
     "ExpHistogram",
     "Gauge",
     "Histogram",
+    "Hll",
     "InlayError",
     "InlayWarning",
     "InvalidArgumentError",

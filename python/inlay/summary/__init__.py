@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
+from inlay.summary.hll import Hll
 from inlay.summary.kll import Kll
 from inlay.summary.moments import Moments
 
-__all__ = ["CountBounds", "ExpHistogram", "Kll", "Moments"]
+__all__ = ["CountBounds", "ExpHistogram", "Hll", "Kll", "Moments"]
