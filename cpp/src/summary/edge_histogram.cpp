@@ -178,8 +178,8 @@ void EdgeHistogram::update(const double* values, const std::int64_t* counts, std
                                     counts[i]);
     }
     if (static_cast<std::uint64_t>(counts[i]) > left) {
-      detail::fail<InvalidArgument>(
-          "counts must add up to less than 2^63; at " + std::to_string(i), counts[i]);
+      detail::fail<InvalidArgument>("counts must add up to less than 2^63; at " + std::to_string(i),
+                                    counts[i]);
     }
     left -= static_cast<std::uint64_t>(counts[i]);
   }
@@ -230,8 +230,7 @@ std::uint64_t EdgeHistogram::count() const noexcept {
 }
 
 std::uint64_t EdgeHistogram::room() const noexcept {
-  const std::uint64_t total =
-      count() + null_count_ + nan_count_ + pos_inf_count_ + neg_inf_count_;
+  const std::uint64_t total = count() + null_count_ + nan_count_ + pos_inf_count_ + neg_inf_count_;
   return total < kMaxTotal ? kMaxTotal - total : 0;
 }
 
@@ -240,8 +239,8 @@ std::optional<EdgeHistogram::FractionBounds> EdgeHistogram::cdf_bounds(double x)
   const std::uint64_t total = count();
   if (total == 0) return std::nullopt;
   const std::vector<double>& edges = lookup_->edges;
-  const auto at = static_cast<std::size_t>(std::lower_bound(edges.begin(), edges.end(), x) -
-                                           edges.begin());
+  const auto at =
+      static_cast<std::size_t>(std::lower_bound(edges.begin(), edges.end(), x) - edges.begin());
   std::uint64_t low = 0;
   for (std::size_t i = 0; i < at; ++i) low += counts_[i];
   std::uint64_t high = low + counts_[at];

@@ -78,8 +78,8 @@ EdgeHistogram EdgeHistogram::from_fields(Fields fields) {
     total += count;
   };
   for (const std::uint64_t count : fields.counts) add(count);
-  for (const std::uint64_t count : {fields.null_count, fields.nan_count, fields.pos_inf_count,
-                                    fields.neg_inf_count}) {
+  for (const std::uint64_t count :
+       {fields.null_count, fields.nan_count, fields.pos_inf_count, fields.neg_inf_count}) {
     add(count);
   }
   out.counts_ = std::move(fields.counts);

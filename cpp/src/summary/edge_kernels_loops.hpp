@@ -209,12 +209,16 @@ inline void table(const T* values, std::size_t size, const EdgeTable<T>& in,
   } else {
     fill([&in](Values value) { return exponent_cells<T>(value, in); });
   }
+  // In two steps: were counts written between reads of the table, processors that guess by the low
+  // bits of addresses which read depends on which write would guess wrong, at thrice the cost.
+  std::uint16_t below[kEdgeBlock];
   const TableCell<T>* entries = in.cells.data();
   for (std::size_t i = 0; i < size; ++i) {
     const TableCell<T>& cell = entries[cells[i]];
     const unsigned shift = static_cast<unsigned>(values[i] > cell.edge) << 4;
-    ++counts[(cell.below_and_above >> shift) & 0xFFFFU];
+    below[i] = static_cast<std::uint16_t>(cell.below_and_above >> shift);
   }
+  for (std::size_t i = 0; i < size; ++i) ++counts[below[i]];
 }
 
 // Several values at once, since one alone would wait for each comparison in turn.
