@@ -237,9 +237,10 @@ void ColumnSource::take_numbers(PyObject* object) {
 }
 
 void ColumnSource::take_items(PyObject* object) {
-  // One item alone is a column of one.
+  // One item alone is a column of one. Numpy's arrays of objects claim to be an index too.
+  const bool whole = PyIndex_Check(object) != 0 && PySequence_Check(object) == 0;
   const bool alone = PyUnicode_Check(object) != 0 || PyBytes_Check(object) != 0 ||
-                     PyFloat_Check(object) != 0 || PyIndex_Check(object) != 0 || object == Py_None;
+                     PyFloat_Check(object) != 0 || whole || object == Py_None;
   if (!alone && PySequence_Check(object) == 0) refuse(type_name(object), Takes::kItems);
   // A tuple of our own keeps the texts alive whatever happens to a list.
   const auto items =

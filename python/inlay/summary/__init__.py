@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from inlay.summary.categories import Categories
+from inlay.summary.edge_histogram import CdfBounds, EdgeHistogram
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
 from inlay.summary.moments import Moments
 
-__all__ = ["CountBounds", "ExpHistogram", "Moments"]
+__all__ = [
+    "Categories",
+    "CdfBounds",
+    "CountBounds",
+    "EdgeHistogram",
+    "ExpHistogram",
+    "Moments",
+]
