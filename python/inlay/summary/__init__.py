@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from inlay.summary.categories import Categories
+from inlay.summary.edge_histogram import CdfBounds, EdgeHistogram
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
 from inlay.summary.hll import Hll
 from inlay.summary.kll import Kll
 from inlay.summary.moments import Moments
 
-__all__ = ["CountBounds", "ExpHistogram", "Hll", "Kll", "Moments"]
+__all__ = [
+    "Categories",
+    "CdfBounds",
+    "CountBounds",
+    "EdgeHistogram",
+    "ExpHistogram",
+    "Hll",
+    "Kll",
+    "Moments",
+]
