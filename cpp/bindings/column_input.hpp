@@ -32,6 +32,7 @@ class ColumnInput : public ColumnSource {
 
   /// Integers and long doubles read so far that no double holds exactly.
   std::size_t rounded() const noexcept { return rounded_; }
+  using ColumnSource::is_rounded;
 
  private:
   template <class F>
@@ -62,8 +63,6 @@ class ColumnInput : public ColumnSource {
   void convert_all(const Run& run, std::size_t at, std::size_t size, double* out) const noexcept;
   template <class T>
   void widen(const char* data, std::ptrdiff_t stride, std::size_t size, double* out) const noexcept;
-
-  mutable std::size_t rounded_ = 0;
 };
 
 /// Calls f for the runs of a column, without the GIL if it is long, and returns the nulls.

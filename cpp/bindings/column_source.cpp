@@ -1,5 +1,6 @@
 #include "column_source.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -198,6 +199,15 @@ void ColumnSource::encode_text() {
   run_.text = copied_.data() + head;
 }
 
+bool ColumnSource::is_rounded(PyObject* integer, double value) {
+  if (PyLong_Check(integer) == 0 || std::fabs(value) < 0x1p53) return false;
+  const auto back = py::reinterpret_steal<py::object>(PyLong_FromDouble(value));
+  if (!back) throw py::error_already_set();
+  const int same = PyObject_RichCompareBool(back.ptr(), integer, Py_EQ);
+  if (same < 0) throw py::error_already_set();
+  return same == 0;
+}
+
 void ColumnSource::take_numbers(PyObject* object) {
   if (PyUnicode_Check(object) != 0 || PySequence_Check(object) == 0) {
     refuse(type_name(object), Takes::kNumbers);
@@ -219,6 +229,7 @@ void ColumnSource::take_numbers(PyObject* object) {
       PyErr_Clear();
       refuse("a sequence with item " + py::repr(item).cast<std::string>(), Takes::kNumbers);
     }
+    rounded_ += is_rounded(item.ptr(), value) ? 1U : 0U;
     const auto* bytes = reinterpret_cast<const char*>(&value);
     copied_.insert(copied_.end(), bytes, bytes + sizeof(value));
   }

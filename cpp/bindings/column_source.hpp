@@ -114,10 +114,14 @@ class ColumnSource {
   /// Element i of a run of integers, as an index into a dictionary.
   static std::size_t index_at(const Run& run, std::size_t i) noexcept;
 
+  /// Whether a Python integer was rounded to this double.
+  static bool is_rounded(PyObject* integer, double value);
+
   [[noreturn]] static void refuse(const std::string& what, Takes takes);
 
   std::size_t size_ = 0;
-  std::size_t nulls_ = 0;  // in no run
+  std::size_t nulls_ = 0;            // in no run
+  mutable std::size_t rounded_ = 0;  // numbers that no double holds exactly
   std::vector<PythonItem> python_items_;
 
  private:

@@ -46,8 +46,9 @@ State make_observer(std::string resource, std::string service_name, int64_t wind
 
 py::object instrument(const State& state, Kind kind, const std::string& name, std::string unit,
                       std::string description, const py::tuple& attributes, std::string layer,
-                      int scale) {
-  InstrumentOptions options{std::move(unit), std::move(description), {}, std::move(layer), scale};
+                      int scale = 5, bool quantiles = false, bool cardinality = false) {
+  InstrumentOptions options{
+      std::move(unit), std::move(description), {}, std::move(layer), scale, quantiles, cardinality};
   for (const auto& key : attributes) options.attributes.push_back(key.cast<std::string>());
   PyObject* const made = make_instrument(state, kind, name, options);
   if (made == nullptr) throw py::error_already_set();
@@ -194,21 +195,19 @@ void register_clocks(py::module_& module) {
           py::arg("seconds"), "Move the wall clock alone, either way.");
 }
 
-template <Kind kKind>
-auto maker() {
-  return [](const State& state, const std::string& name, std::string unit, std::string description,
-            const py::tuple& attributes, std::string layer, int scale) {
-    return instrument(state, kKind, name, std::move(unit), std::move(description), attributes,
-                      std::move(layer), scale);
-  };
+py::object histogram(const State& state, const std::string& name, std::string unit,
+                     std::string description, const py::tuple& attributes, std::string layer,
+                     int scale, bool quantiles, bool cardinality) {
+  return instrument(state, Kind::histogram, name, std::move(unit), std::move(description),
+                    attributes, std::move(layer), scale, quantiles, cardinality);
 }
 
 template <Kind kKind>
-auto plain_maker() {
+auto maker() {
   return [](const State& state, const std::string& name, std::string unit, std::string description,
             const py::tuple& attributes, std::string layer) {
     return instrument(state, kKind, name, std::move(unit), std::move(description), attributes,
-                      std::move(layer), 5);
+                      std::move(layer));
   };
 }
 
@@ -234,12 +233,13 @@ void register_observer(py::module_& module) {
            py::arg("window_us"), py::arg("max_series") = 2000, py::arg("expire_us") = 3'600'000'000,
            py::arg("clock") = nullptr, py::arg("queue_capacity") = 64,
            py::arg("max_events") = 10'000, py::arg("observe_timeout_us") = 1'000'000)
-      .def("counter", plain_maker<Kind::counter>(), py::arg("name"), py::arg("unit"),
+      .def("counter", maker<Kind::counter>(), py::arg("name"), py::arg("unit"),
            py::arg("description"), py::arg("attributes"), py::arg("layer"))
-      .def("gauge", plain_maker<Kind::gauge>(), py::arg("name"), py::arg("unit"),
-           py::arg("description"), py::arg("attributes"), py::arg("layer"))
-      .def("histogram", maker<Kind::histogram>(), py::arg("name"), py::arg("unit"),
-           py::arg("description"), py::arg("attributes"), py::arg("layer"), py::arg("scale") = 5)
+      .def("gauge", maker<Kind::gauge>(), py::arg("name"), py::arg("unit"), py::arg("description"),
+           py::arg("attributes"), py::arg("layer"))
+      .def("histogram", &histogram, py::arg("name"), py::arg("unit"), py::arg("description"),
+           py::arg("attributes"), py::arg("layer"), py::arg("scale") = 5,
+           py::arg("quantiles") = false, py::arg("cardinality") = false)
       .def(
           "instruments",
           [](const State& state) {

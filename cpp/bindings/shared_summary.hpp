@@ -51,6 +51,7 @@ class Shared {
       const double value = PyFloat_AsDouble(object);
       if (value == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
       with([&](Summary& summary) { f_value(summary, value); });
+      if (ColumnInput::is_rounded(object, value)) warn_of_rounding(1);
       return 0;
     }
     const ColumnInput input(object);

@@ -137,6 +137,8 @@ class NoopObserver(Observer):
         attributes: Iterable[str] = (),
         layer: str = "app",
         scale: int = 5,
+        quantiles: bool = False,
+        cardinality: bool = False,
     ) -> Histogram:
         """Return a histogram that is detached until there is a target."""
         names = attribute_names(attributes)
@@ -148,8 +150,10 @@ class NoopObserver(Observer):
                 attributes=names,
                 layer=layer,
                 scale=scale,
+                quantiles=quantiles,
+                cardinality=cardinality,
             )
-        arguments = (unit, description, names, layer, scale)
+        arguments = (unit, description, names, layer, scale, quantiles, cardinality)
         return self._detached(Histogram, self.core.histogram(name, *arguments), *arguments)
 
     def probe(self, *probes: Probe) -> None:

@@ -213,8 +213,32 @@ def test_the_first_integer_and_boolean_types_are_read_exactly() -> None:
         values = np.array([0, 1, 1, 0, 1], dtype=dtype)
         moments = Moments(values)
         assert (moments.count, moments.sum, moments.max) == (5, 3.0, 1.0), dtype
-    assert Moments(np.array([2**63 - 1], dtype=np.int64)).max == 2.0**63  # to nearest
     assert Moments(np.array([1e-7, 6e-8, np.nan, np.inf, -0.0], dtype=np.float16)).count == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "rounded"),
+    [
+        (np.array([2**63 - 1, 2**53 + 1, 2**53, -(2**53) - 1, 5], dtype=np.int64), 3),
+        (np.array([2**64 - 1, 2**63, 2**63 + 1], dtype=np.uint64), 2),
+        ([2**53 + 1, 2**53 + 2, 1.5], 1),
+        (2**53 + 1, 1),
+        (-(2**63), 0),
+        (np.array([-(2**63), 2**62, 3 << 60], dtype=np.int64), 0),
+        (pa.array([2**60 + 1, None, 7]), 1),
+    ],
+)
+def test_numbers_of_more_than_53_bits_are_rounded_and_said_so(values: Any, rounded: int) -> None:
+    moments = Moments()
+    if rounded:
+        with pytest.warns(inlay.InlayWarning, match=f"^{rounded} numbers need more than"):
+            moments.update(values)
+    else:
+        moments.update(values)
+    listed = values.to_pylist() if isinstance(values, pa.Array) else np.ravel(values).tolist()
+    flat = [float(value) for value in listed if value is not None]
+    assert moments.max == max(flat)
+    assert moments.count == len(flat)
 
 
 def test_half_precision_is_widened_exactly() -> None:

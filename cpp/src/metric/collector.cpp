@@ -238,10 +238,47 @@ Table Collector::points(Mode mode, const PointsHeader& header, Registry& registr
     row.series_id = series->series_id;
     row.attrs = series->json();
     builder.append(row);
+    if (instrument.kind == Kind::histogram) append_sketches(builder, *series, row);
   }
   if (mode == Mode::cut) append_self(builder, series_.size(), now);
   discard();
   return std::move(builder).finish();
+}
+
+// Beside the row of a histogram, one for each sketch its instrument asked for.
+void Collector::append_sketches(PointsBuilder& builder, const Series& series,
+                                const PointRow& histogram) {
+  const HistogramState& state = *states_[slot_of(series.key)];
+  PointRow row;
+  row.layer = histogram.layer;
+  row.metric = histogram.metric;
+  row.series_id = series.series_id;
+  row.attrs = histogram.attrs;
+  const auto append = [&](std::string_view kind, std::string_view type, const auto& sketch,
+                          uint64_t count) {
+    const std::vector<uint8_t> bytes = sketch.to_bytes();
+    row.kind = kind;
+    row.count = static_cast<int64_t>(count);
+    row.nan_count = histogram.nan_count;
+    row.pos_inf_count = histogram.pos_inf_count;
+    row.neg_inf_count = histogram.neg_inf_count;
+    row.summary = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    row.summary_type = type;
+    builder.append(row);
+  };
+  if (const Kll<double>* const quantiles = state.quantiles(); quantiles != nullptr) {
+    row.unit = histogram.unit;
+    row.min = quantiles->min();
+    row.max = quantiles->max();
+    append("quantiles", "kll_doubles_datasketches", *quantiles, quantiles->count());
+  }
+  if (const Hll* const cardinality = state.cardinality(); cardinality != nullptr) {
+    row.unit.reset();
+    row.min.reset();
+    row.max.reset();
+    row.value = cardinality->estimate();
+    append("cardinality", "hll_datasketches", *cardinality, cardinality->counts().items);
+  }
 }
 
 void Collector::append_self(PointsBuilder& builder, size_t num_series, const SelfCounts& now) {

@@ -59,6 +59,7 @@ class Collector {
   bool fill_counter(const Series& series, PointRow& row) const;
   bool fill_gauge(Mode mode, const Series& series, PointRow& row, bool& touched) const;
   bool fill_histogram(const Series& series, PointRow& row);
+  void append_sketches(PointsBuilder& builder, const Series& series, const PointRow& histogram);
   void append_self(PointsBuilder& builder, size_t num_series, const SelfCounts& now);
 
   // By counter slot and by histogram slot.

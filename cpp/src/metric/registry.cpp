@@ -43,12 +43,15 @@ std::string describe(Kind kind, const InstrumentOptions& options) {
   }
   text += ")";
   if (kind == Kind::histogram) text += ", scale " + std::to_string(options.scale);
+  if (options.quantiles) text += ", quantiles";
+  if (options.cardinality) text += ", cardinality";
   return text + ", description '" + options.description + "'";
 }
 
 bool same(const InstrumentOptions& a, const InstrumentOptions& b) {
   return a.unit == b.unit && a.description == b.description && a.attributes == b.attributes &&
-         a.layer == b.layer && a.scale == b.scale;
+         a.layer == b.layer && a.scale == b.scale && a.quantiles == b.quantiles &&
+         a.cardinality == b.cardinality;
 }
 
 void check(std::string_view name, Kind kind, const InstrumentOptions& options) {
@@ -198,7 +201,7 @@ Series* Registry::make(Instrument* instrument, const std::string& json, int64_t 
     free_slots_[kind].pop_back();
   }
   series->key =
-      instrument->kind == Kind::histogram ? histogram_key(slot, instrument->options.scale) : slot;
+      instrument->kind == Kind::histogram ? histogram_key(slot, instrument->options) : slot;
   all_.push_back(series);
   return series;
 }

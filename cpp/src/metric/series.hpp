@@ -45,15 +45,21 @@ struct Series {
   }
 };
 
-/// Log entries carry the scale beside the slot, so that the fold can make a state without a
-/// look-up.
+/// Log entries carry what a histogram's state is made of beside the slot, so that the fold can make
+/// one without a look-up.
 constexpr uint32_t kSlotBits = 24;
 constexpr uint32_t kMaxSlots = 1u << kSlotBits;
-constexpr uint32_t histogram_key(uint32_t slot, int scale) noexcept {
-  return slot | static_cast<uint32_t>(scale + 64) << kSlotBits;
+constexpr uint32_t kQuantilesBit = 1u << 31;
+constexpr uint32_t kCardinalityBit = 1u << 30;
+constexpr int kScaleBias = 16;
+inline uint32_t histogram_key(uint32_t slot, const InstrumentOptions& options) noexcept {
+  return slot | static_cast<uint32_t>(options.scale + kScaleBias) << kSlotBits |
+         (options.quantiles ? kQuantilesBit : 0) | (options.cardinality ? kCardinalityBit : 0);
 }
 constexpr uint32_t slot_of(uint32_t key) noexcept { return key & (kMaxSlots - 1); }
-constexpr int scale_of(uint32_t key) noexcept { return static_cast<int>(key >> kSlotBits) - 64; }
+constexpr int scale_of(uint32_t key) noexcept {
+  return static_cast<int>((key & ~(kQuantilesBit | kCardinalityBit)) >> kSlotBits) - kScaleBias;
+}
 
 /// Series of one instrument by series_id; open addressing, no deletion but by rebuild.
 class SeriesTable {

@@ -3,21 +3,7 @@
 #include <algorithm>
 #include <new>
 
-#include "summary/fused.hpp"
-
 namespace inlay::detail {
-
-size_t HistogramState::settle() noexcept {
-  const size_t count = num_waiting_;
-  num_waiting_ = 0;
-  return count - SummaryAccess::update_few(moments_, histogram_, waiting_, count);
-}
-
-size_t HistogramState::merge(const HistogramState& other) noexcept {
-  if (!histogram_.merge(other.histogram_)) return other.histogram_.count();
-  moments_.merge(other.moments_);
-  return 0;
-}
 
 HistogramTable::~HistogramTable() {
   for (const uint32_t slot : touched) delete states[slot];
@@ -29,7 +15,7 @@ HistogramState* HistogramTable::make_state(uint32_t key) noexcept {
     if (slot >= states.size()) states.resize(slot + slot / 4 + 1, nullptr);
     touched.push_back(slot);
     try {
-      return states[slot] = new HistogramState(scale_of(key));
+      return states[slot] = new HistogramState(key);
     } catch (...) {
       touched.pop_back();
       throw;

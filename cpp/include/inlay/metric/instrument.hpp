@@ -23,6 +23,8 @@ struct InstrumentOptions {
   std::vector<std::string> attributes;  ///< Keys, in the order `bind` takes their values.
   std::string layer = "app";            ///< app, data, model, infra, training or self.
   int scale = 5;                        ///< Histograms: 2^scale buckets an octave.
+  bool quantiles = false;               ///< Histograms: also keep a Kll of each window.
+  bool cardinality = false;             ///< Histograms: also keep an Hll of each window.
 };
 
 /// What an instrument was made as, in words. A plain value.
