@@ -68,7 +68,8 @@ ValueError
     It is attached to another observer, or the observer has another instrument of this name.)";
 
 constexpr char kDetached[] =
-    R"(detached(name, unit, description, attributes, layer, scale=5, /)
+    R"(detached(name, unit, description, attributes, layer, scale=5, quantiles=False,
+         cardinality=False, /)
 --
 
 Make an instrument without an observer: records are no-ops until `attach`.)";

@@ -180,12 +180,15 @@ PyObject* instrument_detached(PyObject*, PyObject* args) {
   const char *name, *unit, *description, *layer;
   PyObject* keys;
   int scale = 5;
-  if (!PyArg_ParseTuple(args, "sssO!s|i:detached", &name, &unit, &description, &PyTuple_Type, &keys,
-                        &layer, &scale)) {
+  int quantiles = 0;
+  int cardinality = 0;
+  if (!PyArg_ParseTuple(args, "sssO!s|ipp:detached", &name, &unit, &description, &PyTuple_Type,
+                        &keys, &layer, &scale, &quantiles, &cardinality)) {
     return nullptr;
   }
   try {
-    InstrumentOptions options{unit, description, {}, layer, scale};
+    InstrumentOptions options{unit,           description,     {}, layer, scale,
+                              quantiles != 0, cardinality != 0};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keys); ++i) {
       const char* const key = PyUnicode_AsUTF8(PyTuple_GET_ITEM(keys, i));
       if (key == nullptr) return nullptr;

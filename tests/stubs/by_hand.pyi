@@ -35,6 +35,8 @@ class Counter:
         attributes: tuple[str, ...],
         layer: str,
         scale: int = 5,
+        quantiles: bool = False,
+        cardinality: bool = False,
         /,
     ) -> Counter: ...
     def bind(self, **attributes: str | int) -> BoundCounter: ...
@@ -60,6 +62,8 @@ class Gauge:
         attributes: tuple[str, ...],
         layer: str,
         scale: int = 5,
+        quantiles: bool = False,
+        cardinality: bool = False,
         /,
     ) -> Gauge: ...
     def bind(self, **attributes: str | int) -> BoundGauge: ...
@@ -86,6 +90,8 @@ class Histogram:
         attributes: tuple[str, ...],
         layer: str,
         scale: int = 5,
+        quantiles: bool = False,
+        cardinality: bool = False,
         /,
     ) -> Histogram: ...
     def bind(self, **attributes: str | int) -> BoundHistogram: ...
@@ -163,6 +169,8 @@ class ObserverCore:
         attributes: tuple[str, ...],
         layer: str,
         scale: int = 5,
+        quantiles: bool = False,
+        cardinality: bool = False,
     ) -> Histogram: ...
     def next(
         self, timeout: float
