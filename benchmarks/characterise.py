@@ -50,7 +50,7 @@ class Plot:
         self.lines.setdefault(line, []).append((n, y))
 
     def draw(self, path: Path) -> None:
-        figure, axes = pyplot.subplots(figsize=(7, 3.4), layout="constrained")
+        figure, axes = pyplot.subplots(figsize=(8.5, 3.4), layout="constrained")
         for name, points in self.lines.items():
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
         if self.bound is not None:
@@ -58,7 +58,8 @@ class Plot:
         axes.set(xscale="log", xlabel="values", ylabel=self.y, title=self.title)
         if self.log_y:
             axes.set_yscale("log")
-        axes.legend(frameon=False, fontsize=9)
+        axes.set_ylim(bottom=None if self.log_y else 0)
+        axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
         figure.savefig(path, metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
 

@@ -15,8 +15,10 @@ namespace inlay {
 namespace {
 
 constexpr std::size_t kArrayBlock = 4096;
-// Before that many values, blocks of single values err less and cost little in all.
-constexpr std::size_t kFewValues = 4 * kArrayBlock;
+// Shorter arrays go through the buffer for single values.
+constexpr std::size_t kLongArray = 1024;
+// Before that many values, the buffer's shorter blocks err less and cost little in all.
+constexpr std::size_t kFewValues = 2 * kArrayBlock;
 // A chunk holds whole groups of neighbours, of which one is sampled.
 constexpr unsigned kMaxSampling = 10;
 static_assert(std::size_t{1} << kMaxSampling == detail::kBlockSize);
@@ -60,7 +62,7 @@ template <class Value>
 std::size_t Kll<T>::update_all(const Value* values, std::size_t size) noexcept {
   const auto all = [this] { return count() + nan_count_ + pos_inf_count_ + neg_inf_count_; };
   const std::uint64_t before = all();
-  if (size >= kArrayBlock && count() + size >= kFewValues && block_ < kArrayBlock) {
+  if (size >= kLongArray && count() + size >= kFewValues && block_ < kArrayBlock) {
     if (void* memory = std::malloc(2 * kArrayBlock * sizeof(Key)); memory != nullptr) {
       update_blocks(values, size, static_cast<Key*>(memory));
       std::free(memory);
@@ -115,8 +117,7 @@ bool Kll<T>::update_blocks(const Value* values, std::size_t size, Key* memory) n
     if (!append(finite, left)) return false;
   }
   if (filled == 0) return true;
-  if (rate != 0) return add();
-  // Less than a block at full weight: the buffer sorts as well.
+  if (rate != 0 || filled >= kLongArray) return add();
   for (std::size_t i = 0; i < filled; i += detail::kBlockSize) {
     const std::size_t length = std::min(detail::kBlockSize, filled - i);
     for (std::size_t j = 0; j < length; ++j) room[j] = detail::from_ordered_bits<T>(keys[i + j]);
