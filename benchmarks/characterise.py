@@ -81,9 +81,9 @@ def geometric(low: float, high: float, count: int) -> list[int]:
 
 
 def best_ns(call: Callable[[], object], n: int) -> float:
-    """Nanoseconds a value of the best of at least three calls and a tenth of a second."""
+    """Nanoseconds a value of the best of at least five calls and 0.3 seconds."""
     best, spent, calls = float("inf"), 0.0, 0
-    while calls < 3 or (spent < 0.1 and calls < 2_000):
+    while calls < 5 or (spent < 0.3 and calls < 2_000):
         start = time.perf_counter()
         call()
         took = time.perf_counter() - start
