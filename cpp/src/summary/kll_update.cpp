@@ -161,12 +161,12 @@ std::size_t Kll<T>::take_finite(const Value* values, std::size_t size, T* room,
   return kept;
 }
 
-// The logarithm of how many neighbours share a sample. A sample of one in w adds w * n / 4 to the
-// variance of a rank of n values; with w <= n / (4 k^2) that is at most (n / (4 k))^2, beside the
-// (1.03 n / k)^2 that the error at 99 % stands for.
+// The logarithm of how many neighbours share a sample. Sampling one in w of m values adds w * m / 4
+// to the variance of a rank; with w <= n / (2 k^2) all along that is at most (n / (4 k))^2 after n
+// values, beside the (1.03 n / k)^2 that the error at 99 % stands for.
 template <class T>
 unsigned Kll<T>::sampling() const noexcept {
-  const std::uint64_t ratio = count() / (4 * std::uint64_t{k_} * k_);
+  const std::uint64_t ratio = count() / (2 * std::uint64_t{k_} * k_);
   if (ratio < 2) return 0;
   const auto rate = static_cast<unsigned>(std::bit_width(ratio)) - 1;
   return std::min({rate, kMaxSampling, levels_ - 1});
