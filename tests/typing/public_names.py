@@ -8,6 +8,8 @@ import inlay
 assert_type(inlay.__version__, str)
 assert_type(inlay.build_info(), dict[str, Any])
 assert_type(inlay.get_include(), str)
+assert_type(inlay.Kll([1.0]).quantile(0.5), float | None)
+assert_type(inlay.Kll([1.0]).cdf([0.5]), list[float] | None)
 
 
 def refines(error: inlay.InvalidArgumentError) -> ValueError:

@@ -125,29 +125,53 @@ inline void sort_eight(Bits* keys) noexcept {
   for (const auto& pair : kPairs) order(keys[pair[0]], keys[pair[1]]);
 }
 
-/// Merges two sorted runs of `half` keys from both ends at once: neither end can pass a run's end,
-/// so that nothing is tested but the keys, and that without a branch.
+/// One merge of two sorted runs of equal length from both ends at once: neither end can pass a
+/// run's end, so that nothing is tested but the keys, and that without a branch.
 template <class Bits>
-inline void merge_runs(const Bits* from, std::size_t half, Bits* to) noexcept {
-  const Bits* left = from;
-  const Bits* right = from + half;
-  const Bits* left_end = right - 1;
-  const Bits* right_end = right + half - 1;
-  Bits* to_end = to + 2 * half - 1;
-  for (std::size_t i = 0; i < half; ++i) {
-    // Both are loaded before the choice, or the compiler makes a branch of it.
+struct TwoEndedMerge {
+  const Bits* left;
+  const Bits* right;
+  const Bits* left_end;
+  const Bits* right_end;
+
+  TwoEndedMerge(const Bits* from, std::size_t half) noexcept
+      : left(from), right(from + half), left_end(from + half - 1), right_end(from + 2 * half - 1) {}
+
+  void step(Bits& lowest, Bits& highest) noexcept {
+    // All are loaded before the choice, or the compiler makes a branch of it.
     const Bits a = *left;
     const Bits b = *right;
-    const bool take_right = b < a;
-    *to++ = take_right ? b : a;
-    right += take_right;
-    left += !take_right;
     const Bits c = *left_end;
     const Bits d = *right_end;
+    const bool take_right = b < a;
+    lowest = take_right ? b : a;
+    right += take_right;
+    left += !take_right;
     const bool take_left = d < c;
-    *to_end-- = take_left ? c : d;
+    highest = take_left ? c : d;
     left_end -= take_left;
     right_end -= !take_left;
+  }
+};
+
+/// Merges pairs of neighbouring runs of `half` keys, two pairs at a time where there are: each step
+/// waits for the one before it of the same pair, so that pairs hide one another's waiting.
+template <class Bits>
+void merge_pairs(const Bits* from, std::size_t size, std::size_t half, Bits* to) noexcept {
+  const std::size_t pair = 2 * half;
+  std::size_t at = 0;
+  for (; at + 2 * pair <= size; at += 2 * pair) {
+    TwoEndedMerge<Bits> first(from + at, half);
+    TwoEndedMerge<Bits> second(from + at + pair, half);
+    Bits* const out = to + at;
+    for (std::size_t i = 0; i < half; ++i) {
+      first.step(out[i], out[pair - 1 - i]);
+      second.step(out[pair + i], out[2 * pair - 1 - i]);
+    }
+  }
+  if (at < size) {
+    TwoEndedMerge<Bits> last(from + at, half);
+    for (std::size_t i = 0; i < half; ++i) last.step(to[at + i], to[at + pair - 1 - i]);
   }
 }
 
@@ -161,7 +185,7 @@ void sort_few(Bits* keys, Bits* scratch, std::size_t size) noexcept {
   Bits* from = keys;
   Bits* to = scratch;
   for (std::size_t half = 8; half < padded; half *= 2) {
-    for (std::size_t i = 0; i < padded; i += 2 * half) merge_runs(from + i, half, to + i);
+    merge_pairs(from, padded, half, to);
     std::swap(from, to);
   }
   if (from != keys) std::copy_n(from, size, keys);

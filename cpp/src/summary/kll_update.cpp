@@ -15,8 +15,10 @@ namespace inlay {
 namespace {
 
 constexpr std::size_t kArrayBlock = 4096;
-// Before that many values, blocks of single values err less and cost little in all.
-constexpr std::size_t kFewValues = 4 * kArrayBlock;
+// Shorter arrays go through the buffer for single values.
+constexpr std::size_t kLongArray = 1024;
+// Before that many values, the buffer's shorter blocks err less and cost little in all.
+constexpr std::size_t kFewValues = 2 * kArrayBlock;
 // A chunk holds whole groups of neighbours, of which one is sampled.
 constexpr unsigned kMaxSampling = 10;
 static_assert(std::size_t{1} << kMaxSampling == detail::kBlockSize);
@@ -60,7 +62,7 @@ template <class Value>
 std::size_t Kll<T>::update_all(const Value* values, std::size_t size) noexcept {
   const auto all = [this] { return count() + nan_count_ + pos_inf_count_ + neg_inf_count_; };
   const std::uint64_t before = all();
-  if (size >= kArrayBlock && count() + size >= kFewValues && block_ < kArrayBlock) {
+  if (size >= kLongArray && count() + size >= kFewValues && block_ < kArrayBlock) {
     if (void* memory = std::malloc(2 * kArrayBlock * sizeof(Key)); memory != nullptr) {
       update_blocks(values, size, static_cast<Key*>(memory));
       std::free(memory);
@@ -115,8 +117,7 @@ bool Kll<T>::update_blocks(const Value* values, std::size_t size, Key* memory) n
     if (!append(finite, left)) return false;
   }
   if (filled == 0) return true;
-  if (rate != 0) return add();
-  // Less than a block at full weight: the buffer sorts as well.
+  if (rate != 0 || filled >= kLongArray) return add();
   for (std::size_t i = 0; i < filled; i += detail::kBlockSize) {
     const std::size_t length = std::min(detail::kBlockSize, filled - i);
     for (std::size_t j = 0; j < length; ++j) room[j] = detail::from_ordered_bits<T>(keys[i + j]);
@@ -160,12 +161,12 @@ std::size_t Kll<T>::take_finite(const Value* values, std::size_t size, T* room,
   return kept;
 }
 
-// The logarithm of how many neighbours share a sample. A sample of one in w adds w * n / 4 to the
-// variance of a rank of n values; with w <= n / (4 k^2) that is at most (n / (4 k))^2, beside the
-// (1.03 n / k)^2 that the error at 99 % stands for.
+// The logarithm of how many neighbours share a sample. Sampling one in w of m values adds w * m / 4
+// to the variance of a rank; with w <= n / (2 k^2) all along that is at most (n / (4 k))^2 after n
+// values, beside the (1.03 n / k)^2 that the error at 99 % stands for.
 template <class T>
 unsigned Kll<T>::sampling() const noexcept {
-  const std::uint64_t ratio = count() / (4 * std::uint64_t{k_} * k_);
+  const std::uint64_t ratio = count() / (2 * std::uint64_t{k_} * k_);
   if (ratio < 2) return 0;
   const auto rate = static_cast<unsigned>(std::bit_width(ratio)) - 1;
   return std::min({rate, kMaxSampling, levels_ - 1});

@@ -71,7 +71,7 @@ class Kll:
     -----
     At k = 200 about 8 kB (float32: 5 kB), and in bytes at most 5.2 kB (float32: 2.7 kB) for any
     number of values; 400 bytes when new. While `num_retained` equals `count` all is exact. Arrays
-    of some thousand values are sorted in blocks and, once the sketch counts ``8 * k**2`` values,
+    of 1,024 values and more are sorted in blocks and, once the sketch counts ``4 * k**2`` values,
     sampled first, which adds at most 3 % to the error's standard deviation. Deterministic under a
     seed, on every machine. Any thread may use an object at any time; calls on one object take
     turns.

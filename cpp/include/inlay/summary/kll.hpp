@@ -26,9 +26,9 @@ namespace inlay {
 /// Departures from DataSketches, all of which only take error away but the last: values are sorted
 /// in blocks (256 single ones, 4,096 of an array) that enter the levels by one pick with a stride;
 /// the object holds more than its bytes do, and what is too much is compacted when bytes are made;
-/// once count() exceeds 8 k^2, arrays are sampled first, a random one of each w <= count() / (4
-/// k^2) neighbours, as the paper's sampler does (it adds at most 3 % to the standard error; single
-/// values are never sampled).
+/// once count() exceeds 4 k^2, arrays of 1,024 values and more are sampled first, a random one of
+/// each w <= count() / (2 k^2) neighbours, as the paper's sampler does, which adds at most 3 % to
+/// the standard error.
 ///
 /// NaN and both infinities are counted apart and never enter the sketch. Everything is
 /// deterministic under a seed, on every machine; the seed is mixed with the values, so that
