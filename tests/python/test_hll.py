@@ -30,9 +30,9 @@ items = st.one_of(integers, finite, texts, st.binary(max_size=20), st.booleans()
 def key(item: Any) -> tuple[str, Any]:
     """Say which items are one, as documented."""
     if isinstance(item, float):
-        return "float", item
+        return "word", int.from_bytes(struct.pack("<d", item + 0.0), "little")
     if isinstance(item, int):
-        return "integer", int(item) % 2**64
+        return "word", int(item) % 2**64
     return "text", item.encode() if isinstance(item, str) else item
 
 
