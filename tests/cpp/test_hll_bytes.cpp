@@ -185,6 +185,18 @@ TEST(HllBytes, SumsThatAreNotTrueAreNotBelieved) {
   EXPECT_EQ(read(other).to_bytes(), bytes);
 }
 
+TEST(HllBytes, AnEstimateIsNotBelowTheRegistersInUse) {
+  Bytes bytes{10, 1, 7, 4, 0, 24, 0, 10};
+  bytes.resize(40 + 16);
+  EXPECT_EQ(read(bytes).estimate(), 0);
+  for (std::size_t used = 1; used <= 16; ++used) {
+    bytes[39 + used] = 1;
+    const Hll sketch = read(bytes);
+    EXPECT_GE(sketch.estimate(), static_cast<double>(used));
+    EXPECT_LE(sketch.lower_bound(1), sketch.estimate());
+  }
+}
+
 TEST(HllBytes, TablesWithFreeEntriesAreRead) {
   Bytes list{2, 1, 7, 12, 3, 0, 2, 4};
   append(list, 0x06fbf22b, 4);
