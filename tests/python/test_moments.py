@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
-from inlay import InvalidArgumentError, Moments, SerializationError
+from inlay import InlayWarning, InvalidArgumentError, Moments, SerializationError
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -213,8 +213,16 @@ def test_the_first_integer_and_boolean_types_are_read_exactly() -> None:
         values = np.array([0, 1, 1, 0, 1], dtype=dtype)
         moments = Moments(values)
         assert (moments.count, moments.sum, moments.max) == (5, 3.0, 1.0), dtype
-    assert Moments(np.array([2**63 - 1], dtype=np.int64)).max == 2.0**63  # to nearest
+    with pytest.warns(InlayWarning, match="1 numbers need more than the 53 bits"):
+        assert Moments(np.array([2**63 - 1], dtype=np.int64)).max == 2.0**63  # to nearest
     assert Moments(np.array([1e-7, 6e-8, np.nan, np.inf, -0.0], dtype=np.float16)).count == 3
+
+
+def test_dictionaries_of_numbers_are_read_by_their_entries() -> None:
+    values = [1.5, None, 2.5, 1.5, 1.5]
+    column = pa.array(values).dictionary_encode()
+    assert Moments(column) == Moments(pa.array(values))
+    assert Moments(column.slice(1, 3)) == Moments(pa.array(values[1:4]))
 
 
 def test_half_precision_is_widened_exactly() -> None:
@@ -280,7 +288,7 @@ def test_any_buffer_and_sequence_is_read() -> None:
         (np.array([1], dtype=">i4"), "byte-swapped"),
         (np.array(["2020-01-01"], dtype="M8[s]"), "M"),
         (pa.array(["a"]), "'u'"),
-        (pa.array([1.0]).dictionary_encode(), "dictionary"),
+        (pa.array(["a"]).dictionary_encode(), "'u'"),
         (pa.table({"a": [1.0]}), "table"),
         (pa.array([1], pa.timestamp("us")), "tsu"),
     ],
