@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <inlay/export.hpp>
 #include <string_view>
 #include <type_traits>
