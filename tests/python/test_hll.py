@@ -7,6 +7,7 @@ import itertools
 import math
 import pickle
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ items = st.one_of(integers, finite, texts, st.binary(max_size=20), st.booleans()
 def key(item: Any) -> tuple[str, Any]:
     """Say which items are one, as documented."""
     if isinstance(item, float):
-        return "float", item
+        return "word", int.from_bytes(struct.pack("<d", item + 0.0), "little")
     if isinstance(item, int):
-        return "integer", int(item) % 2**64
+        return "word", int(item) % 2**64
     return "text", item.encode() if isinstance(item, str) else item
 
 
@@ -135,6 +136,16 @@ def test_reset_forgets_all_but_the_size() -> None:
     sketch.reset()
     assert sketch == Hll(lg_k=10)
     assert sketch.count == 0
+
+
+@pytest.mark.parametrize("threads", [1, 4, 7])
+def test_threads_share_one_sketch(threads: int) -> None:
+    ids = np.arange(60_000)
+    sketch = Hll()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(sketch.update, np.array_split(ids, 50)))
+    assert sketch == Hll(ids)
+    assert sketch.count == len(ids)
 
 
 def test_bounds_need_a_confidence_they_have() -> None:

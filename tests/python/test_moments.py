@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
-from inlay import InvalidArgumentError, Moments, SerializationError
+from inlay import InlayWarning, InvalidArgumentError, Moments, SerializationError
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -241,6 +241,13 @@ def test_numbers_of_more_than_53_bits_are_rounded_and_said_so(values: Any, round
     assert moments.count == len(flat)
 
 
+def test_dictionaries_of_numbers_are_read_by_their_entries() -> None:
+    values = [1.5, None, 2.5, 1.5, 1.5]
+    column = pa.array(values).dictionary_encode()
+    assert Moments(column) == Moments(pa.array(values))
+    assert Moments(column.slice(1, 3)) == Moments(pa.array(values[1:4]))
+
+
 def test_half_precision_is_widened_exactly() -> None:
     bits = np.arange(2**16, dtype=np.uint16)
     halves = bits.view(np.float16)
@@ -304,7 +311,7 @@ def test_any_buffer_and_sequence_is_read() -> None:
         (np.array([1], dtype=">i4"), "byte-swapped"),
         (np.array(["2020-01-01"], dtype="M8[s]"), "M"),
         (pa.array(["a"]), "'u'"),
-        (pa.array([1.0]).dictionary_encode(), "dictionary"),
+        (pa.array(["a"]).dictionary_encode(), "'u'"),
         (pa.table({"a": [1.0]}), "table"),
         (pa.array([1], pa.timestamp("us")), "tsu"),
     ],

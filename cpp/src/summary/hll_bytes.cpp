@@ -18,7 +18,7 @@
 // | 3    | lg_k                                                                      |
 // | 4    | lg of the entries of the coupon table (or of HLL_4's exceptions)          |
 // | 5    | flags: 4 empty, 8 compact, 16 out of order                                |
-// | 6    | coupons of a list; the value that HLL_4's nibbles count from              |
+// | 6    | coupons of a list; the lowest register, from which HLL_4's nibbles count  |
 // | 7    | 0 list, 1 set, 2 registers, plus 4 times the type: 0 HLL_4, 1 HLL_6, 2 HLL_8 |
 //
 // A list has its coupons (4 bytes each) from byte 8 on. A set has their number at 8 and them from
@@ -121,9 +121,9 @@ void read_registers(const Image& image, const Head& head, std::uint8_t* register
   const std::size_t size = std::size_t{1} << head.lg_k;
   const bool compact = (head.flags & kCompact) != 0;
   const std::size_t exceptions = image.u32(36);
-  if (head.type != kHll4) {
-    if (exceptions != 0) image.refuse(36, "have exceptions though not of HLL_4", exceptions);
-    if (image.u8(6) != 0) image.refuse(6, "have a base value though not of HLL_4", image.u8(6));
+  // Of the other types byte 6 is no base: Java notes the lowest register there after a union.
+  if (head.type != kHll4 && exceptions != 0) {
+    image.refuse(36, "have exceptions though not of HLL_4", exceptions);
   }
   if (head.type == kHll8) {
     image.expect_end(kRegistersHead + size);

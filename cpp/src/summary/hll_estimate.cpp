@@ -69,7 +69,8 @@ double estimate_of(const detail::RegisterCounts& counts, double m) {
     z = (z + counts[static_cast<std::size_t>(value)]) / 2;
   }
   z += m * sigma(counts[0] / m);
-  return kAlpha / (1 + kBias / m) * m * (m / z);
+  // Each register in use had an item of its own.
+  return std::max(m - counts[0], kAlpha / (1 + kBias / m) * m * (m / z));
 }
 
 // Two of n items share a coupon with probability 2^-26 / 3: the registers' address, and the values'

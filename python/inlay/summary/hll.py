@@ -43,9 +43,9 @@ class Hll:
     Beyond, it keeps one byte for each register. The state, and with it the estimate, is a function
     of the set of items alone; merging is commutative, associative and idempotent bit for bit.
 
-    Integers (and booleans, as 0 and 1), floats, and texts (and bytes, as they are) are three kinds
-    of items: ``1`` and ``1.0`` are two items, ``1`` and ``True`` one, ``"a"`` and ``b"a"`` one.
-    int32 and float32 equal the wider numbers of the same value. The two zeros are one item. NaN and
+    An item is its 64 bits as an integer (booleans are 0 and 1) or as a float64, or its bytes as
+    text: ``1`` and ``1.0`` are two items, ``1`` and ``True`` one, ``"a"`` and ``b"a"`` one. All
+    zeros are one item. int32 and float32 equal the wider numbers of the same value. NaN and
     infinities are counted apart, like nulls. The empty text is an item, though DataSketches passes
     over it.
 

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <inlay/export.hpp>
 #include <string_view>
 #include <type_traits>
@@ -29,10 +28,10 @@ namespace inlay {
 ///
 /// Items are hashed by MurmurHash3 x64-128 with the seed 9001: integers and booleans (0 and 1) as
 /// eight little-endian bytes, doubles likewise with one zero, texts as their bytes. So an integer
-/// and the double of the same value are different items, a boolean and its integer are the same,
-/// and so are a negative int64 and the uint64 of the same bits. The empty text is an item like any
-/// other; DataSketches passes over it. NaN and both infinities are counted apart, like nulls, and
-/// never enter the state.
+/// and the double of the same value are different items unless both are zero, a boolean and its
+/// integer are the same, and so are a negative int64 and the uint64 of the same bits. The empty
+/// text is an item like any other; DataSketches passes over it. NaN and both infinities are counted
+/// apart, like nulls, and never enter the state.
 ///
 /// Beside the state run counts of what was offered, repeats included; they add up in merges, and
 /// neither bytes nor equality know them.
