@@ -98,6 +98,8 @@ class ItemInput : public ColumnSource {
   static void read_item(const Run& run, std::size_t i, std::size_t to, Block& block) noexcept;
   /// Fills the arrays of the kind and `valid`; returns whether all are valid.
   bool fill(const Run& run, std::size_t at, std::size_t size, Block& block) const noexcept;
+  template <class Offset>
+  static bool fill_text(const Run& run, std::size_t at, std::size_t size, Block& block) noexcept;
 
   template <bool kPlaced, class T, class F>
   static std::size_t pass_on(T* items, Block& block, bool all_valid, std::size_t size,

@@ -11,6 +11,7 @@ import pickle
 import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +330,23 @@ def test_the_reference_id_is_as_documented() -> None:
     content = b"edges\x1f" + struct.pack("<2d", 0.5, 1.5)
     assert histogram.reference_id == hashlib.sha256(content).hexdigest()[:16]
     assert histogram.reference_id != EdgeHistogram([0.5, 1.25]).reference_id
+
+
+@pytest.mark.parametrize("threads", [1, 4, 7])
+def test_threads_share_one_object(threads: int) -> None:
+    values = np.random.default_rng(9).normal(size=10_000)
+    shared = EdgeHistogram([-1.0, 0.0, 1.0])
+    expected = EdgeHistogram(shared.edges, np.tile(values, 5 * threads))
+
+    def work() -> None:
+        for _ in range(5):
+            shared.update(values)
+            assert sum(shared.to_arrow()["counts"][0].as_py()) % 10_000 == 0
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(work) for _ in range(threads)]:
+            done.result()
+    assert shared == expected
 
 
 @given(edge_lists, value_lists)
