@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import Categories, EdgeHistogram, ExpHistogram, Moments
+    from inlay.summary import Categories, EdgeHistogram, ExpHistogram, Hll, Kll, Moments
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -61,6 +61,8 @@ _HOMES = {
     "Categories": "inlay.summary.categories",
     "EdgeHistogram": "inlay.summary.edge_histogram",
     "ExpHistogram": "inlay.summary.exp_histogram",
+    "Kll": "inlay.summary.kll",
+    "Hll": "inlay.summary.hll",
     "Moments": "inlay.summary.moments",
     "Table": "inlay.table",
     "summary": "inlay.summary",
@@ -89,9 +91,11 @@ __all__ = [
     "ExpHistogram",
     "Gauge",
     "Histogram",
+    "Hll",
     "InlayError",
     "InlayWarning",
     "InvalidArgumentError",
+    "Kll",
     "ManualClock",
     "Moments",
     "Observer",

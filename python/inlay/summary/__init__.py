@@ -5,6 +5,8 @@ from __future__ import annotations
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import CdfBounds, EdgeHistogram
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
+from inlay.summary.hll import Hll
+from inlay.summary.kll import Kll
 from inlay.summary.moments import Moments
 
 __all__ = [
@@ -13,5 +15,7 @@ __all__ = [
     "CountBounds",
     "EdgeHistogram",
     "ExpHistogram",
+    "Hll",
+    "Kll",
     "Moments",
 ]
