@@ -4,11 +4,13 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <inlay/error.hpp>
 #include <inlay/summary/categories.hpp>
 #include <iterator>
 #include <limits>
+#include <new>
 #include <random>
 #include <string>
 #include <string_view>
@@ -25,6 +27,22 @@ using inlay::detail::ItemName;
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// Allocations of the whole program so far. Not inlined, as the compiler would see a free() that
+// fits no new.
+std::size_t num_allocations = 0;
+
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++num_allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
 
 using Names = std::vector<std::string>;
 using Counts = std::vector<std::uint64_t>;
@@ -186,6 +204,24 @@ TEST(Categories, ManyNamesAreFoundAsByAMap) {
   EXPECT_EQ(categories.counts(), expected);
   EXPECT_EQ(categories.other(), other);
   EXPECT_GT(other, 0U);
+}
+
+TEST(Categories, UpdatesTakeNoMemory) {
+  Categories categories({"a", "3", "0.5", "True", "a name that is longer than any short string"});
+  const std::string_view texts[] = {"a", "b", "a name that is longer than any short string"};
+  const std::int64_t wholes[] = {3, 4};
+  const std::uint64_t naturals[] = {3, UINT64_MAX};
+  const double reals[] = {0.5, 3, kNaN, 1e300};
+  const bool truths[] = {true, false};
+  const std::size_t before = num_allocations;
+  categories.update(texts, 3);
+  categories.update(wholes, 2);
+  categories.update(naturals, 2);
+  categories.update(reals, 4);
+  categories.update(truths, 2);
+  categories.merge(categories);
+  categories.reset();
+  EXPECT_EQ(num_allocations, before);
 }
 
 TEST(Categories, ListsThatAreNoneAreRefusedByValueAndPlace) {

@@ -11,6 +11,7 @@
 #include <inlay/summary/edge_histogram.hpp>
 #include <iterator>
 #include <limits>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -26,6 +27,22 @@ using inlay::detail::SummaryKernels;
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// Allocations of the whole program so far. Not inlined, as the compiler would see a free() that
+// fits no new.
+std::size_t num_allocations = 0;
+
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++num_allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
 
 // Sets of edges that take every way of finding a cell: few, even, geometric, of both signs, equal
 // as floats, beyond floats, subnormal, and spread so that only a search remains.
@@ -276,6 +293,20 @@ TEST(EdgeHistogram, ArraysCountAsTheirValuesDo) {
         EXPECT_EQ(bulk_f32, single_f32) << set.name << ' ' << size << ' ' << isa;
       });
     }
+  }
+}
+
+TEST(EdgeHistogram, UpdatesTakeNoMemory) {
+  const std::vector<double> values = mixed_values(2, 5000);
+  const std::vector<float> floats(values.begin(), values.end());
+  for (const EdgeSet& set : edge_sets()) {
+    EdgeHistogram histogram(set.edges);
+    const std::size_t before = num_allocations;
+    histogram.update(values.data(), values.size());
+    histogram.update(floats.data(), floats.size());
+    histogram.merge(histogram);
+    histogram.reset();
+    EXPECT_EQ(num_allocations, before) << set.name;
   }
 }
 

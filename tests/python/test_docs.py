@@ -15,6 +15,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 # Examples that need an extra, by page or module.
 EXTRAS = {
     "asgi": "fastapi",
+    "edges": "duckdb",
     "files": "duckdb",
     "inlay._query": "duckdb",
     "inlay.integrations.otel": "opentelemetry.sdk",

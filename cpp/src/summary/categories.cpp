@@ -59,12 +59,20 @@ std::uint64_t& Categories::place_of(std::size_t index) noexcept {
 template <class Item>
 void Categories::add_all(const Item* items, std::size_t size) noexcept {
   const detail::NameLookup& lookup = *lookup_;
-  for (std::size_t i = 0; i < size; ++i) {
-    if (is_nan(items[i])) {
-      ++nan_count_;
-    } else {
-      ++place_of(lookup.find(items[i]));
+  // In two steps: were counts written between reads of the table, processors that guess by the low
+  // bits of addresses which read depends on which write would guess wrong.
+  constexpr std::size_t kBlock = 256;
+  std::uint32_t found[kBlock];
+  for (std::size_t at = 0; at < size; at += kBlock) {
+    const std::size_t length = std::min(size - at, kBlock);
+    std::size_t named = 0;
+    for (std::size_t i = at; i < at + length; ++i) {
+      if (is_nan(items[i])) continue;
+      found[named] = lookup.find(items[i]);
+      ++named;
     }
+    nan_count_ += length - named;
+    for (std::size_t i = 0; i < named; ++i) ++place_of(found[i]);
   }
 }
 

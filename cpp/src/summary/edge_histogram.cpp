@@ -61,9 +61,6 @@ auto finite_of(const detail::EdgeKernels& k, const float*) { return k.finite_f32
 std::size_t few_of(const detail::EdgeKernels& k, const double*) { return k.few_f64; }
 std::size_t few_of(const detail::EdgeKernels& k, const float*) { return k.few_f32; }
 
-// Room for the counts of the few edges; no set compares with more one by one.
-constexpr std::size_t kMostFew = 64;
-
 }  // namespace
 
 EdgeHistogram::EdgeHistogram(std::vector<double> edges)
@@ -114,7 +111,7 @@ void EdgeHistogram::update_finite(const T* values, std::size_t size) noexcept {
   const detail::EdgeKernels& kernels = detail::edge_kernels();
   const std::vector<T>& edges = lookup_->edges_for(values);
   if (edges.size() <= few_of(kernels, values)) {
-    std::uint32_t above[kMostFew];
+    std::uint32_t above[detail::kMostFewEdges];
     above_of(kernels, values)(values, size, edges.data(), edges.size(), above);
     std::uint64_t left = size;
     for (std::size_t i = 0; i < edges.size(); ++i) {

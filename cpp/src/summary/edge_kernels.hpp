@@ -10,6 +10,9 @@ namespace inlay::detail {
 /// Values a loop is given at a time: short enough for the first-level cache.
 inline constexpr std::size_t kEdgeBlock = 1024;
 
+/// No set compares with more edges one by one.
+inline constexpr std::size_t kMostFewEdges = 64;
+
 /// The loops that count values between edges, one set per instruction set. Counts are integers and
 /// comparisons exact, so all sets and all loops give the same counts.
 ///

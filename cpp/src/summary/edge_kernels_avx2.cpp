@@ -4,6 +4,6 @@
 
 namespace inlay::detail {
 
-constinit const EdgeKernels kEdgeKernelsAvx2 = make_edge_kernels(12, 24);
+constinit const EdgeKernels kEdgeKernelsAvx2 = make_edge_kernels<12, 24>();
 
 }  // namespace inlay::detail

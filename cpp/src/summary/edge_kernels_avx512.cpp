@@ -4,6 +4,6 @@
 
 namespace inlay::detail {
 
-constinit const EdgeKernels kEdgeKernelsAvx512 = make_edge_kernels(24, 48);
+constinit const EdgeKernels kEdgeKernelsAvx512 = make_edge_kernels<24, 48>();
 
 }  // namespace inlay::detail

@@ -282,8 +282,10 @@ void search_f32(const float* values, std::size_t size, const float* edges, std::
   search(values, size, edges, num_edges, counts);
 }
 
-constexpr EdgeKernels make_edge_kernels(std::size_t few_f64, std::size_t few_f32) noexcept {
-  return {few_f64,   few_f32,   finite_f64, finite_f32, above_f64,
+template <std::size_t kFewF64, std::size_t kFewF32>
+constexpr EdgeKernels make_edge_kernels() noexcept {
+  static_assert(kFewF64 <= kMostFewEdges && kFewF32 <= kMostFewEdges);
+  return {kFewF64,   kFewF32,   finite_f64, finite_f32, above_f64,
           above_f32, table_f64, table_f32,  search_f64, search_f32};
 }
 

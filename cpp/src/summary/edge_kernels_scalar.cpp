@@ -4,6 +4,6 @@
 
 namespace inlay::detail {
 
-constinit const EdgeKernels kEdgeKernelsScalar = make_edge_kernels(10, 20);
+constinit const EdgeKernels kEdgeKernelsScalar = make_edge_kernels<10, 20>();
 
 }  // namespace inlay::detail

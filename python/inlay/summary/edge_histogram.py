@@ -214,7 +214,7 @@ class EdgeHistogram:
         Notes
         -----
         0.3 to 3 ns a value up to a few hundred edges, growing with their logarithm where they are
-        many; weighted about 10 times that. Releases the GIL above a few thousand values.
+        many; with weights tens of ns. Releases the GIL above a few thousand values.
         """
         self._native.update(values, weights=weights)
 

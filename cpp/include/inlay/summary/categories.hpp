@@ -25,7 +25,8 @@ struct NameCounts;
 /// is counted as other().
 ///
 /// Counts are exact. Memory is taken when the object is made, none by updates; copies share the
-/// names. Not safe for concurrent use of one object when any of the uses changes it.
+/// names; after a move only assignment and destruction are left. Not safe for concurrent use of one
+/// object when any of the uses changes it.
 class INLAY_API Categories {
  public:
   static constexpr std::size_t kMaxNames = 1'000'000;

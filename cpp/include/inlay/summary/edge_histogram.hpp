@@ -22,7 +22,8 @@ struct EdgeLookup;
 /// are counted apart and enter no cell; so are nulls.
 ///
 /// Memory is taken when the object is made, none by updates. Copies share the edges and what is
-/// computed from them. Not safe for concurrent use of one object when any of the uses changes it.
+/// computed from them; after a move only assignment and destruction are left. Not safe for
+/// concurrent use of one object when any of the uses changes it.
 class INLAY_API EdgeHistogram {
  public:
   static constexpr std::size_t kMaxEdges = 65'535;
