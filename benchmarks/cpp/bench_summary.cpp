@@ -72,7 +72,7 @@ void bench_arrays(const bench::Run& run, const std::vector<T>& values, const std
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::Run run("summary", argc, argv);
+  const bench::Run run("cpp_summary", argc, argv);
   const auto size = static_cast<std::size_t>(run.size(1'000'000));
   const std::vector<double> doubles = lognormal<double>(size);
   bench_arrays(run, lognormal<float>(size), "float32");

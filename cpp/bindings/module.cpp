@@ -64,6 +64,7 @@ Info build_info() {
 #else
   info["baseline"] = "generic";
 #endif
+  info["isa"] = inlay_isa();
 #ifdef NDEBUG
   info["asserts"] = false;
 #else

@@ -25,7 +25,8 @@ def build_info() -> dict[str, Any]:
     -------
     dict
         ``version``, ``abi``, ``build_id``, ``compiler``, ``baseline`` (instruction set every
-        machine needs), ``asserts``, ``cuda`` (None if built without).
+        machine needs), ``isa`` (the one whose loops are in use: ``scalar``, ``avx2`` or
+        ``avx512``), ``asserts``, ``cuda`` (None if built without).
     """
     from inlay import _core
 

@@ -92,9 +92,9 @@ def test_prometheus_bucket_of_a_power_of_two_ends_there():
 
 
 @given(
-    counts=st.lists(
-        st.one_of(st.just(0), st.integers(1, 2**40)), min_size=1, max_size=200
-    ).filter(any),
+    counts=st.lists(st.one_of(st.just(0), st.integers(1, 2**40)), min_size=1, max_size=200).filter(
+        any
+    ),
     offset=st.integers(-300, 300),
 )
 def test_prometheus_spans_hold_every_run(counts, offset):
@@ -148,9 +148,10 @@ def test_ddsketch_message_takes_the_fields():
     message = pb.DDSketch(**fields)
     read = pb.DDSketch.FromString(message.SerializeToString())
     assert read.mapping.gamma == 2 ** (1 / 64)
-    assert list(read.positiveValues.contiguousBinCounts) == fields["positiveValues"][
-        "contiguousBinCounts"
-    ]
+    assert (
+        list(read.positiveValues.contiguousBinCounts)
+        == fields["positiveValues"]["contiguousBinCounts"]
+    )
 
 
 def test_a_ddsketch_of_the_same_gamma_has_the_same_bins():

@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,19 @@ def test_build_info_names_version_and_build() -> None:
     assert info["version"] == inlay.__version__
     assert re.fullmatch(r"[0-9a-f]{20}", info["build_id"])
     assert info["abi"] >= 1
+    assert info["isa"] in {"scalar", "avx2", "avx512"}
+
+
+@pytest.mark.parametrize("isa", ["scalar", "no-such-set"])
+def test_the_set_of_loops_can_be_forced(isa: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import inlay; print(inlay.build_info()['isa'])"],
+        env=os.environ | {"INLAY_FORCE_ISA": isa},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "scalar"
 
 
 def test_library_lies_beside_the_extension() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
-from inlay import InlayWarning, InvalidArgumentError, Moments, SerializationError
+from inlay import InvalidArgumentError, Moments, SerializationError
 
 DATA = Path(__file__).parent.parent / "data"
 
