@@ -44,7 +44,7 @@ class ByteWriter {
 class ByteReader {
  public:
   ByteReader(const std::uint8_t* bytes, std::size_t size, std::string_view what)
-      : at_(bytes), end_(bytes + size), what_(what) {}
+      : begin_(bytes), at_(bytes), end_(bytes + size), what_(what) {}
 
   /// Reads the header. Versions start at 1; anything above `newest` is refused as newer.
   void expect(std::string_view magic, std::uint8_t newest) {
@@ -88,9 +88,13 @@ class ByteReader {
   void expect_end() const {
     if (at_ != end_) refuse("go on after their end; bytes left over", left());
   }
+  /// Says how far reading came and why it goes no further.
   template <class Value>
   [[noreturn]] void refuse(std::string_view why, const Value& value) const {
-    fail<SerializationError>("the bytes of " + std::string(what_) + " " + std::string(why), value);
+    fail<SerializationError>("up to byte " + std::to_string(at_ - begin_) + " of " +
+                                 std::to_string(end_ - begin_) + ", the bytes of " +
+                                 std::string(what_) + " " + std::string(why),
+                             value);
   }
 
  private:
@@ -98,6 +102,7 @@ class ByteReader {
     if (left() < size) refuse("are cut short; bytes missing", size - left());
   }
 
+  const std::uint8_t* begin_;
   const std::uint8_t* at_;
   const std::uint8_t* end_;
   std::string_view what_;
