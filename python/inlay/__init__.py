@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import ExpHistogram, Moments
+    from inlay.summary import ExpHistogram, Moments, Reservoir, TopK
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -60,6 +60,8 @@ _HOMES = {
     "SystemClock": "inlay._core",
     "ExpHistogram": "inlay.summary.exp_histogram",
     "Moments": "inlay.summary.moments",
+    "Reservoir": "inlay.summary.reservoir",
+    "TopK": "inlay.summary.top_k",
     "Table": "inlay.table",
     "summary": "inlay.summary",
     "Timer": "inlay._core",
@@ -92,11 +94,13 @@ __all__ = [
     "Moments",
     "Observer",
     "OutOfRangeError",
+    "Reservoir",
     "SerializationError",
     "StoppedError",
     "SystemClock",
     "Table",
     "Timer",
+    "TopK",
     "__version__",
     "build_info",
     "get_cmake_dir",

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
 from inlay.summary.moments import Moments
+from inlay.summary.reservoir import Reservoir
+from inlay.summary.top_k import ItemBounds, TopK
 
-__all__ = ["CountBounds", "ExpHistogram", "Moments"]
+__all__ = ["CountBounds", "ExpHistogram", "ItemBounds", "Moments", "Reservoir", "TopK"]
