@@ -27,8 +27,8 @@ class Weights {
   Weights(const py::object& weights, std::size_t items) : sum_(items) {
     if (weights.is_none()) return;
     PyObject* object = weights.ptr();
-    const bool alone =
-        PyLong_Check(object) != 0 || (PyIndex_Check(object) != 0 && PySequence_Check(object) == 0);
+    const bool alone = PyLong_Check(object) != 0 || PyFloat_Check(object) != 0 ||
+                       (PyIndex_Check(object) != 0 && PySequence_Check(object) == 0);
     const ItemInput input(object);
     if (!alone && input.size() != items) {
       detail::fail<InvalidArgument>(

@@ -377,7 +377,7 @@ def test_frozen_bytes_of_version_one_are_read() -> None:
     data = (DATA / "top_k_v1.bin").read_bytes()
     top_k = TopK.from_bytes(data)
     assert top_k.to_bytes() == data
-    assert top_k.bounds("text") == ItemBounds("text", 100, 100, 100)
+    assert (top_k.capacity, top_k.lower_bound("text"), top_k.lower_bound(2**64 - 1)) == (8, 100, 90)
     assert (top_k.null_count, top_k.nan_count, top_k.neg_inf_count) == (2, 1, 5)
 
 
@@ -401,9 +401,9 @@ def test_threads_share_one() -> None:
 
 def test_forms_for_people() -> None:
     top_k = TopK(["a<b"] * 3 + [1] * 2 + [0.5], capacity=2)
-    assert repr(top_k) == "<inlay.TopK of 6: 'a<b' 3, 1 2, error 1>"
+    assert repr(top_k) == "<inlay.TopK of 6: 'a<b' 3, error 2>"
     assert "a&lt;b" in top_k._repr_html_()
-    assert "<th>max_error</th><td>1</td>" in top_k._repr_html_()
+    assert "<th>max_error</th><td>2</td>" in top_k._repr_html_()
     assert len(repr(TopK(["long" * 100]))) < 100
     with pytest.raises(TypeError, match="unhashable"):
         hash(top_k)
