@@ -22,7 +22,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c'
 
 .PHONY: help
 help:
-	@echo "make demo | test | test-slow | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | test-slow | test-spark | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -46,7 +46,7 @@ build dev: $(VENV)/stamp-dev
 	$(ENV) $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
 
 # ---- testing ---------------------------------------------------------------------------------
-.PHONY: test pytest ctest test-slow
+.PHONY: test pytest ctest test-slow test-spark
 test: pytest ctest
 
 pytest: build
@@ -56,7 +56,15 @@ ctest: $(VENV)/stamp-dev
 	$(ENV) cmake --workflow --preset default
 
 test-slow: build
-	$(BIN)/python -m pytest -m "(slow or stress) and not gpu and not benchmark"
+	$(BIN)/python -m pytest -m "(slow or stress) and not gpu and not benchmark and not spark"
+
+$(VENV)/stamp-spark: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group spark
+	touch $@
+
+# Needs a Java 17 on PATH or in JAVA_HOME.
+test-spark: build $(VENV)/stamp-spark
+	$(BIN)/python -m pytest -m spark
 
 # Some kernels place memory where the thread sanitizer does not expect it unless this is off.
 NO_ASLR = $(shell setarch "$$(uname -m)" -R true 2>/dev/null && echo setarch "$$(uname -m)" -R)

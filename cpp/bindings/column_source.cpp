@@ -111,27 +111,19 @@ bool ColumnSource::take_buffer(PyObject* object, Takes takes) {
   }
   has_view_ = true;
   const std::string format = view_.format == nullptr ? "B" : view_.format;
-  if (takes == Takes::kItems && view_.ndim == 1) {
-    if (format == "O") {  // Python objects: read as a sequence
-      PyBuffer_Release(&view_);
-      has_view_ = false;
-      return false;
-    }
-    if (format.back() == 'w' && format[0] != '>' && format[0] != '!') {
-      take_text(view_);
-      return true;
-    }
-    if (format.back() == 's') {
-      run_.element = Element::kTextPadded;
-      run_.data = static_cast<const char*>(view_.buf);
-      run_.width = static_cast<std::size_t>(view_.itemsize);
-      run_.stride = view_.strides != nullptr ? view_.strides[0] : view_.itemsize;
-      size_ = run_.size = static_cast<std::size_t>(view_.shape[0]);
-      return true;
-    }
+  const bool swapped = format[0] == '>' || format[0] == '!';
+  if (takes == Takes::kItems && format == "O" && view_.ndim == 1) {
+    PyBuffer_Release(&view_);  // Python objects: read as a sequence
+    has_view_ = false;
+    return false;
   }
-  if (!element_of_format(format.c_str(), view_.itemsize, takes, run_.element)) {
-    if (format[0] == '>' || format[0] == '!') {
+  const char kind = format.empty() ? '\0' : format.back();
+  const bool code_points = takes == Takes::kItems && kind == 'w' && !swapped;
+  if (code_points || (takes == Takes::kItems && kind == 's')) {
+    run_.element = Element::kTextPadded;
+    run_.width = static_cast<std::size_t>(view_.itemsize);
+  } else if (!element_of_format(format.c_str(), view_.itemsize, takes, run_.element)) {
+    if (swapped) {
       refuse("byte-swapped values of format '" + format +
                  "'; convert them with .astype(dtype.newbyteorder('='))",
              takes);
@@ -140,7 +132,8 @@ bool ColumnSource::take_buffer(PyObject* object, Takes takes) {
   }
   run_.data = static_cast<const char*>(view_.buf);
   run_.stride = view_.itemsize;
-  run_.size = static_cast<std::size_t>(view_.len / view_.itemsize);
+  run_.size = 1;
+  for (int i = 0; i < view_.ndim; ++i) run_.size *= static_cast<std::size_t>(view_.shape[i]);
   if (view_.ndim == 1) {
     if (view_.strides != nullptr) run_.stride = view_.strides[0];
   } else if (view_.ndim > 1 && run_.size != 0 && PyBuffer_IsContiguous(&view_, 'A') == 0) {
@@ -151,18 +144,18 @@ bool ColumnSource::take_buffer(PyObject* object, Takes takes) {
     run_.data = copied_.data();
   }
   size_ = run_.size;
+  if (code_points) encode_text();
   return true;
 }
 
 // Numpy's text of fixed width, four bytes a code point: copied as UTF-8 behind its offsets.
-void ColumnSource::take_text(const Py_buffer& view) {
-  const auto size = static_cast<std::size_t>(view.shape[0]);
-  const auto width = static_cast<std::size_t>(view.itemsize) / 4;
-  const Py_ssize_t stride = view.strides != nullptr ? view.strides[0] : view.itemsize;
+void ColumnSource::encode_text() {
+  const std::size_t size = run_.size;
+  const std::size_t width = run_.width / 4;
   std::vector<std::int64_t> offsets{0};
   std::vector<char> text;
   for (std::size_t i = 0; i < size; ++i) {
-    const char* at = static_cast<const char*>(view.buf) + static_cast<Py_ssize_t>(i) * stride;
+    const char* at = run_.data + static_cast<std::ptrdiff_t>(i) * run_.stride;
     std::size_t length = width;
     const auto code_at = [at](std::size_t k) {
       std::uint32_t code = 0;
@@ -203,7 +196,6 @@ void ColumnSource::take_text(const Py_buffer& view) {
   run_.data = copied_.data();
   run_.stride = sizeof(std::int64_t);
   run_.text = copied_.data() + head;
-  size_ = run_.size = size;
 }
 
 void ColumnSource::take_numbers(PyObject* object) {
@@ -237,10 +229,12 @@ void ColumnSource::take_numbers(PyObject* object) {
 }
 
 void ColumnSource::take_items(PyObject* object) {
-  // One item alone is a column of one.
+  // One item alone is a column of one. Numpy's arrays have __index__, too.
+  const bool sequence = PySequence_Check(object) != 0;
   const bool alone = PyUnicode_Check(object) != 0 || PyBytes_Check(object) != 0 ||
-                     PyFloat_Check(object) != 0 || PyIndex_Check(object) != 0 || object == Py_None;
-  if (!alone && PySequence_Check(object) == 0) refuse(type_name(object), Takes::kItems);
+                     PyFloat_Check(object) != 0 || object == Py_None ||
+                     (PyIndex_Check(object) != 0 && !sequence);
+  if (!alone && !sequence) refuse(type_name(object), Takes::kItems);
   // A tuple of our own keeps the texts alive whatever happens to a list.
   const auto items =
       py::reinterpret_steal<py::object>(alone ? PyTuple_Pack(1, object) : PySequence_Tuple(object));
@@ -270,6 +264,11 @@ void ColumnSource::take_items(PyObject* object) {
     } else if (PyFloat_Check(item) != 0) {
       out.kind = Kind::kReal;
       out.real = PyFloat_AS_DOUBLE(item);
+    } else if (std::strcmp(Py_TYPE(item)->tp_name, "numpy.float32") == 0 ||
+               std::strcmp(Py_TYPE(item)->tp_name, "numpy.float16") == 0) {
+      out.kind = Kind::kReal;
+      out.real = PyFloat_AsDouble(item);
+      if (PyErr_Occurred() != nullptr) throw py::error_already_set();
     } else if (PyIndex_Check(item) != 0) {
       const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(item));
       if (!whole) throw py::error_already_set();

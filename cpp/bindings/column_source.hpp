@@ -130,7 +130,7 @@ class ColumnSource {
   bool take_arrow(PyObject* object, Takes takes);
   void take_numbers(PyObject* object);
   void take_items(PyObject* object);
-  void take_text(const Py_buffer& view);
+  void encode_text();
   void take_arrow_array(const ArrowSchema& schema, ArrowArray& array, Takes takes);
   static Run run_of(const ArrowSchema& schema, const ArrowArray& array, Takes takes);
   static pybind11::object special_method(PyObject* object, const char* name);

@@ -14,6 +14,8 @@ void register_observer(pybind11::module_& module);
 void register_summary(pybind11::module_& m);
 void register_moments(pybind11::module_& m);
 void register_exp_histogram(pybind11::module_& m);
+void register_kll(pybind11::module_& m);
+void register_hll(pybind11::module_& m);
 void register_top_k(pybind11::module_& m);
 void register_reservoir(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);

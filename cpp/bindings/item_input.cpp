@@ -1,5 +1,6 @@
 #include "item_input.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "half_float.hpp"
@@ -60,116 +61,195 @@ ItemInput::Kind ItemInput::kind_of(const Run& run) noexcept {
   }
 }
 
-std::string_view ItemInput::text_at(const Run& run, std::size_t i) noexcept {
-  const char* at = run.data + static_cast<std::ptrdiff_t>(i) * run.stride;
+ItemInput::ItemInput(PyObject* object) : ColumnSource(object, Takes::kItems) {
+  std::size_t largest = 0;
+  for_each_run([&](const Run& run) {
+    if (is_read_once(run)) largest = std::max(largest, run.dictionary->size);
+  });
+  used_.resize(largest);  // here, since reading must not throw
+}
+
+bool ItemInput::is_read_once(const Run& run) noexcept {
+  return run.dictionary != nullptr && run.dictionary->size <= run.size &&
+         run.dictionary->element != Element::kNull && kind_of(run) != Kind::kReal;
+}
+
+// One switch for a block, not one for an item.
+template <class Where>
+void ItemInput::read(const Run& run, std::size_t size, Block& block, const Where& where) noexcept {
+  const auto place = [&run, &where](std::size_t i) {
+    return run.data + static_cast<std::ptrdiff_t>(where(i)) * run.stride;
+  };
+  const auto numbers = [&]<class T>(T, auto* out) {
+    for (std::size_t i = 0; i < size; ++i) out[i] = read_at<T>(place(i));
+  };
+  // A null's offsets or view may be anything.
+  const auto texts = [&](auto&& text_at) {
+    for (std::size_t i = 0; i < size; ++i) {
+      block.text[i] = block.valid[i] ? text_at(place(i)) : std::string_view();
+    }
+  };
+  const auto between_offsets = [&]<class T>(T) {
+    texts([&run](const char* at) {
+      const auto begin = read_at<T>(at);
+      const auto end = read_at<T>(at + sizeof(T));
+      return std::string_view(run.text + begin, static_cast<std::size_t>(end - begin));
+    });
+  };
   switch (run.element) {
-    case Element::kText32: {
-      const auto begin = read_at<std::int32_t>(at);
-      const auto end = read_at<std::int32_t>(at + sizeof(begin));
-      return {run.text + begin, static_cast<std::size_t>(end - begin)};
-    }
-    case Element::kText64: {
-      const auto begin = read_at<std::int64_t>(at);
-      const auto end = read_at<std::int64_t>(at + sizeof(begin));
-      return {run.text + begin, static_cast<std::size_t>(end - begin)};
-    }
-    case Element::kTextView: {
-      const auto length = static_cast<std::size_t>(read_at<std::int32_t>(at));
-      if (length <= 12) return {at + 4, length};
-      const auto* data = static_cast<const char*>(run.buffers[read_at<std::int32_t>(at + 8)]);
-      return {data + read_at<std::int32_t>(at + 12), length};
-    }
-    case Element::kTextPadded: {
-      std::size_t length = run.width;
-      while (length > 0 && at[length - 1] == '\0') --length;
-      return {at, length};
-    }
-    default:
-      return {at, run.width};
+    case Element::kF64:
+      return numbers(double{}, block.real);
+    case Element::kF32:
+      return numbers(float{}, block.real);
+    case Element::kF16:
+      for (std::size_t i = 0; i < size; ++i) {
+        block.real[i] = from_half(read_at<std::uint16_t>(place(i)));
+      }
+      return;
+    case Element::kI8:
+      return numbers(std::int8_t{}, block.whole);
+    case Element::kU8:
+      return numbers(std::uint8_t{}, block.whole);
+    case Element::kI16:
+      return numbers(std::int16_t{}, block.whole);
+    case Element::kU16:
+      return numbers(std::uint16_t{}, block.whole);
+    case Element::kI32:
+      return numbers(std::int32_t{}, block.whole);
+    case Element::kU32:
+      return numbers(std::uint32_t{}, block.whole);
+    case Element::kI64:
+      return numbers(std::int64_t{}, block.whole);
+    case Element::kU64:
+      return numbers(std::uint64_t{}, block.natural);
+    case Element::kBool:
+      for (std::size_t i = 0; i < size; ++i) block.truth[i] = *place(i) != 0;
+      return;
+    case Element::kBits:
+      for (std::size_t i = 0; i < size; ++i) {
+        block.truth[i] =
+            bit_at(reinterpret_cast<const std::uint8_t*>(run.data), run.bit_offset + where(i));
+      }
+      return;
+    case Element::kText32:
+      return between_offsets(std::int32_t{});
+    case Element::kText64:
+      return between_offsets(std::int64_t{});
+    case Element::kTextView:
+      return texts([&run](const char* at) {
+        const auto length = static_cast<std::size_t>(read_at<std::int32_t>(at));
+        if (length <= 12) return std::string_view(at + 4, length);
+        const auto* data = static_cast<const char*>(run.buffers[read_at<std::int32_t>(at + 8)]);
+        return std::string_view(data + read_at<std::int32_t>(at + 12), length);
+      });
+    case Element::kTextPadded:
+      return texts([&run](const char* at) {
+        std::size_t length = run.width;
+        while (length > 0 && at[length - 1] == '\0') --length;
+        return std::string_view(at, length);
+      });
+    case Element::kTextFixed:
+      return texts([&run](const char* at) { return std::string_view(at, run.width); });
+    default:  // nulls and Python's items are not read here
+      return;
   }
 }
 
-void ItemInput::read_item(const Run& run, std::size_t i, std::size_t to, Block& block) noexcept {
-  const char* at = run.data + static_cast<std::ptrdiff_t>(i) * run.stride;
+template <class F>
+void ItemInput::for_each_index(const Run& run, std::size_t at, std::size_t size, F&& f) noexcept {
+  const Run& values = *run.dictionary;
+  const auto indices = [&]<class T>(T) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (!is_valid(run, at + i)) continue;
+      // A negative one becomes too large for any dictionary.
+      const auto index = static_cast<std::size_t>(
+          read_at<T>(run.data + static_cast<std::ptrdiff_t>(at + i) * run.stride));
+      if (index < values.size && is_valid(values, index)) f(i, index);
+    }
+  };
   switch (run.element) {
-    case Element::kF64:
-      block.real[to] = read_at<double>(at);
-      break;
-    case Element::kF32:
-      block.real[to] = double{read_at<float>(at)};
-      break;
-    case Element::kF16:
-      block.real[to] = from_half(read_at<std::uint16_t>(at));
-      break;
     case Element::kI8:
-      block.whole[to] = read_at<std::int8_t>(at);
-      break;
+      return indices(std::int8_t{});
     case Element::kU8:
-      block.whole[to] = read_at<std::uint8_t>(at);
-      break;
+      return indices(std::uint8_t{});
     case Element::kI16:
-      block.whole[to] = read_at<std::int16_t>(at);
-      break;
+      return indices(std::int16_t{});
     case Element::kU16:
-      block.whole[to] = read_at<std::uint16_t>(at);
-      break;
+      return indices(std::uint16_t{});
     case Element::kI32:
-      block.whole[to] = read_at<std::int32_t>(at);
-      break;
+      return indices(std::int32_t{});
     case Element::kU32:
-      block.whole[to] = read_at<std::uint32_t>(at);
-      break;
-    case Element::kI64:
-      block.whole[to] = read_at<std::int64_t>(at);
-      break;
-    case Element::kU64:
-      block.natural[to] = read_at<std::uint64_t>(at);
-      break;
-    case Element::kBool:
-      block.truth[to] = *at != 0;
-      break;
-    case Element::kBits:
-      block.truth[to] = bit_at(reinterpret_cast<const std::uint8_t*>(run.data), run.bit_offset + i);
-      break;
+      return indices(std::uint32_t{});
     default:
-      block.text[to] = text_at(run, i);
-      break;
+      return indices(std::int64_t{});
   }
 }
 
 bool ItemInput::fill(const Run& run, std::size_t at, std::size_t size,
                      Block& block) const noexcept {
-  bool all = true;
-  for (std::size_t i = 0; i < size; ++i) {
-    block.valid[i] = run.element != Element::kNull && is_valid(run, at + i);
-    if (run.element == Element::kPython) {
-      const PythonItem& item = python_items_[at + i];
-      block.valid[i] = item.kind != PythonItem::Kind::kNull;
-      switch (item.kind) {
-        case PythonItem::Kind::kText:
-          block.text[i] = item.text;
-          break;
-        case PythonItem::Kind::kBool:
-          block.truth[i] = item.truth;
-          break;
-        default:
-          block.natural[i] = item.natural;  // the bits of any of them
-          break;
-      }
-    } else if (block.valid[i]) {
-      if (run.dictionary == nullptr) {
-        read_item(run, at + i, i, block);
-      } else {
-        const Run& values = *run.dictionary;
-        const std::size_t index = index_at(run, at + i);
-        block.valid[i] =
-            index < values.size && values.element != Element::kNull && is_valid(values, index);
-        if (block.valid[i]) read_item(values, index, i, block);
-      }
+  const bool nothing = run.element == Element::kNull ||
+                       (run.dictionary != nullptr && run.dictionary->element == Element::kNull);
+  const bool starts_valid = !nothing && run.dictionary == nullptr && run.validity == nullptr;
+  std::fill_n(block.valid, size, starts_valid);
+  if (nothing) return false;
+  if (run.element == Element::kPython) {
+    fill_python(at, size, block);
+  } else if (run.dictionary != nullptr) {
+    std::size_t indices[kBlock] = {};  // of a null the first entry, which is read and left out
+    for_each_index(run, at, size, [&](std::size_t i, std::size_t index) {
+      block.valid[i] = true;
+      indices[i] = index;
+    });
+    if (run.dictionary->size != 0) {
+      read(*run.dictionary, size, block, [&indices](std::size_t i) { return indices[i]; });
     }
-    all = all && block.valid[i];
+  } else {
+    if (run.validity != nullptr) {
+      for (std::size_t i = 0; i < size; ++i) block.valid[i] = is_valid(run, at + i);
+    }
+    read(run, size, block, [at](std::size_t i) { return at + i; });
+    if (run.validity == nullptr) return true;
   }
-  return all;
+  return std::find(block.valid, block.valid + size, false) == block.valid + size;
+}
+
+void ItemInput::fill_python(std::size_t at, std::size_t size, Block& block) const noexcept {
+  using From = PythonItem::Kind;
+  for (std::size_t i = 0; i < size; ++i) {
+    const PythonItem& item = python_items_[at + i];
+    block.valid[i] = item.kind != From::kNull;
+    if (item.kind == From::kText) {
+      block.text[i] = item.text;
+    } else if (item.kind == From::kBool) {
+      block.truth[i] = item.truth;
+    } else if (item.kind == From::kReal) {
+      block.real[i] = item.real;
+    } else {
+      block.natural[i] = item.natural;  // the bits of either kind of integer
+    }
+  }
+}
+
+std::size_t ItemInput::mark_used(const Run& run) const noexcept {
+  std::fill(used_.begin(), used_.end(), false);
+  std::size_t valid = 0;
+  for_each_index(run, 0, run.size, [&](std::size_t, std::size_t index) {
+    used_[index] = true;
+    ++valid;
+  });
+  return valid;
+}
+
+std::size_t ItemInput::fill_used(const Run& dictionary, std::size_t& from,
+                                 Block& block) const noexcept {
+  std::size_t indices[kBlock];
+  std::size_t size = 0;
+  for (; from < dictionary.size && size < kBlock; ++from) {
+    if (used_[from]) indices[size++] = from;
+  }
+  std::fill_n(block.valid, size, true);
+  read(dictionary, size, block, [&indices](std::size_t i) { return indices[i]; });
+  return size;
 }
 
 std::size_t ItemInput::alike(std::size_t at, std::size_t size, Kind& kind) const noexcept {

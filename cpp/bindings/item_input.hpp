@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "column_source.hpp"
 
@@ -18,7 +19,7 @@ namespace inlay::python {
 class ItemInput : public ColumnSource {
  public:
   /// @throws pybind11::type_error if the object is no such column, and whatever it raises itself.
-  explicit ItemInput(PyObject* object) : ColumnSource(object, Takes::kItems) {}
+  explicit ItemInput(PyObject* object);
 
   /// Calls f(const T*, size) for blocks of items that are not null, in order, T being int64_t,
   /// uint64_t, double, bool or string_view, and returns the number of nulls. f returns nothing and
@@ -33,6 +34,36 @@ class ItemInput : public ColumnSource {
   template <class F>
   std::size_t for_each_placed_block(F&& f) const noexcept {
     return visit_all<true>(f);
+  }
+
+  /// What for_each_distinct_block passed over.
+  struct Passed {
+    std::size_t nulls = 0;
+    std::size_t repeats = 0;
+  };
+  /// For readers to whom an item is the same once or twice: as for_each_block, but of a dictionary
+  /// with no more entries than its column has items, each entry that occurs comes once. Floats,
+  /// which may be NaN, come as often as they occur.
+  template <class F>
+  Passed for_each_distinct_block(F&& f) const noexcept {
+    Passed passed{nulls_, 0};
+    Block block;
+    auto placed = [&](const auto* items, std::size_t size, std::size_t) { f(items, size); };
+    for_each_run([&](const Run& run) {
+      if (!is_read_once(run)) {
+        passed.nulls += visit<false>(run, 0, block, placed);
+        return;
+      }
+      const std::size_t valid = mark_used(run);
+      passed.nulls += run.size - valid;
+      passed.repeats += valid;
+      std::size_t from = 0;
+      while (const std::size_t size = fill_used(*run.dictionary, from, block)) {
+        pass_block<false>(kind_of(run), block, true, size, 0, placed);
+        passed.repeats -= size;
+      }
+    });
+    return passed;
   }
 
  private:
@@ -50,10 +81,21 @@ class ItemInput : public ColumnSource {
   enum class Kind : std::uint8_t { kInt, kUint, kReal, kBool, kText };
 
   static Kind kind_of(const Run& run) noexcept;
-  static std::string_view text_at(const Run& run, std::size_t i) noexcept;
-  static void read_item(const Run& run, std::size_t i, std::size_t to, Block& block) noexcept;
+  static bool is_read_once(const Run& run) noexcept;
+  /// Reads items where(0) to where(size - 1) of a run without a dictionary, those that are valid.
+  template <class Where>
+  static void read(const Run& run, std::size_t size, Block& block, const Where& where) noexcept;
+  /// Calls f(i, index) for those of the items at..at+size-1 that refer to an entry that is not
+  /// null.
+  template <class F>
+  static void for_each_index(const Run& run, std::size_t at, std::size_t size, F&& f) noexcept;
   /// Fills the arrays of the kind and `valid`; returns whether all are valid.
   bool fill(const Run& run, std::size_t at, std::size_t size, Block& block) const noexcept;
+  void fill_python(std::size_t at, std::size_t size, Block& block) const noexcept;
+  /// Marks the entries of the run's dictionary that occur; returns how often any does.
+  std::size_t mark_used(const Run& run) const noexcept;
+  /// Reads the next marked entries from `from` on, which moves behind them; returns how many.
+  std::size_t fill_used(const Run& dictionary, std::size_t& from, Block& block) const noexcept;
 
   template <bool kPlaced, class T, class F>
   static std::size_t pass_on(T* items, Block& block, bool all_valid, std::size_t size,
@@ -83,6 +125,23 @@ class ItemInput : public ColumnSource {
       if (kept != 0) f(static_cast<const T*>(items), kept, at);
     }
     return kept;
+  }
+
+  template <bool kPlaced, class F>
+  static std::size_t pass_block(Kind kind, Block& block, bool all_valid, std::size_t size,
+                                std::size_t at, F& f) noexcept {
+    switch (kind) {
+      case Kind::kInt:
+        return pass_on<kPlaced>(block.whole, block, all_valid, size, at, f);
+      case Kind::kUint:
+        return pass_on<kPlaced>(block.natural, block, all_valid, size, at, f);
+      case Kind::kReal:
+        return pass_on<kPlaced>(block.real, block, all_valid, size, at, f);
+      case Kind::kBool:
+        return pass_on<kPlaced>(block.truth, block, all_valid, size, at, f);
+      default:
+        return pass_on<kPlaced>(block.text, block, all_valid, size, at, f);
+    }
   }
 
   template <bool kPlaced, class F>
@@ -119,23 +178,7 @@ class ItemInput : public ColumnSource {
       if (run.element == Element::kPython) size = alike(at, size, kind);
       const bool all = fill(run, at, size, block);
       const std::size_t place = before + at;
-      switch (kind) {
-        case Kind::kInt:
-          valid += pass_on<kPlaced>(block.whole, block, all, size, place, f);
-          break;
-        case Kind::kUint:
-          valid += pass_on<kPlaced>(block.natural, block, all, size, place, f);
-          break;
-        case Kind::kReal:
-          valid += pass_on<kPlaced>(block.real, block, all, size, place, f);
-          break;
-        case Kind::kBool:
-          valid += pass_on<kPlaced>(block.truth, block, all, size, place, f);
-          break;
-        case Kind::kText:
-          valid += pass_on<kPlaced>(block.text, block, all, size, place, f);
-          break;
-      }
+      valid += pass_block<kPlaced>(kind, block, all, size, place, f);
       at += size;
     }
     return run.size - valid;
@@ -143,6 +186,8 @@ class ItemInput : public ColumnSource {
 
   /// How many entries of the sequence from `at` on are of one kind, at most `size`.
   std::size_t alike(std::size_t at, std::size_t size, Kind& kind) const noexcept;
+
+  mutable std::vector<bool> used_;  // as many as the largest dictionary that is read once
 };
 
 }  // namespace inlay::python

@@ -18,6 +18,8 @@ void warn_of_rounding(std::size_t values) {
 void register_summary(py::module_& m) {
   register_moments(m);
   register_exp_histogram(m);
+  register_kll(m);
+  register_hll(m);
   register_top_k(m);
   register_reservoir(m);
 }

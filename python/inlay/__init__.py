@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import ExpHistogram, Moments, Reservoir, TopK
+    from inlay.summary import ExpHistogram, Hll, Kll, Moments, Reservoir, TopK
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -59,6 +59,8 @@ _HOMES = {
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
     "ExpHistogram": "inlay.summary.exp_histogram",
+    "Kll": "inlay.summary.kll",
+    "Hll": "inlay.summary.hll",
     "Moments": "inlay.summary.moments",
     "Reservoir": "inlay.summary.reservoir",
     "TopK": "inlay.summary.top_k",
@@ -87,9 +89,11 @@ __all__ = [
     "ExpHistogram",
     "Gauge",
     "Histogram",
+    "Hll",
     "InlayError",
     "InlayWarning",
     "InvalidArgumentError",
+    "Kll",
     "ManualClock",
     "Moments",
     "Observer",

@@ -100,6 +100,7 @@ void Collector::gather_counters(Mode mode, const std::vector<CounterBlock*>& blo
 }
 
 void Collector::add_state(uint32_t slot, HistogramState* state) {
+  lost_ += static_cast<int64_t>(state->settle());
   if (slot >= states_.size()) states_.resize(slot + slot / 4 + 1, nullptr);
   if (states_[slot] == nullptr) {
     touched_.push_back(slot);
@@ -107,11 +108,7 @@ void Collector::add_state(uint32_t slot, HistogramState* state) {
     return;
   }
   const std::unique_ptr<HistogramState> merged(state);
-  if (states_[slot]->histogram.merge(state->histogram)) {
-    states_[slot]->moments.merge(state->moments);
-  } else {
-    lost_ += static_cast<int64_t>(state->histogram.count());
-  }
+  lost_ += static_cast<int64_t>(states_[slot]->merge(*state));
 }
 
 void Collector::gather_histograms(HistogramTable& table) {
@@ -181,8 +178,8 @@ bool Collector::fill_gauge(Mode mode, const Series& series, PointRow& row, bool&
 bool Collector::fill_histogram(const Series& series, PointRow& row) {
   const uint32_t slot = slot_of(series.key);
   if (slot >= states_.size() || states_[slot] == nullptr) return false;
-  const ExpHistogram& histogram = states_[slot]->histogram;
-  const auto moments = states_[slot]->moments.values();
+  const ExpHistogram& histogram = states_[slot]->histogram();
+  const auto moments = states_[slot]->moments().values();
   row.count = static_cast<int64_t>(moments.count);
   row.nan_count = static_cast<int64_t>(histogram.nan_count());
   row.pos_inf_count = static_cast<int64_t>(histogram.pos_inf_count());

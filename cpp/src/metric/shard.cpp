@@ -7,6 +7,18 @@
 
 namespace inlay::detail {
 
+size_t HistogramState::settle() noexcept {
+  const size_t count = num_waiting_;
+  num_waiting_ = 0;
+  return count - SummaryAccess::update_few(moments_, histogram_, waiting_, count);
+}
+
+size_t HistogramState::merge(const HistogramState& other) noexcept {
+  if (!histogram_.merge(other.histogram_)) return other.histogram_.count();
+  moments_.merge(other.moments_);
+  return 0;
+}
+
 HistogramTable::~HistogramTable() {
   for (const uint32_t slot : touched) delete states[slot];
 }
@@ -54,20 +66,38 @@ CounterCell* Shard::grow_counters(uint32_t slot) noexcept {
   return &blocks[block]->cells[slot % CounterBlock::kCells];
 }
 
+// Two rounds, so that neither waits for memory nor guesses: values go to their states, then the
+// states that became full settle.
 void Shard::fold(uint32_t end) noexcept {
   if (log_folded == end) return;
+  constexpr uint32_t kAhead = 16;
+  HistogramState* full[Log::kCapacity];
+  uint32_t num_full = 0;
   for (uint32_t i = log_folded; i < end;) {
     const uint32_t key = keys[i];
     uint32_t next = i + 1;
     while (next < end && keys[next] == key) ++next;
-    size_t kept = 0;
-    if (HistogramState* const state = table->state(key); state != nullptr) [[likely]] {
-      // Inline: with many series most runs are of one value, and the call costs a sixth of it.
-      kept = next - i == 1 ? SummaryAccess::update(state->moments, state->histogram, values[i])
-                           : update(state->moments, state->histogram, values + i, next - i);
+    if (next + kAhead < end) {
+      if (const auto* const ahead = table->find(slot_of(keys[next + kAhead])); ahead != nullptr)
+        ahead->prefetch_waiting();
     }
-    lost += next - i - kept;
+    HistogramState* const state = table->state(key);
+    if (state == nullptr) [[unlikely]] {
+      lost += next - i;
+    } else if (next - i > 1) {
+      lost += state->record(values + i, next - i);
+    } else {
+      if (state->full()) [[unlikely]]
+        lost += state->settle();
+      state->put(values[i]);
+      full[num_full] = state;
+      num_full += state->full() ? 1 : 0;
+    }
     i = next;
+  }
+  for (uint32_t i = 0; i < num_full; ++i) {
+    if (i + 2 < num_full) full[i + 2]->prefetch_summaries();
+    if (full[i]->full()) lost += full[i]->settle();
   }
   records += end - log_folded;
   ++folds;
@@ -89,7 +119,7 @@ void Shard::record_many(uint32_t key, const T* batch, size_t count) noexcept {
     const size_t part = std::min(count, kChunk);
     std::lock_guard lock(mutex);
     HistogramState* const state = table->state(key);
-    lost += part - (state == nullptr ? 0 : update(state->moments, state->histogram, batch, part));
+    lost += state == nullptr ? part : state->record(batch, part);
     records += part;
     batch += part;
     count -= part;

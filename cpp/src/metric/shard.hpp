@@ -7,16 +7,52 @@
 
 #include "inlay/metric/writer.hpp"
 #include "inlay/summary/exp_histogram.hpp"
+#include "inlay/summary/fused.hpp"
 #include "inlay/summary/moments.hpp"
 #include "metric/series.hpp"
 
 namespace inlay::detail {
 
 /// What one thread knows of one histogram series in the open window.
-struct HistogramState {
-  explicit HistogramState(int scale) : histogram(scale) {}
-  Moments moments;
-  ExpHistogram histogram;
+///
+/// Single values wait in one cache line until it is full: with many series, each then touches that
+/// line alone and not the summaries' four or more.
+class alignas(64) HistogramState {
+ public:
+  explicit HistogramState(int scale) : histogram_(scale) {}
+
+  /// Takes a value, for which there must be room.
+  void put(double value) noexcept { waiting_[num_waiting_++] = value; }
+  bool full() const noexcept { return num_waiting_ == kWaiting; }
+  /// Takes values; returns how many were lost because memory ran out.
+  template <typename T>
+  size_t record(const T* values, size_t count) noexcept {
+    return count - update(moments_, histogram_, values, count);
+  }
+  /// Hands what waits to the summaries; returns how many values were lost.
+  size_t settle() noexcept;
+
+  /// Asks for the memory that put() or settle() will touch.
+  void prefetch_waiting() const noexcept { __builtin_prefetch(waiting_, 1); }
+  void prefetch_summaries() const noexcept {
+    for (size_t line = 1; line < sizeof(*this) / 64; ++line) {
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + 64 * line, 1);
+    }
+  }
+
+  /// Of what has settled.
+  const Moments& moments() const noexcept { return moments_; }
+  const ExpHistogram& histogram() const noexcept { return histogram_; }
+  /// Adds what has settled in another one; returns how many of its values were lost.
+  size_t merge(const HistogramState& other) noexcept;
+
+ private:
+  static constexpr uint32_t kWaiting = 7;
+
+  double waiting_[kWaiting] = {};
+  uint32_t num_waiting_ = 0;
+  Moments moments_;
+  ExpHistogram histogram_;
 };
 
 /// The window states of one thread by slot; null where the window saw no record.
@@ -27,6 +63,11 @@ struct HistogramTable {
   HistogramTable() = default;
   HistogramTable(const HistogramTable&) = delete;
   ~HistogramTable();
+
+  /// The state of a slot, null where there is none yet.
+  HistogramState* find(uint32_t slot) const noexcept {
+    return slot < states.size() ? states[slot] : nullptr;
+  }
 
   /// The state of a key, made when missing; null when memory ran out.
   HistogramState* state(uint32_t key) noexcept {

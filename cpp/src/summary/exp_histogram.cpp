@@ -5,10 +5,12 @@
 #include <inlay/error.hpp>
 #include <inlay/summary/exp_histogram.hpp>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "summary/bucket_index.hpp"
 #include "summary/bucket_memory.hpp"
+#include "summary/count_width.hpp"
 
 namespace inlay {
 namespace detail {
@@ -45,9 +47,8 @@ void halve(Count* counts, std::int32_t first, std::uint32_t capacity, int steps)
 }
 
 template <class Count>
-void find_used(const void* memory, std::uint32_t capacity, std::uint32_t& begin,
+void find_used(const Count* counts, std::uint32_t capacity, std::uint32_t& begin,
                std::uint32_t& end) {
-  const auto* counts = static_cast<const Count*>(memory);
   begin = 0;
   end = capacity;
   while (begin < end && counts[begin] == 0) ++begin;
@@ -112,30 +113,23 @@ ExpHistogram::Buckets ExpHistogram::used(const Side& side) const noexcept {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
   if (side.capacity != 0) {
-    if (wide()) {
-      find_used<std::uint64_t>(side.counts, side.capacity, begin, end);
-    } else {
-      find_used<std::uint32_t>(side.counts, side.capacity, begin, end);
-    }
+    detail::with_counts(side.counts, width(),
+                        [&](const auto* counts) { find_used(counts, side.capacity, begin, end); });
   }
   Buckets out;
   if (begin == end) return out;
-  const std::size_t width = wide() ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
-  out.counts_ = static_cast<const char*>(side.counts) + begin * width;
+  out.counts_ = static_cast<const char*>(side.counts) + begin * width();
   out.offset_ = side.first + static_cast<std::int32_t>(begin);
   out.size_ = end - begin;
-  out.wide_ = wide();
+  out.width_ = width();
   return out;
 }
 
 void ExpHistogram::lower(int steps) noexcept {
   for (Side& side : sides_) {
     if (side.capacity == 0) continue;
-    if (wide()) {
-      halve(static_cast<std::uint64_t*>(side.counts), side.first, side.capacity, steps);
-    } else {
-      halve(static_cast<std::uint32_t*>(side.counts), side.first, side.capacity, steps);
-    }
+    detail::with_counts(side.counts, width(),
+                        [&](auto* counts) { halve(counts, side.first, side.capacity, steps); });
     side.first >>= steps;
   }
   scale_ = static_cast<std::int8_t>(scale_ - steps);
@@ -168,7 +162,7 @@ bool ExpHistogram::reserve(Side& side, std::int32_t finest_first,
     if (covered(first, last)) return true;
   }
 
-  const std::size_t width = wide() ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
+  const std::size_t width = this->width();
   const Buckets kept = used(side);
   // Whole granules, but never more than kMaxBuckets in all.
   std::int32_t new_first = first & -kGranule;
@@ -207,24 +201,31 @@ bool ExpHistogram::reserve(Side& side, std::int32_t finest_first,
   return true;
 }
 
-// Makes all counts 64 bits wide. The caller raises count_ beyond 32 bits next, for wide() follows
-// from it; nothing may fail in between.
-bool ExpHistogram::widen() noexcept {
-  void* wider[2] = {nullptr, nullptr};
+// Makes the counts as wide as a total of `count` needs. The caller raises count_ to it next, for
+// width() follows from count_; nothing may fail in between.
+bool ExpHistogram::widen_for(std::uint64_t count) noexcept {
+  const unsigned wider = width_for(count);
+  if (wider == width()) return true;
+  void* moved[2] = {nullptr, nullptr};
   for (int i = 0; i < 2; ++i) {
     if (sides_[i].capacity == 0) continue;
-    wider[i] = detail::bucket_memory.allocate_zeroed(sides_[i].capacity, sizeof(std::uint64_t));
-    if (wider[i] == nullptr) {
-      if (i == 1) detail::bucket_memory.release(wider[0]);
+    moved[i] = detail::bucket_memory.allocate_zeroed(sides_[i].capacity, wider);
+    if (moved[i] == nullptr) {
+      if (i == 1) detail::bucket_memory.release(moved[0]);
       return false;
     }
   }
   for (int i = 0; i < 2; ++i) {
-    const auto* from = static_cast<const std::uint32_t*>(sides_[i].counts);
-    auto* to = static_cast<std::uint64_t*>(wider[i]);
-    for (std::uint32_t k = 0; k < sides_[i].capacity; ++k) to[k] = from[k];
-    detail::bucket_memory.release(sides_[i].counts);
-    sides_[i].counts = wider[i];
+    Side& side = sides_[i];
+    if (side.capacity == 0) continue;
+    detail::with_counts(side.counts, width(), [&](const auto* from) {
+      detail::with_counts(moved[i], wider, [&](auto* to) {
+        using Count = std::remove_pointer_t<decltype(to)>;
+        for (std::uint32_t k = 0; k < side.capacity; ++k) to[k] = static_cast<Count>(from[k]);
+      });
+    });
+    detail::bucket_memory.release(side.counts);
+    side.counts = moved[i];
   }
   return true;
 }
@@ -246,18 +247,14 @@ bool ExpHistogram::update_slow(double value) noexcept {
     finest = detail::finest_index(magnitude);
     if (!reserve(side, finest, finest)) return false;
   }
-  if (!wide() && ((count_ + 1) >> 32) != 0 && !widen()) return false;
+  if (!widen_for(count_ + 1)) return false;
   ++count_;
   if (magnitude == 0) {
     ++zero_count_;
     return true;
   }
   const std::int32_t at = (finest >> shift_) - side.first;
-  if (wide()) {
-    ++static_cast<std::uint64_t*>(side.counts)[at];
-  } else {
-    ++static_cast<std::uint32_t*>(side.counts)[at];
-  }
+  detail::with_counts(side.counts, width(), [at](auto* counts) { ++counts[at]; });
   return true;
 }
 
@@ -274,7 +271,7 @@ bool ExpHistogram::merge(const ExpHistogram& other) noexcept {
     // Any finest index inside the bucket does: it is shifted back.
     if (!reserve(sides_[i], from.offset() << other.shift_, last << other.shift_)) return false;
   }
-  if (!wide() && ((count_ + other.count_) >> 32) != 0 && !widen()) return false;
+  if (!widen_for(count_ + other.count_)) return false;
   base_scale_ = std::max(base_scale_, other.base_scale_);
   count_ += other.count_;
   zero_count_ += other.zero_count_;
@@ -284,11 +281,8 @@ bool ExpHistogram::merge(const ExpHistogram& other) noexcept {
   const int shift = other.scale_ - scale_;
   for (int i = 0; i < 2; ++i) {
     const Buckets from = other.used(other.sides_[i]);
-    if (wide()) {
-      add_counts(static_cast<std::uint64_t*>(sides_[i].counts), from, shift, sides_[i].first);
-    } else {
-      add_counts(static_cast<std::uint32_t*>(sides_[i].counts), from, shift, sides_[i].first);
-    }
+    detail::with_counts(sides_[i].counts, width(),
+                        [&](auto* counts) { add_counts(counts, from, shift, sides_[i].first); });
   }
   return true;
 }
@@ -303,12 +297,12 @@ bool ExpHistogram::assign(const ExpHistogram& other) noexcept {
 }
 
 void ExpHistogram::reset(bool keep_memory) noexcept {
-  if (!keep_memory || wide()) {
-    release();  // 64-bit counts are not kept: the next window hardly needs them
+  if (!keep_memory || width() > 2) {
+    release();  // wider counts are not kept: the next ones start narrow
   } else {
     for (Side& side : sides_) {
       if (side.capacity == 0) continue;
-      std::memset(side.counts, 0, std::size_t{side.capacity} * sizeof(std::uint32_t));
+      std::memset(side.counts, 0, std::size_t{side.capacity} * width());
       side.first <<= base_scale_ - scale_;
     }
   }
@@ -326,8 +320,7 @@ void ExpHistogram::downscale_to(int scale) {
 }
 
 std::size_t ExpHistogram::memory_bytes() const noexcept {
-  const std::size_t width = wide() ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
-  return sizeof(*this) + width * (std::size_t{sides_[0].capacity} + sides_[1].capacity);
+  return sizeof(*this) + width() * (std::size_t{sides_[0].capacity} + sides_[1].capacity);
 }
 
 bool operator==(const ExpHistogram& a, const ExpHistogram& b) noexcept {

@@ -1,6 +1,7 @@
 #include <new>
 
 #include "summary/bytes.hpp"
+#include "summary/count_width.hpp"
 #include "summary/fused.hpp"
 
 // Version 1, after the magic "inEH" and the version byte: scale and scale asked for (one signed
@@ -136,7 +137,7 @@ void ExpHistogram::fill(const Fields& fields) {
     const auto last = runs[i]->offset + static_cast<std::int32_t>(end) - 1;
     if (!reserve(sides_[i], first << shift, last << shift)) throw std::bad_alloc();
   }
-  if ((total >> 32) != 0 && !widen()) throw std::bad_alloc();
+  if (!widen_for(total)) throw std::bad_alloc();
   count_ = total;
   zero_count_ = fields.zero_count;
   nan_count_ = fields.nan_count;
@@ -149,12 +150,11 @@ void ExpHistogram::fill(const Fields& fields) {
       if (count == 0) continue;
       const std::int32_t index =
           (runs[i]->offset + static_cast<std::int32_t>(k)) >> (fields.scale - scale_);
-      if (wide()) {
-        static_cast<std::uint64_t*>(side.counts)[index - side.first] += count;
-      } else {
-        static_cast<std::uint32_t*>(side.counts)[index - side.first] +=
-            static_cast<std::uint32_t>(count);
-      }
+      detail::with_counts(side.counts, width(), [&](auto* counts) {
+        using Count = std::remove_pointer_t<decltype(counts)>;
+        auto& bucket = counts[index - side.first];
+        bucket = static_cast<Count>(bucket + count);
+      });
     }
   }
 }

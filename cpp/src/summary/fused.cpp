@@ -5,6 +5,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "summary/count_width.hpp"
 #include "summary/moments_part.hpp"
 
 namespace inlay {
@@ -35,20 +36,20 @@ std::size_t near_zero(const float* values, std::size_t size, double& smallest) n
   return kernels().near_zero_f32(values, size, smallest);
 }
 void scatter(const double* values, std::size_t size, int shift, const BucketRun* to_side,
-             bool zeros, bool wide) noexcept {
-  kernels().scatter_f64(values, size, shift, to_side, zeros, wide);
+             bool zeros, unsigned width) noexcept {
+  kernels().scatter_f64(values, size, shift, to_side, zeros, width);
 }
 void scatter(const float* values, std::size_t size, int shift, const BucketRun* to_side, bool zeros,
-             bool wide) noexcept {
-  kernels().scatter_f32(values, size, shift, to_side, zeros, wide);
+             unsigned width) noexcept {
+  kernels().scatter_f32(values, size, shift, to_side, zeros, width);
 }
 void scatter_one_side(const double* values, std::size_t size, int shift, BucketRun to, bool minus,
-                      bool wide) noexcept {
-  kernels().scatter_one_side_f64(values, size, shift, to, minus, wide);
+                      unsigned width) noexcept {
+  kernels().scatter_one_side_f64(values, size, shift, to, minus, width);
 }
 void scatter_one_side(const float* values, std::size_t size, int shift, BucketRun to, bool minus,
-                      bool wide) noexcept {
-  kernels().scatter_one_side_f32(values, size, shift, to, minus, wide);
+                      unsigned width) noexcept {
+  kernels().scatter_one_side_f32(values, size, shift, to, minus, width);
 }
 
 std::uint64_t magnitude_bits(double value) noexcept {
@@ -80,9 +81,51 @@ bool SummaryAccess::update_slow(Moments& m, ExpHistogram& h, double value) noexc
   return true;
 }
 
+// Counts values as long as update_slow() is not needed, and returns how many.
+template <class Count>
+std::size_t SummaryAccess::update_quick(Moments& m, ExpHistogram& h, const double* values,
+                                        std::size_t size) noexcept {
+  size = std::min<std::size_t>(size, kPendingLimit - m.pending_);
+  PendingSums sums(m);
+  const ExpHistogram::Side sides[2] = {h.sides_[0], h.sides_[1]};
+  const int shift = h.shift_;
+  std::size_t done = 0;
+  for (; done < size; ++done) {
+    const auto bits = std::bit_cast<std::uint64_t>(values[done]);
+    const std::uint64_t magnitude = bits & kMagnitudeF64;
+    if (magnitude - kMinNormalF64 - 1 >= kTameF64 - kMinNormalF64) [[unlikely]]
+      break;
+    const ExpHistogram::Side& side = sides[bits >> 63];
+    const auto index = static_cast<std::uint32_t>(table_index(magnitude, kCellsF64.data(), shift));
+    const std::uint32_t at = index - static_cast<std::uint32_t>(side.first);
+    if (at >= side.capacity) [[unlikely]]
+      break;
+    ++static_cast<Count*>(side.counts)[at];
+    sums.add(values[done]);
+  }
+  sums.store(m);
+  m.pending_ += static_cast<std::uint32_t>(done);
+  h.count_ += done;
+  return done;
+}
+
+std::size_t SummaryAccess::update_few(Moments& m, ExpHistogram& h, const double* values,
+                                      std::size_t size) noexcept {
+  for (std::size_t done = 0;; ++done) {
+    const unsigned width = h.width();
+    if (m.pending_ != 0 && ExpHistogram::width_for(h.count_ + size - done) == width) {
+      done += with_counts(nullptr, width, [&](auto* counts) {
+        return update_quick<std::remove_pointer_t<decltype(counts)>>(m, h, values + done,
+                                                                     size - done);
+      });
+    }
+    if (done == size || !update_slow(m, h, values[done])) return done;
+  }
+}
+
 // Raises the count, widening the buckets if it has to; the buckets must be raised next.
 bool SummaryAccess::raise_count(ExpHistogram& h, std::size_t by) noexcept {
-  if (!h.wide() && ((h.count_ + by) >> 32) != 0 && !h.widen()) return false;
+  if (!h.widen_for(h.count_ + by)) return false;
   h.count_ += by;
   return true;
 }
@@ -95,7 +138,7 @@ bool SummaryAccess::count_one_sided(ExpHistogram& h, const T* values, std::size_
   const std::int32_t low = finest_index(magnitude_bits(nearest));
   const std::int32_t high = finest_index(magnitude_bits(farthest));
   if (!h.reserve(side, low, high) || !raise_count(h, size)) return false;
-  scatter_one_side(values, size, h.shift_, {side.counts, side.first}, minus, h.wide());
+  scatter_one_side(values, size, h.shift_, {side.counts, side.first}, minus, h.width());
   return true;
 }
 
@@ -152,7 +195,7 @@ bool SummaryAccess::count_block(ExpHistogram& h, const T* values, std::size_t si
   const BucketRun runs[2] = {{h.sides_[0].counts, h.sides_[0].first},
                              {h.sides_[1].counts, h.sides_[1].first}};
   if (smallest > kSmallestNormal<T>) {
-    scatter(values, size, h.shift_, runs, zeros != 0, h.wide());
+    scatter(values, size, h.shift_, runs, zeros != 0, h.width());
     return true;
   }
   for (std::size_t i = 0; i < size; ++i) {
@@ -160,11 +203,7 @@ bool SummaryAccess::count_block(ExpHistogram& h, const T* values, std::size_t si
     if ((bits & kMagnitudeF64) == 0) continue;
     const BucketRun& run = runs[bits >> 63];
     const std::int32_t at = (finest_index(bits & kMagnitudeF64) >> h.shift_) - run.first;
-    if (h.wide()) {
-      ++static_cast<std::uint64_t*>(run.counts)[at];
-    } else {
-      ++static_cast<std::uint32_t*>(run.counts)[at];
-    }
+    with_counts(run.counts, h.width(), [at](auto* counts) { ++counts[at]; });
   }
   return true;
 }
@@ -259,6 +298,9 @@ std::size_t SummaryAccess::update_many(Moments* m, ExpHistogram* h, const T* val
     const std::size_t block = std::min(size - done, kBlockSize);
     if (!update_block(m, h, values + done, block)) return done;
     done += block;
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    if (m != nullptr && h != nullptr) return done + update_few(*m, *h, values + done, size - done);
   }
   for (; done < size; ++done) {
     const double value = values[done];

@@ -21,6 +21,39 @@ inline constexpr std::uint64_t kTameF64 = std::uint64_t{1023 + 250} << 52;
 
 /// The hot paths of the summaries, inline for those in the core that record value by value.
 struct SummaryAccess {
+  /// What a value changes of the pending sums of a Moments, in registers.
+  class PendingSums {
+   public:
+    [[gnu::always_inline]] explicit PendingSums(const Moments& m) noexcept
+        : origin_(m.origin_), min_(m.min_), max_(m.max_) {
+      std::memcpy(&low_, m.powers_, sizeof(low_));
+      std::memcpy(&high_, m.powers_ + 2, sizeof(high_));
+    }
+    [[gnu::always_inline]] void add(double value) noexcept {
+      const double distance = value - origin_;
+      const double square = distance * distance;
+      low_ += Pair{distance, square};
+      high_ += Pair{square * distance, square * square};
+      min_ = value < min_ ? value : min_;
+      max_ = value > max_ ? value : max_;
+    }
+    [[gnu::always_inline]] void store(Moments& m) const noexcept {
+      std::memcpy(m.powers_, &low_, sizeof(low_));
+      std::memcpy(m.powers_ + 2, &high_, sizeof(high_));
+      m.min_ = min_;
+      m.max_ = max_;
+    }
+
+   private:
+    // In pairs: four single sums would wait for one another's stores.
+    using Pair = double __attribute__((vector_size(16)));
+    double origin_;
+    Pair low_;
+    Pair high_;
+    double min_;
+    double max_;
+  };
+
   /// Whether moments_add() may take the value. Else update_slow() must: the pending sums are not
   /// begun or full, or the value is zero (and counted as such), huge or not finite.
   [[gnu::always_inline]] static bool moments_ready(const Moments& m,
@@ -29,20 +62,9 @@ struct SummaryAccess {
   }
 
   [[gnu::always_inline]] static void moments_add(Moments& m, double value) noexcept {
-    const double distance = value - m.origin_;
-    const double square = distance * distance;
-    // In pairs: four single sums would wait for one another's stores.
-    using Pair = double __attribute__((vector_size(16)));
-    Pair low;
-    Pair high;
-    std::memcpy(&low, m.powers_, sizeof(low));
-    std::memcpy(&high, m.powers_ + 2, sizeof(high));
-    low += Pair{distance, square};
-    high += Pair{square * distance, square * square};
-    std::memcpy(m.powers_, &low, sizeof(low));
-    std::memcpy(m.powers_ + 2, &high, sizeof(high));
-    m.min_ = value < m.min_ ? value : m.min_;
-    m.max_ = value > m.max_ ? value : m.max_;
+    PendingSums sums(m);
+    sums.add(value);
+    sums.store(m);
     ++m.pending_;
   }
 
@@ -54,17 +76,23 @@ struct SummaryAccess {
     }
   }
 
-  /// Counts a normal value above the smallest if its bucket is allocated and 32 bits wide with room
-  /// for one more.
+  /// Counts a normal value above the smallest if its bucket is allocated and stays as wide as it
+  /// is: 16 or 32 bits.
   [[gnu::always_inline]] static bool count_narrow(ExpHistogram& h, std::uint64_t bits) noexcept {
     const auto index =
         static_cast<std::uint32_t>(table_index(bits & kMagnitudeF64, kCellsF64.data(), h.shift_));
     const ExpHistogram::Side& side = h.sides_[bits >> 63];
     const std::uint32_t at = index - static_cast<std::uint32_t>(side.first);
     const std::uint64_t count = h.count_ + 1;
-    if ((at >= side.capacity) | ((count >> 32) != 0)) [[unlikely]]
+    if (at >= side.capacity) [[unlikely]]
       return false;
-    ++static_cast<std::uint32_t*>(side.counts)[at];
+    if ((count >> 16) == 0) {
+      ++static_cast<std::uint16_t*>(side.counts)[at];
+    } else if (count - 0x10001 < 0xFFFEFFFF) [[likely]] {
+      ++static_cast<std::uint32_t*>(side.counts)[at];
+    } else {
+      return false;
+    }
     h.count_ = count;
     return true;
   }
@@ -90,6 +118,11 @@ struct SummaryAccess {
     return update_slow(m, h, value);
   }
 
+  /// The same for a few values, fewer than are worth the loops over arrays: all that they touch but
+  /// the buckets stays in registers. Returns how many were counted.
+  static std::size_t update_few(Moments& m, ExpHistogram& h, const double* values,
+                                std::size_t size) noexcept;
+
   /// Values to either or both; null stands for not wanted. Returns how many were counted.
   template <class T>
   static std::size_t update_many(Moments* m, ExpHistogram* h, const T* values,
@@ -97,6 +130,9 @@ struct SummaryAccess {
 
  private:
   static bool update_slow(Moments& m, ExpHistogram& h, double value) noexcept;
+  template <class Count>
+  static std::size_t update_quick(Moments& m, ExpHistogram& h, const double* values,
+                                  std::size_t size) noexcept;
   template <class T>
   static bool update_block(Moments* m, ExpHistogram* h, const T* values, std::size_t size) noexcept;
   template <class T>

@@ -16,7 +16,7 @@ struct BlockSums {
   double max;
 };
 
-/// Counts (uint64_t or uint32_t) of the buckets from index `first` on.
+/// Counts (uint16_t, uint32_t or uint64_t) of the buckets from index `first` on.
 struct BucketRun {
   void* counts;
   std::int32_t first;
@@ -33,7 +33,7 @@ inline constexpr std::size_t kBlockSize = 1024;
 /// | sums      | f64 f32 | f64, 16 lanes a power        | value i to lane i % 16, lanes in a tree |
 /// | extent    | f64 f32 | f64                          | any: min and max are exact             |
 /// | near_zero | f64 f32 | f64, integers                | any: exact                             |
-/// | scatter   | f64 f32 | u32 or u64 counts            | any: integers                          |
+/// | scatter   | f64 f32 | u16, u32 or u64 counts       | any: integers                          |
 struct SummaryKernels {
   const char* name;
 
@@ -51,16 +51,16 @@ struct SummaryKernels {
   /// Adds 1 to the bucket of each value: to_side[0].counts[index - to_side[0].first] if positive,
   /// to_side[1] if negative, at the scale kFinestScale - shift. Values must be zero or above the
   /// smallest normal number of their type in magnitude, and finite; zeros, allowed if `zeros`,
-  /// are passed over. All buckets must lie within the runs.
+  /// are passed over. All buckets must lie within the runs. A count takes `width` bytes.
   void (*scatter_f64)(const double* values, std::size_t size, int shift, const BucketRun* to_side,
-                      bool zeros, bool wide) noexcept;
+                      bool zeros, unsigned width) noexcept;
   void (*scatter_f32)(const float* values, std::size_t size, int shift, const BucketRun* to_side,
-                      bool zeros, bool wide) noexcept;
+                      bool zeros, unsigned width) noexcept;
   /// The same if all values have one sign, which is quicker.
   void (*scatter_one_side_f64)(const double* values, std::size_t size, int shift, BucketRun to,
-                               bool minus, bool wide) noexcept;
+                               bool minus, unsigned width) noexcept;
   void (*scatter_one_side_f32)(const float* values, std::size_t size, int shift, BucketRun to,
-                               bool minus, bool wide) noexcept;
+                               bool minus, unsigned width) noexcept;
 };
 
 extern const SummaryKernels kSummaryKernelsScalar;

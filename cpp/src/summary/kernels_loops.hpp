@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)
@@ -17,6 +18,7 @@
 #endif
 
 #include "summary/bucket_index.hpp"
+#include "summary/count_width.hpp"
 #include "summary/kernels.hpp"
 
 namespace inlay::detail {
@@ -245,14 +247,15 @@ inline void scatter_one_side(const T* values, std::size_t size, int shift, Bucke
 
 template <class T>
 inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to, bool minus,
-                             bool wide) noexcept {
-  if (wide) {
-    scatter_one_side<true, std::uint64_t>(values, size, shift, to);
-  } else if (minus) {
-    scatter_one_side<true, std::uint32_t>(values, size, shift, to);
-  } else {
-    scatter_one_side<false, std::uint32_t>(values, size, shift, to);
-  }
+                             unsigned width) noexcept {
+  with_counts(to.counts, width, [&](auto* counts) {
+    using Count = std::remove_pointer_t<decltype(counts)>;
+    if (minus) {
+      scatter_one_side<true, Count>(values, size, shift, to);
+    } else {
+      scatter_one_side<false, Count>(values, size, shift, to);
+    }
+  });
 }
 
 // Zeros of either sign go to a count nobody reads. By arithmetic, as the compiler makes a branch of
@@ -279,14 +282,15 @@ inline void scatter(const T* values, std::size_t size, int shift,
 
 template <class T>
 inline void scatter(const T* values, std::size_t size, int shift, const BucketRun* to_side,
-                    bool zeros, bool wide) noexcept {
-  if (wide) {
-    scatter<true, std::uint64_t>(values, size, shift, to_side);
-  } else if (zeros) {
-    scatter<true, std::uint32_t>(values, size, shift, to_side);
-  } else {
-    scatter<false, std::uint32_t>(values, size, shift, to_side);
-  }
+                    bool zeros, unsigned width) noexcept {
+  with_counts(nullptr, width, [&](auto* counts) {
+    using Count = std::remove_pointer_t<decltype(counts)>;
+    if (zeros) {
+      scatter<true, Count>(values, size, shift, to_side);
+    } else {
+      scatter<false, Count>(values, size, shift, to_side);
+    }
+  });
 }
 
 void sums_f64(const double* values, std::size_t size, double origin, BlockSums& out) noexcept {
@@ -314,23 +318,23 @@ std::size_t near_zero_f32(const float* values, std::size_t size, double& smalles
 }
 
 void scatter_f64(const double* values, std::size_t size, int shift, const BucketRun* to_side,
-                 bool zeros, bool wide) noexcept {
-  scatter(values, size, shift, to_side, zeros, wide);
+                 bool zeros, unsigned width) noexcept {
+  scatter(values, size, shift, to_side, zeros, width);
 }
 
 void scatter_f32(const float* values, std::size_t size, int shift, const BucketRun* to_side,
-                 bool zeros, bool wide) noexcept {
-  scatter(values, size, shift, to_side, zeros, wide);
+                 bool zeros, unsigned width) noexcept {
+  scatter(values, size, shift, to_side, zeros, width);
 }
 
 void scatter_one_side_f64(const double* values, std::size_t size, int shift, BucketRun to,
-                          bool minus, bool wide) noexcept {
-  scatter_one_side(values, size, shift, to, minus, wide);
+                          bool minus, unsigned width) noexcept {
+  scatter_one_side(values, size, shift, to, minus, width);
 }
 
 void scatter_one_side_f32(const float* values, std::size_t size, int shift, BucketRun to,
-                          bool minus, bool wide) noexcept {
-  scatter_one_side(values, size, shift, to, minus, wide);
+                          bool minus, unsigned width) noexcept {
+  scatter_one_side(values, size, shift, to, minus, width);
 }
 
 constexpr SummaryKernels make_kernels(const char* name) noexcept {

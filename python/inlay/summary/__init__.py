@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from inlay.summary.exp_histogram import CountBounds, ExpHistogram
+from inlay.summary.hll import Hll
+from inlay.summary.kll import Kll
 from inlay.summary.moments import Moments
 from inlay.summary.reservoir import Reservoir
 from inlay.summary.top_k import ItemBounds, TopK
 
-__all__ = ["CountBounds", "ExpHistogram", "ItemBounds", "Moments", "Reservoir", "TopK"]
+__all__ = [
+    "CountBounds",
+    "ExpHistogram",
+    "Hll",
+    "ItemBounds",
+    "Kll",
+    "Moments",
+    "Reservoir",
+    "TopK",
+]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
+from inlay.summary._bucket_formats import as_ddsketch, as_otlp, as_prometheus
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
@@ -164,7 +165,12 @@ class ExpHistogram:
             A number; a buffer of floats or integers (numpy array, memoryview, …) with any strides;
             an Arrow array or chunked array; what has ``__array__``; or a sequence of numbers and
             None. float32 and float64 are read in place, others are converted to float64 block by
-            block, exactly up to 53 bits. Nulls are passed over.
+            block. Nulls are passed over.
+
+        Warns
+        -----
+        InlayWarning
+            If numbers of more than 53 bits were rounded to the nearest float64.
 
         Raises
         ------
@@ -386,6 +392,67 @@ class ExpHistogram:
             ``pos_counts``, ``neg_counts`` (list of int64).
         """
         return one_row_table(self._row())
+
+    def to_otlp(self) -> dict[str, Any]:
+        """Return the fields of an OTLP ``ExponentialHistogramDataPoint``, by their names there.
+
+        Returns
+        -------
+        dict
+            ``count``, ``scale``, ``zero_count``, ``zero_threshold`` (0), and ``positive`` and
+            ``negative`` as ``{"offset": int, "bucket_counts": list of int}``.
+
+        Notes
+        -----
+        The buckets are the same, so nothing is lost but the counts of NaN and of the infinities,
+        for which OTLP has no place.
+
+        References
+        ----------
+        OpenTelemetry protocol, ``metrics.proto``, ``ExponentialHistogramDataPoint``.
+        """
+        return as_otlp(self._native.copy())
+
+    def to_prometheus(self) -> dict[str, Any]:
+        """Return the fields of a Prometheus native histogram, by their names in its protobuf.
+
+        Returns
+        -------
+        dict
+            ``sample_count``, ``schema``, ``zero_threshold`` (0), ``zero_count``, and for both sides
+            ``…_span`` as a list of (offset, length) and ``…_delta`` as a list of int.
+
+        Notes
+        -----
+        The buckets are the same, every scale has its schema, so nothing is lost but the counts of
+        NaN and of the infinities.
+
+        References
+        ----------
+        Prometheus, ``io/prometheus/client/metrics.proto``, ``Histogram``.
+        """
+        return as_prometheus(self._native.copy())
+
+    def to_ddsketch(self) -> dict[str, Any]:
+        """Return the fields of a DDSketch, by their names in its protobuf.
+
+        Returns
+        -------
+        dict
+            ``mapping`` (``gamma`` = ``2**(2**-scale)``, logarithmic), ``positiveValues`` and
+            ``negativeValues`` as dense stores, ``zeroCount``.
+
+        Notes
+        -----
+        A DDSketch of this gamma has the same buckets, so nothing is lost but the counts of NaN and
+        of the infinities.
+
+        References
+        ----------
+        Masson, Rim & Lee (2019), "DDSketch: a fast and fully-mergeable quantile sketch with
+        relative-error guarantees", PVLDB 12(12), section 2.
+        """
+        return as_ddsketch(self._native.copy())
 
     def __eq__(self, other: object) -> bool:
         """Return whether both hold the same state."""

@@ -23,7 +23,7 @@ struct SummaryAccess;
 /// A side holds one dense run of at most kMaxBuckets buckets, allocated to fit. Values further
 /// apart lower the scale by one or more steps: neighbouring buckets are added, which is exact, and
 /// downscales() tells. The outcome depends on the values alone, not on their order or on how they
-/// were split and merged. Counts have 32 bits until the total needs 64.
+/// were split and merged. Counts have 16 bits until the total needs 32 or 64.
 ///
 /// Not safe for concurrent use of one object when any of the uses changes it.
 class INLAY_API ExpHistogram {
@@ -79,8 +79,14 @@ class INLAY_API ExpHistogram {
     std::uint32_t size() const noexcept { return size_; }
     /// Count of bucket offset() + i; i must be below size().
     std::uint64_t operator[](std::uint32_t i) const noexcept {
-      return wide_ ? static_cast<const std::uint64_t*>(counts_)[i]
-                   : static_cast<const std::uint32_t*>(counts_)[i];
+      switch (width_) {
+        case 2:
+          return static_cast<const std::uint16_t*>(counts_)[i];
+        case 4:
+          return static_cast<const std::uint32_t*>(counts_)[i];
+        default:
+          return static_cast<const std::uint64_t*>(counts_)[i];
+      }
     }
     /// Writes size() counts.
     void copy_to(std::int64_t* out) const noexcept {
@@ -92,7 +98,7 @@ class INLAY_API ExpHistogram {
     const void* counts_ = nullptr;
     std::int32_t offset_ = 0;
     std::uint32_t size_ = 0;
-    bool wide_ = false;
+    unsigned width_ = 2;
   };
   /// Offset 0 and size 0 when the side is empty.
   Buckets positive() const noexcept { return used(sides_[0]); }
@@ -156,19 +162,22 @@ class INLAY_API ExpHistogram {
  private:
   friend struct detail::SummaryAccess;
 
-  // Buckets [first, first + capacity) of one sign. Their counts are uint64_t if wide(), else
-  // uint32_t.
+  // Buckets [first, first + capacity) of one sign. Their counts take width() bytes each.
   struct Side {
     void* counts = nullptr;
     std::int32_t first = 0;
     std::uint32_t capacity = 0;
   };
 
+  // Bytes a count takes when the total is `count`: 2, 4 or 8.
+  static unsigned width_for(std::uint64_t count) noexcept {
+    return (count >> 16) == 0 ? 2 : (count >> 32) == 0 ? 4 : 8;
+  }
   // Follows from count_, so that the hot path needs no flag of its own.
-  bool wide() const noexcept { return (count_ >> 32) != 0; }
+  unsigned width() const noexcept { return width_for(count_); }
   Buckets used(const Side& side) const noexcept;
   bool reserve(Side& side, std::int32_t finest_first, std::int32_t finest_last) noexcept;
-  bool widen() noexcept;
+  bool widen_for(std::uint64_t count) noexcept;
   void lower(int steps) noexcept;
   void release() noexcept;
   bool update_slow(double value) noexcept;
