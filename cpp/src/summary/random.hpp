@@ -1,26 +1,19 @@
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
+#include "summary/kll_random.hpp"
+
 namespace inlay::detail {
 
-/// A bijection of 64 bits after which near numbers are far apart: the output of splitmix64.
-inline std::uint64_t mix_bits(std::uint64_t bits) noexcept {
-  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
-  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
-  return bits ^ (bits >> 31);
-}
-
-/// Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014) on a
-/// state that its owner stores. Seeds are mixed first, or those a multiple of its step apart would
-/// give the same numbers shifted.
-inline std::uint64_t random_state(std::uint64_t seed) noexcept { return mix_bits(~seed); }
+/// SplitMix64 on a state that its owner stores. Seeds are mixed first, or those a multiple of its
+/// step apart would give the same numbers shifted.
+inline std::uint64_t random_state(std::uint64_t seed) noexcept { return mixed(~seed); }
 
 inline std::uint64_t random_word(std::uint64_t& state) noexcept {
-  state += 0x9E3779B97F4A7C15;
-  return mix_bits(state);
+  state += kRandomStep;
+  return mixed(state);
 }
 
 /// A multiple of 2^-52, plus half of that: above 0 and below 1.

@@ -197,7 +197,7 @@ bool Reservoir::merge(const Reservoir& other) {
     Reservoir sum(k_, seed_);
     if (!sum.reserve(kept)) return false;
     // Each state counts once, whatever the other: parts made alike must not cancel out.
-    sum.random_ = detail::mix_bits(random_ + std::rotl(detail::mix_bits(other.random_), 32));
+    sum.random_ = detail::mixed(random_ + std::rotl(detail::mixed(other.random_), 32));
     std::uint64_t mine = count_;
     std::uint64_t theirs = other.count_;
     std::uint32_t from_mine = 0;

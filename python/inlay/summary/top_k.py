@@ -338,15 +338,15 @@ class TopK:
 
     def estimate(self, item: Any) -> int:
         """Return the middle of an item's bounds, rounded down; 0 without a counter."""
-        return self._native.bounds(item)[0]
+        return self.bounds(item).estimate
 
     def lower_bound(self, item: Any) -> int:
         """Return the least that an item can weigh."""
-        return self._native.bounds(item)[1]
+        return self.bounds(item).low
 
     def upper_bound(self, item: Any) -> int:
         """Return the most that an item can weigh."""
-        return self._native.bounds(item)[2]
+        return self.bounds(item).high
 
     def _row(self) -> dict[str, Any]:
         native = self._native.copy()  # so that all fields belong to one moment
