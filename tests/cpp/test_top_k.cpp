@@ -68,7 +68,7 @@ void expect_bounds(const TopK& sketch, const Truth& truth, const std::string& wh
     ASSERT_LE(bounds.low, weight) << what << " item " << item;
     ASSERT_GE(bounds.high, weight) << what << " item " << item;
     ASSERT_LE(bounds.high - bounds.low, sketch.max_error()) << what << " item " << item;
-    ASSERT_LE(bounds.estimate, bounds.high) << what << " item " << item;
+    ASSERT_EQ(bounds.estimate, bounds.low) << what << " item " << item;
   }
   EXPECT_EQ(sketch.total(), total) << what;
   EXPECT_LE(sketch.max_error(), total / (sketch.capacity() / 2 + 1)) << what;

@@ -47,7 +47,7 @@ def check(top_k: TopK, truth: Counter[tuple[str, Any]]) -> None:
         _, estimate, low, high = top_k.bounds(item)
         assert low <= weight <= high
         assert high - low <= top_k.max_error
-        assert estimate <= high
+        assert estimate == low
     entries = top_k.top(top_k.capacity)
     assert len(entries) == top_k.size
     for entry in entries:

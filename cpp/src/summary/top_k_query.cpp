@@ -15,10 +15,6 @@ std::uint64_t low_of(const TopKTable& table, std::uint32_t at) {
   return table.high(at) - table.error(at);
 }
 
-std::uint64_t estimate_of(const TopKTable& table, std::uint32_t at) {
-  return low_of(table, at) + table.error(at) / 2;
-}
-
 // By kind, then by value: numbers by size, text by its bytes.
 bool is_before(const TopKTable& table, std::uint32_t a, std::uint32_t b) {
   if (table.kind(a) != table.kind(b)) return table.kind(a) < table.kind(b);
@@ -35,10 +31,8 @@ bool is_before(const TopKTable& table, std::uint32_t a, std::uint32_t b) {
 }
 
 bool is_greater(const TopKTable& table, std::uint32_t a, std::uint32_t b) {
-  const std::uint64_t left = estimate_of(table, a);
-  const std::uint64_t right = estimate_of(table, b);
-  if (left != right) return left > right;
   if (low_of(table, a) != low_of(table, b)) return low_of(table, a) > low_of(table, b);
+  if (table.high(a) != table.high(b)) return table.high(a) > table.high(b);
   return is_before(table, a, b);
 }
 
@@ -53,7 +47,7 @@ TopK::Entry entry_of(const TopKTable& table, std::uint32_t at) {
   return {table.kind(at),
           is_text ? 0 : table.bits(at),
           std::string(table.text(at)),
-          estimate_of(table, at),
+          low_of(table, at),
           low_of(table, at),
           table.high(at)};
 }
@@ -79,7 +73,7 @@ TopK::Bounds TopK::bounds(const Item& item) const noexcept {
   if (table_ == nullptr) return {0, 0, 0};
   const std::uint32_t at = table_->find(TopKTable::key_of(item));
   if (at == 0) return {0, 0, table_->max_error()};
-  return {estimate_of(*table_, at), low_of(*table_, at), table_->high(at)};
+  return {low_of(*table_, at), low_of(*table_, at), table_->high(at)};
 }
 
 std::vector<TopK::Entry> TopK::top(std::size_t n) const {

@@ -26,7 +26,7 @@ class ItemBounds(NamedTuple):
     item : int, float, bool, str or bytes
         The item; text that is not UTF-8 is bytes.
     estimate : int
-        The middle of the bounds, rounded down; 0 for an item without a counter.
+        The same as `low`: most items whose counter began late had weighed little before.
     low, high : int
         The weight is at least `low` and at most `high`, always.
     """
@@ -263,7 +263,7 @@ class TopK:
         Returns
         -------
         list of ItemBounds
-            By falling `estimate`, then `low`, then kind (integers, floats, booleans, text) and
+            By falling `estimate`, then `high`, then kind (integers, floats, booleans, text) and
             value.
 
         Raises
@@ -337,7 +337,7 @@ class TopK:
         return ItemBounds(item, *self._native.bounds(item))
 
     def estimate(self, item: Any) -> int:
-        """Return the middle of an item's bounds, rounded down; 0 without a counter."""
+        """Return the likeliest weight of an item, which is its lower bound; 0 without a counter."""
         return self.bounds(item).estimate
 
     def lower_bound(self, item: Any) -> int:

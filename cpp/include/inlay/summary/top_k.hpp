@@ -77,8 +77,8 @@ class INLAY_API TopK {
     std::string_view text_;
   };
 
-  /// What is known of one item's weight: at least `low`, at most `high`; `estimate` is the middle,
-  /// rounded down, or 0 for an item without a counter.
+  /// What is known of one item's weight: at least `low`, at most `high`. `estimate` is `low`: most
+  /// items whose counter began late had weighed little before, on skewed and flat streams alike.
   struct Bounds {
     std::uint64_t estimate;
     std::uint64_t low;
@@ -158,7 +158,7 @@ class INLAY_API TopK {
   /// Bounds of any item's weight. Those of NaN and the infinities are their exact counts.
   Bounds bounds(const Item& item) const noexcept;
 
-  /// The first n items by estimate, then by `low`, then by kind and value.
+  /// The first n items by estimate, then by `high`, then by kind and value.
   std::vector<Entry> top(std::size_t n) const;
   /// Items with a weight above the threshold, in the order of top(). Without false negatives,
   /// nothing if threshold < max_error(): an item without a counter may then be above it.
