@@ -25,20 +25,23 @@ using BitsOf = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
 template <class T>
 bool all_finite(const T* values, std::size_t size) noexcept {
   using Bits = BitsOf<T>;
+  // Baseline registers; `using` would drop the attribute of a type that depends on T.
+  typedef Bits Lanes __attribute__((vector_size(16)));
   constexpr Bits kMagnitude = ~Bits{0} >> 1;
   constexpr Bits kCarry = Bits{1} << (sizeof(T) == 8 ? 52 : 23);
-  constexpr std::size_t kLanes = 32 / sizeof(T);
-  Bits seen[kLanes] = {};
+  constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(T);
+  Lanes even = {};
+  Lanes odd = {};
   std::size_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
-    Bits bits[kLanes];
+  for (; i + 2 * kLanes <= size; i += 2 * kLanes) {
+    Lanes bits[2];
     std::memcpy(bits, values + i, sizeof(bits));
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      seen[lane] |= (bits[lane] & kMagnitude) + kCarry;
-    }
+    even |= (bits[0] & kMagnitude) + kCarry;
+    odd |= (bits[1] & kMagnitude) + kCarry;
   }
+  even |= odd;
   Bits any = 0;
-  for (const Bits lane : seen) any |= lane;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) any |= even[lane];
   for (; i < size; ++i) any |= (std::bit_cast<Bits>(values[i]) & kMagnitude) + kCarry;
   return any <= kMagnitude;
 }
