@@ -15,6 +15,19 @@ T read_at(const char* data) noexcept {
   return value;
 }
 
+// A negative index becomes too large for any dictionary.
+template <class Index, class Weight, class Valid>
+void add_up_indices(const char* data, std::ptrdiff_t stride, std::size_t size, Weight weight,
+                    Valid valid, std::vector<std::int64_t>& tally) noexcept {
+  std::int64_t* counts = tally.data();
+  const std::size_t entries = tally.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto index =
+        static_cast<std::size_t>(read_at<Index>(data + static_cast<std::ptrdiff_t>(i) * stride));
+    if (index < entries && valid(i)) counts[index] += weight(i);
+  }
+}
+
 }  // namespace
 
 std::size_t ColumnSource::index_at(const Run& run, std::size_t i) noexcept {
@@ -35,6 +48,45 @@ std::size_t ColumnSource::index_at(const Run& run, std::size_t i) noexcept {
       return read_at<std::uint32_t>(at);
     default:
       return static_cast<std::size_t>(read_at<std::uint64_t>(at));
+  }
+}
+
+void ItemInput::add_up(const Run& run, const std::int64_t* weights,
+                       std::vector<std::int64_t>& tally) {
+  tally.assign(run.dictionary->size, 0);
+  const auto by_validity = [&](auto typed, auto weight) {
+    using Index = decltype(typed);
+    if (run.validity == nullptr) {
+      add_up_indices<Index>(
+          run.data, run.stride, run.size, weight, [](std::size_t) { return true; }, tally);
+    } else {
+      add_up_indices<Index>(
+          run.data, run.stride, run.size, weight,
+          [&run](std::size_t i) { return is_valid(run, i); }, tally);
+    }
+  };
+  const auto by_weight = [&](auto typed) {
+    if (weights == nullptr) {
+      by_validity(typed, [](std::size_t) { return std::int64_t{1}; });
+    } else {
+      by_validity(typed, [weights](std::size_t i) { return weights[i]; });
+    }
+  };
+  switch (run.element) {
+    case Element::kI8:
+      return by_weight(std::int8_t{});
+    case Element::kU8:
+      return by_weight(std::uint8_t{});
+    case Element::kI16:
+      return by_weight(std::int16_t{});
+    case Element::kU16:
+      return by_weight(std::uint16_t{});
+    case Element::kI32:
+      return by_weight(std::int32_t{});
+    case Element::kU32:
+      return by_weight(std::uint32_t{});
+    default:
+      return by_weight(std::uint64_t{});
   }
 }
 

@@ -66,6 +66,49 @@ class ItemInput : public ColumnSource {
     return passed;
   }
 
+  /// Calls f(items, size, counts) for blocks of items that are not null: items[i] counts counts[i]
+  /// times, or once if `counts` is null. The entries of a dictionary come once each, with what
+  /// refers to them added up, unless they are many beside the column. `weights`, if not null, says
+  /// how often each entry of the column counts; their sum must fit. Returns how often nulls count.
+  /// f must not throw; memory may run out. Touches no Python object.
+  template <class F>
+  std::uint64_t for_each_counted_block(const std::int64_t* weights, F&& f) const {
+    const auto sum = [](const std::int64_t* counts, std::size_t size) {
+      std::uint64_t total = size;
+      if (counts == nullptr) return total;
+      total = 0;
+      for (std::size_t i = 0; i < size; ++i) total += static_cast<std::uint64_t>(counts[i]);
+      return total;
+    };
+    std::uint64_t valid = 0;
+    std::size_t before = 0;
+    Block block;
+    std::vector<std::int64_t> tally;
+    for_each_run([&](const Run& run) {
+      const std::int64_t* of_run = weights == nullptr ? nullptr : weights + before;
+      const auto pass_on = [&](const std::int64_t* counts) {
+        return [&f, &valid, &sum, counts](const auto* items, std::size_t size, std::size_t at) {
+          const std::int64_t* own = counts == nullptr ? nullptr : counts + at;
+          valid += sum(own, size);
+          f(items, size, own);
+        };
+      };
+      if (run.dictionary != nullptr && run.dictionary->size <= run.size) {
+        add_up(run, of_run, tally);
+        auto counted = pass_on(tally.data());
+        visit<true>(*run.dictionary, 0, block, counted);
+      } else if (weights != nullptr) {
+        auto counted = pass_on(of_run);
+        visit<true>(run, 0, block, counted);
+      } else {
+        auto counted = pass_on(nullptr);
+        visit<false>(run, 0, block, counted);
+      }
+      before += run.size;
+    });
+    return sum(weights, size()) - valid;
+  }
+
  private:
   // Room for one block of items of any kind.
   struct Block {
@@ -183,6 +226,10 @@ class ItemInput : public ColumnSource {
     }
     return run.size - valid;
   }
+
+  /// For each entry of the run's dictionary, how often valid indices refer to it, or the sum of
+  /// their weights.
+  static void add_up(const Run& run, const std::int64_t* weights, std::vector<std::int64_t>& tally);
 
   /// How many entries of the sequence from `at` on are of one kind, at most `size`.
   std::size_t alike(std::size_t at, std::size_t size, Kind& kind) const noexcept;

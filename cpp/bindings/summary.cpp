@@ -20,6 +20,8 @@ void register_summary(py::module_& m) {
   register_exp_histogram(m);
   register_kll(m);
   register_hll(m);
+  register_edge_histogram(m);
+  register_categories(m);
   register_top_k(m);
   register_reservoir(m);
 }

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import ExpHistogram, Hll, Kll, Moments, Reservoir, TopK
+    from inlay.summary import (
+        Categories,
+        EdgeHistogram,
+        ExpHistogram,
+        Hll,
+        Kll,
+        Moments,
+        Reservoir,
+        TopK,
+    )
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -58,6 +67,8 @@ _HOMES = {
     "SerializationError": "inlay._exceptions",
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
+    "Categories": "inlay.summary.categories",
+    "EdgeHistogram": "inlay.summary.edge_histogram",
     "ExpHistogram": "inlay.summary.exp_histogram",
     "Kll": "inlay.summary.kll",
     "Hll": "inlay.summary.hll",
@@ -85,7 +96,9 @@ __all__ = [
     "BoundCounter",
     "BoundGauge",
     "BoundHistogram",
+    "Categories",
     "Counter",
+    "EdgeHistogram",
     "ExpHistogram",
     "Gauge",
     "Histogram",
