@@ -18,6 +18,8 @@ void register_kll(pybind11::module_& m);
 void register_hll(pybind11::module_& m);
 void register_edge_histogram(pybind11::module_& m);
 void register_categories(pybind11::module_& m);
+void register_top_k(pybind11::module_& m);
+void register_reservoir(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -22,6 +22,8 @@ void register_summary(py::module_& m) {
   register_hll(m);
   register_edge_histogram(m);
   register_categories(m);
+  register_top_k(m);
+  register_reservoir(m);
 }
 
 }  // namespace inlay::python

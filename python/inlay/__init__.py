@@ -37,7 +37,16 @@ if TYPE_CHECKING:
     from inlay._installed import get_observer
     from inlay._query import query
     from inlay.observer import Observer
-    from inlay.summary import Categories, EdgeHistogram, ExpHistogram, Hll, Kll, Moments
+    from inlay.summary import (
+        Categories,
+        EdgeHistogram,
+        ExpHistogram,
+        Hll,
+        Kll,
+        Moments,
+        Reservoir,
+        TopK,
+    )
     from inlay.table import Batch, Table
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
@@ -64,6 +73,8 @@ _HOMES = {
     "Kll": "inlay.summary.kll",
     "Hll": "inlay.summary.hll",
     "Moments": "inlay.summary.moments",
+    "Reservoir": "inlay.summary.reservoir",
+    "TopK": "inlay.summary.top_k",
     "Table": "inlay.table",
     "summary": "inlay.summary",
     "Timer": "inlay._core",
@@ -100,11 +111,13 @@ __all__ = [
     "Moments",
     "Observer",
     "OutOfRangeError",
+    "Reservoir",
     "SerializationError",
     "StoppedError",
     "SystemClock",
     "Table",
     "Timer",
+    "TopK",
     "__version__",
     "build_info",
     "get_cmake_dir",

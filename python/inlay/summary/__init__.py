@@ -8,6 +8,8 @@ from inlay.summary.exp_histogram import CountBounds, ExpHistogram
 from inlay.summary.hll import Hll
 from inlay.summary.kll import Kll
 from inlay.summary.moments import Moments
+from inlay.summary.reservoir import Reservoir
+from inlay.summary.top_k import ItemBounds, TopK
 
 __all__ = [
     "Categories",
@@ -16,6 +18,9 @@ __all__ = [
     "EdgeHistogram",
     "ExpHistogram",
     "Hll",
+    "ItemBounds",
     "Kll",
     "Moments",
+    "Reservoir",
+    "TopK",
 ]

@@ -29,6 +29,17 @@ def given(row: Mapping[str, Any], name: str, default: _Value) -> _Value:
     return default if value is None else value
 
 
+def stored_state(row: Mapping[str, Any], summary_type: str) -> bytes:
+    """Return the serialised state that a row holds, if it is of this type."""
+    found, summary = row.get("summary_type"), row.get("summary")
+    if found == summary_type and summary is not None:
+        return bytes(summary)
+    from inlay._exceptions import InvalidArgumentError
+
+    message = f"summary must hold a state of summary_type {summary_type!r}: {found!r}"
+    raise InvalidArgumentError(message)
+
+
 def html_table(title: str, row: Mapping[str, Any]) -> str:
     """Return a small table for notebooks, a line per field; None shows as undefined."""
     lines = "".join(
