@@ -1,6 +1,9 @@
 #include "metric/collector.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
 
 #include "inlay/names.hpp"
 
@@ -38,26 +41,23 @@ Collector::Collector(std::string_view service_name) {
 
 Collector::~Collector() { discard(); }
 
-void Collector::gather(Mode mode, ShardList& shards) {
+void Collector::gather(Mode mode, ShardList& shards, bool last) {
   shards.snapshot(shards_);
   std::fill(whole_.begin(), whole_.end(), 0);
   std::fill(real_.begin(), real_.end(), 0.0);
   window_records_ = 0;
   for (Shard* const shard : shards_) {
-    std::vector<CounterBlock*> blocks;
     int64_t records, folds, lost;
     {
       std::lock_guard lock(shard->mutex);
       shard->fold(shard->size.load(std::memory_order_acquire));
       if (mode == Mode::cut) std::swap(shard->table, shard->spare);
-      blocks.assign(shard->blocks, shard->blocks + shard->num_blocks);
       records = shard->records;
       folds = shard->folds;
       lost = shard->lost;
     }
-    const int64_t adds = shard->adds.load(kRelaxed);
+    const int64_t adds = gather_counters(mode, *shard, last);
     window_records_ += records - shard->seen_records + adds - shard->seen_adds;
-    gather_counters(mode, blocks);
     if (mode == Mode::peek) {
       copy_histograms(*shard);
       continue;
@@ -70,6 +70,26 @@ void Collector::gather(Mode mode, ShardList& shards) {
     shard->seen_adds = adds;
     shard->seen_folds = folds;
     shard->seen_lost = lost;
+  }
+}
+
+// Returns the calls whose amounts were gathered. Between windows a call under way may count in the
+// one and its amount in the other; of the last window what came later is told by calls, so it looks
+// again until none was under way.
+int64_t Collector::gather_counters(Mode mode, Shard& shard, bool last) {
+  constexpr int kLooks = 1000;
+  std::vector<CounterBlock*> blocks;
+  for (int look = 1;; ++look) {
+    const int64_t steps = shard.add_steps.load(std::memory_order_acquire);
+    {
+      std::lock_guard lock(shard.mutex);
+      blocks.assign(shard.blocks, shard.blocks + shard.num_blocks);
+    }
+    gather_counters(mode, blocks);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const bool still = steps % 2 == 0 && shard.add_steps.load(kRelaxed) == steps;
+    if (still || !last || look == kLooks) return steps / 2;
+    std::this_thread::yield();
   }
 }
 

@@ -33,7 +33,8 @@ class Collector {
   /// Takes the window's values away, or leaves them where they are.
   enum class Mode { cut, peek };
 
-  void gather(Mode mode, ShardList& shards);
+  /// `last`: what comes after it will be told by calls, so no call may be cut in two.
+  void gather(Mode mode, ShardList& shards, bool last = false);
 
   /// Rows of what was gathered, and of the observer itself.
   Table points(Mode mode, const PointsHeader& header, Registry& registry, const SelfCounts& now);
@@ -51,6 +52,7 @@ class Collector {
   void after_fork_in_child() noexcept;
 
  private:
+  int64_t gather_counters(Mode mode, Shard& shard, bool last);
   void gather_counters(Mode mode, const std::vector<CounterBlock*>& blocks);
   void gather_histograms(HistogramTable& table);
   void copy_histograms(Shard& shard);

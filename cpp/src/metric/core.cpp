@@ -106,12 +106,12 @@ PointsHeader Core::header(Now now) const {
   return header;
 }
 
-std::shared_ptr<const NativeBatch> Core::cut() {
+std::shared_ptr<const NativeBatch> Core::cut(bool last) {
   const int64_t began_ns = SystemClock().now().steady_ns;
   const Now now = logical_now();
   const PointsHeader head = header(now);
   const auto batch = empty_batch(head);
-  collector_.gather(Collector::Mode::cut, shards_);
+  collector_.gather(Collector::Mode::cut, shards_, last);
   SelfCounts counts;
   counts.records = collector_.records();
   counts.folds = collector_.folds();
@@ -198,11 +198,11 @@ std::shared_ptr<const NativeBatch> Core::stop() {
   timer_.stop();
   std::lock_guard lock(turn_mutex_);
   if (stopped_) return nullptr;
-  auto last = cut();
+  auto batch = cut(true);
   stopped_ = true;
   side_tables_.close();
   outbox_.close();
-  return last;
+  return batch;
 }
 
 bool Core::stopped() noexcept {

@@ -78,7 +78,7 @@ class INLAY_API Core {
   };
   Now logical_now() const noexcept;
   PointsHeader header(Now now) const;
-  std::shared_ptr<const NativeBatch> cut();
+  std::shared_ptr<const NativeBatch> cut(bool last = false);
   void discard();
   template <typename Use>
   void with_fallback(Use use) noexcept;

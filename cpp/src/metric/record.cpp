@@ -51,8 +51,12 @@ inline bool add_in(Shard& shard, uint32_t slot, T amount) noexcept {
   CounterCell* const cell = shard.counter(slot);
   if (cell == nullptr) [[unlikely]]
     return false;
+  // Odd in between, so that the last cut can tell a call from its amount.
+  const int64_t steps = shard.add_steps.load(kRelaxed);
+  shard.add_steps.store(steps + 1, kRelaxed);
+  std::atomic_thread_fence(std::memory_order_release);
   add_amount(*cell, amount);
-  add_to(shard.adds, [](int64_t calls) { return calls + 1; });
+  shard.add_steps.store(steps + 2, std::memory_order_release);
   return true;
 }
 

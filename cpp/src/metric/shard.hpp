@@ -65,7 +65,7 @@ struct alignas(128) Shard : Log {
   // Like the log, written by the owner only.
   CounterBlock** blocks = nullptr;  // replaced under `mutex`
   uint32_t num_blocks = 0;
-  std::atomic<int64_t> adds{0};  // calls of counters
+  std::atomic<int64_t> add_steps{0};  // two for each call of a counter: begun and done
 
   alignas(128) std::mutex mutex;
   uint32_t log_folded = 0;  // entries of the log below this are in the table already
