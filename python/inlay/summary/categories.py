@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
+from inlay.summary._protocols import Summary
 from inlay.summary._reference import check_reference_id, counts_of, hash_of_names
 from inlay.summary._row import given, html_table, one_row_table
 
@@ -19,7 +20,7 @@ __all__ = ["Categories"]
 _BEYOND = 1e16  # from here on Python writes floats with an exponent
 
 
-class Categories:
+class Categories(Summary):
     """Exact counts of the names of a fixed list, and of everything else together.
 
     Parameters
@@ -60,18 +61,14 @@ class Categories:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.Categories
 
     def __init__(self, names: Any, values: Any = None) -> None:
         self._native = _core.Categories(_names(names))
         if values is not None:
             self.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.Categories) -> Categories:
-        categories = cls.__new__(cls)
-        categories._native = native
-        return categories
 
     @classmethod
     def of(cls, values: Any, *, most: int = 100) -> Categories:
@@ -229,14 +226,6 @@ class Categories:
         """Forget the counts and keep the names."""
         self._native.reset()
 
-    def copy(self) -> Categories:
-        """Return an independent copy; the names are shared."""
-        return Categories._of(self._native.copy())
-
-    def to_bytes(self) -> bytes:
-        """Return the state in inlay's versioned format: equal states give equal bytes."""
-        return self._native.to_bytes()
-
     @property
     def names(self) -> list[str]:
         """The names, in their order."""
@@ -310,33 +299,9 @@ class Categories:
         """
         return one_row_table(self._row())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both have the same names in the same order and hold the same counts."""
-        if not isinstance(other, Categories):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> Categories:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> Categories:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return Categories.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the count, the most frequent names and what is in none."""

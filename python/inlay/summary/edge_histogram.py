@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
+from inlay.summary._protocols import Summary
 from inlay.summary._reference import check_reference_id, counts_of, hash_of_edges
 from inlay.summary._row import given, html_table, one_row_table
 
@@ -28,7 +29,7 @@ class CdfBounds(NamedTuple):
     high: float
 
 
-class EdgeHistogram:
+class EdgeHistogram(Summary):
     """Exact counts of the values between fixed edges, those of a reference for instance.
 
     With edges ``e0 < e1 < … < ek`` the cells are ``(-inf, e0]``, ``(e0, e1]``, …, ``(ek, inf)``:
@@ -74,18 +75,14 @@ class EdgeHistogram:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.EdgeHistogram
 
     def __init__(self, edges: Any, values: Any = None) -> None:
         self._native = _core.EdgeHistogram(edges)
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.EdgeHistogram) -> EdgeHistogram:
-        histogram = cls.__new__(cls)
-        histogram._native = native
-        return histogram
 
     @classmethod
     def of(cls, values: Any, *, bins: int = 10) -> EdgeHistogram:
@@ -238,14 +235,6 @@ class EdgeHistogram:
         """Forget the counts and keep the edges."""
         self._native.reset()
 
-    def copy(self) -> EdgeHistogram:
-        """Return an independent copy; the edges are shared."""
-        return EdgeHistogram._of(self._native.copy())
-
-    def to_bytes(self) -> bytes:
-        """Return the state in inlay's versioned format: equal states give equal bytes."""
-        return self._native.to_bytes()
-
     @property
     def edges(self) -> list[float]:
         """The edges, k + 1 of them."""
@@ -348,33 +337,9 @@ class EdgeHistogram:
         """
         return one_row_table(self._row())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both have the same edges and hold the same counts."""
-        if not isinstance(other, EdgeHistogram):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> EdgeHistogram:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> EdgeHistogram:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return EdgeHistogram.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the count, the range of the edges and what lies outside."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
 from inlay.summary._bucket_formats import as_ddsketch, as_otlp, as_prometheus
+from inlay.summary._protocols import Summary
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class CountBounds(NamedTuple):
     high: int
 
 
-class ExpHistogram:
+class ExpHistogram(Summary):
     """A histogram whose buckets grow by a constant factor, as OpenTelemetry's and Prometheus' do.
 
     At scale s, bucket i of a side counts the values with a magnitude in
@@ -55,10 +56,10 @@ class ExpHistogram:
     -----
     A side holds one dense run of at most 2,048 buckets of 2 bytes (4 from 65,536 values on, 8
     beyond 4 billion): about 0.7 kB for 1,000 lognormal latencies. Values further apart lower
-    `scale` by as little as needed: neighbouring buckets are added, which is exact, and `downscales` tells. The outcome
-    depends on the values alone, not on their order or on how they were split and merged; merging is
-    commutative and associative bit for bit. Any thread may use an object at any time; calls on one
-    object take turns.
+    `scale` by as little as needed: neighbouring buckets are added, which is exact, and `downscales`
+    tells. The outcome depends on the values alone, not on their order or on how they were split and
+    merged; merging is commutative and associative bit for bit. Any thread may use an object at any
+    time; calls on one object take turns.
 
     References
     ----------
@@ -76,18 +77,14 @@ class ExpHistogram:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.ExpHistogram
 
     def __init__(self, values: Any = None, *, scale: int = 5) -> None:
         self._native = _core.ExpHistogram(scale=scale)
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.ExpHistogram) -> ExpHistogram:
-        histogram = cls.__new__(cls)
-        histogram._native = native
-        return histogram
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ExpHistogram:
@@ -204,10 +201,6 @@ class ExpHistogram:
         """Forget everything and return to the scale asked for; memory is kept for the next use."""
         self._native.reset()
 
-    def copy(self) -> ExpHistogram:
-        """Return an independent copy."""
-        return ExpHistogram._of(self._native.copy())
-
     def downscale_to(self, scale: int) -> None:
         """Lower the resolution, exactly: as if the histogram had been made with this scale.
 
@@ -222,10 +215,6 @@ class ExpHistogram:
             If `scale` is out of that range.
         """
         self._native.downscale_to(scale)
-
-    def to_bytes(self) -> bytes:
-        """Return the state in inlay's versioned format: equal states give equal bytes."""
-        return self._native.to_bytes()
 
     @property
     def scale(self) -> int:
@@ -454,33 +443,9 @@ class ExpHistogram:
         """
         return as_ddsketch(self._native.copy())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same state."""
-        if not isinstance(other, ExpHistogram):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> ExpHistogram:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> ExpHistogram:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return ExpHistogram.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the count and the main figures."""

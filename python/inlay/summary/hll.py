@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay.summary._protocols import Summary
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _COUNTS = ("count", "null_count", "nan_count", "pos_inf_count", "neg_inf_count")
 _TYPE = "hll_datasketches"
 
 
-class Hll:
+class Hll(Summary):
     """How many different items there are, from 2**lg_k registers.
 
     The sketch is that of Apache DataSketches, hash and bytes included: what it writes, DataSketches
@@ -72,18 +73,14 @@ class Hll:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.Hll
 
     def __init__(self, values: Any = None, *, lg_k: int = 12) -> None:
         self._native = _core.Hll(lg_k=lg_k)
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.Hll) -> Hll:
-        sketch = cls.__new__(cls)
-        sketch._native = native
-        return sketch
 
     @classmethod
     def _from_state(cls, data: bytes, counts: list[int] | None) -> Hll:
@@ -212,10 +209,6 @@ class Hll:
         """Forget everything but the present `lg_k`; memory is kept for the next use."""
         self._native.reset()
 
-    def copy(self) -> Hll:
-        """Return an independent copy."""
-        return Hll._of(self._native.copy())
-
     def fold_to(self, lg_k: int) -> None:
         """Lower the number of registers, exactly: as if the sketch had been made with this `lg_k`.
 
@@ -339,22 +332,6 @@ class Hll:
             `to_bytes`), ``summary_type`` (utf8, ``"hll_datasketches"``).
         """
         return one_row_table(self._row())
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same state; what was offered beside it does not matter."""
-        if not isinstance(other, Hll):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
-    def __copy__(self) -> Hll:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> Hll:
-        """Return an independent copy."""
-        return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make it again from bytes and counts."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
+from inlay.summary._protocols import Summary
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _seed(seed: int) -> int:
     return index(seed) & (2**64 - 1)
 
 
-class Kll:
+class Kll(Summary):
     """A sketch of a few hundred values from which quantiles and ranks of a stream are estimated.
 
     The rank of x is the fraction of values that are at most x (DataSketches' *inclusive*, the
@@ -93,7 +94,7 @@ class Kll:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_dtype", "_native")
+    __slots__ = ("_dtype",)
 
     _dtype: str
     _native: _core.KllFloat | _core.KllDouble
@@ -110,10 +111,9 @@ class Kll:
             self._native.update(values)
 
     @classmethod
-    def _of(cls, dtype: str, native: _core.KllFloat | _core.KllDouble) -> Kll:
-        sketch = cls.__new__(cls)
-        sketch._dtype = dtype
-        sketch._native = native
+    def _of(cls, native: _core.KllFloat | _core.KllDouble) -> Self:
+        sketch = super()._of(native)
+        sketch._dtype = next(name for name, kind in _NATIVE.items() if isinstance(native, kind))
         return sketch
 
     @classmethod
@@ -146,7 +146,7 @@ class Kll:
             name = _BY_ITEM_SIZE.get(_core.kll_item_size(data), "float64")
         else:
             name = _dtype_name(dtype)
-        return cls._of(name, _NATIVE[name].from_bytes(data, seed=_seed(seed)))
+        return cls._of(_NATIVE[name].from_bytes(data, seed=_seed(seed)))
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, seed: int = 0) -> Kll:
@@ -250,7 +250,7 @@ class Kll:
 
     def copy(self) -> Kll:
         """Return an independent copy, which goes on with the same random choices."""
-        return Kll._of(self._dtype, self._native.copy())
+        return Kll._of(self._native.copy())
 
     def to_bytes(self) -> bytes:
         """Return the sketch as Apache DataSketches' compact form, for any of its readers.
@@ -481,23 +481,9 @@ class Kll:
             return False
         return self._native.equals(other._native)  # type: ignore[arg-type]  # of one dtype
 
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> Kll:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> Kll:
-        """Return an independent copy."""
-        return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make it again: bytes, and what they cannot carry."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay.summary._protocols import Summary
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Moments"]
 
 
-class Moments:
+class Moments(Summary):
     """Count, minimum, maximum, sum, mean and the second to fourth central moments.
 
     Nulls, NaN and both infinities are counted apart and enter nothing else. What cannot be computed
@@ -58,18 +59,14 @@ class Moments:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.Moments
 
     def __init__(self, values: Any = None) -> None:
         self._native = _core.Moments()
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.Moments) -> Moments:
-        moments = cls.__new__(cls)
-        moments._native = native
-        return moments
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
@@ -170,10 +167,6 @@ class Moments:
     def reset(self) -> None:
         """Forget everything."""
         self._native.reset()
-
-    def copy(self) -> Moments:
-        """Return an independent copy."""
-        return Moments._of(self._native.copy())
 
     def to_bytes(self) -> bytes:
         """Return the state in inlay's versioned format, about 70 bytes."""
@@ -327,33 +320,9 @@ class Moments:
         """
         return one_row_table(self._row())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same state."""
-        if not isinstance(other, Moments):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> Moments:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> Moments:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return Moments.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the count and the main figures."""

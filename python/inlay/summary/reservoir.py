@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay.summary._arguments import whole
+from inlay.summary._protocols import Summary
 from inlay.summary._row import html_table, one_row_table, stored_state
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["Reservoir"]
 _SUMMARY_TYPE = "reservoir_inlay"
 
 
-class Reservoir:
+class Reservoir(Summary):
     """A uniform random sample, without replacement, of the finite numbers of a stream.
 
     Every set of ``min(k, count)`` of the numbers is equally likely to be the sample. Nulls, NaN and
@@ -64,18 +65,14 @@ class Reservoir:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.Reservoir
 
     def __init__(self, values: Any = None, *, k: int = 1024, seed: int = 0) -> None:
         self._native = _core.Reservoir(k=whole("k", k, 2**32), seed=whole("seed", seed, 2**64))
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.Reservoir) -> Reservoir:
-        reservoir = cls.__new__(cls)
-        reservoir._native = native
-        return reservoir
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reservoir:
@@ -176,14 +173,6 @@ class Reservoir:
         """Return to the state it was made in; memory is kept for the next use."""
         self._native.reset()
 
-    def copy(self) -> Reservoir:
-        """Return an independent copy, which will draw as this one will."""
-        return Reservoir._of(self._native.copy())
-
-    def to_bytes(self) -> bytes:
-        """Return the state in inlay's versioned format: equal states give equal bytes."""
-        return self._native.to_bytes()
-
     def sample(self) -> npt.NDArray[np.float64]:
         """Return the sample.
 
@@ -260,33 +249,9 @@ class Reservoir:
         """
         return one_row_table(self._row())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same state, and so will draw the same."""
-        if not isinstance(other, Reservoir):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return the number of values in the sample."""
         return self._native.size
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> Reservoir:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> Reservoir:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return Reservoir.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the sizes of the sample and of the stream."""

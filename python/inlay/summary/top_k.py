@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inlay import _core
 from inlay.summary._arguments import whole
+from inlay.summary._protocols import Summary
 from inlay.summary._row import html_table, one_row_table, stored_state
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ItemBounds(NamedTuple):
     high: int
 
 
-class TopK:
+class TopK(Summary):
     """The frequent items of a stream: which, and how often, with bounds that always hold.
 
     Items are integers, floats, booleans and text, each kind apart: ``1``, ``1.0``, ``True`` and
@@ -84,18 +85,14 @@ class TopK:
     """
 
     __module__ = "inlay"
-    __slots__ = ("_native",)
+    __slots__ = ()
+
+    _native: _core.TopK
 
     def __init__(self, values: Any = None, *, capacity: int = 1024) -> None:
         self._native = _core.TopK(capacity=whole("capacity", capacity, 2**32))
         if values is not None:
             self._native.update(values)
-
-    @classmethod
-    def _of(cls, native: _core.TopK) -> TopK:
-        top_k = cls.__new__(cls)
-        top_k._native = native
-        return top_k
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TopK:
@@ -198,14 +195,6 @@ class TopK:
     def reset(self) -> None:
         """Forget everything but the capacity; memory is kept for the next use."""
         self._native.reset()
-
-    def copy(self) -> TopK:
-        """Return an independent copy."""
-        return TopK._of(self._native.copy())
-
-    def to_bytes(self) -> bytes:
-        """Return the state in inlay's versioned format: equal states give equal bytes."""
-        return self._native.to_bytes()
 
     @property
     def capacity(self) -> int:
@@ -378,33 +367,9 @@ class TopK:
         """
         return one_row_table(self._row())
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same state."""
-        if not isinstance(other, TopK):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]  # a state that changes
-
     def __len__(self) -> int:
         """Return `count`."""
         return self.count
-
-    def __bool__(self) -> bool:
-        """Return True, an empty one included."""
-        return True
-
-    def __copy__(self) -> TopK:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __deepcopy__(self, memo: object) -> TopK:
-        """Return an independent copy."""
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make it again from bytes."""
-        return TopK.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         """Return a line with the count and the first items."""
