@@ -145,6 +145,74 @@ def kll() -> dict[str, Plot]:
     return {"kll-error": error, "kll-size": size, "kll-speed": speed}
 
 
+@summary("hll")
+def hll() -> dict[str, Plot]:
+    """Draw the error of `inlay.Hll`'s estimates beside Apache DataSketches', and the bytes."""
+    from datasketches import hll_sketch, tgt_hll_type
+
+    from inlay import Hll
+
+    error = Plot(
+        "Root mean square error of the estimate, 4,096 registers",
+        "relative error, %",
+        bound=("standard error", 100 * Hll().relative_error),
+    )
+    size = Plot("Serialised size, 4,096 registers", "bytes", log_y=True)
+    random = np.random.default_rng(2)
+    for n in geometric(10, 300_000, 14):
+        trials = max(40, min(300, 3_000_000 // n))
+        squares: dict[str, list[float]] = {"inlay": [], "DataSketches, of our bytes": []}
+        for _ in range(trials):
+            sketch = Hll(random.integers(0, 2**63, size=n, dtype=np.int64))
+            data = sketch.to_bytes()
+            theirs = hll_sketch.deserialize(data).get_estimate()
+            squares["inlay"].append((sketch.estimate / n - 1) ** 2)
+            squares["DataSketches, of our bytes"].append((theirs / n - 1) ** 2)
+        for name, found in squares.items():
+            error.add(name, n, 100 * float(np.sqrt(np.mean(found))))
+        size.add("inlay", n, len(data))
+        other = hll_sketch(12, tgt_hll_type.HLL_8)
+        for item in range(n):
+            other.update(item)
+        size.add("DataSketches", n, len(other.serialize_compact()))
+    return {"hll-error": error, "hll-size": size}
+
+
+@summary("exp_histogram")
+def exp_histogram() -> dict[str, Plot]:
+    """Draw the largest error of quantiles of `inlay.ExpHistogram` by scale, and its speed."""
+    from inlay import ExpHistogram, Moments
+
+    error = Plot(
+        "Largest relative error over 99 quantiles and 20 lognormal samples",
+        "relative error, %",
+        log_y=True,
+    )
+    random = np.random.default_rng(3)
+    q = np.arange(1, 100) / 100
+    for n in geometric(10, 1_000_000, 11):
+        for scale in (4, 5, 6):
+            worst = 0.0
+            for _ in range(20):
+                values = random.lognormal(size=n)
+                histogram = ExpHistogram(values, scale=scale)
+                exact = np.quantile(values, q, method="inverted_cdf")
+                found = np.array([histogram.quantile(level) for level in q.tolist()])
+                worst = max(worst, float(np.max(np.abs(found / exact - 1))))
+            stated = 100 * ExpHistogram(scale=scale).relative_error
+            error.add(f"scale {scale}, stated {stated:.2f} %", n, 100 * worst)
+
+    speed = Plot("One array of float32 into a state in use", "ns a value", log_y=True)
+    for n in geometric(16, 10_000_000, 12):
+        values = random.lognormal(size=n).astype(np.float32)
+        histogram, moments = ExpHistogram(values), Moments(values)
+        speed.add("ExpHistogram", n, best_ns(lambda a=values, h=histogram: h.update(a), n))
+        speed.add("Moments", n, best_ns(lambda a=values, m=moments: m.update(a), n))
+        bits = values.view(np.uint32)
+        speed.add("numpy.bincount of the bits", n, best_ns(lambda b=bits: np.bincount(b >> 18), n))
+    return {"exp-histogram-error": error, "exp-histogram-speed": speed}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("summaries", nargs="*", metavar="SUMMARY", help=", ".join(SUMMARIES))
