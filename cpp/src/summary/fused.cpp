@@ -81,13 +81,14 @@ bool SummaryAccess::update_slow(Moments& m, ExpHistogram& h, double value) noexc
   return true;
 }
 
-// Counts values as long as update_slow() is not needed, and returns how many.
+// Counts values as long as update_slow() is not needed, and returns how many. Their buckets are
+// found before any is counted, as in the loops over arrays.
 template <class Count>
 std::size_t SummaryAccess::update_quick(Moments& m, ExpHistogram& h, const double* values,
                                         std::size_t size) noexcept {
-  size = std::min<std::size_t>(size, kPendingLimit - m.pending_);
+  Count* buckets[kFewValues];
+  size = std::min<std::size_t>({size, kFewValues, kPendingLimit - m.pending_});
   PendingSums sums(m);
-  const ExpHistogram::Side sides[2] = {h.sides_[0], h.sides_[1]};
   const int shift = h.shift_;
   std::size_t done = 0;
   for (; done < size; ++done) {
@@ -95,14 +96,16 @@ std::size_t SummaryAccess::update_quick(Moments& m, ExpHistogram& h, const doubl
     const std::uint64_t magnitude = bits & kMagnitudeF64;
     if (magnitude - kMinNormalF64 - 1 >= kTameF64 - kMinNormalF64) [[unlikely]]
       break;
-    const ExpHistogram::Side& side = sides[bits >> 63];
+    const ExpHistogram::Side& side = h.sides_[bits >> 63];
     const auto index = static_cast<std::uint32_t>(table_index(magnitude, kCellsF64.data(), shift));
     const std::uint32_t at = index - static_cast<std::uint32_t>(side.first);
     if (at >= side.capacity) [[unlikely]]
       break;
-    ++static_cast<Count*>(side.counts)[at];
+    buckets[done] = static_cast<Count*>(side.counts) + at;
+    __builtin_prefetch(buckets[done], 1);
     sums.add(values[done]);
   }
+  for (std::size_t i = 0; i < done; ++i) ++*buckets[i];
   sums.store(m);
   m.pending_ += static_cast<std::uint32_t>(done);
   h.count_ += done;

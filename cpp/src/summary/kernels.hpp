@@ -48,10 +48,11 @@ struct SummaryKernels {
   std::size_t (*near_zero_f64)(const double* values, std::size_t size, double& smallest) noexcept;
   std::size_t (*near_zero_f32)(const float* values, std::size_t size, double& smallest) noexcept;
 
-  /// Adds 1 to the bucket of each value: to_side[0].counts[index - to_side[0].first] if positive,
-  /// to_side[1] if negative, at the scale kFinestScale - shift. Values must be zero or above the
-  /// smallest normal number of their type in magnitude, and finite; zeros, allowed if `zeros`,
-  /// are passed over. All buckets must lie within the runs. A count takes `width` bytes.
+  /// Adds 1 to the bucket of each of up to kBlockSize values:
+  /// to_side[0].counts[index - to_side[0].first] if positive, to_side[1] if negative, at the scale
+  /// kFinestScale - shift. Values must be zero or above the smallest normal number of their type in
+  /// magnitude, and finite; zeros, allowed if `zeros`, are passed over. All buckets must lie within
+  /// the runs. A count takes `width` bytes.
   void (*scatter_f64)(const double* values, std::size_t size, int shift, const BucketRun* to_side,
                       bool zeros, unsigned width) noexcept;
   void (*scatter_f32)(const float* values, std::size_t size, int shift, const BucketRun* to_side,

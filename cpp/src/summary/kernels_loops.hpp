@@ -234,27 +234,30 @@ inline std::uintptr_t address_of(std::uintptr_t origin, std::int64_t index) noex
   return origin + static_cast<std::uintptr_t>(index) * sizeof(Count);
 }
 
-template <bool kMinus, class Count, class T>
-inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to) noexcept {
+// In two steps, here and below: were counts written between reads of the table, processors that
+// guess by the low bits of an address whether a read depends on a write would guess wrong.
+template <bool kMinus, class T>
+inline void find_buckets(const T* values, std::size_t size, int shift, std::int32_t first,
+                         std::int32_t* at) noexcept {
   const auto* cells = cells_of(values);
-  const std::uintptr_t origin = origin_of<Count>(to);
   for (std::size_t i = 0; i < size; ++i) {
     const auto bits = bits_of(values[i]);
     const auto magnitude = kMinus ? magnitude_of(bits) : bits;
-    ++*reinterpret_cast<Count*>(address_of<Count>(origin, table_index(magnitude, cells, shift)));
+    at[i] = static_cast<std::int32_t>(table_index(magnitude, cells, shift)) - first;
   }
 }
 
 template <class T>
 inline void scatter_one_side(const T* values, std::size_t size, int shift, BucketRun to, bool minus,
                              unsigned width) noexcept {
+  std::int32_t at[kBlockSize];
+  if (minus) {
+    find_buckets<true>(values, size, shift, to.first, at);
+  } else {
+    find_buckets<false>(values, size, shift, to.first, at);
+  }
   with_counts(to.counts, width, [&](auto* counts) {
-    using Count = std::remove_pointer_t<decltype(counts)>;
-    if (minus) {
-      scatter_one_side<true, Count>(values, size, shift, to);
-    } else {
-      scatter_one_side<false, Count>(values, size, shift, to);
-    }
+    for (std::size_t i = 0; i < size; ++i) ++counts[at[i]];
   });
 }
 
@@ -267,6 +270,7 @@ inline void scatter(const T* values, std::size_t size, int shift,
   const std::uintptr_t origin[2] = {origin_of<Count>(to_side[0]), origin_of<Count>(to_side[1])};
   Count ignored = 0;
   const auto nowhere = reinterpret_cast<std::uintptr_t>(&ignored);
+  std::uintptr_t found[kBlockSize];
   for (std::size_t i = 0; i < size; ++i) {
     const auto bits = bits_of(values[i]);
     const auto magnitude = magnitude_of(bits);
@@ -276,8 +280,9 @@ inline void scatter(const T* values, std::size_t size, int shift,
       const std::uintptr_t zero = std::uintptr_t{0} - static_cast<std::uintptr_t>(magnitude == 0);
       at ^= (at ^ nowhere) & zero;
     }
-    ++*reinterpret_cast<Count*>(at);
+    found[i] = at;
   }
+  for (std::size_t i = 0; i < size; ++i) ++*reinterpret_cast<Count*>(found[i]);
 }
 
 template <class T>
