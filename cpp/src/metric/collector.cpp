@@ -86,7 +86,6 @@ int64_t Collector::gather_counters(Mode mode, Shard& shard, bool last) {
       blocks.assign(shard.blocks, shard.blocks + shard.num_blocks);
     }
     gather_counters(mode, blocks);
-    std::atomic_thread_fence(std::memory_order_acquire);
     const bool still = steps % 2 == 0 && shard.add_steps.load(kRelaxed) == steps;
     if (still || !last || look == kLooks) return steps / 2;
     std::this_thread::yield();
@@ -105,8 +104,8 @@ void Collector::gather_counters(Mode mode, const std::vector<CounterBlock*>& blo
     int64_t* const whole_out = whole_.data() + b * CounterBlock::kCells;
     double* const real_out = real_.data() + b * CounterBlock::kCells;
     for (uint32_t i = 0; i < CounterBlock::kCells; ++i) {
-      const int64_t whole = block->cells[i].whole.load(kRelaxed);
-      const double real = block->cells[i].real.load(kRelaxed);
+      const int64_t whole = block->cells[i].whole.load(std::memory_order_acquire);
+      const double real = block->cells[i].real.load(std::memory_order_acquire);
       // Modulo 2^64, so that a total that wraps still gives the right difference.
       whole_out[i] += static_cast<int64_t>(static_cast<uint64_t>(whole) -
                                            static_cast<uint64_t>(block->seen_whole[i]));

@@ -31,7 +31,7 @@ namespace {
 // Only the shard's owner calls these, so that plain loads and stores lose nothing.
 template <typename T, typename Sum>
 void add_to(std::atomic<T>& total, Sum sum) noexcept {
-  total.store(sum(total.load(kRelaxed)), kRelaxed);
+  total.store(sum(total.load(kRelaxed)), std::memory_order_release);
 }
 
 int64_t wrapping_sum(int64_t a, int64_t b) noexcept {
@@ -51,10 +51,9 @@ inline bool add_in(Shard& shard, uint32_t slot, T amount) noexcept {
   CounterCell* const cell = shard.counter(slot);
   if (cell == nullptr) [[unlikely]]
     return false;
-  // Odd in between, so that the last cut can tell a call from its amount.
+  // Odd in between, and seen in this order, so that the last cut can tell a call from its amount.
   const int64_t steps = shard.add_steps.load(kRelaxed);
   shard.add_steps.store(steps + 1, kRelaxed);
-  std::atomic_thread_fence(std::memory_order_release);
   add_amount(*cell, amount);
   shard.add_steps.store(steps + 2, std::memory_order_release);
   return true;
