@@ -304,7 +304,16 @@ void ColumnSource::take_items(PyObject* object) {
   run_.size = size_;
 }
 
-ColumnSource::ColumnSource(PyObject* object, Takes takes) {
+// A numpy array whose buffer says nothing of what is masked; as a list it has None there.
+static py::object without_mask(PyObject* object) {
+  const auto borrowed = py::reinterpret_borrow<py::object>(object);
+  if (std::strcmp(Py_TYPE(object)->tp_name, "MaskedArray") != 0) return borrowed;
+  return borrowed.attr("ravel")().attr("tolist")();
+}
+
+ColumnSource::ColumnSource(PyObject* given, Takes takes) {
+  const py::object unmasked = without_mask(given);
+  PyObject* const object = unmasked.ptr();
   const bool one_text = PyUnicode_Check(object) != 0 || PyBytes_Check(object) != 0;
   try {
     if (takes == Takes::kItems && one_text) {

@@ -15,7 +15,8 @@ namespace {
 /// Records a column; throws what ColumnInput throws. The handle is this call's own copy, since a
 /// long column is read without the GIL.
 void record_array(BoundHistogram handle, PyObject* values) {
-  for_each_span(values, [&](const auto* data, size_t size) { handle.record_many(data, size); });
+  handle.add_nulls(for_each_span(
+      values, [&](const auto* data, size_t size) { handle.record_many(data, size); }));
 }
 
 }  // namespace

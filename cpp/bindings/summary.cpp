@@ -9,9 +9,8 @@ namespace inlay::python {
 
 void warn_of_rounding(std::size_t values) {
   const py::object category = py::module_::import("inlay._exceptions").attr("InlayWarning");
-  const std::string text = std::to_string(values) +
-                           " numbers need more than the 53 bits of a double and were rounded to "
-                           "the nearest one";
+  const std::string text =
+      "numbers of more than 53 bits were rounded to the nearest double: " + std::to_string(values);
   if (PyErr_WarnEx(category.ptr(), text.c_str(), 2) != 0) throw py::error_already_set();
 }
 

@@ -240,7 +240,7 @@ def test_weights_do_not_widen_what_is_a_number() -> None:
     for values in (["a"], pa.array(["a"]), np.array(["2020-01-01"], dtype="datetime64[D]")):
         with pytest.raises(TypeError):
             histogram.update(values, weights=[1])
-    with pytest.warns(InlayWarning, match="1 numbers"):
+    with pytest.warns(InlayWarning, match="nearest double: 1"):
         histogram.update(np.array([2**53 + 1]), weights=[2])
     assert histogram.counts == [0, 2]
 

@@ -275,6 +275,7 @@ def test_rows_that_cannot_be_are_refused(change: dict[str, Any], name: str) -> N
 def test_rows_of_billions_keep_their_counts() -> None:
     row = ExpHistogram([1.0, -2.0]).to_arrow().to_pylist()[0]
     row["pos_counts"] = [2**40]
+    row["count"] = 2**40 + 1
     histogram = ExpHistogram.from_row(row)
     histogram.update(np.full(100, 1.0))
     assert histogram.pos_counts == [2**40 + 100]

@@ -161,3 +161,18 @@ def test_prometheus_shows_the_histogram_and_no_second_metric_of_its_name():
     assert len(families) == len(set(families))
     assert "m_seconds" in families
     obs.stop(5)
+
+
+def test_prometheus_keeps_a_sketched_histograms_name_whatever_is_recorded():
+    sink = inlay.sinks.Prometheus()
+    obs = inlay.Observer({"service.name": "test"}, window=3600.0, sinks=[sink])
+    bound = obs.histogram("m", unit="s", quantiles=True, cardinality=True).bind()
+    bound.record(1.0)
+    first = sink.scrape("text/plain")[0].decode()
+    bound.record_many([float("nan"), float("inf"), None])
+    second = sink.scrape("text/plain")[0].decode()
+    assert "m_seconds_count" in first
+    assert "m_seconds_count" in second
+    assert second.count('m_seconds_excluded_total{reason="nan"} 1') == 1
+    assert sink.renamed() == {}
+    obs.stop(5)

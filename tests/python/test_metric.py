@@ -396,3 +396,16 @@ def test_bound_handle_outlives_the_expiry_of_its_series() -> None:
     orders.add(2)
     row = row_of(obs, "orders")
     assert (row["value"], row["attrs"]) == (2, '{"id":"a"}')
+
+
+def test_nulls_of_an_array_are_counted_apart() -> None:
+    obs = inlay.Observer({"service.name": "test"}, clock=inlay.ManualClock())
+    histogram = obs.histogram("m", attributes=("a",))
+    histogram.bind(a="x").record_many([1.0, None, 2.0])
+    histogram.record_many(pa.array([None, 3.0, None]), a="x")
+    histogram.record_many(np.ma.array([4.0, 5.0], mask=[True, False]), a="x")
+    (row,) = (r for r in obs.collect().points.to_pylist() if r["metric"] == "m")
+    assert (row["count"], row["null_count"], row["sum"]) == (4, 4, 11.0)
+    histogram.bind(a="x").record_many([None])
+    (row,) = (r for r in obs.collect().points.to_pylist() if r["metric"] == "m")
+    assert (row["count"], row["null_count"], row["status"]) == (0, 1, "undefined")

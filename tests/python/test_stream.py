@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inlay._files.stream import END, Growing, StreamReader, StreamWriter
@@ -91,6 +91,7 @@ def test_flipped_bits_never_show_a_wrong_batch_and_hide_none_before_them(data):
     bits=st.lists(st.integers(0, 8 * len(PLAIN) - 1), max_size=3),
     length=st.integers(0, len(PLAIN)),
 )
+@example(bits=[2375], length=832)  # a name that is no text
 @settings(max_examples=300, deadline=None)
 def test_damage_to_a_plain_stream_crashes_nothing(bits, length):
     damaged = bytearray(PLAIN)

@@ -200,6 +200,7 @@ bool Collector::fill_histogram(const Series& series, PointRow& row) {
   const ExpHistogram& histogram = states_[slot]->histogram();
   const auto moments = states_[slot]->moments().values();
   row.count = static_cast<int64_t>(moments.count);
+  row.null_count = static_cast<int64_t>(states_[slot]->moments().null_count());
   row.nan_count = static_cast<int64_t>(histogram.nan_count());
   row.pos_inf_count = static_cast<int64_t>(histogram.pos_inf_count());
   row.neg_inf_count = static_cast<int64_t>(histogram.neg_inf_count());
@@ -278,6 +279,7 @@ void Collector::append_sketches(PointsBuilder& builder, const Series& series,
     const std::vector<uint8_t> bytes = sketch.to_bytes();
     row.kind = kind;
     row.count = static_cast<int64_t>(count);
+    row.null_count = histogram.null_count;
     row.nan_count = histogram.nan_count;
     row.pos_inf_count = histogram.pos_inf_count;
     row.neg_inf_count = histogram.neg_inf_count;

@@ -38,6 +38,7 @@ class INLAY_API Core {
   void record(uint32_t key, double value) noexcept;
   template <typename T>
   void record_many(uint32_t key, const T* values, size_t count) noexcept;
+  void add_nulls(uint32_t key, uint64_t count) noexcept;
   void count_not_finite() noexcept { not_finite_.fetch_add(1, std::memory_order_relaxed); }
   void gauge_touched() noexcept {
     if (restart_pending_.load(std::memory_order_relaxed)) [[unlikely]]

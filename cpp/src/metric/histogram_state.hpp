@@ -33,6 +33,7 @@ class alignas(64) HistogramState {
     const size_t lost = count - update(moments_, histogram_, values, count);
     return sketches_ == nullptr ? lost : lost + sketch(values, count);
   }
+  void add_nulls(uint64_t count) noexcept { moments_.add_nulls(count); }
   /// Hands what waits to the summaries; returns how many values were lost.
   size_t settle() noexcept;
 

@@ -95,6 +95,14 @@ inline void Core::record_many(uint32_t key, const T* values, size_t count) noexc
   with_fallback([&](Shard& shard) { shard.record_many(key, values, count); });
 }
 
+void Core::add_nulls(uint32_t key, uint64_t count) noexcept {
+  if (Shard* const shard = current_shard(this, registration_); shard != nullptr) [[likely]] {
+    shard->add_nulls(key, count);
+    return;
+  }
+  with_fallback([&](Shard& shard) { shard.add_nulls(key, count); });
+}
+
 }  // namespace detail
 
 bool BoundCounter::add(int64_t amount) const noexcept {
@@ -148,6 +156,10 @@ void BoundHistogram::record_many(const double* values, size_t count) const noexc
 void BoundHistogram::record_many(const float* values, size_t count) const noexcept {
   if (series() != nullptr) [[likely]]
     core()->record_many(key_, values, count);
+}
+
+void BoundHistogram::add_nulls(uint64_t count) const noexcept {
+  if (series() != nullptr && count != 0) core()->add_nulls(key_, count);
 }
 
 Writer::Writer(std::shared_ptr<detail::Core> core) : core_(std::move(core)) {

@@ -112,6 +112,15 @@ void Shard::record_many(uint32_t key, const T* batch, size_t count) noexcept {
   }
 }
 
+void Shard::add_nulls(uint32_t key, uint64_t count) noexcept {
+  std::lock_guard lock(mutex);
+  if (HistogramState* const state = table->state(key); state != nullptr) {
+    state->add_nulls(count);
+  } else {
+    lost += static_cast<int64_t>(count);
+  }
+}
+
 template void Shard::record_many(uint32_t, const double*, size_t) noexcept;
 template void Shard::record_many(uint32_t, const float*, size_t) noexcept;
 

@@ -99,6 +99,7 @@ struct alignas(128) Shard : Log {
   /// Owner: puts values straight into the window's state.
   template <typename T>
   void record_many(uint32_t key, const T* batch, size_t count) noexcept;
+  void add_nulls(uint32_t key, uint64_t count) noexcept;
 
  private:
   CounterCell* grow_counters(uint32_t slot) noexcept;

@@ -87,6 +87,12 @@ Kind kind_of(const PointColumns& columns, std::int64_t row) {
   return Kind::kGauge;
 }
 
+/// Whether a row is a sketch beside its metric's own row, which shows all that Prometheus can.
+bool is_sketch(const PointColumns& columns, std::int64_t row) {
+  const std::string_view kind = columns.kind.value(row);
+  return kind == "quantiles" || kind == "cardinality";
+}
+
 Excluded excluded_of(const PointColumns& columns, std::int64_t row) {
   return {columns.nan_count.value(row), columns.pos_inf_count.value(row),
           columns.neg_inf_count.value(row), columns.null_count.value(row)};
@@ -133,6 +139,7 @@ void PointRows::decode_points(const Table& points, std::size_t chunk, Catalog& c
     refuse(std::string(why) + ": " + detail::describe(columns.metric.value(row)));
   };
   for (std::int64_t row = 0; row < reader.num_rows(); ++row) {
+    if (is_sketch(columns, row)) continue;
     const Kind kind = kind_of(columns, row);
     PointDelta delta;
     delta.has_value = !columns.value.is_null(row);

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["END", "Entry", "Growing", "StreamReader", "StreamWriter", "read_stream"]
 
@@ -97,6 +97,13 @@ def _with_sum(message: bytearray) -> bytes:
     return bytes(message)
 
 
+def _read_names(fields: Iterable[pa.Field]) -> None:
+    """Raise UnicodeDecodeError if a name is no text: pyarrow looks only when it is asked for."""
+    for field in fields:
+        assert isinstance(field.name, str)
+        _read_names(field.type.field(i) for i in range(field.type.num_fields))
+
+
 class StreamReader:
     """Iterates over the whole batches of a stream, up to its end or the first damage.
 
@@ -154,6 +161,7 @@ class StreamReader:
             return
         try:
             schema = pa.ipc.read_schema(message)
+            _read_names(schema)
         except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
             self.damage = f"an unreadable schema: {_first_line(error)}"
             return

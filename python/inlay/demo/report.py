@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -12,8 +15,6 @@ from rich.table import Table
 import inlay
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
     from inlay.demo.traffic import Outcome, Tally
@@ -162,7 +163,16 @@ def command_to_try(folder: Path) -> str:
         For a POSIX shell.
     """
     # In double quotes it stays readable: the SQL has nothing that a shell would expand there.
-    return f'inlay query "{_TRY}" {shlex.quote(str(folder))}'
+    return f'{_program()} query "{_TRY}" {shlex.quote(str(folder))}'
+
+
+def _program() -> str:
+    """Give this program's name, or its path where the shell would not find it by name."""
+    beside = Path(sys.executable).with_name("inlay")
+    if shutil.which("inlay") is None and beside.exists():
+        here = Path.cwd()
+        return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
+    return "inlay"
 
 
 def show(measured: Measured, console: Console) -> None:

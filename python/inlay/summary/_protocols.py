@@ -20,6 +20,13 @@ class Summary:
         summary._native = native
         return summary
 
+    def _native_of(self, other: Any) -> Any:
+        """Return the native state of another summary of this class, to merge."""
+        if not isinstance(other, type(self)):
+            message = f"expected a {type(self).__name__} to merge, got {type(other).__name__}"
+            raise TypeError(message)
+        return other._native
+
     def copy(self) -> Self:
         """Return an independent copy."""
         return self._of(self._native.copy())

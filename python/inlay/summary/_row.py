@@ -23,10 +23,25 @@ def one_row_table(row: Mapping[str, Any]) -> pyarrow.Table:
     return pa.Table.from_pylist([dict(row)], schema=schema)
 
 
-def given(row: Mapping[str, Any], name: str, default: _Value) -> _Value:
+def given(row: Any, name: str, default: _Value) -> _Value:
     """Return a field of a row, or the default where it is absent or null."""
+    if not isinstance(row, Mapping):
+        kind = type(row).__name__
+        message = f"a row is a mapping, such as table.to_pylist()[0], got {kind}"
+        raise TypeError(message)
     value = row.get(name)
     return default if value is None else value
+
+
+def check_kind(row: Mapping[str, Any], kinds: tuple[str, ...]) -> None:
+    """Refuse a row that says it is of another kind, or that holds another summary's state."""
+    kind, summary_type = given(row, "kind", kinds[0]), given(row, "summary_type", "")
+    if kind not in kinds or summary_type:
+        from inlay._exceptions import InvalidArgumentError
+
+        what = f"summary_type {summary_type!r}" if kind in kinds else f"kind {kind!r}"
+        message = f"the row is none of kind {' or '.join(kinds)}: {what}"
+        raise InvalidArgumentError(message)
 
 
 def stored_state(row: Mapping[str, Any], summary_type: str) -> bytes:

@@ -220,7 +220,7 @@ class Categories(Summary):
             If the names are not the same; the message names the first that differs. Nothing is
             added then.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Forget the counts and keep the names."""

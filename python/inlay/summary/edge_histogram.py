@@ -229,7 +229,7 @@ class EdgeHistogram(Summary):
             If the edges are not the same; the message names the first that differs. Nothing is
             added then.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Forget the counts and keep the edges."""

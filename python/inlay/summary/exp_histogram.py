@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inlay import _core
 from inlay.summary._bucket_formats import as_ddsketch, as_otlp, as_prometheus
 from inlay.summary._protocols import Summary
-from inlay.summary._row import given, html_table, one_row_table
+from inlay.summary._row import check_kind, given, html_table, one_row_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -114,7 +114,7 @@ class ExpHistogram(Summary):
         ----------
         row : mapping of str to value
             With the names `to_arrow` gives; others are ignored, absent or None counts are 0 and
-            runs empty. `count` follows from the buckets and is not looked at.
+            runs empty. `count` must be that of the buckets if given.
 
         Returns
         -------
@@ -123,8 +123,9 @@ class ExpHistogram(Summary):
         Raises
         ------
         InvalidArgumentError
-            If a bucket lies beyond all doubles, the scale is out of range, or ``zero_threshold`` is
-            not 0: inlay's own rows have no other, and such a zero bucket mixes values up.
+            If the row is of another kind, its count is another, a bucket lies beyond all doubles,
+            the scale is out of range, or ``zero_threshold`` is not 0: inlay's own rows have no
+            other, and such a zero bucket mixes values up.
 
         Examples
         --------
@@ -133,13 +134,14 @@ class ExpHistogram(Summary):
         >>> inlay.ExpHistogram.from_row(table.to_pylist()[0]).count
         2
         """
+        check_kind(row, ("histogram",))
         threshold = given(row, "zero_threshold", 0.0)
         if threshold != 0:
             from inlay._exceptions import InvalidArgumentError
 
             message = f"zero_threshold must be 0: {threshold!r}"
             raise InvalidArgumentError(message)
-        return cls._of(
+        histogram = cls._of(
             _core.ExpHistogram.from_fields(
                 scale=given(row, "scale", 5),
                 zero_count=given(row, "zero_count", 0),
@@ -152,6 +154,12 @@ class ExpHistogram(Summary):
                 neg_counts=given(row, "neg_counts", []),
             )
         )
+        if given(row, "count", histogram.count) != histogram.count:
+            from inlay._exceptions import InvalidArgumentError
+
+            message = f"count must be that of the buckets, {histogram.count}: {row['count']}"
+            raise InvalidArgumentError(message)
+        return histogram
 
     def update(self, values: Any) -> None:
         """Count one number or many.
@@ -195,7 +203,7 @@ class ExpHistogram(Summary):
         MemoryError
             If memory ran out; nothing was added then.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Forget everything and return to the scale asked for; memory is kept for the next use."""

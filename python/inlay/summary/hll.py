@@ -203,7 +203,7 @@ class Hll(Summary):
         MemoryError
             If memory ran out; nothing was added then.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Forget everything but the present `lg_k`; memory is kept for the next use."""

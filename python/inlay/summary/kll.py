@@ -239,10 +239,11 @@ class Kll(Summary):
         MemoryError
             If memory ran out; a part may have been added.
         """
+        native = self._native_of(other)
         if other._dtype != self._dtype:
             message = f"only sketches of one dtype merge: {self._dtype} and {other._dtype}"
             raise InvalidArgumentError(message)
-        self._native.merge(other._native)  # type: ignore[arg-type]  # of one dtype, as just seen
+        self._native.merge(native)
 
     def reset(self) -> None:
         """Forget everything but k; memory is kept for the next use, and randomness goes on."""

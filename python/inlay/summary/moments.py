@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay.summary._protocols import Summary
-from inlay.summary._row import given, html_table, one_row_table
+from inlay.summary._row import check_kind, given, html_table, one_row_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -114,6 +114,7 @@ class Moments(Summary):
         >>> inlay.Moments.from_row(table.to_pylist()[0]).mean
         1.5
         """
+        check_kind(row, ("histogram", "moments"))
         return cls._of(
             _core.Moments.from_fields(
                 count=given(row, "count", 0),
@@ -162,7 +163,7 @@ class Moments(Summary):
         other : Moments
             It is not changed.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Forget everything."""

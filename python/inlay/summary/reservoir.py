@@ -167,7 +167,7 @@ class Reservoir(Summary):
         O(k). How many values come from either side is drawn from the hypergeometric distribution
         of the two counts, seeded by both states: the same merge gives the same sample.
         """
-        self._native.merge(other._native)
+        self._native.merge(self._native_of(other))
 
     def reset(self) -> None:
         """Return to the state it was made in; memory is kept for the next use."""

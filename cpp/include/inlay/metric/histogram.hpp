@@ -19,6 +19,9 @@ class INLAY_API BoundHistogram : public detail::SeriesHandle {
   void record_many(const double* values, size_t count) const noexcept;
   void record_many(const float* values, size_t count) const noexcept;
 
+  /// Counts values that are missing, in the column `null_count` alone.
+  void add_nulls(uint64_t count) const noexcept;
+
   /// Keeps this value with the span it belongs to, as an example for its window (at most 4).
   /// @param trace_id 32 and @param span_id 16 lower-case hex digits.
   /// @throws InvalidArgument when an id is something else.
