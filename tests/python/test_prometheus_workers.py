@@ -319,3 +319,13 @@ def test_vanished_directory_is_counted_and_scrapes_go_on(tmp_path):
     finally:
         sink.close(time.monotonic() + 5)
         obs.stop()
+
+
+def test_what_a_scrape_shows_is_shared_though_the_sink_has_not_been_opened(tmp_path):
+    sink = Prometheus(directory=tmp_path)
+    obs = inlay.Observer(resource={"service.name": "shop"}, sinks=[sink], window=3600.0)
+    obs.counter("jobs").add(3)
+    assert value_of(sink.scrape("text/plain")[0].decode(), "jobs_total") == 3
+    assert [path.name.split("-")[0] for path in tmp_path.glob("*.prom")] == ["worker"]
+    obs.start()
+    obs.stop(timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
-from inlay._exceptions import StoppedError
+from inlay._exceptions import InlayError, StoppedError
 from inlay.sinks import Sink
 from inlay.sinks._prometheus_http import AsgiApp, Server, WsgiApp
 
@@ -305,6 +306,10 @@ class Prometheus(Sink):
         if totals.closed:
             message = "the observer has stopped; ask another worker"
             raise RuntimeError(message)
+        if self._observer is not None and not totals.shared:
+            # The thread that opens the sink may not have come to it; what is shown must be shared.
+            with _making, contextlib.suppress(InlayError):  # opening tries again, and tells
+                self._share(totals)
         form, content_type = _core.negotiate_exposition(accept)
         peek = self._peek()
         self._describe(totals)
