@@ -55,7 +55,7 @@ class ExpHistogram(Summary):
     Notes
     -----
     A side holds one dense run of at most 2,048 buckets of 2 bytes (4 from 65,536 values on, 8
-    beyond 4 billion): about 0.7 kB for 1,000 lognormal latencies. Values further apart lower
+    beyond 4 billion): about 0.8 kB for 1,000 lognormal latencies. Values further apart lower
     `scale` by as little as needed: neighbouring buckets are added, which is exact, and `downscales`
     tells. The outcome depends on the values alone, not on their order or on how they were split and
     merged; merging is commutative and associative bit for bit. Any thread may use an object at any
