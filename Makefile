@@ -40,6 +40,13 @@ $(VENV)/stamp-peers: $(VENV)/stamp-dev
 	$(BIN)/python -m pip install -q --group peers
 	touch $@
 
+# Peers that need an old numpy live apart.
+.venv-elsewhere/stamp: pyproject.toml $(VENV)/stamp-dev
+	test -x .venv-elsewhere/bin/python || "$(PYTHON)" -m venv .venv-elsewhere
+	.venv-elsewhere/bin/python -m pip install -q 'pip>=25.1'
+	.venv-elsewhere/bin/python -m pip install -q --group peers-elsewhere
+	touch $@
+
 # Editable; quick to run again, since the build folder stays.
 .PHONY: build dev
 build dev: $(VENV)/stamp-dev
@@ -121,7 +128,7 @@ demo: build
 	$(BIN)/inlay demo
 
 # ONLY=record measures one section, ONLY="record batch" two; the others keep their results.
-bench: build $(VENV)/stamp-peers
+bench: build $(VENV)/stamp-peers .venv-elsewhere/stamp
 	$(ENV) $(BIN)/python benchmarks/run.py $(ONLY)
 
 mintest: $(VENV)/stamp-dev
@@ -131,4 +138,4 @@ mintest: $(VENV)/stamp-dev
 	cd tests && ../.venv-min/bin/python -m pytest -c ../pyproject.toml python
 
 clean:
-	rm -rf build dist site .venv .venv-min
+	rm -rf build dist site .venv .venv-min .venv-elsewhere
