@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inlay import _core
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["NULL", "OTHER", "GroupKey", "Groups"]
+__all__ = ["NULL", "OTHER", "GroupKey", "Groups", "hidden_key"]
 
 GroupKey: TypeAlias = tuple[str, ...]
 
@@ -137,7 +137,7 @@ class Groups:
             codes, names = _encoded(batch.column(position))
             rename = self._renames.get(batch.schema.names[position])
             if rename is not None:
-                names = [_hidden(name, rename) for name in names]
+                names = [hidden_key(name, rename) for name in names]
             pairs = numbers * len(names) + codes
             found, first, numbers = np.unique(pairs, return_index=True, return_inverse=True)
             rank = np.argsort(np.argsort(first))  # numbers by first appearance, not by value
@@ -169,7 +169,7 @@ class Groups:
         self._renames[name] = rename
         place = self.by.index(name)
         keys = {
-            key: (*key[:place], _hidden(key[place], rename), *key[place + 1 :])
+            key: (*key[:place], hidden_key(key[place], rename), *key[place + 1 :])
             for key in self.natives
         }
         natives, self.natives = self.natives, {}
@@ -179,6 +179,10 @@ class Groups:
             else:
                 self.natives[keys[key]] = native
         return keys
+
+    def hide_later(self, renames: Mapping[str, Callable[[bytes], bytes]]) -> None:
+        """Hide values of columns of by in batches to come; those of the keys are hidden already."""
+        self._renames |= {name: rename for name, rename in renames.items() if name in self.by}
 
     def empty(self) -> Groups:
         """Return the same groups without rows and keys, and with nothing hidden."""
@@ -238,7 +242,7 @@ def _encoded(array: Any) -> tuple[np.ndarray, list[str]]:
     )
 
 
-def _hidden(name: str, rename: Callable[[bytes], bytes]) -> str:
+def hidden_key(name: str, rename: Callable[[bytes], bytes]) -> str:
     """Return what stands for a value; nulls and what is beyond the cap keep their names."""
     return name if name in (NULL, OTHER) else _unreserved(rename(name.encode()).decode())
 

@@ -145,7 +145,9 @@ def stored_states(table: Any) -> list[bytes]:
     states: dict[Any, bytes] = {}
     for position, row in enumerate(rows.select([*keys, *needed]).to_pylist()):
         if row["summary_type"] == SUMMARY_TYPE and row["summary"] is not None:
-            key = tuple(row[name] for name in keys) if len(keys) == len(KEYS["points"]) else position
+            key = (
+                tuple(row[name] for name in keys) if len(keys) == len(KEYS["points"]) else position
+            )
             states[key] = row["summary"]
     if not states:
         message = f"no row holds a profile (summary_type {SUMMARY_TYPE!r}): {len(rows)} rows"

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from inlay._exceptions import InvalidArgumentError
+from inlay.data.groups import hidden_key
 from inlay.data.leaf_arrays import leaf_arrays
-from inlay.data.redaction import hashed_name
+from inlay.data.redaction import HASH, hashed_name
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
 from inlay.summary.kll import Kll
@@ -236,6 +237,7 @@ def _as_names(array: Any, rename: Callable[[bytes], bytes] | None) -> Any:
 def reference_id(
     paths: Iterable[str],
     cells: Cells,
+    by: Iterable[str],
     groups: Mapping[tuple[str, ...], tuple[list[str], Cells]],
     hidden: Iterable[str],
 ) -> str:
@@ -247,6 +249,8 @@ def reference_id(
         The leaves of the whole.
     cells : dict
         Of the whole.
+    by : iterable of str
+        Columns that make the groups.
     groups : mapping
         The leaves and cells of each group.
     hidden : iterable of str
@@ -261,20 +265,26 @@ def reference_id(
     """
     content = hashlib.sha256(b"inlay reference 1\x1f")
     known = set(hidden)
-    parts = [((), list(paths), cells), *((key, *part) for key, part in sorted(groups.items()))]
-    for key, names, part in parts:
-        _add(content, "group", [hashed_name(text) for text in key])
+    is_known = [name in known for name in by]
+    parts: list[tuple[list[str], list[str], Cells]] = [([], list(paths), cells)]
+    for key, (names, part) in groups.items():
+        pairs = zip(key, is_known, strict=True)
+        parts.append(
+            ([text if done else hidden_key(text, HASH.rename) for text, done in pairs], names, part)
+        )
+    for hashes, names, part in sorted(parts, key=lambda each: each[0]):
+        _add(content, "group", hashes)
         for number, cell in sorted(part.items()):
             path = names[number]
             if isinstance(cell, EdgeHistogram):
                 edges = cell.edges
-                _add(content, "edges", path)
+                _add(content, "edges", [path, len(edges)])
                 content.update(struct.pack(f"<{len(edges)}d", *edges))
                 _add(content, "counts", cell.counts)
                 apart = [cell.null_count, cell.nan_count, cell.pos_inf_count, cell.neg_inf_count]
             else:
-                hashes = cell.names if path in known else list(map(hashed_name, cell.names))
-                _add(content, "categories", [path, hashes])
+                listed = cell.names if path in known else list(map(hashed_name, cell.names))
+                _add(content, "categories", [path, listed])
                 _add(content, "counts", [*cell.counts, cell.other])
                 apart = [cell.null_count]
             _add(content, "apart", apart)
