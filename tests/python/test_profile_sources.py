@@ -195,15 +195,15 @@ def test_numpy_without_a_table_is_refused(array: np.ndarray, message: str) -> No
 
 
 def test_a_mapping_of_unequal_columns_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="'a' has 2 rows.*'b' has 3"):
+    with pytest.raises(InvalidArgumentError, match=r"'a' has 2 rows.*'b' has 3"):
         open_source({"a": [1, 2], "b": [1, 2, 3]})
-    with pytest.raises(TypeError, match="names of columns are text.*: 1"):
+    with pytest.raises(TypeError, match=r"names of columns are text.*: 1"):
         open_source({1: [1]})
     with pytest.raises(TypeError, match="'a' is no sequence"):
         open_source({"a": "text"})
-    with pytest.raises(InvalidArgumentError, match="'a' .list"):
+    with pytest.raises(InvalidArgumentError, match=r"'a' .list"):
         open_source({"a": [1, "x"]})
-    with pytest.raises(InvalidArgumentError, match="'a' .list.*"):
+    with pytest.raises(InvalidArgumentError, match=r"'a' .list.*"):
         open_source({"a": [2**70]})
 
 
@@ -237,7 +237,7 @@ def test_pandas_frames_of_strange_columns() -> None:
     assert read(twice).column_names == ["a", "a", "0"]
     assert read(twice, columns=["a"]).column_names == ["a", "a"]
     mixed = pandas.DataFrame({"fine": [1, 2], "mixed": pandas.Series([1, "x"], dtype=object)})
-    with pytest.raises(InvalidArgumentError, match="column 'mixed' .object. has no Arrow type"):
+    with pytest.raises(InvalidArgumentError, match=r"column 'mixed' .object. has no Arrow type"):
         open_source(mixed)
     assert read(mixed, columns=["fine"]).num_rows == 2
     index = pandas.MultiIndex.from_tuples([("u", 1)], names=["key", None])
@@ -280,12 +280,16 @@ def test_columns_whose_names_have_dots(tmp_path: Path) -> None:
 
 
 def test_arrow_files_and_streams(tmp_path: Path) -> None:
-    with pa.OSFile(str(tmp_path / "x.arrow"), "wb") as file:
-        with pa.ipc.new_file(file, TABLE.schema) as writer:
-            writer.write_table(TABLE, max_chunksize=2)
-    with pa.OSFile(str(tmp_path / "x.arrows"), "wb") as file:
-        with pa.ipc.new_stream(file, TABLE.schema) as writer:
-            writer.write_table(TABLE, max_chunksize=2)
+    with (
+        pa.OSFile(str(tmp_path / "x.arrow"), "wb") as file,
+        pa.ipc.new_file(file, TABLE.schema) as writer,
+    ):
+        writer.write_table(TABLE, max_chunksize=2)
+    with (
+        pa.OSFile(str(tmp_path / "x.arrows"), "wb") as file,
+        pa.ipc.new_stream(file, TABLE.schema) as writer,
+    ):
+        writer.write_table(TABLE, max_chunksize=2)
     pyarrow.feather.write_feather(TABLE, str(tmp_path / "x.feather"))
     (tmp_path / "nosuffix").write_bytes((tmp_path / "x.arrow").read_bytes())
     for name in ("x.arrow", "x.arrows", "x.feather", "nosuffix"):
@@ -311,14 +315,14 @@ def test_csv_files(tmp_path: Path) -> None:
 
 
 def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="no such file.*nope.parquet"):
+    with pytest.raises(InvalidArgumentError, match=r"no such file.*nope.parquet"):
         open_source(tmp_path / "nope.parquet")
     with pytest.raises(InvalidArgumentError, match=r"no file matches.*\*.parquet"):
         open_source(str(tmp_path / "*.parquet"))
     with pytest.raises(InvalidArgumentError, match="holds no Parquet file"):
         open_source(tmp_path)
     (tmp_path / "strange.bin").write_bytes(b"1234567")
-    with pytest.raises(InvalidArgumentError, match="told by its suffix.*strange.bin"):
+    with pytest.raises(InvalidArgumentError, match=r"told by its suffix.*strange.bin"):
         open_source(tmp_path / "strange.bin")
 
 
