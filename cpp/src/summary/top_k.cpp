@@ -246,7 +246,8 @@ TopK TopK::renamed(const std::function<std::string(std::string_view)>& rename) c
       continue;
     }
     const std::string text = rename(table_->text(at));
-    if (!out.table_->join(detail::TopKTable::key_of(std::string_view(text)), high, error)) throw std::bad_alloc();
+    if (!out.table_->join(detail::TopKTable::key_of(std::string_view(text)), high, error))
+      throw std::bad_alloc();
   }
   return out;
 }

@@ -148,7 +148,7 @@ def _profile(header: dict[str, Any], blobs: list[bytes]) -> Profile:
                 message = f"a group of by {profile.by}: {key!r}"
                 raise ValueError(message)
             empty = profile._new(profile._groups.schema)
-            profile._groups.natives[key] = _like(empty, next(rest))
+            profile._groups.add(key, _like(empty, next(rest)))
     elif header["groups"]:
         message = f"groups without by: {header['groups']!r}"
         raise ValueError(message)
