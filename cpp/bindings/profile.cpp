@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <inlay/error.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -89,6 +91,19 @@ std::vector<std::string> paths_of(SharedProfile& shared) {
     for (const ColumnProfile& column : p.columns()) paths.push_back(column.path());
     return paths;
   });
+}
+
+using Renames = std::map<std::size_t, py::typing::Callable<py::bytes(py::bytes)>>;
+
+// A new profile, so that no lock is held while Python is asked.
+std::unique_ptr<SharedProfile> redacted(SharedProfile& shared, const Renames& renames) {
+  Profile profile = shared.copy();
+  for (const auto& [column, rename] : renames) {
+    profile.redact(column, [&rename = rename](std::string_view text) {
+      return rename(py::bytes(text.data(), text.size())).cast<std::string>();
+    });
+  }
+  return std::make_unique<SharedProfile>(std::move(profile));
 }
 
 using Runs = std::vector<std::pair<std::int64_t, std::uint32_t>>;
@@ -219,6 +234,7 @@ void register_profile(py::module_& m) {
             return self.with([&](const Profile& left) { return left == right; });
           },
           py::arg("other"), py::pos_only())
+      .def("redacted", &redacted, py::arg("renames"), py::pos_only())
       .def("to_bytes", &to_bytes<Profile>)
       .def("column", &column_of, py::arg("index"), py::pos_only())
       .def_property_readonly("rows", get([](const Profile& p) { return p.rows(); }))

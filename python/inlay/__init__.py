@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import metric, points, sinks, summary
+    from inlay import data, metric, points, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from inlay._installed import get_observer
     from inlay._query import query
+    from inlay.data.profile import Profile
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -63,6 +64,7 @@ _HOMES = {
     "InvalidArgumentError": "inlay._exceptions",
     "ManualClock": "inlay._core",
     "Observer": "inlay.observer",
+    "Profile": "inlay.data.profile",
     "OutOfRangeError": "inlay._exceptions",
     "SerializationError": "inlay._exceptions",
     "StoppedError": "inlay._exceptions",
@@ -85,6 +87,7 @@ _HOMES = {
     "get_library": "inlay._build",
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
+    "data": "inlay.data",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -111,6 +114,7 @@ __all__ = [
     "Moments",
     "Observer",
     "OutOfRangeError",
+    "Profile",
     "Reservoir",
     "SerializationError",
     "StoppedError",
@@ -120,6 +124,7 @@ __all__ = [
     "TopK",
     "__version__",
     "build_info",
+    "data",
     "get_cmake_dir",
     "get_include",
     "get_library",
