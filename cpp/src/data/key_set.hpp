@@ -121,6 +121,16 @@ class KeySet {
     }
   }
 
+  bool contains(Key key) const noexcept {
+    if (key == Key{}) return has_zero_;
+    if (slots_.empty()) return false;
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = hash_of(key) & mask;; at = (at + 1) & mask) {
+      if (slots_[at] == key) return true;
+      if (slots_[at] == Key{}) return false;
+    }
+  }
+
   /// Fetches the memory that an insert will need.
   void prefetch(Key key) const noexcept {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash_of(key) & (slots_.size() - 1)], 1);

@@ -39,7 +39,7 @@ struct WholeScan {
 /// | scan    | f64 f32         | f64, 16 lanes               | row i to lane i % 16, then a tree |
 /// | scan    | i64 u64 i32     | i64, split where it must be | any: exact                       |
 /// | outside | f64 f32 i64 i32 | bits                        | any: exact                       |
-/// | absent  | f64 i64 i32     | bits                        | any: exact                       |
+/// | absent  | f64 f32 i64 i32 | bits                        | any: exact                       |
 ///
 /// Unsigned integers are read as signed ones with the highest bit flipped, which keeps their order:
 /// `flip` is that bit, or 0. All take up to kScanBlock rows, need no alignment, and write all words
@@ -68,6 +68,8 @@ struct ScanKernels {
 
   /// Sets the bit of each value that equals none of a few members. NaN equals none.
   void (*absent_f64)(const double* values, std::size_t size, const double* members,
+                     std::size_t num_members, std::uint64_t* out) noexcept;
+  void (*absent_f32)(const float* values, std::size_t size, const double* members,
                      std::size_t num_members, std::uint64_t* out) noexcept;
   void (*absent_i64)(const std::int64_t* values, std::size_t size, const std::int64_t* members,
                      std::size_t num_members, std::uint64_t* out) noexcept;

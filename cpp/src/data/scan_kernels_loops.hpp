@@ -510,6 +510,11 @@ void absent_f64(const double* values, std::size_t size, const double* members,
   absent(values, size, members, num_members, out);
 }
 
+void absent_f32(const float* values, std::size_t size, const double* members,
+                std::size_t num_members, std::uint64_t* out) noexcept {
+  absent(values, size, members, num_members, out);
+}
+
 void absent_i64(const std::int64_t* values, std::size_t size, const std::int64_t* members,
                 std::size_t num_members, std::uint64_t* out) noexcept {
   absent(values, size, members, num_members, out);
@@ -522,7 +527,7 @@ void absent_i32(const std::int32_t* values, std::size_t size, const std::int32_t
 
 constexpr ScanKernels make_scan_kernels() noexcept {
   return {scan_f64,    scan_f32,    scan_i64,   scan_i32,   outside_f64, outside_f32,
-          outside_i64, outside_i32, absent_f64, absent_i64, absent_i32};
+          outside_i64, outside_i32, absent_f64, absent_f32, absent_i64,  absent_i32};
 }
 
 }  // namespace

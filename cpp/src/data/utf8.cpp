@@ -109,11 +109,10 @@ struct Validator {
     // Two continuations in a row are right exactly where a lead of three or four says so.
     const __m128i second = _mm_alignr_epi8(bytes, before, 14);
     const __m128i third = _mm_alignr_epi8(bytes, before, 13);
-    const __m128i must_continue = _mm_or_si128(
-        _mm_subs_epu8(second, _mm_set1_epi8(static_cast<char>(0xE0 - 0x80))),
-        _mm_subs_epu8(third, _mm_set1_epi8(static_cast<char>(0xF0 - 0x80))));
-    const __m128i continues =
-        _mm_and_si128(must_continue, _mm_set1_epi8(static_cast<char>(0x80)));
+    const __m128i must_continue =
+        _mm_or_si128(_mm_subs_epu8(second, _mm_set1_epi8(static_cast<char>(0xE0 - 0x80))),
+                     _mm_subs_epu8(third, _mm_set1_epi8(static_cast<char>(0xF0 - 0x80))));
+    const __m128i continues = _mm_and_si128(must_continue, _mm_set1_epi8(static_cast<char>(0x80)));
     error = _mm_or_si128(error, _mm_xor_si128(continues, faults));
     // A lead too near the end to be complete.
     unfinished = _mm_subs_epu8(
@@ -136,8 +135,8 @@ bool is_ascii(const char* text, std::size_t size) noexcept {
   std::size_t i = 0;
   std::uint64_t any = 0;
   for (; i + 32 <= size; i += 32) {
-    any |= word_at(text + i) | word_at(text + i + 8) | word_at(text + i + 16) |
-           word_at(text + i + 24);
+    any |=
+        word_at(text + i) | word_at(text + i + 8) | word_at(text + i + 16) | word_at(text + i + 24);
     if ((any & kHighBits) != 0) return false;
   }
   for (; i + 8 <= size; i += 8) any |= word_at(text + i);

@@ -25,7 +25,8 @@ inline std::size_t code_points(const char* text, std::size_t size) noexcept {
     // A byte continues a code point if its two highest bits are 10.
     continued += static_cast<std::size_t>(std::popcount(word >> 7 & ~(word >> 6) & kOnes));
   }
-  for (; i < size; ++i) continued += (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80 ? 1U : 0U;
+  for (; i < size; ++i)
+    continued += (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80 ? 1U : 0U;
   return size - continued;
 }
 

@@ -78,10 +78,10 @@ struct CheckStats {
   std::uint64_t nans = 0;
   std::uint64_t pos_infs = 0;
   std::uint64_t neg_infs = 0;
-  bool is_number = false;  ///< else there is neither sum nor extremes
-  bool is_real = false;    ///< min, max and sum_high + sum_low, else the integers
-  bool any = false;        ///< whether there are extremes
-  bool overflowed = false; ///< whether the integers' sum needs more than 256 bits
+  bool is_number = false;   ///< else there is neither sum nor extremes
+  bool is_real = false;     ///< min, max and sum_high + sum_low, else the integers
+  bool any = false;         ///< whether there are extremes
+  bool overflowed = false;  ///< whether the integers' sum needs more than 256 bits
   double min = 0;
   double max = 0;
   double sum_high = 0;  ///< not finite if no double is large enough
