@@ -279,7 +279,7 @@ TEST_F(SideTable, verdicts_come_with_the_window_they_were_added_in) {
   const TableReader reader(batch->verdicts, 0);
   EXPECT_EQ(reader.integers("time").value(0), batch->time_us);
   EXPECT_EQ(reader.integers("start_time").value(0), batch->start_time_us);
-  EXPECT_EQ(reader.integers("series_id").value(0), series_id("price", "{}", ""));
+  EXPECT_EQ(reader.integers("series_id").value(0), series_id("price", "{}", "tests"));
   EXPECT_EQ(observer.turn()->verdicts.num_rows(), 0);
 }
 
