@@ -157,6 +157,36 @@ class ObserverCore:
         max_events: int = 10000,
         observe_timeout_us: int = 1000000,
     ) -> None: ...
+    def add_verdict(
+        self,
+        metric: str,
+        verdict: str,
+        *,
+        method: str,
+        judge: str,
+        judge_version: str,
+        layer: str = "app",
+        attrs: str = "{}",
+        scope: str = "process",
+        reason: str | None = None,
+        value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        low: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        high: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        threshold: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        effect: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        p_value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        log_e: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        n: typing.SupportsInt | typing.SupportsIndex | None = None,
+        n_reference: typing.SupportsInt | typing.SupportsIndex | None = None,
+        reference_id: str | None = None,
+        part_names: collections.abc.Sequence[str] | None = None,
+        part_values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        | None = None,
+        time_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        start_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        revision: typing.SupportsInt | typing.SupportsIndex = 0,
+        series_id: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> bool: ...
     def counter(
         self, name: str, unit: str, description: str, attributes: tuple[str, ...], layer: str
     ) -> Counter: ...
@@ -840,6 +870,51 @@ class PrometheusAccumulator:
     def set_gauge_merge(self, metric: str, merge: str) -> None: ...
     def set_resource(self, resource: str) -> None: ...
     def stats(self) -> dict[typing.Any, typing.Any]: ...
+
+class CheckState:
+    @property
+    def memory_bytes(self) -> int: ...
+
+class CheckOutcome:
+    def evaluated(self, rule: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def failed(self, rule: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def failing_rows(self) -> list[int]: ...
+    def mask(self) -> bytes | None: ...
+    def merge(self, other: CheckOutcome) -> None: ...
+    def rows_of(self, rule: typing.SupportsInt | typing.SupportsIndex) -> list[int]: ...
+    def stats(
+        self, column: typing.Any
+    ) -> tuple[int, int, int, int, int, typing.Any, typing.Any, typing.Any]: ...
+    def undefined(self, rule: typing.SupportsInt | typing.SupportsIndex) -> str | None: ...
+    @property
+    def counts(self) -> list[int]: ...
+    @property
+    def first_row(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+
+class CheckPlan:
+    def __init__(
+        self,
+        schema: typing.Any,
+        rules: collections.abc.Sequence[
+            tuple[str, typing.SupportsInt | typing.SupportsIndex | str, dict[str, typing.Any]]
+        ],
+        *,
+        max_rows: typing.SupportsInt | typing.SupportsIndex = 100,
+    ) -> None: ...
+    def check(
+        self,
+        batch: typing.Any,
+        /,
+        *,
+        first_row: typing.SupportsInt | typing.SupportsIndex = 0,
+        state: CheckState | None = None,
+        mask: bool = False,
+    ) -> CheckOutcome: ...
+    def state(self) -> CheckState: ...
+    @property
+    def paths(self) -> list[str]: ...
 
 def build_info() -> dict[str, typing.Any]: ...
 def canonical_json(members: dict[str, str]) -> str: ...
