@@ -220,13 +220,13 @@ class CheckReport:
             if isinstance(step, NativeStats):
                 return step.read(outcome.stats(number), self._facts)
             if isinstance(step, NativeRule):
-                return self._native(number, step)
+                return self._native(number)
         for measured_index, measure in self._run.measures:
             if measured_index == index:
                 return measure.measured(self._facts)
         raise AssertionError(step)
 
-    def _native(self, number: int, step: NativeRule) -> Measured:
+    def _native(self, number: int) -> Measured:
         outcome = self._run.outcome
         assert outcome is not None
         rows = list(outcome.rows_of(number))

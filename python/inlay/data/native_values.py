@@ -183,13 +183,15 @@ def _float_range(column: Column, lows: Any, highs: Any) -> dict[str, Any]:
                 nearest = float(exact)
             except OverflowError:
                 nearest = math.copysign(math.inf, exact)
-            moved = isinstance(exact, float) or fractions.Fraction(nearest) != exact if (
-                math.isfinite(nearest)
-            ) else False
+            moved = (
+                isinstance(exact, float) or fractions.Fraction(nearest) != exact
+                if (math.isfinite(nearest))
+                else False
+            )
             if moved and (nearest < exact) == (towards > 0):
                 # The limit lies between two doubles: the next one inside stands for it.
                 nearest = math.nextafter(nearest, towards)
-                strict = 0  # noqa: PLW2901
+                strict = 0
             parameters[f"{name}_exclusive" if strict else name] = nearest
     return parameters
 
