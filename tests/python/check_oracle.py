@@ -52,8 +52,8 @@ def in_range(value: Any, p: dict[str, Any]) -> bool:
         is_nan(value)
         or ("min" in p and value < p["min"])
         or ("max" in p and value > p["max"])
-        or ("min_exclusive" in p and value <= p["min_exclusive"])
-        or ("max_exclusive" in p and value >= p["max_exclusive"])
+        or (p.get("min_exclusive") and value == p["min"])
+        or (p.get("max_exclusive") and value == p["max"])
     )
 
 
@@ -77,7 +77,7 @@ class OracleOutcome:
     def __init__(
         self,
         masks: list[np.ndarray],
-        stats: list[Any],
+        stats: dict[str, Any],
         undefined: list[bool],
         first: int,
         most: int,
@@ -101,8 +101,8 @@ class OracleOutcome:
     def undefined(self, rule: int) -> bool:
         return self._undefined[rule]
 
-    def stats(self, rule: int) -> Any:
-        return self._stats[rule]
+    def stats(self, path: str) -> Any:
+        return self._stats[path]
 
     def mask(self) -> bytes:
         joined = np.logical_or.reduce(self._masks)
@@ -111,12 +111,10 @@ class OracleOutcome:
     def merge(self, other: OracleOutcome) -> None:
         self._rows = [a + b for a, b in zip(self._rows, other._rows, strict=True)]
         self._undefined = [a or b for a, b in zip(self._undefined, other._undefined, strict=True)]
-        self._stats = [merged(a, b) for a, b in zip(self._stats, other._stats, strict=True)]
+        self._stats = {path: merged(a, other._stats[path]) for path, a in self._stats.items()}
 
 
 def merged(a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        return a or b
     low = [v for v in (a[5], b[5]) if v is not None]
     high = [v for v in (a[6], b[6]) if v is not None]
     counts = tuple(x + y for x, y in zip(a[:5], b[:5], strict=True))
@@ -138,12 +136,13 @@ class OraclePlan:
         self, batch: pa.RecordBatch, *, first_row: int = 0, state: Any = None, mask: bool = False
     ) -> OracleOutcome:
         state = state or OracleState()
-        masks, stats, undefined = [], [], []
+        masks, stats, undefined = [], {}, []
         for number, (kind, path, parameters) in enumerate(self.rules):
             column = self.columns[path]
             array = column.array(batch)
             masks.append(self.fails(number, kind, column, array, parameters, batch, state))
-            stats.append(summary(array) if kind == "stats" else None)
+            if kind == "stats":
+                stats[path] = summary(array)
             keys = state.keys.get(number, ())
             undefined.append(kind == "unique" and len(keys) > parameters["max_keys"])
         return OracleOutcome(masks, stats, undefined, first_row, self.max_rows)
@@ -191,7 +190,7 @@ class OraclePlan:
                 test = COMPARE[p["op"]]
                 if "value" in p:
                     return each(lambda v: test(v, p["value"]))
-                others = whole(self.columns[p["column"]].array(batch))
+                others = whole(self.columns[p["other"]].array(batch))
                 return np.array(
                     [
                         a is not None and b is not None and not test(a, b)
@@ -222,6 +221,19 @@ class OraclePlan:
                     a, b = (value, last) if p["decreasing"] else (last, value)
                     found.append(last is not None and (a >= b if p["strict"] else a > b))
                     state.last[number] = value
+                return np.array(found, bool)
+            case "sums":
+                parts = [whole(self.columns[path].array(batch)) for path in p["parts"]]
+                found = []
+                for total, *terms in zip(values, *parts, strict=True):
+                    if total is None or None in terms:
+                        found.append(False)
+                    elif not all(map(math.isfinite, (total, *terms))):
+                        found.append(True)
+                    else:
+                        rest = Fraction(total) - sum(map(Fraction, terms))
+                        scale = getattr(array.type, "scale", 0)
+                        found.append(abs(rest) > Fraction(p["tolerance"]) * 10**scale)
                 return np.array(found, bool)
             case "dictionary" | "stats":
                 return np.zeros(len(array), bool)

@@ -192,7 +192,9 @@ def _float_range(column: Column, lows: Any, highs: Any) -> dict[str, Any]:
                 # The limit lies between two doubles: the next one inside stands for it.
                 nearest = math.nextafter(nearest, towards)
                 strict = 0
-            parameters[f"{name}_exclusive" if strict else name] = nearest
+            parameters[name] = nearest
+            if strict:
+                parameters[f"{name}_exclusive"] = True
     return parameters
 
 

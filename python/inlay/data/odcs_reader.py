@@ -252,7 +252,7 @@ class _Reader:
         if sort in ("text", "sql"):
             self._ignore(f"an entry of type {sort} is not checked here", *place)
             return
-        if sort not in _ENTRY_KEYS:
+        if sort not in ENTRY_KEYS:
             message = f"there is no type {sort!r}, only library, text, sql and custom"
             self._fault(message, *place, "type")
             return
