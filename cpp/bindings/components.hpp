@@ -21,5 +21,6 @@ void register_categories(pybind11::module_& m);
 void register_top_k(pybind11::module_& m);
 void register_reservoir(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
+void register_check(pybind11::module_& m);
 
 }  // namespace inlay::python

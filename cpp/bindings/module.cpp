@@ -111,4 +111,5 @@ PYBIND11_MODULE(_core, m) {
   register_arrow(m);
   register_summary(m);
   register_prometheus(m);
+  register_check(m);
 }
