@@ -54,7 +54,7 @@ def test_checksums_as_digests(kind: str) -> None:
 
 
 def test_checksums_of_wrong_columns_or_kinds() -> None:
-    with pytest.raises(inlay.InvalidArgumentError, match="kind must be one of .* got 'crc64'"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"kind must be one of .* got 'crc64'"):
         checks.checksum("p", "c", kind="crc64")
     with pytest.raises(inlay.ContractError, match="column 'c' is utf8, not integer"):
         inlay.Contract([checks.checksum("p", "c")]).check({"p": [b"x"], "c": ["y"]})
@@ -89,7 +89,7 @@ def test_decodable_of_broken_text_and_of_deep_json() -> None:
     broken = pa.Array.from_buffers(pa.utf8(), 2, pa.array([b"\xff", b"1"]).buffers())
     assert failing(checks.decodable("a", "utf-8"), a=broken) == [0]
     assert failing(checks.decodable("a", "json"), a=["[" * 100_000, "1"]) == [0]
-    with pytest.raises(inlay.InvalidArgumentError, match="encoding must be one of .* got 'xml'"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"encoding must be one of .* got 'xml'"):
         checks.decodable("a", "xml")
 
 
