@@ -243,7 +243,8 @@ QUALITY = (
         ("{type: custom, engine: inlay}", "implementation must be a mapping with check, got None"),
         ("{type: custom, engine: inlay, implementation: {check: x}}", "there is no check 'x'"),
         (
-            "{type: custom, engine: inlay, implementation: {check: in_range, minimum: 5, maximum: 1}}",
+            "{type: custom, engine: inlay, implementation: "
+            "{check: in_range, minimum: 5, maximum: 1}}",
             "minimum exceeds the maximum: 5 > 1",
         ),
         (
@@ -279,7 +280,7 @@ QUALITY = (
 def test_a_faulty_entry_is_told_with_its_line(entry: str, message: str) -> None:
     (found,) = faults(QUALITY % "string" + f"    - {entry}\n")
     assert message in found
-    assert found.startswith("line 11: ")
+    assert found.startswith("line 12: ")
 
 
 def test_all_faults_of_a_file_come_at_once() -> None:
@@ -355,8 +356,8 @@ def test_aliases_of_modest_size_are_read() -> None:
 def test_names_that_repeat_are_told_with_both_lines() -> None:
     text = QUALITY % "string" + "    - {metric: nullValues, mustBe: 0, name: n}\n" * 2
     assert faults(text) == [
-        "line 11: two checks have the same name: 'n'",
         "line 12: two checks have the same name: 'n'",
+        "line 13: two checks have the same name: 'n'",
     ]
 
 
