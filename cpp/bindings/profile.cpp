@@ -45,10 +45,18 @@ std::optional<py::int_> python_int(const std::optional<ExactInteger>& value) {
   return python_int(*value);
 }
 
+// A copy as Python has it, or None.
 template <class Summary>
-std::unique_ptr<Shared<Summary>> shared_copy(const Summary* summary) {
-  if (summary == nullptr) return nullptr;
-  return std::make_unique<Shared<Summary>>(Summary(*summary));
+py::typing::Optional<Shared<Summary>> shared_copy(const Summary* summary) {
+  if (summary == nullptr) return py::none();
+  return py::cast(std::make_unique<Shared<Summary>>(Summary(*summary)));
+}
+
+using Quantiles = py::typing::Union<Shared<Kll<float>>, Shared<Kll<double>>, py::none>;
+
+Quantiles quantiles_of(const ColumnProfile& column) {
+  if (column.float_quantiles() != nullptr) return shared_copy(column.float_quantiles());
+  return shared_copy(column.quantiles());
 }
 
 std::uint64_t update_profile(SharedProfile& shared, const py::object& batch, unsigned threads) {
@@ -164,13 +172,7 @@ void register_column(py::module_& m) {
       .def_property_readonly("moments", [](const Column& c) { return shared_copy(c->moments()); })
       .def_property_readonly("histogram",
                              [](const Column& c) { return shared_copy(c->histogram()); })
-      .def_property_readonly(
-          "quantiles",
-          [](const Column& c)
-              -> py::typing::Optional<py::typing::Union<Shared<Kll<float>>, Shared<Kll<double>>>> {
-            if (c->float_quantiles() != nullptr) return py::cast(shared_copy(c->float_quantiles()));
-            return py::cast(shared_copy(c->quantiles()));
-          })
+      .def_property_readonly("quantiles", [](const Column& c) { return quantiles_of(*c); })
       .def_property_readonly("cardinality",
                              [](const Column& c) { return shared_copy(c->cardinality()); })
       .def_property_readonly("top_k", [](const Column& c) { return shared_copy(c->top_k()); })

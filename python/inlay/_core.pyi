@@ -157,6 +157,36 @@ class ObserverCore:
         max_events: int = 10000,
         observe_timeout_us: int = 1000000,
     ) -> None: ...
+    def add_verdict(
+        self,
+        metric: str,
+        verdict: str,
+        *,
+        method: str,
+        judge: str,
+        judge_version: str,
+        layer: str = "app",
+        attrs: str = "{}",
+        scope: str = "process",
+        reason: str | None = None,
+        value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        low: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        high: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        threshold: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        effect: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        p_value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        log_e: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        n: typing.SupportsInt | typing.SupportsIndex | None = None,
+        n_reference: typing.SupportsInt | typing.SupportsIndex | None = None,
+        reference_id: str | None = None,
+        part_names: collections.abc.Sequence[str] | None = None,
+        part_values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        | None = None,
+        time_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        start_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        revision: typing.SupportsInt | typing.SupportsIndex = 0,
+        series_id: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> bool: ...
     def counter(
         self, name: str, unit: str, description: str, attributes: tuple[str, ...], layer: str
     ) -> Counter: ...
@@ -678,7 +708,7 @@ class Reservoir:
 
 class ColumnProfile:
     @property
-    def cardinality(self) -> Hll: ...
+    def cardinality(self) -> Hll | None: ...
     @property
     def coverage(self) -> tuple[int, int, list[tuple[int, int]]] | None: ...
     @property
@@ -690,7 +720,7 @@ class ColumnProfile:
     @property
     def exact_sum(self) -> int | None: ...
     @property
-    def histogram(self) -> ExpHistogram: ...
+    def histogram(self) -> ExpHistogram | None: ...
     @property
     def invalid_index_count(self) -> int: ...
     @property
@@ -700,9 +730,9 @@ class ColumnProfile:
     @property
     def largest_gap(self) -> tuple[int, int, int, int] | None: ...
     @property
-    def length_histogram(self) -> ExpHistogram: ...
+    def length_histogram(self) -> ExpHistogram | None: ...
     @property
-    def lengths(self) -> Moments: ...
+    def lengths(self) -> Moments | None: ...
     @property
     def max_text(self) -> bytes | None: ...
     @property
@@ -714,7 +744,7 @@ class ColumnProfile:
     @property
     def min_text_truncated(self) -> bool: ...
     @property
-    def moments(self) -> Moments: ...
+    def moments(self) -> Moments | None: ...
     @property
     def nan_count(self) -> int: ...
     @property
@@ -742,7 +772,7 @@ class ColumnProfile:
     @property
     def timezone(self) -> str | None: ...
     @property
-    def top_k(self) -> TopK: ...
+    def top_k(self) -> TopK | None: ...
     @property
     def type(self) -> str: ...
     @property
@@ -867,7 +897,9 @@ class CheckPlan:
     def __init__(
         self,
         schema: typing.Any,
-        rules: collections.abc.Sequence,
+        rules: collections.abc.Sequence[
+            tuple[str, typing.SupportsInt | typing.SupportsIndex | str, dict[str, typing.Any]]
+        ],
         *,
         max_rows: typing.SupportsInt | typing.SupportsIndex = 100,
     ) -> None: ...
@@ -877,7 +909,7 @@ class CheckPlan:
         /,
         *,
         first_row: typing.SupportsInt | typing.SupportsIndex = 0,
-        state: CheckState = None,
+        state: CheckState | None = None,
         mask: bool = False,
     ) -> CheckOutcome: ...
     def state(self) -> CheckState: ...

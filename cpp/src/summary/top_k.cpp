@@ -114,6 +114,13 @@ bool TopK::count_apart(double value, std::uint64_t weight) noexcept {
   return true;
 }
 
+bool TopK::add_distinct(std::uint64_t n) noexcept {
+  if (!fits(total_, n)) return false;
+  table_->raise_error(1);  // there is one: only with counters dropped does this come up
+  total_ += n;
+  return true;
+}
+
 bool TopK::add_nulls(std::uint64_t n) noexcept {
   if (!fits(null_count_, n)) return false;
   null_count_ += n;
