@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import data, metric, points, sinks, summary
+    from inlay import checks, data, metric, points, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     )
     from inlay._installed import get_observer
     from inlay._query import query
+    from inlay.data.check import ContractError
+    from inlay.data.contract import Contract
     from inlay.data.profile import Profile
+    from inlay.data.schema import Schema
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -56,6 +59,8 @@ _HOMES = {
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
     "BoundHistogram": "inlay._core",
+    "Contract": "inlay.data.contract",
+    "ContractError": "inlay.data.check",
     "Counter": "inlay._core",
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",
@@ -66,6 +71,7 @@ _HOMES = {
     "Observer": "inlay.observer",
     "Profile": "inlay.data.profile",
     "OutOfRangeError": "inlay._exceptions",
+    "Schema": "inlay.data.schema",
     "SerializationError": "inlay._exceptions",
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
@@ -82,6 +88,7 @@ _HOMES = {
     "Timer": "inlay._core",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
+    "checks": "inlay.checks",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -100,6 +107,8 @@ __all__ = [
     "BoundGauge",
     "BoundHistogram",
     "Categories",
+    "Contract",
+    "ContractError",
     "Counter",
     "EdgeHistogram",
     "ExpHistogram",
@@ -116,6 +125,7 @@ __all__ = [
     "OutOfRangeError",
     "Profile",
     "Reservoir",
+    "Schema",
     "SerializationError",
     "StoppedError",
     "SystemClock",
@@ -124,6 +134,7 @@ __all__ = [
     "TopK",
     "__version__",
     "build_info",
+    "checks",
     "data",
     "get_cmake_dir",
     "get_include",
