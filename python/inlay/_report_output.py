@@ -1,0 +1,70 @@
+"""Where a command's result goes: JSON on the output, an Arrow stream, a page of HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["command_line", "write_arrow", "write_json", "write_text"]
+
+
+def write_json(of: object) -> None:
+    """Write one JSON document; NaN and the infinities, which JSON lacks, are words."""
+    text = json.dumps(_plain(of), indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    try:
+        sys.stdout.write(text + "\n")
+    except UnicodeEncodeError:  # a lone surrogate, or an output that is not UTF-8
+        sys.stdout.write(json.dumps(json.loads(text), indent=2) + "\n")
+
+
+def write_arrow(table: Any, target: str) -> None:
+    """Write anything that is an Arrow table as a stream to a file, or to the output for ``-``."""
+    import pyarrow as pa
+
+    rows = pa.table(table)
+    if target == "-":
+        with pa.ipc.new_stream(sys.stdout.buffer, rows.schema) as writer:
+            writer.write_table(rows)
+        return
+    with Path(target).open("wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+        writer.write_table(rows)
+
+
+def write_text(text: str, target: str) -> None:
+    """Write text as UTF-8 to a file, or to the output for ``-``."""
+    if target == "-":
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        return
+    # Whole or not at all: a reader never sees half of it.
+    path = Path(target)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def command_line(words: Iterable[object]) -> str:
+    """Write a command line that the shell here would run as this program."""
+    beside = Path(sys.executable).with_name("inlay")
+    found = shutil.which("inlay") is not None or not beside.exists()
+    program = "inlay" if found else str(beside)
+    return shlex.join([program, *(str(word) for word in words)])
+
+
+def _plain(of: Any) -> Any:
+    if isinstance(of, float) and not math.isfinite(of):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(of, "NaN")
+    if isinstance(of, dict):
+        return {key: _plain(item) for key, item in of.items()}
+    if isinstance(of, (list, tuple)):
+        return [_plain(item) for item in of]
+    return of
