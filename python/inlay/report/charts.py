@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing", "chart", "drawing"]
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 # Narrow enough for a telephone, and to stand beside the numbers on a desk.
 _WIDTH, _HEIGHT, _ROW = 300, 120, 18
 _MOST_NAMES, _NAME_WIDTH = 10, 20
@@ -96,23 +95,12 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
     if not counts or len(bounds) != len(counts) + 1 or not sum(counts):
         return None
     temporal = column.get("kind") in _TEMPORAL_KINDS and isinstance(bounds[0], str)
-    places = [_milliseconds(b) if temporal else _finite(b) for b in bounds]
-    if any(place is None for place in places) or not places[0] < places[-1]:  # type: ignore[operator]
+    found = [_milliseconds(b) if temporal else _finite(b) for b in bounds]
+    places = [place for place in found if place is not None]
+    if len(places) < len(found) or not places[0] < places[-1]:
         return None
     below, above = int(cells.get("below") or 0), int(cells.get("above") or 0)
-    x: dict[str, Any] = {
-        "field": "a",
-        "type": "temporal" if temporal else "quantitative",
-        "scale": {"nice": False},
-        "axis": {"tickCount": 5, "labelOverlap": True},
-    }
-    if temporal:
-        x["scale"]["type"] = "utc"
-    else:
-        x["bin"] = "binned"
-        if cells.get("log") and places[0] > 0:  # type: ignore[operator]
-            x["scale"] = {"type": "log", "nice": False}
-        x["axis"]["format"] = "~g" if _needs_exponent(places[0], places[-1]) else ",~r"
+    scale = "utc" if temporal else "log" if cells.get("log") and places[0] > 0 else "linear"
     spec = _spec(
         [
             {"a": a, "b": b, "n": n}
@@ -120,7 +108,7 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
             # An empty cell draws nothing; the first and last keep the axis as wide as the range.
             if n or a == places[0] or b == places[-1]
         ],
-        x=x,
+        x=_place_axis(scale, places[0], places[-1]),
         x2={"field": "b"},
         y={"field": "n", "type": "quantitative", "axis": _count_axis(max(counts))},
         height=_HEIGHT,
@@ -136,15 +124,20 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
     if above:
         rows.append((_end(bounds[-1]), "above", count(above)))
     outside = [f"{count(n)} {side} it" for n, side in ((below, "below"), (above, "above")) if n]
-    scale = ", logarithmic" if "type" in x["scale"] and not temporal else ""
     return Drawing(
         spec=spec,
         label=(
-            f"Histogram of {escape_controls(str(column['name']))} {ends}; most values "
+            f"Histogram of {_plain(column['name'])} {ends}; most values "
             f"from {_end(bounds[peak])} to {_end(bounds[peak + 1])}"
         ),
-        note=f"Values {ends}{scale}"
-        + (f"; {' and '.join(outside)}, not drawn." if outside else "."),
+        note="".join(
+            (
+                f"Values {ends}",
+                ", logarithmic" if scale == "log" else "",
+                f"; {' and '.join(outside)}, not drawn" if outside else "",
+                ".",
+            )
+        ),
         headings=("from", "to", "values"),
         rows=rows,
     )
@@ -188,10 +181,9 @@ def _frequent(column: Mapping[str, Any]) -> Drawing | None:
 
 def _spec(cells: list[dict[str, Any]], *, height: int, **encoding: Any) -> dict[str, Any]:
     return {
-        "$schema": _SCHEMA,
         "width": _WIDTH,
         "height": height,
-        "background": None,
+        "background": "transparent",
         "config": _CONFIG,
         "data": {"values": cells},
         "mark": {"type": "bar", "tooltip": True},
@@ -199,14 +191,19 @@ def _spec(cells: list[dict[str, Any]], *, height: int, **encoding: Any) -> dict[
     }
 
 
+def _place_axis(scale: str, first: float, last: float) -> dict[str, Any]:
+    axis: dict[str, Any] = {"tickCount": 5, "labelOverlap": True}
+    encoding = {"field": "a", "axis": axis, "scale": {"type": scale, "nice": False}}
+    if scale == "utc":
+        return {**encoding, "type": "temporal"}
+    size = max(abs(first), abs(last))
+    axis["format"] = "~g" if size >= 1e6 or size < 1e-3 else ",~r"
+    return {**encoding, "type": "quantitative", "bin": "binned"}
+
+
 def _count_axis(most: int) -> dict[str, Any]:
     # Few counts have no fractions between them to name.
     return {"tickCount": min(4, max(1, most)), "format": "~s" if most >= 10_000 else ",d"}
-
-
-def _needs_exponent(first: float, last: float) -> bool:
-    size = max(abs(first), abs(last))
-    return size >= 1e6 or size < 1e-3
 
 
 def _finite(bound: Any) -> float | None:

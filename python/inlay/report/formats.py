@@ -13,7 +13,7 @@ __all__ = ["count", "detail", "escape_controls", "number", "seconds", "share", "
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 # Beyond these, six digits with an exponent say more than a row of zeros.
 _LARGEST_PLAIN, _SMALLEST_PLAIN = 1e9, 1e-4
-_NO_VALUE = "–"  # noqa: RUF001  an en dash: shorter than a word, and not a minus sign
+_NO_VALUE = "-"
 
 
 def count(number_of: int | None) -> str:

@@ -21,7 +21,7 @@ _MOST_GROUP_ROWS = 2_000
 
 _SHOW = """\
 for (const [id, spec] of Object.entries(JSON.parse(document.getElementById('specs').textContent)))
-  vegaEmbed('#' + id, spec, {renderer: 'svg', actions: false});
+  vegaEmbed('#' + id, spec, {mode: 'vega-lite', renderer: 'svg', actions: false});
 """
 
 
@@ -145,7 +145,7 @@ def _section(column: Mapping[str, Any], place: int, specs: dict[str, Any]) -> st
     return "".join(
         (
             f'<section class="column" id="c{place}" aria-labelledby="h{place}">'
-            f'<h3 id="h{place}"><bdi>{name}</bdi>'
+            f'<h3 id="h{place}"><bdi>{name}</bdi> '
             f'<span class="type">{escape(column["type"])}</span>{hashed}</h3>',
             f'<div class="split">{facts(column_facts(column))}{_figure(drawn, place, specs)}</div>',
             _chart_table(drawn),
