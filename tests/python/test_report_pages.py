@@ -151,6 +151,14 @@ def test_a_chart_draws_what_the_profile_counted():
     ]
 
 
+def test_whole_numbers_with_a_cell_each_are_named():
+    cells = {"bounds": [0.5, 1.5, 2.5], "counts": [1, 2], "log": False, "below": 0, "above": 0}
+    column = report_dicts.column("stars", "integer", chart=cells)
+    text = profile_page(report_dicts.profile([column]))
+    assert "Values from 1 to 2." in text
+    assert '<bdi>2</bdi></th><td class="n">2</td><td class="n">2</td>' in text
+
+
 def test_a_logarithmic_chart_says_so():
     bounds = [10.0**i for i in range(-2, 4)]
     cells = {"bounds": bounds, "counts": [1, 2, 3, 2, 1], "log": True, "below": 0, "above": 0}

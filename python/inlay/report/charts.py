@@ -113,22 +113,20 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
         y={"field": "n", "type": "quantitative", "axis": _count_axis(max(counts))},
         height=_HEIGHT,
     )
-    ends = f"from {_end(bounds[0])} to {_end(bounds[-1])}"
+    lows, highs = _lows_and_highs(column.get("kind"), bounds, places)
+    ends = f"from {lows[0]} to {highs[-1]}"
     peak = max(range(len(counts)), key=counts.__getitem__)
-    rows = [
-        (_end(a), _end(b), count(n))
-        for a, b, n in zip(bounds[:-1], bounds[1:], counts, strict=True)
-    ]
+    rows = [(low, high, count(n)) for low, high, n in zip(lows, highs, counts, strict=True)]
     if below:
-        rows.insert(0, ("below", _end(bounds[0]), count(below)))
+        rows.insert(0, ("below", lows[0], count(below)))
     if above:
-        rows.append((_end(bounds[-1]), "above", count(above)))
+        rows.append((highs[-1], "above", count(above)))
     outside = [f"{count(n)} {side} it" for n, side in ((below, "below"), (above, "above")) if n]
     return Drawing(
         spec=spec,
         label=(
             f"Histogram of {_plain(column['name'])} {ends}; most values "
-            f"from {_end(bounds[peak])} to {_end(bounds[peak + 1])}"
+            f"from {lows[peak]} to {highs[peak]}"
         ),
         note="".join(
             (
@@ -189,6 +187,17 @@ def _spec(cells: list[dict[str, Any]], *, height: int, **encoding: Any) -> dict[
         "mark": {"type": "bar", "tooltip": True},
         "encoding": encoding,
     }
+
+
+def _lows_and_highs(
+    kind: Any, bounds: Sequence[Any], places: Sequence[float]
+) -> tuple[list[str], list[str]]:
+    """Write the ends of the cells; whole numbers that have a cell each are named themselves."""
+    if kind in {"integer", "unsigned"} and all(place % 1 == 0.5 for place in places):
+        whole = [_end(math.ceil(place)) for place in places[:-1]]
+        return whole, [_end(math.floor(place)) for place in places[1:]]
+    ends = [_end(bound) for bound in bounds]
+    return ends[:-1], ends[1:]
 
 
 def _place_axis(scale: str, first: float, last: float) -> dict[str, Any]:
