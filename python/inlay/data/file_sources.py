@@ -1,0 +1,312 @@
+"""Parquet, Arrow and CSV files as sources: read batch by batch, checked before the first one."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from inlay._exceptions import InvalidArgumentError, SerializationError
+from inlay.data.sources import BATCH_ROWS, Source, select
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["open_files"]
+
+_FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+_COMPRESSED = {".gz", ".bz2", ".zst", ".lz4"}
+_MAGIC = {b"PAR1": "parquet", b"PARE": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
+# Column chunks are read in pieces of this many bytes, not whole: a row group may be huge.
+_PIECE = 1 << 20
+_CSV_BLOCK = 4 << 20
+
+
+class _File(NamedTuple):
+    """A file whose head was read."""
+
+    path: Path
+    schema: pa.Schema
+    num_rows: int | None
+    read: Callable[[Sequence[str], pa.Schema], Iterable[pa.RecordBatch]]
+
+
+def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
+    """Open one path or several: files, a glob, or a directory of Parquet files.
+
+    Parameters
+    ----------
+    where : str, Path or sequence of them
+        Files are read in the order of their paths. Folders of a directory are searched too, except
+        those whose names start with ``.`` or ``_``.
+    wanted : sequence of str, optional
+        Columns to read.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file, a glob or directory holds none, the format is unknown, a column is
+        not there, or a file's columns differ from those of the first.
+    SerializationError
+        If a file is cut short or foreign.
+    """
+    import pyarrow as pa
+
+    name = str(where) if isinstance(where, (str, Path)) else f"{len(where)} paths"
+    files = [_open(path) for path in _paths(where)]
+    first = files[0]
+    positions = select(first.schema.names, wanted, str(first.path))
+    schema = pa.schema([first.schema.field(i).remove_metadata() for i in positions])
+    for file in files[1:]:
+        _check_schema(file, schema, first, wanted is None)
+
+    def read() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            yield from _aligned(file, schema)
+
+    counts = [file.num_rows for file in files]
+    total = None if None in counts else sum(count for count in counts if count is not None)
+    return Source(name, schema, read, num_rows=total, is_repeatable=True)
+
+
+def _paths(where: Any) -> list[Path]:
+    if not isinstance(where, (str, Path)):
+        return [path for item in where for path in _paths(item)]
+    path = Path(where)
+    if path.is_dir():
+        found = sorted(
+            entry
+            for pattern in ("*.parquet", "*.pq")
+            for entry in path.rglob(pattern)
+            if entry.is_file()
+            and not any(part[0] in "._" for part in entry.relative_to(path).parts)
+        )
+        if not found:
+            message = f"the directory holds no Parquet file: {str(path)!r}"
+            raise InvalidArgumentError(message)
+        return found
+    if path.exists():
+        return [path]
+    if glob.has_magic(str(where)):
+        found = sorted(Path(each) for each in glob.glob(str(where), recursive=True))  # noqa: PTH207  absolute patterns too
+        found = [each for each in found if each.is_file()]
+        if found:
+            return found
+        message = f"no file matches: {str(where)!r}"
+        raise InvalidArgumentError(message)
+    message = f"there is no such file: {str(where)!r}"
+    raise InvalidArgumentError(message)
+
+
+def _open(path: Path) -> _File:
+    try:
+        kind = _format(path)
+        if kind == "parquet":
+            return _open_parquet(path)
+        return _open_arrow(path) if kind == "arrow" else _open_csv(path)
+    except OSError as error:
+        if isinstance(error, SerializationError):
+            raise
+        message = f"{path} cannot be read: {error}"
+        raise SerializationError(message) from error
+
+
+def _format(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    known = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if known is not None:
+        return known
+    with path.open("rb") as file:
+        begin = file.read(4)
+    if begin in _MAGIC:
+        return _MAGIC[begin]
+    message = (
+        "the format of a file is told by its suffix "
+        f"({', '.join(_FORMATS)}) or its first bytes: {str(path)!r}"
+    )
+    raise InvalidArgumentError(message)
+
+
+def _unreadable(path: Path, what: str, offset: int | None, error: Exception) -> NoReturn:
+    at = "" if offset is None else f" at byte {offset}"
+    reason = " ".join(str(error).split())
+    message = f"{path}{at}: {what}: {reason}"
+    raise SerializationError(message) from error
+
+
+# ---- Parquet ---------------------------------------------------------------------------------
+def _open_parquet(path: Path) -> _File:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata, schema = file.metadata, file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        size = path.stat().st_size
+        _unreadable(path, f"no whole Parquet file of {size} bytes", max(size - 8, 0), error)
+
+    def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
+        done = 0
+        try:
+            with pq.ParquetFile(
+                path, buffer_size=_PIECE, pre_buffer=False, page_checksum_verification=True
+            ) as file:
+                if file.metadata.num_rows != metadata.num_rows:
+                    message = f"{path} changed while it was read: {file.metadata.num_rows} rows"
+                    raise SerializationError(message)
+                for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(names)):
+                    done += batch.num_rows
+                    yield batch
+        except (pa.ArrowException, OSError) as error:
+            group, offset = _row_group(metadata, done)
+            _unreadable(path, f"row group {group} cannot be read", offset, error)
+
+    return _File(path, schema, metadata.num_rows, read)
+
+
+def _row_group(metadata: Any, row: int) -> tuple[int, int | None]:
+    """Return which row group holds a row, and where in the file it begins."""
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        if row < group.num_rows:
+            chunks = [group.column(i) for i in range(group.num_columns)]
+            starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
+            return index, min(starts, default=None)
+        row -= group.num_rows
+    return metadata.num_row_groups, None
+
+
+# ---- Arrow -----------------------------------------------------------------------------------
+def _open_arrow(path: Path) -> _File:
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        begin = file.read(6)
+    is_file = begin == b"ARROW1"
+    try:
+        with pa.OSFile(str(path)) as source, _arrow_reader(source, is_file, None) as reader:
+            schema = reader.schema
+            rows = reader.count_rows() if is_file and hasattr(reader, "count_rows") else None
+    except (pa.ArrowException, OSError) as error:
+        _unreadable(path, "no Arrow file or stream", 0, error)
+
+    def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
+        chosen = [i for i, name in enumerate(schema.names) if name in set(names)]
+        position = 0
+        try:
+            with pa.OSFile(str(path)) as source, _arrow_reader(source, is_file, chosen) as reader:
+                if is_file:
+                    for position in range(reader.num_record_batches):
+                        yield reader.get_batch(position)
+                    return
+                position = source.tell()
+                for batch in reader:
+                    position = source.tell()
+                    yield batch
+        except (pa.ArrowException, OSError) as error:
+            if is_file:
+                _unreadable(path, f"record batch {position} cannot be read", None, error)
+            _unreadable(path, "the stream is cut short or damaged", position, error)
+
+    return _File(path, schema, rows, read)
+
+
+def _arrow_reader(source: Any, is_file: bool, chosen: list[int] | None) -> Any:
+    import pyarrow.ipc as ipc
+
+    options = ipc.IpcReadOptions() if chosen is None else ipc.IpcReadOptions(included_fields=chosen)
+    return (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
+
+
+# ---- CSV -------------------------------------------------------------------------------------
+def _open_csv(path: Path) -> _File:
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    parse = csv.ParseOptions(delimiter="\t" if ".tsv" in suffixes else ",")
+
+    def reader(convert: Any) -> Any:
+        block = csv.ReadOptions(block_size=_CSV_BLOCK)
+        return csv.open_csv(path, read_options=block, parse_options=parse, convert_options=convert)
+
+    try:
+        with reader(csv.ConvertOptions()) as stream:
+            schema = stream.schema
+    except (pa.ArrowException, OSError) as error:
+        _unreadable(path, "no table of comma-separated values", 0, error)
+
+    def read(names: Sequence[str], types: pa.Schema) -> Iterator[pa.RecordBatch]:
+        # The types of the first file hold for all; a value that does not fit is an error with its
+        # row, as types inferred anew for each block would differ from one to the next.
+        options = csv.ConvertOptions(
+            include_columns=list(names),
+            column_types={field.name: field.type for field in types},
+        )
+        try:
+            with reader(options) as stream:
+                yield from stream
+        except (pa.ArrowException, OSError) as error:
+            _unreadable(path, "a row does not fit the types of the first ones", None, error)
+
+    return _File(path, schema, None, read)
+
+
+# ---- several files ---------------------------------------------------------------------------
+def _check_schema(file: _File, expected: pa.Schema, first: _File, is_whole: bool) -> None:
+    """Refuse a file that lacks a column, has one more, or has one of another type."""
+    is_csv = _format(file.path) == "csv"
+    for field in expected:
+        count = file.schema.names.count(field.name)
+        if count != expected.names.count(field.name):
+            problem = "lacks a column" if count == 0 else f"has {count} columns of one name"
+            message = f"{file.path} {problem} that {first.path} has: {field.name!r}"
+            raise InvalidArgumentError(message)
+        # What a CSV file holds is read as the first one's types.
+        if count == 1 and not is_csv and file.schema.field(field.name).type != field.type:
+            found = file.schema.field(field.name).type
+            message = (
+                f"{file.path} has column {field.name!r} as another type than {first.path} "
+                f"({field.type}): {found}"
+            )
+            raise InvalidArgumentError(message)
+    more = [name for name in file.schema.names if name not in expected.names]
+    if is_whole and more:
+        message = f"{file.path} has a column that {first.path} has not: {more[0]!r}"
+        raise InvalidArgumentError(message)
+
+
+def _aligned(file: _File, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Read a file's batches with the columns in the order of the schema."""
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(schema.names))
+    for batch in file.read(names, schema):
+        if batch.schema.names == schema.names:
+            yield batch
+            continue
+        # A name with dots may bring others that begin like it; equal names keep their order.
+        taken: dict[str, int] = {}
+        arrays = []
+        for name in schema.names:
+            same = [i for i, present in enumerate(batch.schema.names) if present == name]
+            arrays.append(batch.column(same[taken.get(name, 0)]))
+            taken[name] = taken.get(name, 0) + 1
+        yield pa.RecordBatch.from_arrays(arrays, names=schema.names)

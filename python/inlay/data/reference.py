@@ -1,0 +1,312 @@
+"""Freezing a profile: edges and names that later data is compared with, and their counts."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from inlay._exceptions import InvalidArgumentError
+from inlay.data.groups import hidden_key
+from inlay.data.leaf_arrays import leaf_arrays
+from inlay.data.redaction import HASH, hashed_name
+from inlay.summary.categories import Categories
+from inlay.summary.edge_histogram import EdgeHistogram
+from inlay.summary.kll import Kll
+from inlay.summary.top_k import TopK
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay import _core
+
+__all__ = [
+    "Cells",
+    "Frozen",
+    "cells_of",
+    "check_limits",
+    "count_batch",
+    "emptied",
+    "reference_id",
+    "with_names",
+]
+
+Cells: TypeAlias = dict[int, EdgeHistogram | Categories]
+"""By the number of a leaf: what its values are counted in."""
+
+_DIGITS = 16
+# Integers with at most so many different values are names: codes, ratings, flags.
+_FEW = 20
+_NUMBER_KINDS = frozenset(
+    {"integer", "unsigned", "float", "decimal", "date", "time", "timestamp", "duration"}
+)
+# Bytes of a text beyond which the profile shortens it, so that rows would not be found by it.
+_LONGEST = 256
+_MOST_BINS, _MOST_NAMES = 1_000, 10_000
+
+
+class Frozen(NamedTuple):
+    """What makes a profile a reference.
+
+    Attributes
+    ----------
+    cells : dict
+        Of the whole.
+    groups : dict
+        Of each group.
+    counted_from : {"rows", "sketch"}
+        Whether the counts are of the rows, exactly, or what the sketches estimate.
+    reference_id : str
+        16 hex digits.
+    """
+
+    cells: Cells
+    groups: dict[tuple[str, ...], Cells]
+    counted_from: str
+    reference_id: str
+
+
+def check_limits(bins: int, names: int) -> None:
+    """Refuse numbers of bins and names that cannot be.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `bins` is not within 2 to 1,000 or `names` not within 1 to 10,000.
+    """
+    for what, value, least, most in (
+        ("bins", bins, 2, _MOST_BINS),
+        ("names", names, 1, _MOST_NAMES),
+    ):
+        if not isinstance(value, int) or not least <= value <= most:
+            message = f"{what} must lie within {least} to {most}: {value!r}"
+            raise InvalidArgumentError(message)
+
+
+def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
+    """Choose the edges or names of each leaf, with the counts that the sketches estimate.
+
+    Parameters
+    ----------
+    native : native profile
+    bins : int
+        Cells between edges: about equally many values in each.
+    names : int
+        Names of text, the most frequent ones.
+
+    Returns
+    -------
+    dict of int to EdgeHistogram or Categories
+        Numbers and times get edges, which are values of the rows; text, booleans and integers with
+        at most 20 different values get names. Leaves without values, and of other kinds, nothing.
+    """
+    cells: Cells = {}
+    for number in range(len(native.paths)):
+        column = native.column(number)
+        found = _categories(column, names) or _edges(column, bins)
+        if found is not None:
+            cells[number] = found
+    return cells
+
+
+def _categories(column: _core.ColumnProfile, most: int) -> Categories | None:
+    if column.top_k is None:
+        return None
+    top_k = TopK._of(column.top_k)
+    if column.kind in {"integer", "unsigned"}:
+        if top_k.max_error or not 0 < top_k.size <= min(most, _FEW):
+            return None
+    elif column.kind not in {"text", "boolean"}:
+        return None
+    entries = [entry for entry in top_k.top(top_k.size) if _is_name(entry.item)][:most]
+    if not entries:
+        return None
+    listed = Categories([entry.item for entry in entries])
+    counts = [entry.low for entry in entries]
+    other = max(top_k.count - sum(counts), 0)
+    return Categories.from_row(
+        {
+            "categories": listed.names,
+            "counts": [*counts, other],
+            "null_count": column.null_count,
+        }
+    )
+
+
+def _is_name(item: Any) -> bool:
+    """Return whether rows can be found by an item.
+
+    Text that is no UTF-8 has no name, and the profile keeps the longest texts by their beginning.
+    """
+    return not isinstance(item, bytes) and (
+        not isinstance(item, str) or len(item.encode()) <= _LONGEST
+    )
+
+
+def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
+    if column.kind not in _NUMBER_KINDS or column.quantiles is None:
+        return None
+    sketch = Kll._of(column.quantiles)
+    found = sketch.quantiles([i / bins for i in range(1, bins)])
+    if found is None:
+        return None
+    edges = [edge for edge, _ in itertools.groupby(edge + 0.0 for edge in found)]
+    ranks = sketch.cdf(edges)
+    assert ranks is not None  # there are values
+    at_most = [0, *(round(rank * sketch.count) for rank in ranks)]
+    return EdgeHistogram.from_row(
+        {
+            "bounds": edges,
+            "counts": [b - a for a, b in itertools.pairwise(at_most)],
+            "null_count": column.null_count,
+            "nan_count": column.nan_count,
+            "pos_inf_count": column.pos_inf_count,
+            "neg_inf_count": column.neg_inf_count,
+        }
+    )
+
+
+def emptied(cells: Cells) -> Cells:
+    """Return the same edges and names without counts."""
+    fresh: Cells = {}
+    for number, cell in cells.items():
+        twin = cell.copy()
+        twin.reset()
+        fresh[number] = twin
+    return fresh
+
+
+def count_batch(
+    cells: Cells,
+    batch: pa.RecordBatch,
+    renames: Mapping[int, Callable[[bytes], bytes]],
+) -> None:
+    """Count a batch's values in the cells of their leaves, exactly.
+
+    Parameters
+    ----------
+    cells : dict
+        Counted up.
+    batch : pyarrow.RecordBatch
+        With the columns that the profile has.
+    renames : mapping of int to callable
+        For leaves whose names are hidden: what stands for a name.
+    """
+    for number, array in leaf_arrays(batch, cells.keys()):
+        cell = cells[number]
+        if isinstance(cell, EdgeHistogram):
+            cell.update(_as_numbers(array))
+        else:
+            cell.update(_as_names(array, renames.get(number)))
+
+
+def _as_numbers(array: Any) -> Any:
+    """Turn times into the integers of their unit and decimals into doubles."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if types.is_decimal(array.type):
+        return array.cast(pa.float64())
+    if types.is_float16(array.type):
+        return array.cast(pa.float32())
+    if types.is_temporal(array.type):
+        return array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32())
+    return array
+
+
+def _as_names(array: Any, rename: Callable[[bytes], bytes] | None) -> Any:
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    if types.is_string_view(array.type):
+        array = array.cast(pa.large_string())
+    if rename is None:
+        return array
+    if not types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    raw = array.dictionary.cast(pa.large_binary()).to_pylist()
+    hidden = pa.array([None if name is None else rename(name).decode() for name in raw])
+    return pa.DictionaryArray.from_arrays(array.indices, hidden.cast(pa.large_string()))
+
+
+def reference_id(
+    paths: Iterable[str],
+    cells: Cells,
+    by: Iterable[str],
+    groups: Mapping[tuple[str, ...], tuple[list[str], Cells]],
+    hidden: Iterable[str],
+) -> str:
+    """Hash what a reference counts in which cells.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        The leaves of the whole.
+    cells : dict
+        Of the whole.
+    by : iterable of str
+        Columns that make the groups.
+    groups : mapping
+        The leaves and cells of each group.
+    hidden : iterable of str
+        Paths of columns whose names stand for hidden ones already.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits of the SHA-256 of paths, edges as little-endian doubles, names and
+        counts. Names enter by their own hash, so that one reference has one id whether its names
+        are hidden or not.
+    """
+    content = hashlib.sha256(b"inlay reference 1\x1f")
+    known = set(hidden)
+    is_known = [name in known for name in by]
+    parts: list[tuple[list[str], list[str], Cells]] = [([], list(paths), cells)]
+    for key, (names, part) in groups.items():
+        pairs = zip(key, is_known, strict=True)
+        parts.append(
+            ([text if done else hidden_key(text, HASH.rename) for text, done in pairs], names, part)
+        )
+    for hashes, names, part in sorted(parts, key=lambda each: each[0]):
+        _add(content, "group", hashes)
+        for number, cell in sorted(part.items()):
+            path = names[number]
+            if isinstance(cell, EdgeHistogram):
+                edges = cell.edges
+                _add(content, "edges", [path, len(edges)])
+                content.update(struct.pack(f"<{len(edges)}d", *edges))
+                _add(content, "counts", cell.counts)
+                apart = [cell.null_count, cell.nan_count, cell.pos_inf_count, cell.neg_inf_count]
+            else:
+                listed = cell.names if path in known else list(map(hashed_name, cell.names))
+                _add(content, "categories", [path, listed])
+                _add(content, "counts", [*cell.counts, cell.other])
+                apart = [cell.null_count]
+            _add(content, "apart", apart)
+    return content.hexdigest()[:_DIGITS]
+
+
+def _add(content: Any, what: str, value: Any) -> None:
+    text = json.dumps([what, value], ensure_ascii=False, separators=(",", ":"))
+    content.update(text.encode(errors="surrogatepass") + b"\x1f")
+
+
+def with_names(categories: Categories, rename: Callable[[bytes], bytes]) -> Categories:
+    """Return categories with other names; counts of names that become one are added."""
+    counts: dict[str, int] = {}
+    for name, count in zip(categories.names, categories.counts, strict=True):
+        new = rename(name.encode()).decode()
+        counts[new] = counts.get(new, 0) + count
+    return Categories.from_row(
+        {
+            "categories": list(counts),
+            "counts": [*counts.values(), categories.other],
+            "null_count": categories.null_count,
+            "nan_count": categories.nan_count,
+        }
+    )
