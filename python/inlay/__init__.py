@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import metric, points, sinks, summary
+    from inlay import checks, metric, points, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     )
     from inlay._installed import get_observer
     from inlay._query import query
+    from inlay.data.check import ContractError
+    from inlay.data.contract import Contract
+    from inlay.data.schema import Schema
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -55,6 +58,8 @@ _HOMES = {
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
     "BoundHistogram": "inlay._core",
+    "Contract": "inlay.data.contract",
+    "ContractError": "inlay.data.check",
     "Counter": "inlay._core",
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",
@@ -64,6 +69,7 @@ _HOMES = {
     "ManualClock": "inlay._core",
     "Observer": "inlay.observer",
     "OutOfRangeError": "inlay._exceptions",
+    "Schema": "inlay.data.schema",
     "SerializationError": "inlay._exceptions",
     "StoppedError": "inlay._exceptions",
     "SystemClock": "inlay._core",
@@ -80,6 +86,7 @@ _HOMES = {
     "Timer": "inlay._core",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
+    "checks": "inlay.checks",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -97,6 +104,8 @@ __all__ = [
     "BoundGauge",
     "BoundHistogram",
     "Categories",
+    "Contract",
+    "ContractError",
     "Counter",
     "EdgeHistogram",
     "ExpHistogram",
@@ -112,6 +121,7 @@ __all__ = [
     "Observer",
     "OutOfRangeError",
     "Reservoir",
+    "Schema",
     "SerializationError",
     "StoppedError",
     "SystemClock",
@@ -120,6 +130,7 @@ __all__ = [
     "TopK",
     "__version__",
     "build_info",
+    "checks",
     "get_cmake_dir",
     "get_include",
     "get_library",

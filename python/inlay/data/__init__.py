@@ -1,8 +1,52 @@
-"""Data as it comes: profiles of tables, in memory or in files, and what they are compared with."""
+"""Data as it comes: profiles, schemas, and the checks that it is put to."""
 
 from __future__ import annotations
 
-from inlay.data.column_profile import ColumnProfile
-from inlay.data.profile import Profile
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-__all__ = ["ColumnProfile", "Profile"]
+    from inlay.data.check_report import CheckReport, CheckResult
+    from inlay.data.column_profile import ColumnProfile
+    from inlay.data.contract import Contract
+    from inlay.data.profile import Profile
+    from inlay.data.schema import Field, Schema
+    from inlay.data.schema_change import SchemaChange
+    from inlay.data.suggestion import suggest
+
+# Profiles and checks each bring a good deal of modules along, and most programs use one of them.
+_HOMES = {
+    "CheckReport": "inlay.data.check_report",
+    "CheckResult": "inlay.data.check_report",
+    "ColumnProfile": "inlay.data.column_profile",
+    "Contract": "inlay.data.contract",
+    "Field": "inlay.data.schema",
+    "Profile": "inlay.data.profile",
+    "Schema": "inlay.data.schema",
+    "SchemaChange": "inlay.data.schema_change",
+    "suggest": "inlay.data.suggestion",
+}
+
+__all__ = [
+    "CheckReport",
+    "CheckResult",
+    "ColumnProfile",
+    "Contract",
+    "Field",
+    "Profile",
+    "Schema",
+    "SchemaChange",
+    "suggest",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module 'inlay.data' has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
