@@ -46,6 +46,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--contract", metavar="FILE", required=True, help="YAML, as inlay suggest writes it"
     )
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="which of the contract's datasets, if it has several"
+    )
+    parser.add_argument(
+        "--max-rows",
+        metavar="N",
+        type=int,
+        default=100,
+        help="list so many failing rows, unless the contract says (default: 100)",
+    )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print one JSON document")
     forms.add_argument(
@@ -79,7 +89,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.refuse("--failing reads the data once more, which standard input does not allow")
     from inlay import Contract
 
-    contract = Contract.from_yaml(Path(arguments.contract))
+    contract = Contract.from_yaml(
+        Path(arguments.contract), dataset=arguments.dataset, max_rows=arguments.max_rows
+    )
+    for fault in contract.ignored:
+        write_line(f"inlay check: ignored: {fault}", out=sys.stderr)
     report = contract.check(source(arguments.data))
     said = report.to_dict()
     if arguments.openlineage is not None:

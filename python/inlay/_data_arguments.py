@@ -49,8 +49,15 @@ def is_profile(words: Sequence[str]) -> bool:
     return bool(saved)
 
 
-def load_profiles(words: Sequence[str]) -> Profile:
+def load_profiles(words: Sequence[str], *, redact: dict[str, bool] | None = None) -> Profile:
     """Load saved profiles and merge them into the first.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Their paths.
+    redact : dict of str to bool, optional
+        Which columns' values to hide or to show; what a file hides stays hidden.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def load_profiles(words: Sequence[str]) -> Profile:
     """
     from inlay import Profile
 
-    first, *others = (Profile.load(word) for word in words)
+    first, *others = (Profile.load(word, redact=redact) for word in words)
     for other in others:
         first.merge(other)
     return first

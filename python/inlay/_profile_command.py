@@ -108,11 +108,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _profile(arguments: argparse.Namespace) -> Profile:
+    redact = _redaction(arguments.redact, arguments.clear)
     if is_profile(arguments.data):
-        for option in ("by", "columns", "redact", "clear"):
+        for option in ("by", "columns"):
             if getattr(arguments, option):
-                arguments.refuse(f"--{option} is for data; a saved profile is as it was made")
-        profile = load_profiles(arguments.data)
+                arguments.refuse(f"--{option} is for data; a saved profile has what it has")
+        profile = load_profiles(arguments.data, redact=redact)
         return profile.freeze() if arguments.reference and not profile.is_reference else profile
     from inlay import Profile
 
@@ -121,7 +122,7 @@ def _profile(arguments: argparse.Namespace) -> Profile:
         by=tuple(arguments.by),
         columns=arguments.columns,
         reference=arguments.reference,
-        redact=_redaction(arguments.redact, arguments.clear),
+        redact=redact,
         progress=False if arguments.no_progress else None,
     )
 

@@ -80,7 +80,9 @@ class CompiledChecks:
         rules = self._number_rules()
         self.plan = self._native_plan(schema, rules)
         self.python = [
-            (index, step) for index, step in enumerate(self.steps) if isinstance(step, PythonMeasure)
+            (index, step)
+            for index, step in enumerate(self.steps)
+            if isinstance(step, PythonMeasure)
         ]
         self.counts_bytes = any(check.kind == "byte_count" for check in self.checks)
         # Of such a contract a batch without a failing row is fine, whatever else is there to tell.
@@ -214,9 +216,7 @@ class CheckRun:
         first_row, rows = self.rows, batch.num_rows
         native = None
         if compiled.plan is not None:
-            outcome = compiled.plan.check(
-                batch, first_row=first_row, state=self._state, mask=True
-            )
+            outcome = compiled.plan.check(batch, first_row=first_row, state=self._state, mask=True)
             native = _unpacked(outcome, rows)
             if self.outcome is None:
                 self.outcome = outcome

@@ -208,9 +208,7 @@ def _checksum(check: Check, columns: tuple[Column, ...], context: Context) -> Py
     def fails(batch: pyarrow.RecordBatch) -> np.ndarray:
         import numpy as np
 
-        pairs = zip(
-            _as_bytes(payload.array(batch)), expected.array(batch).to_pylist(), strict=True
-        )
+        pairs = zip(_as_bytes(payload.array(batch)), expected.array(batch).to_pylist(), strict=True)
         return np.array([not right(data, wanted) for data, wanted in pairs], bool)
 
     return PythonMeasure(lambda max_rows: RowMeasure(fails, max_rows))

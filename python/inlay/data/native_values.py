@@ -183,9 +183,11 @@ def _float_range(column: Column, lows: Any, highs: Any) -> dict[str, Any]:
                 nearest = float(exact)
             except OverflowError:
                 nearest = math.copysign(math.inf, exact)
-            moved = isinstance(exact, float) or fractions.Fraction(nearest) != exact if (
-                math.isfinite(nearest)
-            ) else False
+            moved = (
+                isinstance(exact, float) or fractions.Fraction(nearest) != exact
+                if (math.isfinite(nearest))
+                else False
+            )
             if moved and (nearest < exact) == (towards > 0):
                 # The limit lies between two doubles: the next one inside stands for it.
                 nearest = math.nextafter(nearest, towards)

@@ -405,7 +405,9 @@ def _membership(array: Any, values: list[Any]) -> Any:
     if isinstance(array, pa.Scalar):
         array = pa.array([array.as_py()], array.type)
     if pa.types.is_temporal(array.type):
-        members = pa.array([_time_scalar(value, array.type).as_py() for value in values], array.type)
+        members = pa.array(
+            [_time_scalar(value, array.type).as_py() for value in values], array.type
+        )
     else:
         members = pa.array(values)
         if pa.types.is_integer(array.type) and pa.types.is_floating(members.type):
