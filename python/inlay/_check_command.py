@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay._data_arguments import STANDARD_INPUT, add_data, source
-from inlay._report_output import command_line, write_arrow, write_json, write_text
+from inlay._report_output import command_line, replacing, write_arrow, write_json, write_text
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
@@ -85,8 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.title and arguments.html is None:
         arguments.refuse("--title needs --html")
-    if arguments.failing is not None and STANDARD_INPUT in arguments.data:
-        arguments.refuse("--failing reads the data once more, which standard input does not allow")
+    if arguments.failing is not None:
+        if STANDARD_INPUT in arguments.data:
+            arguments.refuse(
+                "--failing reads the data once more, which standard input does not allow"
+            )
+        if Path(arguments.failing).resolve() in {Path(word).resolve() for word in arguments.data}:
+            arguments.refuse(f"--failing would replace the data: {arguments.failing!r}")
     from inlay import Contract
 
     contract = Contract.from_yaml(
@@ -147,7 +152,7 @@ def _write_failing(data: Sequence[str], rows: Sequence[int], target: str) -> Non
     from inlay.data.sources import open_source
 
     opened = open_source(source(data))
-    with pq.ParquetWriter(target, opened.schema) as writer:
+    with replacing(target) as path, pq.ParquetWriter(path, opened.schema) as writer:
         for batch in _taken(opened.batches(), rows):
             writer.write_batch(batch)
 

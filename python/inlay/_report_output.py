@@ -8,11 +8,12 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["command_line", "write_arrow", "write_json", "write_text"]
+__all__ = ["command_line", "replacing", "write_arrow", "write_json", "write_text"]
 
 
 def write_json(of: object) -> None:
@@ -33,7 +34,11 @@ def write_arrow(table: Any, target: str) -> None:
         with pa.ipc.new_stream(sys.stdout.buffer, rows.schema) as writer:
             writer.write_table(rows)
         return
-    with Path(target).open("wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+    with (
+        replacing(target) as path,
+        path.open("wb") as file,
+        pa.ipc.new_stream(file, rows.schema) as writer,
+    ):
         writer.write_table(rows)
 
 
@@ -42,11 +47,23 @@ def write_text(text: str, target: str) -> None:
     if target == "-":
         sys.stdout.buffer.write(text.encode("utf-8"))
         return
-    # Whole or not at all: a reader never sees half of it.
-    path = Path(target)
+    with replacing(target) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(target: str) -> Iterator[Path]:
+    """Give a path to write to that takes the target's place once it is whole.
+
+    What is no file, a pipe or a device, is itself written to.
+    """
+    path = Path(target).resolve()
+    if path.exists() and not path.is_file():
+        yield path
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import unicodedata
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -60,11 +61,14 @@ def write_line(text: str, *, out: TextIO | None = None) -> None:
 def _write_plain(
     names: list[str], rows: list[list[str]], right: list[bool], target: TextIO
 ) -> None:
-    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
+    widths = [
+        max(_cells(text) for text in (name, *(row[i] for row in rows)))
+        for i, name in enumerate(names)
+    ]
 
     def line(cells: Sequence[str]) -> None:
         parts = (
-            cell.rjust(width) if to_right else cell.ljust(width)
+            " " * (width - _cells(cell)) + cell if to_right else cell + " " * (width - _cells(cell))
             for cell, width, to_right in zip(cells, widths, right, strict=True)
         )
         write_line("  ".join(parts), out=target)
@@ -73,6 +77,16 @@ def _write_plain(
     line(["-" * width for width in widths])
     for row in rows:
         line(row)
+
+
+def _cells(text: str) -> int:
+    """Count the cells that text takes: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )
 
 
 def _write_rich(names: list[str], rows: list[list[str]], right: list[bool], target: TextIO) -> None:

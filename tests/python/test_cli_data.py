@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,6 +130,13 @@ def test_a_hundred_columns_are_a_hundred_lines(profiled, capsys):
     assert "…" in rows[-1]
 
 
+def test_wide_and_combining_characters_keep_the_columns_straight(profiled, capsys):
+    profiled([report_dicts.text(name, values=["x"]) for name in ("数量", "ab", "e\u0301te\u0301")])
+    assert run("profile", "x.parquet") == 0
+    rows = capsys.readouterr().out.splitlines()[4:7]
+    assert [row.index("utf8") for row in rows] == [6, 8, 10]
+
+
 def test_names_and_values_cannot_steer_the_terminal(profiled, capsys):
     profiled([report_dicts.text("a\x1b[2J\nb\u202e", values=["\x07\r"], type="\x1b]0;t")])
     assert run("profile", "x.parquet") == 0
@@ -236,6 +244,7 @@ def test_what_is_no_stream_is_refused(profiled, monkeypatch, capsys):
         ["profile", "x.inlay", "--by", "day"],
         ["check", "x"],
         ["check", "-", "--contract", "c", "--failing", "f"],
+        ["check", "x", "--contract", "c", "--failing", "./x"],
         ["check", "x", "--contract", "c", "--title", "t"],
         ["suggest"],
     ],
@@ -281,6 +290,29 @@ def test_a_place_that_cannot_be_written_is_named(checked, tmp_path, capsys):
     target = tmp_path / "nowhere" / "page.html"
     assert run(*checked(report_dicts.result("a")), "--html", target) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_file_is_replaced_only_by_a_whole_one(checked, tmp_path, monkeypatch):
+    target, link = tmp_path / "page.html", tmp_path / "link.html"
+    target.write_text("before")
+    link.symlink_to(target)
+    words = checked(report_dicts.result("a"))
+    assert run(*words, "--html", link) == 0
+    assert target.read_text().startswith("<!DOCTYPE html>")
+    assert link.is_symlink()
+
+    def fail(*_, **__):
+        raise OSError("no space")
+
+    monkeypatch.setattr("pathlib.Path.write_text", fail)
+    assert run(*words, "--html", target) == 1
+    assert target.read_text().startswith("<!DOCTYPE html>")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.html", "page.html"]
+
+
+def test_a_device_is_written_to_and_stays(checked):
+    assert run(*checked(report_dicts.result("a")), "--html", "/dev/null") == 0
+    assert Path("/dev/null").is_char_device()
 
 
 # ---- checks ------------------------------------------------------------------------------------
