@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inlay._command_line import command_line
 from inlay._data_arguments import STANDARD_INPUT, add_data, source
-from inlay._report_output import command_line, replacing, write_arrow, write_json, write_text
+from inlay._report_output import replacing, write_arrow, write_json, write_text
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
@@ -130,10 +131,17 @@ def _write_page(report: Mapping[str, Any], arguments: argparse.Namespace) -> Non
 
 def _write_table(report: Mapping[str, Any], arguments: argparse.Namespace) -> None:
     from inlay.report.formats import count
-    from inlay.report.results import HEADINGS, NUMBERS, first_violated, result_row, summary
+    from inlay.report.results import (
+        HEADINGS,
+        NUMBERS,
+        OPTIONAL,
+        first_violated,
+        result_row,
+        summary,
+    )
 
     rows = [result_row(result) for result in first_violated(report)]
-    write_table(HEADINGS, rows, numbers=NUMBERS)
+    write_table(HEADINGS, rows, numbers=NUMBERS, optional=OPTIONAL)
     write_line("")
     write_line(f"{count(report['rows'])} rows, {summary(report)}")
     words = ["check", *arguments.data, "--contract", arguments.contract]

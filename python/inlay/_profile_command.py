@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inlay._command_line import command_line
 from inlay._data_arguments import (
     STANDARD_INPUT,
     add_data,
@@ -14,7 +15,7 @@ from inlay._data_arguments import (
     load_profiles,
     source,
 )
-from inlay._report_output import command_line, write_arrow, write_json, write_text
+from inlay._report_output import write_arrow, write_json, write_text
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _write_page(profile: Mapping[str, Any], arguments: argparse.Namespace) -> No
 
 
 def _write_tables(profile: Mapping[str, Any]) -> None:
-    from inlay.report.columns import HEADINGS, NUMBERS, column_row, group_rows
+    from inlay.report.columns import HEADINGS, NUMBERS, OPTIONAL, column_row, group_rows
     from inlay.report.formats import count
 
     columns = profile["columns"]
@@ -153,7 +154,9 @@ def _write_tables(profile: Mapping[str, Any]) -> None:
             f"reference {profile['reference_id']}, counted from the {profile['counted_from']}"
         )
     write_line("")
-    write_table(HEADINGS, [column_row(column) for column in columns], numbers=NUMBERS)
+    write_table(
+        HEADINGS, [column_row(column) for column in columns], numbers=NUMBERS, optional=OPTIONAL
+    )
     if profile.get("groups"):
         headings, rows, numbers = group_rows(profile)
         write_line("")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import shlex
-import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["command_line", "replacing", "write_arrow", "write_json", "write_text"]
+__all__ = ["replacing", "write_arrow", "write_json", "write_text"]
 
 
 def write_json(of: object) -> None:
@@ -67,14 +65,6 @@ def replacing(target: str) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def command_line(words: Iterable[object]) -> str:
-    """Write a command line that the shell here would run as this program."""
-    beside = Path(sys.executable).with_name("inlay")
-    found = shutil.which("inlay") is not None or not beside.exists()
-    program = "inlay" if found else str(beside)
-    return shlex.join([program, *(str(word) for word in words)])
 
 
 def _plain(of: Any) -> Any:

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from inlay._command_line import command_line
 from inlay._data_arguments import add_data, is_profile, load_profiles, source
 from inlay._exceptions import InvalidArgumentError
-from inlay._report_output import command_line, write_text
+from inlay._report_output import write_text
 from inlay._terminal_table import write_line
 
 __all__ = ["add_parser", "run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_line", "write_table"]
 
-_MOST_TEXT = 40
+# Text is cut to the first of these widths that lets the table fit.
+_TEXT_WIDTHS = (40, 30, 20, 14)
+_GAP = "  "
 
 
 def write_table(
@@ -23,6 +26,7 @@ def write_table(
     rows: Sequence[Sequence[str]],
     *,
     numbers: Collection[int] = (),
+    optional: Sequence[int] = (),
     out: TextIO | None = None,
 ) -> None:
     """Write a table; columns of which every cell is empty are left out.
@@ -34,20 +38,34 @@ def write_table(
     rows : sequence of sequences of str
         Plain text, of any length and with any character: it is cut and escaped here.
     numbers : collection of int, optional
-        Columns that are set to the right.
+        Columns that are set to the right, and never cut.
+    optional : sequence of int, optional
+        Columns that a narrow terminal does without, the first of these first.
     out : text file, optional
         By default the standard output.
     """
     target = sys.stdout if out is None else out
-    cells = [[shorten(escape_controls(cell), _MOST_TEXT) for cell in row] for row in rows]
+    cells = [[escape_controls(cell) for cell in row] for row in rows]
     kept = [i for i in range(len(headings)) if not cells or any(row[i] for row in cells)]
-    names = [headings[i] for i in kept]
-    lines = [[row[i] for i in kept] for row in cells]
-    right = [i in numbers for i in kept]
-    if target.isatty() and importlib.util.find_spec("rich") is not None:
-        _write_rich(names, lines, right, target)
+    terminal = shutil.get_terminal_size().columns if target.isatty() else None
+    lines: list[list[str]] = []
+    for left_out in range(len(optional) + 1):
+        shown = [i for i in kept if i not in optional[:left_out]]
+        for limit in _TEXT_WIDTHS:
+            lines = [
+                [row[i] if i in numbers else shorten(row[i], limit) for i in shown]
+                for row in ([*headings], *cells)
+            ]
+            if terminal is None or _width(lines) <= terminal:
+                break
+        else:
+            continue
+        break
+    right = [i in numbers for i in shown]
+    if terminal is not None and importlib.util.find_spec("rich") is not None:
+        _write_rich(lines, right, target)
     else:
-        _write_plain(names, lines, right, target)
+        _write_plain(lines, right, target)
 
 
 def write_line(text: str, *, out: TextIO | None = None) -> None:
@@ -58,25 +76,24 @@ def write_line(text: str, *, out: TextIO | None = None) -> None:
     target.write(plain.rstrip() + "\n")
 
 
-def _write_plain(
-    names: list[str], rows: list[list[str]], right: list[bool], target: TextIO
-) -> None:
-    widths = [
-        max(_cells(text) for text in (name, *(row[i] for row in rows)))
-        for i, name in enumerate(names)
-    ]
+def _write_plain(lines: list[list[str]], right: list[bool], target: TextIO) -> None:
+    widths = _widths(lines)
+    rule = ["-" * width for width in widths]
+    for line in (lines[0], rule, *lines[1:]):
+        parts = []
+        for cell, width, to_right in zip(line, widths, right, strict=True):
+            space = " " * (width - _cells(cell))
+            parts.append(space + cell if to_right else cell + space)
+        write_line(_GAP.join(parts), out=target)
 
-    def line(cells: Sequence[str]) -> None:
-        parts = (
-            " " * (width - _cells(cell)) + cell if to_right else cell + " " * (width - _cells(cell))
-            for cell, width, to_right in zip(cells, widths, right, strict=True)
-        )
-        write_line("  ".join(parts), out=target)
 
-    line(names)
-    line(["-" * width for width in widths])
-    for row in rows:
-        line(row)
+def _widths(lines: list[list[str]]) -> list[int]:
+    return [max(map(_cells, column)) for column in zip(*lines, strict=True)]
+
+
+def _width(lines: list[list[str]]) -> int:
+    widths = _widths(lines)
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _cells(text: str) -> int:
@@ -89,15 +106,15 @@ def _cells(text: str) -> int:
     )
 
 
-def _write_rich(names: list[str], rows: list[list[str]], right: list[bool], target: TextIO) -> None:
+def _write_rich(lines: list[list[str]], right: list[bool], target: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, to_right in zip(names, right, strict=True):
-        table.add_column(name, justify="right" if to_right else "left", overflow="fold")
-    for row in rows:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, len(_GAP), 0, 0))
+    for name, to_right in zip(lines[0], right, strict=True):
+        table.add_column(name, justify="right" if to_right else "left", no_wrap=True)
+    for row in lines[1:]:
         # Text, so that a value in brackets is no markup.
         table.add_row(*(Text(cell, style=_colour(cell)) for cell in row))
     console: Console = Console(file=target)

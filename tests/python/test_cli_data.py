@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -154,23 +155,45 @@ def test_an_output_that_is_not_utf8_gets_what_it_can_show(profiled, monkeypatch)
         assert b"\\u6570" in raw.getvalue()
 
 
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def terminal(monkeypatch, width):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    return sys.stdout
+
+
 def test_rich_draws_the_table_on_a_terminal(profiled, monkeypatch):
     pytest.importorskip("rich", reason="without it the table is plain text")
-
-    class Terminal(io.StringIO):
-        encoding = "utf-8"
-
-        def isatty(self):
-            return True
-
     profiled([report_dicts.numeric("[red]x[/red]")])
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    out = terminal(monkeypatch, 160)
     assert run("profile", "x.parquet") == 0
-    out = sys.stdout.getvalue()
-    assert "\x1b[1m" in out  # bold headings
-    assert "[red]x[/red]" in out  # and no markup in names
+    assert "\x1b[1m" in out.getvalue()  # bold headings
+    assert "[red]x[/red]" in out.getvalue()  # and no markup in names
+
+
+@pytest.mark.parametrize("with_rich", [True, False])
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_a_table_fits_the_terminal(profiled, monkeypatch, width, with_rich):
+    if with_rich:
+        pytest.importorskip("rich", reason="without it the table is plain text")
+    else:
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    profiled([report_dicts.numeric("n" * 60), report_dicts.text(), report_dicts.timestamp()])
+    out = terminal(monkeypatch, width)
+    assert run("profile", "x.parquet") == 0
+    table = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).split("\n\n")[1].splitlines()
+    assert max(len(line.rstrip()) for line in table) <= width
+    assert len(table) == (4 if with_rich else 5)  # no line is broken
+    assert "2026-03-01 23:00Z" in table[-1]  # and no number is cut
+    assert ("top" in table[0]) == (width > 80)
 
 
 def test_groups_are_listed(profiled, capsys):

@@ -57,6 +57,22 @@ def test_time_is_told_in_its_largest_unit(length, text):
     assert formats.seconds(length) == text
 
 
+@pytest.mark.parametrize(
+    ("iso", "text"),
+    [
+        ("2026-03-01T00:00:00+00:00", "2026-03-01 00:00Z"),
+        ("2026-03-01T00:00:10", "2026-03-01 00:00:10"),
+        ("2026-03-01T12:30:00.000000+02:00", "2026-03-01 12:30+02:00"),
+        ("2026-03-01T12:30:00.000001Z", "2026-03-01 12:30:00.000001Z"),
+        ("2026-03-01", "2026-03-01"),
+        ("00:00:00", "00:00:00"),
+        ("13.5", "13.5"),
+    ],
+)
+def test_a_moment_loses_only_seconds_that_are_zero(iso, text):
+    assert formats.moment(iso) == text
+
+
 def test_what_moves_a_cursor_is_written_out():
     assert formats.escape_controls("\x1b[2Ja\nb\u202ec\x9bd") == "\\x1b[2Ja\\nb\\u202ec\\x9bd"
     assert formats.escape_controls("größe 数量 🦊") == "größe 数量 🦊"

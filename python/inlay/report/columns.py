@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from inlay.report.formats import count, detail, number, seconds, share, value
+from inlay.report.formats import count, detail, moment, number, seconds, share, value
 
-__all__ = ["HEADINGS", "NUMBERS", "column_facts", "column_row", "group_rows", "undefined"]
+__all__ = [
+    "HEADINGS",
+    "NUMBERS",
+    "OPTIONAL",
+    "column_facts",
+    "column_row",
+    "group_rows",
+    "undefined",
+]
 
-HEADINGS = ("column", "type", "null", "distinct", "min", "mean", "max", "most frequent", "also")
+HEADINGS = ("column", "type", "null", "distinct", "min", "mean", "max", "top", "also")
 #: Which of them hold numbers.
 NUMBERS = (2, 3, 4, 5, 6)
+#: Which a narrow terminal does without, in this order.
+OPTIONAL = (7, 5, 1)
 
 # A count that is worth a word only if it is not 0: its key, and how it is called.
 _COUNTED = (
@@ -50,9 +60,7 @@ def column_row(column: Mapping[str, Any]) -> tuple[str, ...]:
         str(column["type"]),
         share(column.get("null_count"), column.get("rows")),
         _distinct(column),
-        detail(column, "min"),
-        detail(column, "mean"),
-        detail(column, "max"),
+        *(moment(detail(column, key)) for key in ("min", "mean", "max")),
         f"{value(top[0]['value'])}{redacted}" if top else "",
         ", ".join(also),
     )

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["count", "detail", "escape_controls", "number", "seconds", "share", "shorten", "value"]
+__all__ = [
+    "count",
+    "detail",
+    "escape_controls",
+    "moment",
+    "number",
+    "seconds",
+    "share",
+    "shorten",
+    "value",
+]
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 # Beyond these, six digits with an exponent say more than a row of zeros.
 _LARGEST_PLAIN, _SMALLEST_PLAIN = 1e9, 1e-4
 _NO_VALUE = "-"
+_TIMESTAMP = re.compile(
+    r"(-?\d{4,}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
 
 
 def count(number_of: int | None) -> str:
@@ -71,6 +85,16 @@ def seconds(length: float | None) -> str:
         if abs(length) >= unit:
             return f"{length / unit:.4g} {name}"
     return f"{length:.4g} s"
+
+
+def moment(text: str) -> str:
+    """Write an ISO 8601 timestamp shortly: without seconds that are 0; other text as it is."""
+    found = _TIMESTAMP.fullmatch(text)
+    if found is None:
+        return text
+    day, minute, second, zone = found.groups()
+    rest = "" if second is None or not second.strip(":0.") else second
+    return f"{day} {minute}{rest}{'Z' if zone == '+00:00' else zone or ''}"
 
 
 def value(of: Any) -> str:

@@ -11,6 +11,7 @@ from inlay.report.formats import count, number
 __all__ = [
     "HEADINGS",
     "NUMBERS",
+    "OPTIONAL",
     "failing_rows",
     "first_violated",
     "result_row",
@@ -22,6 +23,8 @@ __all__ = [
 HEADINGS = ("verdict", "check", "columns", "number", "bound", "failing rows", "note")
 #: Which of them hold numbers.
 NUMBERS = (3,)
+#: Which a narrow terminal does without, in this order.
+OPTIONAL = (2,)
 
 # A sign and a word each, so that no one has to tell colours apart; then the colour's class.
 _VERDICTS: dict[bool | None, tuple[str, str]] = {
