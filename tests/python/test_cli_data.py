@@ -193,7 +193,7 @@ def test_a_table_fits_the_terminal(profiled, monkeypatch, width, with_rich):
     assert max(len(line.rstrip()) for line in table) <= width
     assert len(table) == (4 if with_rich else 5)  # no line is broken
     assert "2026-03-01 23:00Z" in table[-1]  # and no number is cut
-    assert ("top" in table[0]) == (width > 80)
+    assert ("top" in table[0]) == (width > 100)
 
 
 def test_groups_are_listed(profiled, capsys):
