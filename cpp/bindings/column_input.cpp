@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "half_float.hpp"
+#include <inlay/half_float.hpp>
 
 namespace inlay::python {
 
@@ -63,7 +63,7 @@ void ColumnInput::convert_all(const Run& run, std::size_t at, std::size_t size,
       for (std::size_t i = 0; i < size; ++i) {
         std::uint16_t half;
         std::memcpy(&half, data + static_cast<std::ptrdiff_t>(i) * run.stride, sizeof(half));
-        out[i] = from_half(half);
+        out[i] = detail::from_half(half);
       }
       return;
     case Element::kBits:

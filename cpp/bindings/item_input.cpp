@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "half_float.hpp"
+#include <inlay/half_float.hpp>
 
 namespace inlay::python {
 namespace {
@@ -155,7 +155,7 @@ void ItemInput::read(const Run& run, std::size_t size, Block& block, const Where
       return numbers(float{}, block.real);
     case Element::kF16:
       for (std::size_t i = 0; i < size; ++i) {
-        block.real[i] = from_half(read_at<std::uint16_t>(place(i)));
+        block.real[i] = detail::from_half(read_at<std::uint16_t>(place(i)));
       }
       return;
     case Element::kI8:

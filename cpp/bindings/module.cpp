@@ -110,5 +110,6 @@ PYBIND11_MODULE(_core, m) {
   m.def("build_info", &build_info, "Return how this build was made.");
   register_arrow(m);
   register_summary(m);
+  register_profile(m);
   register_prometheus(m);
 }

@@ -69,6 +69,12 @@ class Shared {
   decltype(auto) with_column(const ColumnSource& input, F&& f) {
     if (!input.is_long()) return with(f);
     // Safe: the input holds the memory, the lock holds the summary, no Python object is touched.
+    return without_gil(f);
+  }
+
+  /// Calls f(summary), which touches no Python object, with the lock held and without the GIL.
+  template <class F>
+  decltype(auto) without_gil(F&& f) {
     const py::gil_scoped_release release;
     const std::lock_guard<std::mutex> guard(mutex_);
     return f(summary_);

@@ -311,6 +311,59 @@ TEST(TopK, HeavyHittersKeepTheirRule) {
                              [](const auto& a, const auto& b) { return a.estimate > b.estimate; }));
 }
 
+// Texts with a counter each and some that lost theirs, an integer, and a null.
+TopK texts_of(std::uint32_t capacity) {
+  TopK sketch(capacity);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(sketch.update("name " + std::to_string(i % 40), 1 + (i % 40) * 3U));
+  }
+  EXPECT_TRUE(sketch.update(7, 1000));
+  EXPECT_TRUE(sketch.add_nulls(3));
+  return sketch;
+}
+
+TEST(TopK, RenamedTextsKeepTheirCounters) {
+  for (const std::uint32_t capacity : {16U, 100U}) {
+    const TopK sketch = texts_of(capacity);
+    const TopK renamed =
+        sketch.renamed([](std::string_view text) { return "<" + std::string(text) + ">"; });
+    EXPECT_EQ(renamed.total(), sketch.total());
+    EXPECT_EQ(renamed.null_count(), 3U);
+    EXPECT_EQ(renamed.max_error(), sketch.max_error());
+    ASSERT_EQ(renamed.size(), sketch.size());
+    for (const TopK::Entry& entry : sketch.top(sketch.size())) {
+      const bool is_text = entry.kind == TopK::Kind::kText;
+      const std::string text = "<" + entry.text + ">";
+      const TopK::Bounds bounds = is_text ? renamed.bounds(std::string_view(text))
+                                          : renamed.bounds(static_cast<std::int64_t>(entry.bits));
+      EXPECT_EQ(bounds.low, entry.low);
+      EXPECT_EQ(bounds.high, entry.high);
+    }
+    const std::vector<std::uint8_t> bytes = renamed.to_bytes();
+    EXPECT_EQ(TopK::from_bytes(bytes.data(), bytes.size()).to_bytes(), bytes);
+    // With the names back it is the same state.
+    const TopK back = renamed.renamed(
+        [](std::string_view text) { return std::string(text.substr(1, text.size() - 2)); });
+    EXPECT_EQ(back.to_bytes(), sketch.to_bytes());
+  }
+}
+
+TEST(TopK, TextsThatBecomeOneKeepTheirLowerBounds) {
+  for (const std::uint32_t capacity : {1U, 16U, 20U, 100U}) {
+    const TopK sketch = texts_of(capacity);
+    const TopK renamed = sketch.renamed([](std::string_view) { return std::string("one"); });
+    std::uint64_t truth = 0;
+    for (int i = 0; i < 200; ++i) truth += 1 + (i % 40) * 3U;
+    EXPECT_LE(renamed.size(), 2U);
+    EXPECT_LE(renamed.bounds(std::string_view("one")).low, truth);
+    if (sketch.max_error() == 0) {
+      EXPECT_EQ(renamed.bounds(std::string_view("one")).low, truth);
+    }
+    const std::vector<std::uint8_t> bytes = renamed.to_bytes();  // whose reader checks all sums
+    EXPECT_EQ(TopK::from_bytes(bytes.data(), bytes.size()).to_bytes(), bytes);
+  }
+}
+
 TEST(TopK, OfDifferentCapacitiesTheSmallerIsKept) {
   const Stream left = stream_of("zipf", 10'000, 3000, 1);
   const Stream right = stream_of("zipf", 10'000, 3000, 2);

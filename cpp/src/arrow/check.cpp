@@ -94,8 +94,10 @@ std::int64_t required_child_length(const Layout& layout, const ArrowArray& array
     case LayoutKind::kStruct:
     case LayoutKind::kSparseUnion:
       return end;
-    case LayoutKind::kFixedList:
-      return end * layout.list_size;
+    case LayoutKind::kFixedList: {
+      std::int64_t items = 0;  // of a long array of long lists, more than 64 bits hold
+      return __builtin_mul_overflow(end, layout.list_size, &items) ? INT64_MAX : items;
+    }
     default:
       return 0;
   }

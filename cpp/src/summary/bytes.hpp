@@ -15,6 +15,8 @@ namespace inlay::detail {
 /// Appends little-endian fields and base-128 integers to a serialised state.
 class ByteWriter {
  public:
+  /// A part of a state, without a header.
+  ByteWriter() = default;
   explicit ByteWriter(std::string_view magic, std::uint8_t version) {
     for (const char c : magic) bytes_.push_back(static_cast<std::uint8_t>(c));
     u8(version);
@@ -32,6 +34,14 @@ class ByteWriter {
   /// Small magnitudes of either sign in few bytes.
   void zigzag(std::int64_t value) {
     varint((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
+  }
+  void raw(const std::uint8_t* bytes, std::size_t size) {
+    bytes_.insert(bytes_.end(), bytes, bytes + size);
+  }
+  /// The size, then the bytes.
+  void text(std::string_view text) {
+    varint(text.size());
+    raw(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   }
   std::vector<std::uint8_t> take() { return std::move(bytes_); }
 
@@ -84,6 +94,18 @@ class ByteReader {
     const std::uint64_t value = varint();
     return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
   }
+  /// The next `size` bytes, where they lie.
+  const std::uint8_t* raw(std::uint64_t size) {
+    need(size);
+    const std::uint8_t* at = at_;
+    at_ += size;
+    return at;
+  }
+  /// What text() wrote.
+  std::string_view text() {
+    const std::uint64_t size = varint();
+    return {reinterpret_cast<const char*>(raw(size)), static_cast<std::size_t>(size)};
+  }
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   void expect_end() const {
     if (at_ != end_) refuse("go on after their end; bytes left over", left());
@@ -98,7 +120,7 @@ class ByteReader {
   }
 
  private:
-  void need(std::size_t size) const {
+  void need(std::uint64_t size) const {
     if (left() < size) refuse("are cut short; bytes missing", size - left());
   }
 

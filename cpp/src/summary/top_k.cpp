@@ -228,6 +228,29 @@ std::size_t TopK::update(const std::string_view* values, std::size_t size,
   return size;
 }
 
+TopK TopK::renamed(const std::function<std::string(std::string_view)>& rename) const {
+  TopK out(capacity_);
+  out.total_ = total_;
+  out.null_count_ = null_count_;
+  out.nan_count_ = nan_count_;
+  out.pos_inf_count_ = pos_inf_count_;
+  out.neg_inf_count_ = neg_inf_count_;
+  if (table_ == nullptr) return out;
+  if (!out.ensure_table() || !out.table_->reserve(table_->size())) throw std::bad_alloc();
+  out.table_->set_max_error(table_->max_error());
+  for (const std::uint32_t at : sorted_positions()) {
+    const std::uint64_t high = table_->high(at);
+    const std::uint64_t error = table_->error(at);
+    if (table_->kind(at) != Kind::kText) {
+      if (!out.table_->insert(table_->key(at), high, error)) throw std::bad_alloc();
+      continue;
+    }
+    const std::string text = rename(table_->text(at));
+    if (!out.table_->join(detail::TopKTable::key_of(std::string_view(text)), high, error)) throw std::bad_alloc();
+  }
+  return out;
+}
+
 bool TopK::merge(const TopK& other) {
   const std::uint64_t counts[][2] = {{total_, other.total_},
                                      {null_count_, other.null_count_},

@@ -51,6 +51,18 @@ bool TopKTable::insert(const Key& key, std::uint64_t high, std::uint64_t error) 
   return true;
 }
 
+// What purges took from both counters is in max_error_ once more than it is from one: the higher
+// bound of the sum is less by that, and the lower one no more, so that the invariant of all
+// counters' weights holds on.
+bool TopKTable::join(const Key& key, std::uint64_t high, std::uint64_t error) noexcept {
+  const std::uint32_t at = find(key);
+  if (at == 0) return insert(key, high, error);
+  const std::uint64_t low = highs_[at] - errors_[at] + high - error;
+  highs_[at] += high - max_error_;
+  errors_[at] = highs_[at] - std::min(low, highs_[at]);
+  return true;
+}
+
 // No branch depends on whether an item is found, which no processor can foresee.
 void TopKTable::count_found(Kind kind, const std::uint64_t* keys, std::size_t size,
                             const std::uint64_t* weights, Missed& missed) noexcept {

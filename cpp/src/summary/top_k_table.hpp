@@ -65,6 +65,8 @@ class TopKTable {
   void add(std::uint32_t at, std::uint64_t weight) noexcept { highs_[at] += weight; }
   /// Adds a counter for an item that has none. False when memory ran out.
   bool insert(const Key& key, std::uint64_t high, std::uint64_t error) noexcept;
+  /// Inserts, or joins the counters of two items that have become one. False when memory ran out.
+  bool join(const Key& key, std::uint64_t high, std::uint64_t error) noexcept;
   /// Adds `weight` to an item's counter or begins one, as above.
   bool count(const Key& key, std::uint64_t weight) noexcept {
     const std::uint32_t at = find(key);

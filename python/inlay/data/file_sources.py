@@ -153,10 +153,9 @@ def _unreadable(path: Path, what: str, offset: int | None, error: Exception) -> 
 # ---- Parquet ---------------------------------------------------------------------------------
 def _open_parquet(path: Path) -> _File:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with _parquet(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
     except (pa.ArrowException, OSError) as error:
         size = path.stat().st_size
@@ -165,9 +164,7 @@ def _open_parquet(path: Path) -> _File:
     def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
         done = 0
         try:
-            with pq.ParquetFile(
-                path, buffer_size=_PIECE, pre_buffer=False, page_checksum_verification=True
-            ) as file:
+            with _parquet(path) as file:
                 if file.metadata.num_rows != metadata.num_rows:
                     message = f"{path} changed while it was read: {file.metadata.num_rows} rows"
                     raise SerializationError(message)
@@ -175,22 +172,39 @@ def _open_parquet(path: Path) -> _File:
                     done += batch.num_rows
                     yield batch
         except (pa.ArrowException, OSError) as error:
-            group, offset = _row_group(metadata, done)
+            group, offset = _damaged_group(path, list(names), done)
             _unreadable(path, f"row group {group} cannot be read", offset, error)
 
     return _File(path, schema, metadata.num_rows, read)
 
 
-def _row_group(metadata: Any, row: int) -> tuple[int, int | None]:
-    """Return which row group holds a row, and where in the file it begins."""
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        if row < group.num_rows:
-            chunks = [group.column(i) for i in range(group.num_columns)]
-            starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
-            return index, min(starts, default=None)
-        row -= group.num_rows
-    return metadata.num_row_groups, None
+def _parquet(path: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(
+        path, buffer_size=_PIECE, pre_buffer=False, page_checksum_verification=True
+    )
+
+
+def _damaged_group(path: Path, names: list[str], row: int) -> tuple[int, int | None]:
+    """Return which row group from a row on cannot be read, and where in the file it begins."""
+    import pyarrow as pa
+
+    with _parquet(path) as file:
+        metadata = file.metadata
+        for index in range(metadata.num_row_groups):
+            group = metadata.row_group(index)
+            row -= group.num_rows
+            if row >= 0:  # it was read whole
+                continue
+            try:
+                for _ in file.iter_batches(row_groups=[index], columns=names):
+                    pass
+            except (pa.ArrowException, OSError):
+                chunks = [group.column(i) for i in range(group.num_columns)]
+                starts = [c.dictionary_page_offset or c.data_page_offset for c in chunks]
+                return index, min(starts, default=None)
+    return metadata.num_row_groups, None  # it can be read now
 
 
 # ---- Arrow -----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def _leaves(kind: pa.DataType) -> int:
     import pyarrow.types as types
 
     if isinstance(kind, _extension()):
-        return _leaves(kind.storage_type)
+        return _leaves(kind.storage_type)  # type: ignore[attr-defined]
     if types.is_struct(kind):
         return sum(_leaves(kind.field(i).type) for i in range(kind.num_fields))
     if types.is_map(kind):

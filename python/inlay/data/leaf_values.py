@@ -115,8 +115,6 @@ def json_value(column: _core.ColumnProfile, number: int | float) -> Any:
 
 def _iso_beyond_python(column: _core.ColumnProfile, units: int) -> str:
     """Write a point in time that has too many digits for Python's types."""
-    import numpy as np
-
     unit = column.unit or "s"
     zoned = "Z" if column.kind == "timestamp" and column.timezone is not None else ""
     if column.kind == "time":
@@ -124,7 +122,8 @@ def _iso_beyond_python(column: _core.ColumnProfile, units: int) -> str:
         digits = len(str(_PER_SECOND[unit])) - 1
         clock = f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
         return f"{clock}.{rest:0{digits}d}" if digits else clock
-    return f"{np.datetime64(units, unit)}{zoned}"
+    moment: Any = _numpy_scalar("datetime64", units, unit)
+    return f"{moment}{zoned}"
 
 
 def _decimal(unscaled: int, scale: int) -> decimal.Decimal:

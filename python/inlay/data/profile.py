@@ -203,7 +203,8 @@ class Profile(ProfileCore):
             If this is a reference or a group, or the two differ in what they profile. Nothing was
             added then.
         """
-        if not isinstance(other, Profile):
+        given: Any = other  # which a caller may get wrong
+        if not isinstance(given, Profile):
             message = f"expected a Profile to merge, got {type(other).__name__}"
             raise TypeError(message)
         self._must_grow()

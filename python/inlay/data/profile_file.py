@@ -56,7 +56,7 @@ def pack(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
     if len(body) > _allowed(len(payload)):
         payload, codec = body, _PLAIN
     head = _HEAD.pack(_MAGIC, VERSION, codec, len(payload), len(body))
-    return head + hashlib.sha256(head + payload).digest() + payload
+    return b"".join([head, hashlib.sha256(head + payload).digest(), payload])
 
 
 def unpack(data: Any, where: str) -> tuple[dict[str, Any], list[bytes]]:

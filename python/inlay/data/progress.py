@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from inlay.data.sources import Source
@@ -20,7 +20,7 @@ _BAR_ROWS = 1 << 20
 
 
 @contextmanager
-def progress_of(progress: Progress, source: Source) -> Iterator[Callable[[int], None]]:
+def progress_of(progress: Any, source: Source) -> Iterator[Callable[[int], None]]:
     """Give a function to call with the number of rows that were read since the last call.
 
     Parameters
@@ -36,17 +36,17 @@ def progress_of(progress: Progress, source: Source) -> Iterator[Callable[[int], 
     ------
     callable
     """
-    if progress is not None and not isinstance(progress, bool) and not callable(progress):
-        message = f"progress is True, False, None or a function: {progress!r}"
-        raise TypeError(message)
     if callable(progress):
         with _told(progress, source.num_rows) as advance:
             yield advance
-    elif progress or (progress is None and _is_worth_it(source)):
+    elif progress is True or (progress is None and _is_worth_it(source)):
         with _bar(source) as advance:
             yield advance
-    else:
+    elif progress is None or progress is False:
         yield _nothing
+    else:
+        message = f"progress is True, False, None or a function: {progress!r}"
+        raise TypeError(message)
 
 
 def _nothing(rows: int) -> None:

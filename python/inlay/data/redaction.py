@@ -74,7 +74,8 @@ class Redaction:
     __slots__ = ("_fixed", "declared")
 
     def __init__(self, declared: Redact = None) -> None:
-        if not (declared is None or isinstance(declared, (bool, Mapping))):
+        given: Any = declared  # which a caller may get wrong
+        if not (given is None or isinstance(given, (bool, Mapping))):
             message = f"redact is None, True, False or a mapping of columns: {declared!r}"
             raise TypeError(message)
         self._fixed: dict[str, Hider | None] | None = None
@@ -173,7 +174,7 @@ HASH = Hider("sha256", _hash_bytes)
 
 def _by_function(path: str, function: Callable[[str], str]) -> Callable[[bytes], bytes]:
     def rename(name: bytes) -> bytes:
-        found = function(name.decode(errors="backslashreplace"))
+        found: Any = function(name.decode(errors="backslashreplace"))
         if not isinstance(found, str):
             message = f"redact of column {path!r} must return text: {found!r}"
             raise TypeError(message)

@@ -174,7 +174,7 @@ def select(names: Sequence[str], wanted: Sequence[str] | None, where: str) -> li
     return found
 
 
-def _wanted(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+def _wanted(columns: Any) -> tuple[str, ...] | None:
     if columns is None:
         return None
     if isinstance(columns, str):
@@ -293,7 +293,9 @@ def _record_batch(data: Any) -> pa.RecordBatch:
 
 def _dataset_source(data: Any, wanted: Sequence[str] | None) -> Source | None:
     """Return the source of a pyarrow dataset, without importing that module for other data."""
-    if not (_package(data) == "pyarrow" and hasattr(data, "to_batches") and hasattr(data, "files")):
+    if not (
+        _package(data) == "pyarrow" and hasattr(data, "to_batches") and hasattr(data, "count_rows")
+    ):
         return None
     positions = select(data.schema.names, wanted, "the dataset")
     import pyarrow as pa

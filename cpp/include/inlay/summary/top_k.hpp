@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <inlay/export.hpp>
 #include <memory>
 #include <optional>
@@ -137,6 +138,10 @@ class INLAY_API TopK {
   /// changed then.
   /// @throws InvalidArgument if a count would exceed kMaxTotal.
   bool merge(const TopK& other);
+  /// Returns the state with other texts for the texts, asked for once each, in order of bytes. If
+  /// texts become one, lower bounds hold on; upper ones only if every text has one of its own.
+  /// @throws std::bad_alloc, and what `rename` throws.
+  TopK renamed(const std::function<std::string(std::string_view)>& rename) const;
   /// Becomes a copy. False when memory ran out; this object is then unchanged.
   bool assign(const TopK& other) noexcept;
   /// Forgets everything but the capacity. Memory is kept for the next use unless told otherwise.

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
+#include <cstring>
 
-namespace inlay::python {
+namespace inlay::detail {
 
 /// The value of an IEEE half, exactly: every half is a double.
 inline double from_half(std::uint16_t bits) noexcept {
@@ -15,7 +15,10 @@ inline double from_half(std::uint16_t bits) noexcept {
     return sign != 0 ? -magnitude : magnitude;
   }
   const std::uint64_t biased = exponent == 0x1F ? 0x7FF : exponent - 15 + 1023;
-  return std::bit_cast<double>(sign | (biased << 52) | (mantissa << 42));
+  const std::uint64_t all = sign | (biased << 52) | (mantissa << 42);
+  double value = 0;
+  std::memcpy(&value, &all, sizeof(value));
+  return value;
 }
 
-}  // namespace inlay::python
+}  // namespace inlay::detail
