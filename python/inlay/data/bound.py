@@ -29,7 +29,7 @@ def _limit(operator: str, value: Any) -> int | float | decimal.Decimal:
     if isinstance(value, bool) or not isinstance(value, (numbers.Real, decimal.Decimal)):
         message = f"{operator} takes a number, got {value!r}"
         raise TypeError(message)
-    if math.isnan(value):
+    if value.is_nan() if isinstance(value, decimal.Decimal) else math.isnan(value):
         message = f"{operator} takes a number that can be compared, got {value!r}"
         raise InvalidArgumentError(message)
     if isinstance(value, decimal.Decimal):

@@ -125,6 +125,11 @@ class CheckReport:
         return self._facts.now
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks, in the order of their results."""
+        return self._compiled.checks
+
+    @property
     def passed(self) -> bool | None:
         """Whether every check is kept: False if one is violated, else None if one is undefined."""
         run, compiled = self._run, self._compiled
@@ -218,15 +223,15 @@ class CheckReport:
         number = self._compiled.rule_of[index]
         if number is not None and outcome is not None:
             if isinstance(step, NativeStats):
-                return step.read(outcome.stats(number), self._facts)
+                return step.read(outcome.stats(step.path), self._facts)
             if isinstance(step, NativeRule):
-                return self._native(number, step)
+                return self._native(number)
         for measured_index, measure in self._run.measures:
             if measured_index == index:
                 return measure.measured(self._facts)
         raise AssertionError(step)
 
-    def _native(self, number: int, step: NativeRule) -> Measured:
+    def _native(self, number: int) -> Measured:
         outcome = self._run.outcome
         assert outcome is not None
         rows = list(outcome.rows_of(number))

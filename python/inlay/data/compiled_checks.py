@@ -166,7 +166,7 @@ def _compile_for(check: Check, kind: Kind, columns: list[Column], context: Conte
         if kind.accepts is not None and column.kind not in kind.accepts:
             message = f"column {column.path!r} is {column.type}, which has no {check.kind}"
             raise UnfitError(message)
-        if not column.steps and not kind.nested:
+        if not column.steps:
             message = f"column {column.path!r} is of the items of lists, which are no rows"
             raise UnfitError(message)
     # A column of type null is null throughout: nothing in it can be wrong but that.

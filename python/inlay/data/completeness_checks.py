@@ -89,12 +89,12 @@ def list_of(values: Iterable[Any], kind: str) -> list[Any]:
     return found
 
 
-@register("nulls", "completeness", nested=True)
+@register("nulls", "completeness")
 def _nulls(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     return NativeRule("null", columns[0].path, {})
 
 
-@register("missing", "completeness", nested=True)
+@register("missing", "completeness")
 def _missing(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     column = columns[0]
     values = [value for value in check.parameters["values"] if value is not None]

@@ -86,7 +86,6 @@ class Contract:
         "_checks",
         "_compiled",
         "_document",
-        "_emitters",
         "_ignored",
         "_max_keys",
         "_max_rows",
@@ -130,7 +129,6 @@ class Contract:
         self._names = _unique_names(self._checks)
         self._compiled: tuple[tuple[Any, CompiledChecks], ...] = ()
         self._observer: Observer | None = None
-        self._emitters: Any = None
         self._document: Any = None
         self._ignored: tuple[Fault, ...] = ()
         if self._schema is not None:
@@ -265,7 +263,6 @@ class Contract:
         for slot in Contract.__slots__:
             setattr(watched, slot, getattr(self, slot))
         watched._observer = observer
-        watched._emitters = None
         return watched
 
     @classmethod

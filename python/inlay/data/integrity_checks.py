@@ -162,7 +162,7 @@ def _as_bytes(array: pyarrow.Array) -> list[bytes | None]:
     return values
 
 
-@register("dictionary", "integrity", nested=True)
+@register("dictionary", "integrity")
 def _dictionary(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     return NativeRule("dictionary", columns[0].path, {})
 

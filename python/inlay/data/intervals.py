@@ -41,7 +41,7 @@ class Intervals:
         # Differences as unsigned: those of int64 may need 64 bits.
         holes = _distance(low[1:], high[:-1])
         step = np.uint64(1 if not self._adaptive else self.widest_joined)
-        self._split(low, high, holes, holes > step)
+        self._split(low, high, holes > step)
         if len(self._low) <= self._max:
             return
         if not self._adaptive:
@@ -52,11 +52,9 @@ class Intervals:
         holes = _distance(self._low[1:], self._high[:-1])
         step = np.partition(holes, len(holes) - self._max // 2)[len(holes) - self._max // 2]
         self.widest_joined = int(step)
-        self._split(self._low, self._high, holes, holes > step)
+        self._split(self._low, self._high, holes > step)
 
-    def _split(
-        self, low: np.ndarray, high: np.ndarray, holes: np.ndarray, apart: np.ndarray
-    ) -> None:
+    def _split(self, low: np.ndarray, high: np.ndarray, apart: np.ndarray) -> None:
         where = np.flatnonzero(apart)
         self._low = np.concatenate((low[:1], low[where + 1]))
         self._high = np.concatenate((high[where], high[-1:]))

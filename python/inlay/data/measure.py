@@ -115,15 +115,12 @@ class Kind:
         The kinds of column it works on; all if None.
     compile : callable
         Makes a step of a check, its columns and the context; raises `UnfitError`.
-    nested : bool
-        Whether it also works on the items of lists, which are no rows.
     """
 
     name: str
     family: str
     accepts: frozenset[str] | None
     compile: Callable[[Check, tuple[Column, ...], Context], Any]
-    nested: bool = False
 
 
 KINDS: dict[str, Kind] = {}
@@ -131,12 +128,12 @@ KINDS: dict[str, Kind] = {}
 
 
 def register(
-    name: str, family: str, accepts: frozenset[str] | None = None, *, nested: bool = False
+    name: str, family: str, accepts: frozenset[str] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a kind; the decorated function compiles it."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        KINDS[name] = Kind(name, family, accepts, function, nested)
+        KINDS[name] = Kind(name, family, accepts, function)
         return function
 
     return enter

@@ -191,8 +191,10 @@ def _float_range(column: Column, lows: Any, highs: Any) -> dict[str, Any]:
             if moved and (nearest < exact) == (towards > 0):
                 # The limit lies between two doubles: the next one inside stands for it.
                 nearest = math.nextafter(nearest, towards)
-                strict = 0  # noqa: PLW2901
-            parameters[f"{name}_exclusive" if strict else name] = nearest
+                strict = 0
+            parameters[name] = nearest
+            if strict:
+                parameters[f"{name}_exclusive"] = True
     return parameters
 
 

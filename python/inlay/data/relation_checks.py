@@ -195,9 +195,9 @@ def _native_comparison(parsed: RowRule, columns: dict[str, Column]) -> NativeRul
             "unsigned",
             "float",
         }
-        if not alike or column.kind == "decimal":
+        if not alike:
             return None
-        return NativeRule("compare", path, {"op": operator, "column": second.path})
+        return NativeRule("compare", path, {"op": operator, "other": second.path})
     if isinstance(other, bool) or (isinstance(other, str) != (column.kind in TEMPORAL)):
         return None
     number = number_of(other, column)
@@ -212,9 +212,12 @@ def _native_comparison(parsed: RowRule, columns: dict[str, Column]) -> NativeRul
 
 
 @register("sums", "cross-column", _NUMBERS)
-def _sums(check: Check, columns: tuple[Column, ...], context: Context) -> PythonMeasure:  # noqa: ARG001
+def _sums(check: Check, columns: tuple[Column, ...], context: Context) -> Any:  # noqa: ARG001
     total, *parts = columns
     tolerance = check.parameters["tolerance"]
+    if all(c.type == total.type for c in parts) or all(c.kind != "decimal" for c in columns):
+        native = {"parts": [part.path for part in parts], "tolerance": tolerance}
+        return NativeRule("sums", total.path, native)
 
     def fails(batch: pyarrow.RecordBatch) -> Any:
         import pyarrow as pa

@@ -405,9 +405,8 @@ def _membership(array: Any, values: list[Any]) -> Any:
     if isinstance(array, pa.Scalar):
         array = pa.array([array.as_py()], array.type)
     if pa.types.is_temporal(array.type):
-        members = pa.array(
-            [_time_scalar(value, array.type).as_py() for value in values], array.type
-        )
+        times = [_time_scalar(value, array.type).as_py() for value in values]
+        members = pa.array(times, array.type)
     else:
         members = pa.array(values)
         if pa.types.is_integer(array.type) and pa.types.is_floating(members.type):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.check import NO_FAILURES, Check, Options, new_check
@@ -114,8 +114,9 @@ def _schema(check: Check, columns: tuple[Column, ...], context: Context) -> Fixe
 @register("column_types", "schema")
 def _column_types(check: Check, columns: tuple[Column, ...], context: Context) -> Fixed:  # noqa: ARG001
     wrong = []
+    fields = {field.name: field for field in context.schema}
     for name, logical in check.parameters["types"].items():
-        field: Any = context.schema[name] if name in context.schema else None
+        field = fields.get(name)
         if field is None:
             wrong.append(f"there is no column {name!r}")
         elif logical and field.kind != "null" and field.kind not in LOGICAL_TYPES[logical]:

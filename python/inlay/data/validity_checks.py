@@ -352,17 +352,17 @@ def finite(column: str, /, **options: Unpack[Options]) -> Check:
     return _rows_check("finite", (column,), {}, options)
 
 
-@register("in_range", "validity", RANGED, nested=True)
+@register("in_range", "validity", RANGED)
 def _in_range(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     return NativeRule("range", columns[0].path, range_parameters(columns[0], **check.parameters))
 
 
-@register("in_set", "validity", _LISTED, nested=True)
+@register("in_set", "validity", _LISTED)
 def _in_set(check: Check, columns: tuple[Column, ...], context: Context) -> Any:  # noqa: ARG001
     return set_step(check, columns[0], "set")
 
 
-@register("not_in_set", "validity", _LISTED, nested=True)
+@register("not_in_set", "validity", _LISTED)
 def _not_in_set(check: Check, columns: tuple[Column, ...], context: Context) -> Any:  # noqa: ARG001
     return set_step(check, columns[0], "not_in_set")
 
@@ -397,14 +397,14 @@ def _plain(array: pyarrow.Array) -> pyarrow.Array:
     return array.cast(pa.large_utf8()) if str(array.type) == "string_view" else array
 
 
-@register("length", "validity", frozenset(("text", "binary", "list", "null")), nested=True)
+@register("length", "validity", frozenset(("text", "binary", "list", "null")))
 def _length(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     names = {"minimum": "min", "maximum": "max"}
     parameters = {names[name]: value for name, value in check.parameters.items()}
     return NativeRule("length", columns[0].path, parameters)
 
 
-@register("utf8", "validity", frozenset(("text", "binary", "null")), nested=True)
+@register("utf8", "validity", frozenset(("text", "binary", "null")))
 def _utf8(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     return NativeRule("utf8", columns[0].path, {})
 
@@ -419,6 +419,6 @@ def _monotonic(check: Check, columns: tuple[Column, ...], context: Context) -> N
     return NativeRule("monotonic", columns[0].path, dict(check.parameters))
 
 
-@register("finite", "validity", RANGED | frozenset(("boolean",)), nested=True)
+@register("finite", "validity", RANGED | frozenset(("boolean",)))
 def _finite(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
     return NativeRule("finite", columns[0].path, {})

@@ -1,0 +1,117 @@
+"""Writes a contract as an Open Data Contract Standard file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inlay.data.check import NO_FAILURES, Check
+from inlay.data.odcs_quality import entry_of
+from inlay.data.yaml_document import dump_yaml
+
+if TYPE_CHECKING:
+    import os
+
+    from inlay.data.contract import Contract
+    from inlay.data.schema import Schema
+
+__all__ = ["write_contract"]
+
+_API_VERSION = "v3.1.0"
+_LOGICAL = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "unsigned": "integer",
+    "float": "number",
+    "decimal": "number",
+    "date": "date",
+    "time": "time",
+    "timestamp": "timestamp",
+    "duration": "number",
+    "text": "string",
+    "list": "array",
+    "struct": "object",
+}
+
+
+def write_contract(contract: Contract, path: str | os.PathLike[str] | None) -> str:
+    """Return a contract as YAML, and write it to a file if one is given."""
+    document = contract._document
+    text = dump_yaml(_document_of(contract) if document is None else document)
+    if path is not None:
+        target = Path(path)
+        part = target.with_name(target.name + ".part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    return text
+
+
+def _document_of(contract: Contract) -> dict[str, Any]:
+    properties: dict[str, dict[str, Any]] = {}
+    if contract.schema is not None:
+        for field in contract.schema:
+            members = properties.setdefault(field.name, {"name": field.name})
+            if field.kind in _LOGICAL:
+                members["logicalType"] = _LOGICAL[field.kind]
+            members["physicalType"] = field.type
+    for check in contract.checks:
+        for column in check.columns:
+            if _is_top_level(column, contract.schema):
+                properties.setdefault(column, {"name": column})
+    own: list[dict[str, Any]] = []
+    for check in contract.checks:
+        if check == _agreed_schema(contract):
+            continue  # it is told by the object's custom property
+        column = check.columns[0] if len(check.columns) == 1 else None
+        if column not in properties or check.kind in ("rule", "sums", "checksum"):
+            column = None
+        entry = entry_of(check, column)
+        if column is None:
+            own.append(entry)
+        else:
+            properties[column].setdefault("quality", []).append(entry)
+    element: dict[str, Any] = {"name": contract.name}
+    settings = _settings(contract)
+    if settings:
+        element["customProperties"] = settings
+    if own:
+        element["quality"] = own
+    if properties:
+        # Without paths into structs and lists the properties say what there is.
+        element["properties"] = list(properties.values())
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "DataContract",
+        "id": contract.name,
+        "name": contract.name,
+        "version": "1.0.0",
+        "status": "active",
+        "schema": [element],
+    }
+
+
+def _is_top_level(column: str, schema: Schema | None) -> bool:
+    if schema is not None:
+        return column in schema
+    return "." not in column and "[]" not in column
+
+
+def _agreed_schema(contract: Contract) -> Check | None:
+    if contract.schema is None:
+        return None
+    parameters = {"expected": contract.schema, "allow": "compatible"}
+    return Check("schema", (), parameters, NO_FAILURES)
+
+
+def _settings(contract: Contract) -> list[dict[str, Any]]:
+    from inlay.data.contract import Contract
+
+    default = Contract([])
+    found = []
+    if contract.schema is not None:
+        found.append({"property": "inlay.schema", "value": contract.schema.to_dict()})
+    if contract.max_rows != default.max_rows:
+        found.append({"property": "inlay.maxRows", "value": contract.max_rows})
+    if contract.max_keys != default.max_keys:
+        found.append({"property": "inlay.maxKeys", "value": contract.max_keys})
+    return found
