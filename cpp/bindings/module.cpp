@@ -112,4 +112,5 @@ PYBIND11_MODULE(_core, m) {
   register_summary(m);
   register_profile(m);
   register_prometheus(m);
+  register_check(m);
 }
