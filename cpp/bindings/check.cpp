@@ -266,7 +266,10 @@ Stats stats_of(const BoundOutcome& self, const py::object& column) {
   if (found == self.plan->stats.end()) {
     detail::fail<InvalidArgument>("the plan has no stats rule for column", path);
   }
-  const CheckStats stats = self.outcome.rules[found->second].stats.value_or(CheckStats{});
+  CheckStats stats;
+  for (const RuleStats& rule : self.outcome.stats) {
+    if (rule.rule == found->second) stats = rule.stats;
+  }
   py::object min = py::none(), max = py::none(), sum = py::none();
   if (stats.is_real) {
     if (stats.any) {

@@ -63,14 +63,16 @@ std::uint64_t word_at(const void* values, std::int64_t i) noexcept {
 }
 
 template <class Offset>
-void fill_texts(const LeafView& view, std::int64_t begin, std::size_t size,
-                std::string_view* out) noexcept {
-  auto from = element_at<Offset>(view.values, begin);
+std::string_view fill_texts(const LeafView& view, std::int64_t begin, std::size_t size,
+                            std::string_view* out) noexcept {
+  const auto first = element_at<Offset>(view.values, begin);
+  auto from = first;
   for (std::size_t i = 0; i < size; ++i) {
     const auto to = element_at<Offset>(view.values, begin + static_cast<std::int64_t>(i) + 1);
     out[i] = {view.bytes + from, static_cast<std::size_t>(to - from)};
     from = to;
   }
+  return {view.bytes + first, static_cast<std::size_t>(from - first)};
 }
 
 }  // namespace
@@ -109,6 +111,24 @@ void set_all(std::uint64_t* words, std::size_t size) noexcept {
   if (size % 64 != 0) words[whole] = (std::uint64_t{1} << (size % 64)) - 1;
 }
 
+void make_keys(Block& block, BlockRoom& room) noexcept {
+  const auto* texts = block.as<std::string_view>();
+  Key128* keys = room.keys.data();
+  const std::uint64_t seed = key_seed();
+  const char* end = block.bytes.data() + block.bytes.size();
+  for (std::size_t i = 0; i < block.size; ++i) {
+    const std::string_view text = texts[i];
+    // Two whole words may be read where others of the same bytes follow.
+    if (text.size() <= Key128::kShort && !block.bytes.empty() &&
+        end - text.data() >= static_cast<std::ptrdiff_t>(2 * sizeof(std::uint64_t))) {
+      keys[i] = short_key_of(text.data(), text.size());
+    } else {
+      keys[i] = key_of(text, seed);
+    }
+  }
+  block.keys = keys;
+}
+
 void BlockReader::read(std::int64_t begin, std::size_t size, bool values,
                        Block& out) const noexcept {
   out.form = form_of(*view_.type);
@@ -116,6 +136,8 @@ void BlockReader::read(std::int64_t begin, std::size_t size, bool values,
   out.outside = 0;
   out.values = nullptr;
   out.indices = nullptr;
+  out.bytes = {};
+  out.keys = nullptr;
   read_valid(begin, out);
   if (view_.dictionary != nullptr) read_indices(begin, out);
   if (values) read_values(begin, out);
@@ -231,10 +253,12 @@ void BlockReader::read_values(std::int64_t begin, Block& out) const noexcept {
   auto* texts = reinterpret_cast<std::string_view*>(room_.values.data());
   out.values = texts;
   if (view_.dictionary == nullptr && type.format == LeafFormat::kOffsets32) {
-    return fill_texts<std::int32_t>(view_, begin, out.size, texts);
+    out.bytes = fill_texts<std::int32_t>(view_, begin, out.size, texts);
+    return;
   }
   if (view_.dictionary == nullptr && type.format == LeafFormat::kOffsets64) {
-    return fill_texts<std::int64_t>(view_, begin, out.size, texts);
+    out.bytes = fill_texts<std::int64_t>(view_, begin, out.size, texts);
+    return;
   }
   // A view of a row that is null may point anywhere.
   if (view_.dictionary == nullptr && out.all_present()) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "data/key_set.hpp"
 #include "data/leaf_view.hpp"
 #include "data/scan_kernels.hpp"
 #include "data/wide.hpp"
@@ -39,6 +40,8 @@ struct Block {
   std::array<std::uint64_t, kScanWords> invalid_index;  // only if `outside` is not 0
   const void* values = nullptr;
   const std::int64_t* indices = nullptr;  // of a dictionary, those that are there
+  std::string_view bytes;                 // of texts that lie one after the other, all of theirs
+  const Key128* keys = nullptr;           // of texts, after make_keys()
 
   bool all_present() const noexcept { return present == size; }
   const std::uint64_t* valid_or_all() const noexcept {
@@ -54,6 +57,7 @@ struct Block {
 /// Room for the values of a block that do not lie in memory as its form has them.
 struct BlockRoom {
   alignas(64) std::array<char, kScanBlock * sizeof(Wide256)> values;
+  alignas(64) std::array<Key128, kScanBlock> keys;
   std::array<std::int64_t, kScanBlock> indices;
 };
 
@@ -74,6 +78,9 @@ class BlockReader {
   const LeafView& view_;
   BlockRoom& room_;
 };
+
+/// Makes the key of each text of a block.
+void make_keys(Block& block, BlockRoom& room) noexcept;
 
 /// Sets the bits of the first `size` rows.
 void set_all(std::uint64_t* words, std::size_t size) noexcept;

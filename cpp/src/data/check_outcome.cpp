@@ -20,7 +20,7 @@ void append_bits(std::vector<std::uint64_t>& bits, std::uint64_t at, std::uint64
 }  // namespace
 
 void CheckOutcome::merge(const CheckOutcome& next) {
-  if (rules.size() != next.rules.size()) {
+  if (rules.size() != next.rules.size() || stats.size() != next.stats.size()) {
     throw InvalidArgument("outcomes of different plans: " + std::to_string(rules.size()) + " and " +
                           std::to_string(next.rules.size()) + " rules");
   }
@@ -40,11 +40,8 @@ void CheckOutcome::merge(const CheckOutcome& next) {
     to.rows.insert(to.rows.end(), from.rows.begin(), from.rows.end());
     if (!std::is_sorted(to.rows.begin(), to.rows.end())) std::sort(to.rows.begin(), to.rows.end());
     if (to.rows.size() > max_rows) to.rows.resize(max_rows);
-    if (from.stats) {
-      if (!to.stats) to.stats.emplace();
-      to.stats->merge(*from.stats);
-    }
   }
+  for (std::size_t i = 0; i < stats.size(); ++i) stats[i].stats.merge(next.stats[i].stats);
   if (mask) append_bits(*mask, rows, next.rows, *next.mask);
   first_row = std::min(first_row, next.first_row);
   rows += next.rows;

@@ -169,6 +169,19 @@ std::unique_ptr<CheckState> CheckPlan::make_state() const {
   return std::make_unique<CheckState>(std::move(state));
 }
 
+namespace {
+
+// A table that need not grow: each key may be new.
+void make_room(std::vector<RuleState>& states, std::uint64_t rows) {
+  for (RuleState& state : states) {
+    if (auto* seen = std::get_if<detail::SeenKeys>(&state)) {
+      std::visit([&](auto& keys) { keys.reserve(rows); }, seen->keys);
+    }
+  }
+}
+
+}  // namespace
+
 CheckOutcome CheckPlan::check(const ArrowSchema& schema, const ArrowArray& batch,
                               std::int64_t first_row, CheckState* state, bool mask) const {
   if (!impl_->shape.fits(schema)) impl_->refuse(schema);
@@ -181,23 +194,30 @@ CheckOutcome CheckPlan::check(const ArrowSchema& schema, const ArrowArray& batch
   if (mask) out.mask.emplace();
   detail::OutcomeWriter writer(out, out.rows);
   const auto room = std::make_unique_for_overwrite<detail::BlockRoom>();
-  const auto run = [&](std::vector<RuleState>& states) {
+  const auto run = [&](std::vector<RuleState>* states) {
     for (const LeafRules& rules : impl_->leaf_rules) {
       detail::run_leaf(rules, views[rules.leaf], states, *room, writer);
     }
     for (const RowRule& rule : impl_->row_rules) {
       detail::run_row_rule(rule, views, states, writer);
     }
+    std::sort(out.stats.begin(), out.stats.end(),
+              [](const RuleStats& a, const RuleStats& b) { return a.rule < b.rule; });
   };
+  if (state == nullptr && batch.length <= static_cast<std::int64_t>(detail::kScanBlock)) {
+    run(nullptr);
+    return out;
+  }
   if (state == nullptr) {
     std::vector<RuleState> fresh = impl_->states;
-    run(fresh);
+    make_room(fresh, out.rows);
+    run(&fresh);
     return out;
   }
   CheckState::Impl& kept = state->impl();
   const std::lock_guard lock(kept.mutex);
   if (kept.plan != impl_->number) throw InvalidArgument("the state belongs to another plan");
-  run(kept.rules);
+  run(&kept.rules);
   return out;
 }
 

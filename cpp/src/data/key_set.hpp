@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -19,10 +20,27 @@ struct Key128 {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
   bool operator==(const Key128&) const = default;
+
+  /// The longest text that is its own key.
+  static constexpr std::size_t kShort = 15;
 };
 
 /// The seed of this process.
 std::uint64_t key_seed() noexcept;
+
+/// Multiplies keys by odd numbers that differ from process to process: of the result's highest
+/// bits, any two keys share the first b with a probability of at most 2 / 2^b (Dietzfelbinger et
+/// al., 1997). A plain value.
+struct KeySpread {
+  std::uint64_t a;
+  std::uint64_t b;
+
+  KeySpread() noexcept : a(key_seed() | 1), b(fold(key_seed() ^ kHashB, kHashD) | 1) {}
+  std::uint64_t operator()(std::uint64_t key) const noexcept { return key * a; }
+  std::uint64_t operator()(const Key128& key) const noexcept {
+    return (key.low ^ key.low >> 32) * a + (key.high ^ key.high >> 32) * b;
+  }
+};
 
 /// Makes a key of several words or texts, in order. A plain value.
 class KeyMixer {
@@ -53,7 +71,7 @@ class KeyMixer {
 
 inline Key128 key_of(std::string_view text, std::uint64_t seed) noexcept {
   const std::size_t size = text.size();
-  if (size > 15) {
+  if (size > Key128::kShort) {
     KeyMixer mixer(seed);
     mixer.add(text);
     return mixer.key();
@@ -80,6 +98,15 @@ inline Key128 key_of(std::string_view text, std::uint64_t seed) noexcept {
     word = byte(0) | byte(size / 2) << (8 * (size / 2)) | byte(size - 1) << (8 * (size - 1));
   }
   return {word, tag};
+}
+
+/// The same for up to 15 bytes of a text, of which 16 can be read.
+inline Key128 short_key_of(const char* at, std::size_t size) noexcept {
+  static_assert(std::endian::native == std::endian::little);
+  const auto bits = static_cast<unsigned>(8 * size);
+  const std::uint64_t low = bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
+  const std::uint64_t high = bits > 64 ? (std::uint64_t{1} << (bits - 64)) - 1 : 0;
+  return {load_word(at) & low, (load_word(at + 8) & high) | (std::uint64_t{size} + 1) << 56};
 }
 
 /// Whether a key was there before.

@@ -61,8 +61,9 @@ class OutcomeWriter {
 };
 
 /// Runs the rules of a leaf over a batch.
-/// `states` has an entry for each rule of the plan.
-void run_leaf(const LeafRules& rules, const LeafView& view, std::vector<RuleState>& states,
+/// `states` has an entry for each rule of the plan; null for a batch that stands alone and has no
+/// more than kScanBlock rows.
+void run_leaf(const LeafRules& rules, const LeafView& view, std::vector<RuleState>* states,
               BlockRoom& room, OutcomeWriter& writer);
 
 }  // namespace inlay::detail

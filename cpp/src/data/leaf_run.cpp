@@ -76,10 +76,22 @@ bool outside_range(const ValueRange& range, const Block& block, const BlockScan*
   }
 }
 
+// Whether texts that lie one after the other are UTF-8: all bytes together are, and no text starts
+// inside of a code point.
+bool all_utf8(const Block& block) noexcept {
+  if (block.bytes.empty() || !is_utf8(block.bytes.data(), block.bytes.size())) return false;
+  const auto* texts = block.as<std::string_view>();
+  for (std::size_t i = 0; i < block.size; ++i) {
+    if (!texts[i].empty() && (static_cast<unsigned char>(texts[i][0]) & 0xC0U) == 0x80)
+      return false;
+  }
+  return true;
+}
+
 // Sets the bits of the values that fail a rule which looks at nothing but the value; false if none
 // does. Rows that are not there get any bit.
 bool failing(const LeafRule& rule, const LeafType& type, const Block& block, const BlockScan* scan,
-             std::uint64_t* out) noexcept {
+             bool ascii, std::uint64_t* out) noexcept {
   switch (rule.kind) {
     case CheckKind::kRange: {
       const bool any = outside_range(rule.range, block, scan, flip_of(type), out);
@@ -110,7 +122,7 @@ bool failing(const LeafRule& rule, const LeafType& type, const Block& block, con
       return true;
     case CheckKind::kLength: {
       const auto* texts = block.as<std::string_view>();
-      const bool points = type.kind == LeafKind::kText;
+      const bool points = type.kind == LeafKind::kText && !ascii;
       write_row_bits(block.size, out, [&](std::size_t i) {
         const std::size_t bytes = texts[i].size();
         const std::size_t length = points ? code_points(texts[i].data(), bytes) : bytes;
@@ -119,6 +131,7 @@ bool failing(const LeafRule& rule, const LeafType& type, const Block& block, con
       return true;
     }
     case CheckKind::kUtf8: {
+      if (ascii || all_utf8(block)) return false;
       const auto* texts = block.as<std::string_view>();
       write_row_bits(block.size, out,
                      [&](std::size_t i) { return !is_utf8(texts[i].data(), texts[i].size()); });
@@ -147,12 +160,10 @@ bool looks_at_value_alone(CheckKind kind) noexcept {
 
 class LeafRun {
  public:
-  LeafRun(const LeafRules& rules, const LeafView& view, std::vector<RuleState>& states,
+  LeafRun(const LeafRules& rules, const LeafView& view, std::vector<RuleState>* states,
           BlockRoom& room, OutcomeWriter& writer)
       : rules_(rules), view_(view), states_(states), room_(room), writer_(writer) {
     if (view.dictionary != nullptr && view.dictionary->rows <= view.rows) judge_dictionary();
-    needs_values_ = false;
-    needs_scan_ = false;
     for (const LeafRule& rule : rules_.rules) {
       if (rule.kind == CheckKind::kStats) needs_stats_ = true;
       const bool judged = !by_item_.empty() && looks_at_value_alone(rule.kind);
@@ -160,6 +171,9 @@ class LeafRun {
       const bool numbers = form_of(*view.type) != BlockForm::kText;
       if (rule.kind == CheckKind::kStats && !numbers) continue;
       needs_values_ = true;
+      needs_keys_ = needs_keys_ || needs_keys(rule);
+      needs_bytes_ =
+          needs_bytes_ || rule.kind == CheckKind::kLength || rule.kind == CheckKind::kUtf8;
       if (rule.kind == CheckKind::kRange || rule.kind == CheckKind::kFinite ||
           rule.kind == CheckKind::kNan || rule.kind == CheckKind::kStats) {
         needs_scan_ = true;
@@ -201,16 +215,25 @@ class LeafRun {
         for (std::int64_t from = 0; from < range.size; from += kScanBlock) {
           const auto left = static_cast<std::size_t>(range.size - from);
           reader.read(range.begin + from, left < kScanBlock ? left : kScanBlock, true, block);
-          failing(rule, *items.type, block, nullptr, by_item_[r].data() + at / 64);
+          if (needs_keys(rule)) make_keys(block, room_);
+          failing(rule, *items.type, block, nullptr, false, by_item_[r].data() + at / 64);
           at += kScanBlock;
         }
       }
     }
   }
 
-  void visit(const Block& block, std::int64_t begin, std::size_t row) {
+  bool needs_keys(const LeafRule& rule) const noexcept {
+    return form_of(*view_.type) == BlockForm::kText &&
+           (rule.set != nullptr || rule.kind == CheckKind::kUnique);
+  }
+
+  void visit(Block& block, std::int64_t begin, std::size_t row) {
     BlockScan scan;
     const BlockScan* scanned = nullptr;
+    if (needs_keys_) make_keys(block, room_);
+    ascii_ =
+        needs_bytes_ && !block.bytes.empty() && is_ascii(block.bytes.data(), block.bytes.size());
     if (needs_scan_) {
       scan_block(block, flip_of(*view_.type), scan);
       scanned = &scan;
@@ -253,10 +276,13 @@ class LeafRun {
       case CheckKind::kUnique:
         any = unique(rule, block, failed);
         break;
-      case CheckKind::kMonotonic:
+      case CheckKind::kMonotonic: {
+        LastValue alone;
         any = out_of_order(rule.strict, rule.decreasing, block, flip_of(*view_.type),
-                           std::get<LastValue>(states_[rule.rule]), failed.data());
+                           states_ == nullptr ? alone : std::get<LastValue>((*states_)[rule.rule]),
+                           failed.data());
         break;
+      }
       default:
         if (view_.type->kind == LeafKind::kList) {
           lengths(rule, block, begin, failed);
@@ -277,7 +303,7 @@ class LeafRun {
 
   bool value_fails(const LeafRule& rule, std::size_t r, const Block& block, const BlockScan* scan,
                    Words& failed) const noexcept {
-    if (by_item_.empty()) return failing(rule, *view_.type, block, scan, failed.data());
+    if (by_item_.empty()) return failing(rule, *view_.type, block, scan, ascii_, failed.data());
     const std::uint64_t* by_item = by_item_[r].data();
     const std::int64_t* indices = block.indices;
     write_row_bits(block.size, failed.data(), [&](std::size_t i) {
@@ -312,7 +338,8 @@ class LeafRun {
   }
 
   bool unique(const LeafRule& rule, const Block& block, Words& failed) {
-    SeenKeys& seen = std::get<SeenKeys>(states_[rule.rule]);
+    if (states_ == nullptr) return repeated_within(block, failed.data());
+    SeenKeys& seen = std::get<SeenKeys>((*states_)[rule.rule]);
     const bool any = repeated(block, seen, failed.data());
     writer_.outcome().rules[rule.rule].undefined = seen.full;
     return any;
@@ -322,25 +349,28 @@ class LeafRun {
     if (!needs_stats_) return;
     for (const LeafRule& rule : rules_.rules) {
       if (rule.kind != CheckKind::kStats) continue;
-      writer_.outcome().rules[rule.rule].stats = stats_.stats();
+      writer_.outcome().stats.push_back({rule.rule, stats_.stats()});
     }
   }
 
   const LeafRules& rules_;
   const LeafView& view_;
-  std::vector<RuleState>& states_;
+  std::vector<RuleState>* states_;  // null for a batch of one block that stands alone
   BlockRoom& room_;
   OutcomeWriter& writer_;
   std::vector<std::vector<std::uint64_t>> by_item_;  // bits of the items that fail, by rule
   StatsSum stats_;
   bool needs_values_ = false;
   bool needs_scan_ = false;
+  bool needs_keys_ = false;
+  bool needs_bytes_ = false;
+  bool ascii_ = false;  // whether all texts of the block are known to be
   bool needs_stats_ = false;
 };
 
 }  // namespace
 
-void run_leaf(const LeafRules& rules, const LeafView& view, std::vector<RuleState>& states,
+void run_leaf(const LeafRules& rules, const LeafView& view, std::vector<RuleState>* states,
               BlockRoom& room, OutcomeWriter& writer) {
   LeafRun(rules, view, states, room, writer).run();
 }

@@ -53,13 +53,11 @@ void check_offsets(const LeafView& view, const Leaf& leaf, std::int64_t limit) {
     const auto first = element_at<Offset>(view.values, range.begin);
     if (first < 0) refuse(leaf, "a negative offset", first);
     // Without a branch a value: the whole range is looked through again only to name the fault.
-    Offset before = first;
     bool backwards = false;
-    for (std::int64_t p = range.begin + 1; p <= range.begin + range.size; ++p) {
-      const auto offset = element_at<Offset>(view.values, p);
-      backwards |= offset < before;
-      before = offset;
+    for (std::int64_t p = range.begin; p < range.begin + range.size; ++p) {
+      backwards |= element_at<Offset>(view.values, p + 1) < element_at<Offset>(view.values, p);
     }
+    Offset before = element_at<Offset>(view.values, range.begin + range.size);
     if (backwards) {
       before = first;
       for (std::int64_t p = range.begin + 1; p <= range.begin + range.size; ++p) {

@@ -37,22 +37,84 @@ bool insert_all(const Key* keys, const std::uint64_t* valid, std::size_t size, S
   return any;
 }
 
-template <class F>
-bool insert_words(const Block& block, SeenKeys& seen, std::uint64_t* out, F&& key_at) {
-  std::uint64_t keys[kScanBlock];
-  for (std::size_t i = 0; i < block.size; ++i) keys[i] = key_at(i);
-  return insert_all(keys, block.valid.data(), block.size, seen, out);
-}
-
-template <class F>
-bool insert_keys(const Block& block, SeenKeys& seen, std::uint64_t* out, F&& key_at) {
-  Key128 keys[kScanBlock];
-  for (std::size_t i = 0; i < block.size; ++i) keys[i] = key_at(i);
-  return insert_all(keys, block.valid.data(), block.size, seen, out);
+// A table of the last row in each slot, and for each row the one before it in the same slot. No
+// branch depends on the keys, but for the few rows that are not the first in their slot.
+template <class Key>
+bool find_within(const Key* keys, const std::uint64_t* valid, std::size_t size,
+                 std::uint64_t* out) noexcept {
+  static_assert(kScanBlock < 65536);
+  constexpr int kSlotBits = 13;
+  std::uint16_t last[std::size_t{1} << kSlotBits] = {};
+  std::uint16_t before[kScanBlock];
+  std::uint16_t later[kScanBlock];
+  std::memset(out, 0, (size + 63) / 64 * sizeof(std::uint64_t));
+  const KeySpread spread;
+  std::size_t found = 0;
+  const auto add = [&](std::size_t i) {
+    std::uint16_t& slot = last[spread(keys[i]) >> (64 - kSlotBits)];
+    before[i] = slot;
+    later[found] = static_cast<std::uint16_t>(i);
+    found += slot != 0 ? 1U : 0U;
+    slot = static_cast<std::uint16_t>(i + 1);
+  };
+  if (valid == nullptr) {
+    for (std::size_t i = 0; i < size; ++i) add(i);
+  } else {
+    for (std::size_t i = 0; i < size; ++i) {
+      if ((valid[i / 64] >> (i % 64) & 1) != 0) add(i);
+    }
+  }
+  bool any = false;
+  for (std::size_t k = 0; k < found; ++k) {
+    const std::size_t i = later[k];
+    for (std::size_t j = before[i]; j != 0; j = before[j - 1]) {
+      if (!(keys[j - 1] == keys[i])) continue;
+      out[i / 64] |= std::uint64_t{1} << (i % 64);
+      any = true;
+      break;
+    }
+  }
+  return any;
 }
 
 void mix_wide(const Wide256& value, KeyMixer& mixer) noexcept {
   for (const std::uint64_t word : value.to_integer().words) mixer.add(word);
+}
+
+// Calls f with the keys of all rows.
+template <class F>
+bool with_keys(const Block& block, F&& f) {
+  const auto words = [&](auto&& key_at) {
+    std::uint64_t keys[kScanBlock];
+    for (std::size_t i = 0; i < block.size; ++i) keys[i] = key_at(i);
+    return f(static_cast<const std::uint64_t*>(keys));
+  };
+  switch (block.form) {
+    case BlockForm::kReal64:
+      return words([v = block.as<double>()](std::size_t i) { return key_of_real(v[i]); });
+    case BlockForm::kReal32:
+      return words([v = block.as<float>()](std::size_t i) { return key_of_real(double{v[i]}); });
+    case BlockForm::kWhole64:
+      return f(block.as<std::uint64_t>());
+    case BlockForm::kWhole32:
+      return words([v = block.as<std::int32_t>()](std::size_t i) {
+        return static_cast<std::uint64_t>(std::int64_t{v[i]});
+      });
+    case BlockForm::kWide: {
+      Key128 keys[kScanBlock];
+      for (std::size_t i = 0; i < block.size; ++i) {
+        KeyMixer mixer(key_seed());
+        mix_wide(block.as<Wide256>()[i], mixer);
+        keys[i] = mixer.key();
+      }
+      return f(static_cast<const Key128*>(keys));
+    }
+    case BlockForm::kText:
+      return f(block.keys);
+    case BlockForm::kNone:
+      break;
+  }
+  return false;
 }
 
 template <class Last, class T, class F>
@@ -117,36 +179,15 @@ void mix_value(const Block& block, std::size_t i, KeyMixer& mixer) noexcept {
 }
 
 bool repeated(const Block& block, SeenKeys& seen, std::uint64_t* out) {
-  switch (block.form) {
-    case BlockForm::kReal64:
-      return insert_words(block, seen, out,
-                          [v = block.as<double>()](std::size_t i) { return key_of_real(v[i]); });
-    case BlockForm::kReal32:
-      return insert_words(block, seen, out, [v = block.as<float>()](std::size_t i) {
-        return key_of_real(double{v[i]});
-      });
-    case BlockForm::kWhole64:
-      return insert_all(block.as<std::uint64_t>(), block.valid.data(), block.size, seen, out);
-    case BlockForm::kWhole32:
-      return insert_words(block, seen, out, [v = block.as<std::int32_t>()](std::size_t i) {
-        return static_cast<std::uint64_t>(std::int64_t{v[i]});
-      });
-    case BlockForm::kWide:
-      return insert_keys(block, seen, out,
-                         [v = block.as<Wide256>(), seed = key_seed()](std::size_t i) {
-                           KeyMixer mixer(seed);
-                           mix_wide(v[i], mixer);
-                           return mixer.key();
-                         });
-    case BlockForm::kText:
-      return insert_keys(block, seen, out,
-                         [v = block.as<std::string_view>(), seed = key_seed()](std::size_t i) {
-                           return key_of(v[i], seed);
-                         });
-    case BlockForm::kNone:
-      break;
-  }
-  return false;
+  return with_keys(block, [&](const auto* keys) {
+    return insert_all(keys, block.valid.data(), block.size, seen, out);
+  });
+}
+
+bool repeated_within(const Block& block, std::uint64_t* out) noexcept {
+  return with_keys(block, [&](const auto* keys) {
+    return find_within(keys, block.valid_or_all(), block.size, out);
+  });
 }
 
 bool out_of_order(bool strict, bool decreasing, const Block& block, std::uint64_t flip,

@@ -12,6 +12,9 @@ namespace inlay::detail {
 /// Sets the bit of each row that is there and whose value was seen before; false if none was.
 bool repeated(const Block& block, SeenKeys& seen, std::uint64_t* out);
 
+/// The same for a block that is all there is: without a table that grows.
+bool repeated_within(const Block& block, std::uint64_t* out) noexcept;
+
 /// The same for what several columns hold together: the keys of the rows whose bit is set in
 /// `valid`.
 bool repeated(const Key128* keys, const std::uint64_t* valid, std::size_t size, SeenKeys& seen,

@@ -247,7 +247,7 @@ RowRule compile_row_rule(const CheckRule& rule, std::size_t number,
 }
 
 void run_row_rule(const RowRule& rule, const std::vector<LeafView>& views,
-                  std::vector<RuleState>& states, OutcomeWriter& writer) {
+                  std::vector<RuleState>* states, OutcomeWriter& writer) {
   const std::int64_t total = views[rule.leaves[0]].rows;
   Rows rows(rule, views);
   Words failed;
@@ -264,7 +264,8 @@ void run_row_rule(const RowRule& rule, const std::vector<LeafView>& views,
         any = sums(rule, rows, failed);
         break;
       default: {
-        SeenKeys& seen = std::get<SeenKeys>(states[rule.rule]);
+        SeenKeys alone{KeySet<Key128>(kScanBlock, key_seed())};
+        SeenKeys& seen = states == nullptr ? alone : std::get<SeenKeys>((*states)[rule.rule]);
         any = unique(rule, rows, seen, failed);
         writer.outcome().rules[rule.rule].undefined = seen.full;
       }

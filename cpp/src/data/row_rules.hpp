@@ -26,8 +26,9 @@ struct RowRule {
 RowRule compile_row_rule(const CheckRule& rule, std::size_t number,
                          const std::vector<std::size_t>& leaves, const std::vector<Leaf>& schema);
 
-/// Runs it over a batch; all its leaves have a value or a null for each row.
+/// Runs it over a batch, `states` as for run_leaf(); all its leaves have a value or a null for each
+/// row.
 void run_row_rule(const RowRule& rule, const std::vector<LeafView>& views,
-                  std::vector<RuleState>& states, OutcomeWriter& writer);
+                  std::vector<RuleState>* states, OutcomeWriter& writer);
 
 }  // namespace inlay::detail

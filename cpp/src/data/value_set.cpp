@@ -61,12 +61,16 @@ ValueSet::ValueSet(const LeafType& type, const std::vector<CheckValue>& values)
 }
 
 void ValueSet::add_texts(const std::vector<CheckValue>& values) {
-  std::vector<std::string> texts;
-  texts.reserve(values.size());
-  for (const CheckValue& value : values) texts.push_back(value.text);
-  sort_unique(texts);
-  std::size_t equal = 0;
-  texts_.emplace(std::move(texts), equal);
+  slots_.resize(std::bit_ceil(4 * values.size() + 4));
+  shift_ = 64 - std::countr_zero(slots_.size());
+  for (const CheckValue& value : values) {
+    const Key128 key = key_of(value.text, key_seed());
+    if (contains(value.text, key)) continue;
+    std::size_t at = spread_(key) >> shift_;
+    while (!(slots_[at].key == Key128{})) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {key, value.text};
+    lengths_ |= std::uint64_t{1} << length_bit(value.text);
+  }
 }
 
 void ValueSet::absent(const Block& block, std::uint64_t* out) const noexcept {
@@ -131,7 +135,7 @@ void ValueSet::absent(const Block& block, std::uint64_t* out) const noexcept {
     }
     case BlockForm::kText: {
       const auto* values = block.as<std::string_view>();
-      write_row_bits(size, out, [&](std::size_t i) { return !contains(values[i]); });
+      write_row_bits(size, out, [&](std::size_t i) { return !contains(values[i], block.keys[i]); });
     }
   }
 }

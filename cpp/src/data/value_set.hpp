@@ -1,14 +1,14 @@
 #pragma once
 
+#include <bit>
 #include <inlay/data/check_plan.hpp>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "data/block.hpp"
 #include "data/key_set.hpp"
-#include "summary/name_lookup.hpp"
 
 namespace inlay::detail {
 
@@ -26,12 +26,28 @@ class ValueSet {
 
   /// Sets the bit of each row whose value is none of them. Rows that are not there get any bit.
   void absent(const Block& block, std::uint64_t* out) const noexcept;
-  bool contains(std::string_view text) const noexcept {
-    return texts_->find(text) != NameLookup::kNone;
+  bool contains(std::string_view text, const Key128& key) const noexcept {
+    if ((lengths_ >> length_bit(text) & 1) == 0) return false;
+    for (std::size_t at = spread_(key) >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
+      const Slot& slot = slots_[at];
+      if (slot.key == Key128{}) return false;
+      if (!(slot.key == key)) continue;
+      if (text.size() <= Key128::kShort || slot.text == text) return true;
+    }
   }
 
  private:
   static constexpr std::size_t kFew = 16;
+
+  /// A text and its key; the key all zero if there is none.
+  struct Slot {
+    Key128 key;
+    std::string text;
+  };
+
+  static unsigned length_bit(std::string_view text) noexcept {
+    return text.size() < 63 ? static_cast<unsigned>(text.size()) : 63;
+  }
 
   void add_texts(const std::vector<CheckValue>& values);
 
@@ -42,7 +58,10 @@ class ValueSet {
   std::vector<std::int32_t> narrow_;
   std::vector<Wide256> wides_;  // sorted
   KeySet<std::uint64_t> words_;
-  std::optional<NameLookup> texts_;
+  std::vector<Slot> slots_;    // at most a quarter full
+  std::uint64_t lengths_ = 0;  // bit i if there are texts of i bytes; bit 63 stands for more too
+  int shift_ = 0;
+  KeySpread spread_;
 };
 
 /// Sets the bit of each row for which f(row) holds.

@@ -99,7 +99,12 @@ struct RuleOutcome {
   std::uint64_t failed = 0;
   std::vector<std::int64_t> rows;  ///< the first that failed, at most max_rows
   bool undefined = false;          ///< more keys than remembered; `failed` is a lower bound
-  std::optional<CheckStats> stats;
+};
+
+/// A plain value.
+struct RuleStats {
+  std::size_t rule = 0;
+  CheckStats stats;
 };
 
 /// What the rules of a plan found in one batch, or in several in a row. A plain value.
@@ -108,6 +113,7 @@ struct INLAY_API CheckOutcome {
   std::uint64_t rows = 0;
   std::size_t max_rows = 0;
   std::vector<RuleOutcome> rules;
+  std::vector<RuleStats> stats;  ///< of stats rules, by their numbers
   /// If asked for: bit i % 64 of word i / 64 is set if row i fails a rule.
   std::optional<std::vector<std::uint64_t>> mask;
 
