@@ -40,6 +40,7 @@ LIBRARIES = (
     "starlette",
     "fastapi",
     "duckdb",
+    "vl-convert-python",
 )
 # A case during which one call took this much longer than in the quietest case was disturbed.
 DISTURBED = 1.35

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, metric, points, sinks, summary
+    from inlay import checks, data, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -98,6 +98,7 @@ _HOMES = {
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
+    "report": "inlay.report",
     "sinks": "inlay.sinks",
 }
 
@@ -144,6 +145,7 @@ __all__ = [
     "metric",
     "points",
     "query",
+    "report",
     "sinks",
     "summary",
 ]

@@ -18,6 +18,9 @@ __all__ = ["main"]
 _COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("inlay.bench", "tell the overhead on this machine"),
     "demo": ("inlay.demo", "serve a model, send it requests, show what was measured"),
+    "profile": ("inlay._profile_command", "tell what is in a table, column by column"),
+    "check": ("inlay._check_command", "check data against a contract"),
+    "suggest": ("inlay._suggest_command", "suggest a contract from data that is good"),
     "query": ("inlay._query_command", "run SQL over the tables in a directory"),
     "compact": ("inlay._compact_command", "tidy what dead processes left in a directory"),
 }
@@ -34,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 if the command failed, 2 if it was called wrongly, 130 if interrupted.
+        The exit status: 0, 1 if the command failed, 2 if it was called wrongly, 130 if interrupted;
+        ``inlay check`` has more.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(

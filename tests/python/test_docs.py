@@ -21,6 +21,7 @@ EXTRAS = {
     "inlay.integrations.otel": "opentelemetry.sdk",
     "otel": "opentelemetry.sdk",
     "query": "duckdb",
+    "report": "vl_convert",
 }
 PACKAGES = [Path(path) for path in inlay.__path__]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 import inlay
+from inlay._command_line import program
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -163,16 +162,7 @@ def command_to_try(folder: Path) -> str:
         For a POSIX shell.
     """
     # In double quotes it stays readable: the SQL has nothing that a shell would expand there.
-    return f'{_program()} query "{_TRY}" {shlex.quote(str(folder))}'
-
-
-def _program() -> str:
-    """Give this program's name, or its path where the shell would not find it by name."""
-    beside = Path(sys.executable).with_name("inlay")
-    if shutil.which("inlay") is None and beside.exists():
-        here = Path.cwd()
-        return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
-    return "inlay"
+    return f'{program()} query "{_TRY}" {shlex.quote(str(folder))}'
 
 
 def show(measured: Measured, console: Console) -> None:
