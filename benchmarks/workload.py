@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["ROUTES", "inlay_rows", "latencies", "seconds_array"]
+__all__ = ["ROUTES", "inlay_rows", "latencies", "mixed_table", "seconds_array"]
 
 #: Attribute values of the per-call benchmarks: method and route.
 ROUTES = ("POST", "/v1/completions")
@@ -22,6 +22,26 @@ def seconds_array(n: int, dtype: str = "float32", *, seed: int = 7) -> Any:
     import numpy as np
 
     return np.random.default_rng(seed).lognormal(size=n).astype(dtype)
+
+
+def mixed_table(n: int, *, seed: int = 7) -> Any:
+    """Return n rows of 20 float64 and 5 texts of 12 bytes as one Arrow record batch.
+
+    Half of the floats are normal and half lognormal; three columns of texts hold about 1,000
+    different ones, two hold n.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    rng = np.random.default_rng(seed)
+    columns: dict[str, Any] = {}
+    for i in range(20):
+        columns[f"f{i}"] = rng.normal(size=n) if i % 2 == 0 else rng.lognormal(size=n)
+    for i in range(5):
+        codes = rng.integers(0, 1000, n) if i % 2 == 0 else rng.permutation(n)
+        texts = np.char.add("item", np.char.zfill(codes.astype(str), 8))
+        columns[f"s{i}"] = pa.array(texts.astype(object), pa.string())
+    return pa.record_batch(columns)
 
 
 def inlay_rows(batch: Any) -> dict[str, dict[str, Any]]:
