@@ -7,9 +7,6 @@
 
 namespace inlay::detail {
 
-/// Whether no byte is 128 or more.
-bool is_ascii(const char* bytes, std::size_t size) noexcept;
-
 /// The number of code points, -1 if the text is no UTF-8.
 std::int64_t code_points(std::string_view text) noexcept;
 

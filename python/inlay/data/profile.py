@@ -232,8 +232,8 @@ class Profile(ProfileCore):
         """Return a reference: this profile with edges and names to compare later data with.
 
         Numbers and times get edges that cut them into about equally full cells. Text, booleans, and
-        integers with at most 20 different values get the most frequent names. Both are values of
-        the rows. Their counts are exact if the rows can be read a second time.
+        integers with at most 20 different values get the most frequent names, if any is frequent.
+        Both are values of the rows. Their counts are exact if the rows can be read a second time.
 
         Parameters
         ----------

@@ -408,7 +408,8 @@ def _redacted(native: _core.Profile, cells: Cells, hiders: Mapping[str, Hider]) 
         cell = cells.get(number)
         if isinstance(cell, Categories):
             cells[number] = with_names(cell, rename)
-    return native.redacted(renames) if renames else native
+    # Keys of a mapping are invariant, and the native one takes all that count as integers.
+    return native.redacted(renames) if renames else native  # type: ignore[arg-type]
 
 
 def _kinds(native: _core.Profile) -> dict[str, str]:
