@@ -1,6 +1,8 @@
 #include <charconv>
 #include <inlay/error.hpp>
 
+#include "summary/item_name.hpp"
+
 namespace inlay {
 
 // Out of line, so that each class has one type_info and catch works across libraries.
@@ -35,7 +37,17 @@ std::string describe(std::string_view value) {
     // A message must stay valid UTF-8: cut before a character, not inside it.
     while (kept > 0 && (static_cast<unsigned char>(value[kept]) & 0xC0U) == 0x80U) --kept;
   }
-  quoted.append(value.substr(0, kept));
+  // What is no UTF-8 is written byte by byte, "\\xff".
+  std::string_view rest = value.substr(0, kept);
+  for (;;) {
+    const std::size_t valid = utf8_prefix(rest);
+    quoted.append(rest.substr(0, valid));
+    rest.remove_prefix(valid);
+    if (rest.empty()) break;
+    const auto byte = static_cast<unsigned char>(rest.front());
+    quoted += {'\\', 'x', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15U]};
+    rest.remove_prefix(1);
+  }
   quoted += kept < value.size() ? "…'" : "'";
   return quoted;
 }

@@ -33,6 +33,8 @@ TEST(Error, message_ends_with_the_offending_value) {
 TEST(Error, long_text_is_cut_between_characters) {
   const std::string text = std::string(119, 'x') + "ü" + std::string(50, 'y');
   EXPECT_EQ(detail::describe(text), "'" + std::string(119, 'x') + "…'");
+  // Bytes that are no UTF-8 are spelt out, so that the message is.
+  EXPECT_EQ(detail::describe(std::string_view("a\xff\xc3z")), "'a\\xff\\xc3z'");
 }
 
 TEST(Error, every_class_is_caught_as_error) {

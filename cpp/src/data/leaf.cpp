@@ -58,7 +58,8 @@ std::string decimal_name(std::string_view format) {
 }
 
 std::string temporal_name(std::string_view format) {
-  const std::string unit = unit_name(format[2]);
+  const char* known = unit_name(format[2]);
+  const std::string unit = known == nullptr ? "" : known;
   switch (format[1]) {
     case 'd':
       return format[2] == 'D' ? "date32" : "date64";
