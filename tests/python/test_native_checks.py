@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 import decimal
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -273,7 +274,7 @@ def test_repeats_and_order_of_text_agree_with_python(array: pa.Array) -> None:
     items = array.to_pylist()
     assert rows(array, "unique") == repeats(items)
     there = [(i, v.encode()) for i, v in enumerate(items) if v is not None]
-    pairs = list(zip(there, there[1:], strict=False))
+    pairs = list(itertools.pairwise(there))
     assert rows(array, "monotonic") == [b[0] for a, b in pairs if b[1] < a[1]]
     found = rows(array, "monotonic", strict=True, decreasing=True)
     assert found == [b[0] for a, b in pairs if not b[1] < a[1]]
