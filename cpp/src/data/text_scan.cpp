@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "data/utf8.hpp"
+#include "summary/item_name.hpp"
 #include "summary/murmur3.hpp"
 
 namespace inlay::detail {
@@ -24,7 +24,6 @@ void append_hex(std::uint64_t value, std::string& out) {
 }  // namespace
 
 std::int64_t code_points(std::string_view text) noexcept {
-  if (is_ascii(text.data(), text.size())) return static_cast<std::int64_t>(text.size());
   if (!is_utf8(text.data(), text.size())) return -1;
   return static_cast<std::int64_t>(code_points(text.data(), text.size()));
 }

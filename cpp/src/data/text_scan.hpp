@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "data/utf8.hpp"
+
 namespace inlay::detail {
 
 /// The number of code points, -1 if the text is no UTF-8.
