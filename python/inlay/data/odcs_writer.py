@@ -122,7 +122,7 @@ def _settings(contract: Contract) -> list[dict[str, Any]]:
     from inlay.data.contract import Contract
 
     default = Contract([])
-    found = []
+    found: list[dict[str, Any]] = []
     if contract.schema is not None:
         found.append({"property": "inlay.schema", "value": contract.schema.to_dict()})
     if contract.max_rows != default.max_rows:
