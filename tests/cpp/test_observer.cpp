@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "inlay/error.hpp"
+#include "inlay/names.hpp"
 #include "inlay/observer.hpp"
 #include "points_view.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <inlay/half_float.hpp>
 
 namespace inlay::detail {
 namespace {
@@ -24,19 +25,6 @@ std::uint64_t load_bits(const std::uint8_t* bits, std::int64_t at, std::size_t c
   std::uint64_t word = low >> skip;
   if (skip != 0) word |= std::uint64_t{bytes[8]} << (64 - skip);
   return count == 64 ? word : word & ((std::uint64_t{1} << count) - 1);
-}
-
-// Every half is a float.
-float float_of_half(std::uint16_t bits) noexcept {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits >> 15) << 31;
-  const unsigned exponent = (bits >> 10) & 0x1FU;
-  const std::uint32_t mantissa = bits & 0x3FFU;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t biased = exponent == 0x1F ? 0xFF : exponent - 15 + 127;
-  return std::bit_cast<float>(sign | (biased << 23) | (mantissa << 13));
 }
 
 // Calls out[i] = f(position) for each row: rows in a row, or where a dictionary has them. Rows that
@@ -226,7 +214,7 @@ void BlockReader::read_values(std::int64_t begin, Block& out) const noexcept {
       if (type.width == 8) return direct(double{}) ? void() : copied(double{}, double{});
       if (type.width == 4) return direct(float{}) ? void() : copied(float{}, float{});
       return converted(float{}, [data](std::int64_t p) {
-        return float_of_half(element_at<std::uint16_t>(data, p));
+        return static_cast<float>(from_half(element_at<std::uint16_t>(data, p)));
       });
     case LeafFormat::kDecimal:
       if (type.width == 4) return direct(Int{}) ? void() : copied(Int{}, Int{});

@@ -162,7 +162,12 @@ class LeafRun {
  public:
   LeafRun(const LeafRules& rules, const LeafView& view, std::vector<RuleState>* states,
           BlockRoom& room, OutcomeWriter& writer)
-      : rules_(rules), view_(view), states_(states), room_(room), writer_(writer) {
+      : rules_(rules),
+        view_(view),
+        states_(states),
+        room_(room),
+        writer_(writer),
+        stats_(*view.type) {
     if (view.dictionary != nullptr && view.dictionary->rows <= view.rows) judge_dictionary();
     for (const LeafRule& rule : rules_.rules) {
       if (rule.kind == CheckKind::kStats) needs_stats_ = true;

@@ -100,6 +100,12 @@ void add_exactly(double value, double& high, double& low) noexcept {
   high = sum;
 }
 
+StatsSum::StatsSum(const LeafType& type) noexcept {
+  const BlockForm form = form_of(type);
+  stats_.is_number = form != BlockForm::kNone && form != BlockForm::kText;
+  stats_.is_real = form == BlockForm::kReal64 || form == BlockForm::kReal32;
+}
+
 void StatsSum::add(const Block& block, const LeafType& type, const BlockScan* scan) noexcept {
   stats_.merge(stats_of(block, type, scan));
 }

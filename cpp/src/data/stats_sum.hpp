@@ -31,6 +31,8 @@ void add_exactly(double value, double& high, double& low) noexcept;
 /// Gathers the stats of a leaf from its blocks.
 class StatsSum {
  public:
+  explicit StatsSum(const LeafType& type) noexcept;
+
   /// Without a scan the values are no numbers.
   void add(const Block& block, const LeafType& type, const BlockScan* scan) noexcept;
   const CheckStats& stats() const noexcept { return stats_; }

@@ -1,6 +1,5 @@
 #include "data/text_scan.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -10,7 +9,6 @@
 namespace inlay::detail {
 namespace {
 
-constexpr std::uint64_t kHighBits = 0x8080808080808080;
 constexpr std::size_t kLongTextPrefix = 200;
 
 std::uint64_t word_at(const char* from) noexcept {
@@ -25,24 +23,9 @@ void append_hex(std::uint64_t value, std::string& out) {
 
 }  // namespace
 
-bool is_ascii(const char* bytes, std::size_t size) noexcept {
-  std::size_t at = 0;
-  for (; at + 64 <= size; at += 64) {
-    std::uint64_t any = 0;
-    for (std::size_t i = 0; i < 64; i += 8) any |= word_at(bytes + at + i);
-    if ((any & kHighBits) != 0) return false;
-  }
-  unsigned any = 0;
-  for (; at < size; ++at) any |= static_cast<unsigned char>(bytes[at]);
-  return any < 0x80;
-}
-
 std::int64_t code_points(std::string_view text) noexcept {
-  if (is_ascii(text.data(), text.size())) return static_cast<std::int64_t>(text.size());
-  if (utf8_prefix(text) != text.size()) return -1;
-  // All bytes but those that continue a character.
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
+  if (!is_utf8(text.data(), text.size())) return -1;
+  return static_cast<std::int64_t>(code_points(text.data(), text.size()));
 }
 
 std::uint64_t TextExtremes::key_of(std::string_view text) noexcept {

@@ -5,10 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace inlay::detail {
+#include "data/utf8.hpp"
 
-/// Whether no byte is 128 or more.
-bool is_ascii(const char* bytes, std::size_t size) noexcept;
+namespace inlay::detail {
 
 /// The number of code points, -1 if the text is no UTF-8.
 std::int64_t code_points(std::string_view text) noexcept;
