@@ -113,7 +113,7 @@ COLUMN = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(COLUMN)
 def test_data_keeps_what_is_suggested_of_it(column: pa.Array) -> None:
     table = pa.table({"a": column})

@@ -335,12 +335,14 @@ class ProfileCore:
         with self._lock:
             if self._groups is None:
                 return {}
-            fixed = Redaction.fixed(self._hiders())
+            hiders = self._hiders()
             found = {}
             for key, native in self._groups.natives.items():
                 group = self._like(native)
                 group._schema = self._groups.schema
-                group._redaction = fixed
+                group._redaction = Redaction.fixed(
+                    {path: hiders[path] for path in native.paths if path in hiders}
+                )
                 group._reads = None if self._reads is None else tuple(group._schema.names)
                 paths = set(native.paths)
                 group._hidden = {p: how for p, how in self._hidden.items() if p in paths}
@@ -406,7 +408,8 @@ def _redacted(native: _core.Profile, cells: Cells, hiders: Mapping[str, Hider]) 
         cell = cells.get(number)
         if isinstance(cell, Categories):
             cells[number] = with_names(cell, rename)
-    return native.redacted(renames) if renames else native
+    # Keys of a mapping are invariant, and the native one takes all that count as integers.
+    return native.redacted(renames) if renames else native  # type: ignore[arg-type]
 
 
 def _kinds(native: _core.Profile) -> dict[str, str]:
