@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
@@ -93,12 +93,14 @@ def test_sums_of_integers_are_compared_exactly() -> None:
     assert inlay.Contract([checks.sum("a", equals=2**63)]).check({"a": array}).passed is False
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
 def test_std_agrees_with_the_standard_library(values: list[float]) -> None:
     found = value_of(checks.std("a", at_least=0), values)
     assert math.isclose(found, statistics.stdev(values), rel_tol=1e-9, abs_tol=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=200), st.floats(0, 1))
 def test_quantiles_of_few_values_are_exact(values: list[int], q: float) -> None:
     found = value_of(checks.quantile("a", q, at_least=0), values)
@@ -180,6 +182,7 @@ def test_sequence_counts_what_is_missing() -> None:
         inlay.Contract([checks.sequence("a")]).check({"a": pa.array([1], pa.uint64())})
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 40)), max_size=5),
     st.integers(1, 6),

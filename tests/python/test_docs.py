@@ -15,6 +15,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 # Examples that need an extra, by page or module.
 EXTRAS = {
     "asgi": "fastapi",
+    "checks": "yaml",
     "edges": "duckdb",
     "files": "duckdb",
     "inlay._query": "duckdb",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
@@ -99,30 +99,30 @@ def test_what_the_standard_says_becomes_checks() -> None:
     assert contract.name == "orders"
     found = [(check.title, check.bound_text, check.line) for check in contract.checks]
     assert found == [
-        ("column_types", "at most 0", 35),
-        ("row_count", "between 1 and 100 rows", 14),
-        ("one row an order", "exactly 0 rows", 17),
-        ("rule(paid >= 0 or paid is null)", "at most 0 rows", 29),
-        ("nulls(id)", "at most 0 rows", 36),
-        ("unique(id)", "less than 1 percent", 38),
-        ("length(shop)", "at most 0 rows", 43),
-        ("in_set(shop)", "at most 5 rows", 45),
-        ("nulls(shop)", "exactly 0 rows", 51),
-        ("in_range(paid)", "at most 0 rows", 55),
-        ("missing(paid)", "not between 3 and 5 rows", 57),
-        ("mail", "exactly 0 rows", 66),
-        ("mail (pattern)", "exactly 0 rows", 66),
+        ("column_types", "at most 0", 34),
+        ("row_count", "between 1 and 100 rows", 13),
+        ("one row an order", "exactly 0 rows", 16),
+        ("rule(paid >= 0 or paid is null)", "at most 0 rows", 28),
+        ("nulls(id)", "at most 0 rows", 35),
+        ("unique(id)", "less than 1 percent", 37),
+        ("length(shop)", "at most 0 rows", 42),
+        ("in_set(shop)", "at most 5 rows", 44),
+        ("nulls(shop)", "exactly 0 rows", 50),
+        ("in_range(paid)", "at most 0 rows", 54),
+        ("missing(paid)", "not between 3 and 5 rows", 56),
+        ("mail", "exactly 0 rows", 65),
+        ("mail (pattern)", "exactly 0 rows", 65),
     ]
     assert contract.checks[2].columns == ("shop", "id")
     assert contract.checks[3].severity == "warning"
     assert contract.checks[1].extra == {"dimension": "completeness"}
     assert [str(note) for note in contract.ignored] == [
         "line 7: the key 'owner' is not one of the standard",
-        "line 21: an entry of type text is not checked here",
-        "line 23: an entry of type sql is not checked here",
-        "line 26: an entry for the engine 'soda' is not checked here",
-        "line 43: logicalTypeOptions.format is not checked",
-        "line 50: the severity 'blocker' is taken for 'error'",
+        "line 20: an entry of type text is not checked here",
+        "line 22: an entry of type sql is not checked here",
+        "line 25: an entry for the engine 'soda' is not checked here",
+        "line 42: logicalTypeOptions.format is not checked",
+        "line 49: the severity 'blocker' is taken for 'error'",
     ]
 
 
@@ -330,7 +330,7 @@ schema:
             ),
             "more than 200000 values",
         ),
-        ("a: " + "[" * 5000 + "\nb: 1", "nested too deep"),
+        ("a: " + "[" * 1500 + "\nb: 1", "nested too deep"),
         ("--- 1\n--- 2\n", "line 2:"),
         ("? [a]\n: 1\n? {b: 1}\n: 2\n", ""),
         (HEAD + "schema: 5\n", "schema must be a list"),
@@ -492,6 +492,7 @@ def keyed(contract: inlay.Contract) -> list[Check]:
     return sorted(contract.checks, key=lambda check: (check.kind, repr(check), repr(check.extra)))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(any_check(), max_size=6), TEXTS, st.integers(0, 1000))
 def test_written_and_read_again(made: list[Check], name: str, max_rows: int) -> None:
     contract = inlay.Contract(made, name=name, max_rows=max_rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inlay
@@ -409,6 +409,7 @@ def schemas(draw: st.DrawFn) -> inlay.Schema:
     return inlay.Schema.of(pa.schema(fields))
 
 
+@settings(deadline=None, max_examples=60)
 @given(schemas(), schemas())
 def test_diff_is_empty_only_for_equals_and_mirrors(old: inlay.Schema, new: inlay.Schema) -> None:
     assert inlay.Schema.from_dict(json.loads(json.dumps(old.to_dict()))) == old

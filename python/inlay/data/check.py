@@ -145,7 +145,7 @@ def _text_option(options: dict[str, Any], name: str) -> str | None:
 
 def new_check(
     kind: str,
-    columns: Iterable[str],
+    columns: Iterable[Any],
     parameters: Mapping[str, Any],
     options: Options,
     *,

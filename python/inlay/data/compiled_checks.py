@@ -272,5 +272,5 @@ def _unpacked(outcome: CheckOutcome, rows: int) -> np.ndarray | None:
         return None
     import numpy as np
 
-    packed = np.frombuffer(outcome.mask(), np.uint8)
+    packed = np.frombuffer(outcome.mask() or b"", np.uint8)
     return np.unpackbits(packed, count=rows, bitorder="little").view(bool)

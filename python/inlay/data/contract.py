@@ -243,8 +243,8 @@ class Contract:
             good.append(batch.filter(pa.array(~mask)))
         parts = tuple(pa.Table.from_batches(part, source.schema) for part in (good, bad))
         if isinstance(data, pa.RecordBatch):
-            return tuple(_one_batch(part) for part in parts)  # type: ignore[return-value]
-        return parts  # type: ignore[return-value]
+            return tuple(_one_batch(part) for part in parts)
+        return parts
 
     def watch(self, observer: Observer, /) -> Contract:
         """Return the same contract, whose checks are told to an observer each time.

@@ -157,7 +157,7 @@ class RowMeasure:
         if self._reason is not None:
             return None
         try:
-            mask = self._fails(batch)
+            mask: Any = self._fails(batch)
         except pa.ArrowInvalid as error:
             # An overflow or a value that cannot be converted: the count is no longer known.
             self._reason = str(error).splitlines()[0]
@@ -171,7 +171,8 @@ class RowMeasure:
         room = self._max_rows - len(self._rows)
         if room > 0:
             self._rows.extend((where[:room] + first_row).tolist())
-        return mask
+        failing: np.ndarray = mask
+        return failing
 
     def measured(self, run: Run) -> Measured:  # noqa: ARG002
         """Return how many failed."""

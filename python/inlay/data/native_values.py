@@ -210,6 +210,8 @@ def value_type_fits(values: Iterable[Any], column: Column) -> list[Any]:
     for value in values:
         if column.kind == "text" and isinstance(value, str):
             found.append(value)
+        elif column.kind in WHOLE and type(value) is int:  # the many keys of another table
+            found.append(value)
         elif column.kind == "binary" and isinstance(value, (bytes, bytearray)):
             found.append(bytes(value))
         elif column.kind == "boolean" and isinstance(value, bool):

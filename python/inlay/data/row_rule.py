@@ -113,7 +113,7 @@ class RowRule:
         return found
 
 
-def parse_rule(text: str) -> RowRule:
+def parse_rule(text: Any) -> RowRule:
     """Parse a rule.
 
     Parameters
@@ -146,6 +146,10 @@ def parse_rule(text: str) -> RowRule:
     if len(text) > _MAX_LENGTH:
         message = f"a rule has at most {_MAX_LENGTH} characters, got {len(text)}"
         raise InvalidArgumentError(message)
+    return _parse(text)
+
+
+def _parse(text: str) -> RowRule:
     names: dict[str, str] = {}
 
     def name_quoted(match: re.Match[str]) -> str:
@@ -284,8 +288,8 @@ class _Evaluation:
                 return pa.scalar(name == "true")
             case ast.Name() | ast.Attribute():
                 return self._plain(self._column(self._names[_dotted(node) or ""]))
-            case ast.Constant(value=value):
-                return pa.scalar(value)
+            case ast.Constant(value=constant):
+                return pa.scalar(constant)
             case ast.BoolOp(op=operator, values=values):
                 join = pc.and_kleene if isinstance(operator, ast.And) else pc.or_kleene
                 found = self.of(values[0])

@@ -114,7 +114,8 @@ class Schema:
     fields: tuple[Field, ...]
 
     def __init__(self, fields: Sequence[Field] = ()) -> None:
-        for field in fields:
+        checked: Sequence[Any] = fields
+        for field in checked:
             if not isinstance(field, Field):
                 message = f"a schema is made of fields, got {type(field).__name__}"
                 raise TypeError(message)

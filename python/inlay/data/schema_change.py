@@ -77,7 +77,7 @@ class SchemaChange:
         bool
             False if it was not kept.
         """
-        attributes: dict[str, str | int | bool] = {
+        attributes: dict[str, Any] = {
             "kind": self.kind,
             "column": self.column,
             "compatible": self.compatible,
@@ -234,4 +234,4 @@ def _compare_dictionaries(path: str, old: Field, new: Field) -> Iterator[SchemaC
         )
     if old.ordered and new.ordered and not added and not removed and old.values != new.values:
         orders = [_names([str(v) for v in field.values or ()]) for field in (old, new)]
-        yield SchemaChange("dictionary_order_changed", path, *orders, False)
+        yield SchemaChange("dictionary_order_changed", path, orders[0], orders[1], False)

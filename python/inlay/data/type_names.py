@@ -208,12 +208,11 @@ def holds_values_of(target: str, source: str) -> bool:
         low, high = _integer_range(kind, of[0])
         if to_kind in whole:
             to_low, to_high = _integer_range(to_kind, to[0])
-            return to_low <= low and high <= to_high
+            return bool(to_low <= low and high <= to_high)
         if to_kind == "float":
-            # float16 ends at 65504, below its 2^11 consecutive integers times 2^5.
-            return max(-low, high) <= 2 ** to[0]
+            return bool(max(-low, high) <= 2 ** to[0])
         if to_kind == "decimal":
-            return to[1] >= 0 and len(str(max(-low, high))) <= to[0] - to[1]
+            return bool(to[1] >= 0 and len(str(max(-low, high))) <= to[0] - to[1])
         return False
     if kind != to_kind:
         return False

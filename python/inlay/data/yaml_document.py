@@ -161,7 +161,7 @@ def dump_yaml(value: Any) -> str:
     """
     yaml = _yaml()
 
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
