@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <inlay/error.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -43,10 +45,18 @@ std::optional<py::int_> python_int(const std::optional<ExactInteger>& value) {
   return python_int(*value);
 }
 
+// A copy as Python has it, or None.
 template <class Summary>
-std::unique_ptr<Shared<Summary>> shared_copy(const Summary* summary) {
-  if (summary == nullptr) return nullptr;
-  return std::make_unique<Shared<Summary>>(Summary(*summary));
+py::typing::Optional<Shared<Summary>> shared_copy(const Summary* summary) {
+  if (summary == nullptr) return py::none();
+  return py::cast(std::make_unique<Shared<Summary>>(Summary(*summary)));
+}
+
+using Quantiles = py::typing::Union<Shared<Kll<float>>, Shared<Kll<double>>, py::none>;
+
+Quantiles quantiles_of(const ColumnProfile& column) {
+  if (column.float_quantiles() != nullptr) return shared_copy(column.float_quantiles());
+  return shared_copy(column.quantiles());
 }
 
 std::uint64_t update_profile(SharedProfile& shared, const py::object& batch, unsigned threads) {
@@ -81,6 +91,19 @@ std::vector<std::string> paths_of(SharedProfile& shared) {
     for (const ColumnProfile& column : p.columns()) paths.push_back(column.path());
     return paths;
   });
+}
+
+using Renames = std::map<std::size_t, py::typing::Callable<py::bytes(py::bytes)>>;
+
+// A new profile, so that no lock is held while Python is asked.
+std::unique_ptr<SharedProfile> redacted(SharedProfile& shared, const Renames& renames) {
+  Profile profile = shared.copy();
+  for (const auto& [column, rename] : renames) {
+    profile.redact(column, [&rename = rename](std::string_view text) {
+      return rename(py::bytes(text.data(), text.size())).cast<std::string>();
+    });
+  }
+  return std::make_unique<SharedProfile>(std::move(profile));
 }
 
 using Runs = std::vector<std::pair<std::int64_t, std::uint32_t>>;
@@ -149,13 +172,7 @@ void register_column(py::module_& m) {
       .def_property_readonly("moments", [](const Column& c) { return shared_copy(c->moments()); })
       .def_property_readonly("histogram",
                              [](const Column& c) { return shared_copy(c->histogram()); })
-      .def_property_readonly(
-          "quantiles",
-          [](const Column& c)
-              -> py::typing::Optional<py::typing::Union<Shared<Kll<float>>, Shared<Kll<double>>>> {
-            if (c->float_quantiles() != nullptr) return py::cast(shared_copy(c->float_quantiles()));
-            return py::cast(shared_copy(c->quantiles()));
-          })
+      .def_property_readonly("quantiles", [](const Column& c) { return quantiles_of(*c); })
       .def_property_readonly("cardinality",
                              [](const Column& c) { return shared_copy(c->cardinality()); })
       .def_property_readonly("top_k", [](const Column& c) { return shared_copy(c->top_k()); })
@@ -217,6 +234,7 @@ void register_profile(py::module_& m) {
             return self.with([&](const Profile& left) { return left == right; });
           },
           py::arg("other"), py::pos_only())
+      .def("redacted", &redacted, py::arg("renames"), py::pos_only())
       .def("to_bytes", &to_bytes<Profile>)
       .def("column", &column_of, py::arg("index"), py::pos_only())
       .def_property_readonly("rows", get([](const Profile& p) { return p.rows(); }))

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, metric, points, report, sinks, summary
+    from inlay import checks, data, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from inlay._query import query
     from inlay.data.check import ContractError
     from inlay.data.contract import Contract
+    from inlay.data.profile import Profile
     from inlay.data.schema import Schema
     from inlay.observer import Observer
     from inlay.summary import (
@@ -68,6 +69,7 @@ _HOMES = {
     "InvalidArgumentError": "inlay._exceptions",
     "ManualClock": "inlay._core",
     "Observer": "inlay.observer",
+    "Profile": "inlay.data.profile",
     "OutOfRangeError": "inlay._exceptions",
     "Schema": "inlay.data.schema",
     "SerializationError": "inlay._exceptions",
@@ -92,6 +94,7 @@ _HOMES = {
     "get_library": "inlay._build",
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
+    "data": "inlay.data",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -121,6 +124,7 @@ __all__ = [
     "Moments",
     "Observer",
     "OutOfRangeError",
+    "Profile",
     "Reservoir",
     "Schema",
     "SerializationError",
@@ -132,6 +136,7 @@ __all__ = [
     "__version__",
     "build_info",
     "checks",
+    "data",
     "get_cmake_dir",
     "get_include",
     "get_library",

@@ -1,4 +1,4 @@
-"""The container of a profile: what was packed comes out, anything else is refused with its offset."""
+"""The container of a profile: what was packed comes out; all else is refused with its offset."""
 
 from __future__ import annotations
 

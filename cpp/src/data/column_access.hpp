@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <inlay/data/column_profile.hpp>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct ColumnAccess {
                         const ExactInteger& sum) noexcept;
   static void add_extremes(ColumnProfile& column, const ColumnProfile::Extreme& min,
                            const ColumnProfile::Extreme& max);
+  /// @throws std::bad_alloc, and what `rename` throws; nothing changed then
+  static void redact(ColumnProfile& column,
+                     const std::function<std::string(std::string_view)>& rename);
   static void add_order(ColumnProfile& column, const std::int64_t* points,
                         std::size_t size) noexcept;
 

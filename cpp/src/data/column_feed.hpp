@@ -6,13 +6,14 @@
 #include <string_view>
 
 #include "data/leaf_view.hpp"
+#include "summary/top_k_sieve.hpp"
 
 namespace inlay::detail {
 
 /// Values that are sorted together for the quantiles; half of the second-level cache.
 inline constexpr std::size_t kFeedChunk = 16384;
 /// Values that all other summaries see before the next ones come; they stay in the first level.
-inline constexpr std::size_t kFeedBlock = 2048;
+inline constexpr std::size_t kFeedBlock = TopKSieve::kBlock;
 
 /// Memory of one thread that feeds columns, whatever their number and length. Too large for a
 /// stack; not initialised.
@@ -27,6 +28,7 @@ struct FeedMemory {
   std::uint8_t valid[kFeedChunk];
   std::string_view text[kFeedBlock];
   std::string_view names[kFeedBlock];
+  TopKSieve sieve;
   std::uint64_t weights[kFeedBlock];
   char decimals[kFeedBlock * 32];  // their texts, as long as they fit
 };

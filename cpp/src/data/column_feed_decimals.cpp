@@ -47,7 +47,8 @@ bool feed_decimals(ColumnProfile& column, const LeafView& view, FeedMemory& memo
       const std::string_view* items = memory.text + done;
       done = end;
       texts = 0;
-      return cardinality.update(items, size) == size && top_k.update(items, size) == size;
+      return cardinality.update(items, size) == size &&
+             memory.sieve.update(top_k, items, size) == size;
     };
     for (std::size_t i = 0; i < chunk.size; ++i) {
       const ExactInteger value = decimal_at(values, chunk.at(i));

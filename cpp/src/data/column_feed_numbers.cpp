@@ -104,27 +104,30 @@ bool update_moments(ColumnProfile& column, const Value* values, std::size_t size
 }
 
 template <class Item>
-bool update_items(ColumnProfile& column, const Item* items, std::size_t size) noexcept {
+bool update_items(ColumnProfile& column, const Item* items, std::size_t size,
+                  FeedMemory& memory) noexcept {
   return ColumnAccess::cardinality(column)->update(items, size) == size &&
-         ColumnAccess::top_k(column)->update(items, size) == size;
+         memory.sieve.update(*ColumnAccess::top_k(column), items, size) == size;
 }
 
-bool add_doubles(ColumnProfile& column, const double* values, std::size_t size) noexcept {
+bool add_doubles(ColumnProfile& column, const double* values, std::size_t size,
+                 FeedMemory& memory) noexcept {
   for (std::size_t at = 0; at < size; at += kFeedBlock) {
     const std::size_t n = std::min(kFeedBlock, size - at);
     if (!update_moments(column, values + at, n)) return false;
-    if (!update_items(column, values + at, n)) return false;
+    if (!update_items(column, values + at, n, memory)) return false;
   }
   return ColumnAccess::quantiles(column)->update(values, size) == size;
 }
 
 bool add_floats(ColumnProfile& column, const float* values, std::size_t size,
-                double* room) noexcept {
+                FeedMemory& memory) noexcept {
+  double* const room = memory.block;
   for (std::size_t at = 0; at < size; at += kFeedBlock) {
     const std::size_t n = std::min(kFeedBlock, size - at);
     if (!update_moments(column, values + at, n)) return false;
     for (std::size_t i = 0; i < n; ++i) room[i] = static_cast<double>(values[at + i]);
-    if (!update_items(column, room, n)) return false;
+    if (!update_items(column, room, n, memory)) return false;
   }
   return ColumnAccess::float_quantiles(column)->update(values, size) == size;
 }
@@ -163,13 +166,14 @@ void add_exact(ColumnProfile& column, const Whole* values, std::size_t size) noe
 
 template <class Whole>
 bool add_integers(ColumnProfile& column, const Whole* values, std::size_t size,
-                  double* room) noexcept {
+                  FeedMemory& memory) noexcept {
+  double* const room = memory.real;
   add_exact(column, values, size);
   for (std::size_t at = 0; at < size; at += kFeedBlock) {
     const std::size_t n = std::min(kFeedBlock, size - at);
     for (std::size_t i = 0; i < n; ++i) room[at + i] = static_cast<double>(values[at + i]);
     if (!update_moments(column, room + at, n)) return false;
-    if (!update_items(column, values + at, n)) return false;
+    if (!update_items(column, values + at, n, memory)) return false;
   }
   return ColumnAccess::quantiles(column)->update(room, size) == size;
 }
@@ -195,16 +199,16 @@ bool feed_numbers(ColumnProfile& column, const LeafView& view, FeedMemory& memor
     if (view.type->format == LeafFormat::kUnsigned) {
       // Whole numbers of either sign are as large, and may alias.
       auto* room = reinterpret_cast<std::uint64_t*>(memory.whole);
-      return add_integers(column, unsigned_of(values, chunk, room), size, memory.real);
+      return add_integers(column, unsigned_of(values, chunk, room), size, memory);
     }
     if (view.type->format == LeafFormat::kSigned) {
       const std::int64_t* whole = signed_of(values, chunk, memory.whole);
-      return add_points(column, whole, size) && add_integers(column, whole, size, memory.real);
+      return add_points(column, whole, size) && add_integers(column, whole, size, memory);
     }
     if (ColumnAccess::float_quantiles(column) != nullptr) {
-      return add_floats(column, floats_of(values, chunk, memory.single), size, memory.block);
+      return add_floats(column, floats_of(values, chunk, memory.single), size, memory);
     }
-    return add_doubles(column, floats_of(values, chunk, memory.real), size);
+    return add_doubles(column, floats_of(values, chunk, memory.real), size, memory);
   };
   const bool complete = positions.for_each_chunk(kFeedChunk, add);
   ColumnAccess::add_rows(column, static_cast<std::uint64_t>(view.rows), positions.nulls(),

@@ -45,7 +45,10 @@ class TextFeed {
     if (cardinality.update(texts, size) != size) return false;
     cardinality.add_repeats(total - size);
     TopK* top_k = ColumnAccess::top_k(column_);
-    return top_k == nullptr || top_k->update(names(size), size, weights) == size;
+    if (top_k == nullptr) return true;
+    const std::string_view* items = names(size);
+    if (weights != nullptr) return top_k->update(items, size, weights) == size;
+    return memory_.sieve.update(*top_k, items, size) == size;
   }
 
   bool finish() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/column_access.hpp"
+#include "summary/item_name.hpp"
 
 // A column of a profile of version 1. A text is its size (base 128) and its bytes; a section
 // likewise.
@@ -247,9 +248,12 @@ void check_counts(ByteReader& in, const ColumnProfile& c, const ProfileOptions& 
 
 ColumnProfile ColumnAccess::read(ByteReader& in, const ProfileOptions& options) {
   ColumnProfile c;
-  c.path_ = in.text();
-  c.type_ = in.text();
-  c.timezone_ = in.text();
+  for (std::string* name : {&c.path_, &c.type_, &c.timezone_}) {
+    *name = in.text();
+    // They end up in messages.
+    if (utf8_prefix(*name) != name->size())
+      in.refuse("have a name that is not UTF-8, of bytes", name->size());
+  }
   const std::uint8_t kind = in.u8();
   if (kind >= kLeafKinds) in.refuse("have a column of kind", kind);
   c.kind_ = static_cast<LeafKind>(kind);
@@ -325,7 +329,8 @@ ColumnProfile ColumnAccess::read(ByteReader& in, const ProfileOptions& options) 
       }
       *extreme = ColumnProfile::Extreme{std::string(bytes), read_flag(in) == 1};
     }
-    if (*c.max_text_ < *c.min_text_) in.refuse("have a largest text below", c.min_text_->bytes);
+    if (*c.max_text_ < *c.min_text_)
+      in.refuse("have a largest text below the smallest, of bytes", c.max_text_->bytes.size());
   }
   c.has_order_ = read_flag(in) == 1;
   if (c.has_order_) {

@@ -7,6 +7,7 @@
 
 #include "arrow/layout.hpp"
 #include "arrow/table_data.hpp"
+#include "summary/item_name.hpp"
 
 namespace inlay {
 
@@ -272,6 +273,9 @@ class Flattener {
 
  private:
   void visit(const ArrowSchema& schema, const std::string& path, bool nested) {
+    if (utf8_prefix(path) != path.size()) {
+      fail<InvalidArgument>("a name that is not UTF-8 lies in column", column_);
+    }
     if (schema.dictionary != nullptr) {
       add(schema, path, dictionary_type(schema, path), nested);
       return;

@@ -114,6 +114,13 @@ bool TopK::count_apart(double value, std::uint64_t weight) noexcept {
   return true;
 }
 
+bool TopK::add_distinct(std::uint64_t n) noexcept {
+  if (!fits(total_, n)) return false;
+  table_->raise_error(1);  // there is one: only with counters dropped does this come up
+  total_ += n;
+  return true;
+}
+
 bool TopK::add_nulls(std::uint64_t n) noexcept {
   if (!fits(null_count_, n)) return false;
   null_count_ += n;
@@ -246,7 +253,8 @@ TopK TopK::renamed(const std::function<std::string(std::string_view)>& rename) c
       continue;
     }
     const std::string text = rename(table_->text(at));
-    if (!out.table_->join(detail::TopKTable::key_of(std::string_view(text)), high, error)) throw std::bad_alloc();
+    if (!out.table_->join(detail::TopKTable::key_of(std::string_view(text)), high, error))
+      throw std::bad_alloc();
   }
   return out;
 }

@@ -137,8 +137,8 @@ std::uint64_t TopKTable::select(std::uint32_t rank) const noexcept {
   return known;
 }
 
-void TopKTable::purge(std::uint32_t rank) noexcept {
-  max_error_ += select(rank);
+void TopKTable::raise_error(std::uint64_t by) noexcept {
+  max_error_ += by;
   std::uint32_t kept = 0;
   const std::uint64_t error = max_error_;
   if (texts_.size() == 0) {

@@ -88,7 +88,9 @@ class TopKTable {
 
   /// Raises max_error by the value of rank `rank` of all counters, 1 being the largest, and drops
   /// those it reaches. 1 <= rank <= size().
-  void purge(std::uint32_t rank) noexcept;
+  void purge(std::uint32_t rank) noexcept { raise_error(select(rank)); }
+  /// Raises max_error and drops the counters it reaches.
+  void raise_error(std::uint64_t by) noexcept;
 
   /// Room for `counters` without a further allocation but that of texts.
   bool reserve(std::size_t counters) noexcept;

@@ -106,8 +106,8 @@ def _moments(column: ColumnProfile, undefined: dict[str, str]) -> dict[str, Any]
     fields["sum"] = _json(column, native.exact_sum, column.sum)
     if fields["sum"] is None:
         undefined["sum"] = (
-            "it is beyond what the exact sum can hold"
-            if native.sum_overflowed
+            "it is beyond what the sum can hold"
+            if native.sum_overflowed or column.kind == "float"
             else "points in time have no sum"
         )
     mean = moments.mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -228,13 +229,16 @@ class ColumnProfile:
 
     @property
     def sum(self) -> Any:
-        """Sum: an integer, `Decimal` or timedelta exactly, of floats the nearest double."""
+        """Sum: an integer, `Decimal` or timedelta exactly, of floats the nearest double.
+
+        None where it is beyond what can be held, of 256 bits or a double.
+        """
         native = self._native
         if native.exact_sum is not None:
             return python_value(native, native.exact_sum)
         if self.kind in {"float", "boolean"} and self.count:
             moments = self.moments
-            if moments is not None:
+            if moments is not None and math.isfinite(moments.sum):
                 return int(moments.sum) if self.kind == "boolean" else moments.sum
         return None
 

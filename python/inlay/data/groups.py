@@ -47,7 +47,17 @@ class Groups:
         If a column of `by` is not there, is there twice, or its values have no text.
     """
 
-    __slots__ = ("_new", "_renames", "by", "most", "natives", "positions", "rest", "schema")
+    __slots__ = (
+        "_known",
+        "_new",
+        "_renames",
+        "by",
+        "most",
+        "natives",
+        "positions",
+        "rest",
+        "schema",
+    )
 
     def __init__(
         self,
@@ -67,6 +77,8 @@ class Groups:
         self.rest = [i for i in range(len(schema)) if i not in self.positions]
         self.schema = pa.schema([schema.field(i) for i in self.rest])
         self.natives: dict[GroupKey, _core.Profile] = {}
+        # Keys that have a group here or in the whole that this will be added to.
+        self._known: set[GroupKey] = set()
 
     @property
     def other(self) -> GroupKey:
@@ -119,13 +131,17 @@ class Groups:
     def _target(self, key: GroupKey, admit: bool) -> GroupKey:
         if key in self.natives:
             return key
-        if admit:
-            full = len(self.natives) - (self.other in self.natives) >= self.most
-            target = self.other if full else key
-            if target not in self.natives:
-                self.natives[target] = self._new(self.schema)
-            return target
-        return self.other
+        if not admit:
+            return self.other
+        target = key if key in self._known or len(self._known) < self.most else self.other
+        self._admit(target)
+        return target
+
+    def _admit(self, key: GroupKey) -> None:
+        if key not in self.natives:
+            self.natives[key] = self._new(self.schema)
+        if key != self.other:
+            self._known.add(key)
 
     def _keys(self, batch: pa.RecordBatch) -> tuple[np.ndarray, list[GroupKey]]:
         """Return the number of each row's key, and the keys in the order they first appear."""
@@ -150,14 +166,12 @@ class Groups:
         """Add what others counted: new groups while there is room, then to the one beyond."""
         for key, native in other.natives.items():
             target = key if key == self.other else self._target(key, True)
-            if target not in self.natives:
-                self.natives[target] = self._new(self.schema)
+            self._admit(target)
             self.natives[target].merge(native)
 
     def copy(self) -> Groups:
         """Return an independent copy."""
-        twin = self.empty()
-        twin._renames = dict(self._renames)
+        twin = self.part()
         twin.natives = {key: native.copy() for key, native in self.natives.items()}
         return twin
 
@@ -166,6 +180,8 @@ class Groups:
 
         Groups whose keys become one are merged.
         """
+        if name in self._renames:  # they came hidden
+            return {key: key for key in self.natives}
         self._renames[name] = rename
         place = self.by.index(name)
         keys = {
@@ -178,18 +194,26 @@ class Groups:
                 self.natives[keys[key]].merge(native)
             else:
                 self.natives[keys[key]] = native
+        self._known = {key for key in self.natives if key != self.other}
         return keys
 
     def hide_later(self, renames: Mapping[str, Callable[[bytes], bytes]]) -> None:
         """Hide values of columns of by in batches to come; those of the keys are hidden already."""
         self._renames |= {name: rename for name, rename in renames.items() if name in self.by}
 
-    def empty(self) -> Groups:
-        """Return the same groups without rows and keys, and with nothing hidden."""
+    def add(self, key: GroupKey, native: _core.Profile) -> None:
+        """Take over a group that was counted elsewhere."""
+        self.natives[key] = native
+        if key != self.other:
+            self._known.add(key)
+
+    def part(self) -> Groups:
+        """Return groups without rows, to merge into these: they know what has a group here."""
         twin = Groups.__new__(Groups)
         for name in ("_new", "by", "most", "positions", "rest", "schema"):
             setattr(twin, name, getattr(self, name))
-        twin._renames = {}
+        twin._renames = dict(self._renames)
+        twin._known = set(self._known)
         twin.natives = {}
         return twin
 

@@ -155,36 +155,35 @@ class ProfileCore:
         )
 
     def _hide_by(self, hiders: Mapping[str, Hider]) -> None:
+        if not hiders:
+            return
         frozen, groups = self._frozen, self._groups
+        self._native = _redacted(self._native, {} if frozen is None else frozen.cells, hiders)
+        if groups is not None:
+            for key, native in groups.natives.items():
+                cells = {} if frozen is None else frozen.groups.get(key, {})
+                groups.natives[key] = _redacted(native, cells, hiders)
+        self._hidden |= {path: hider.how for path, hider in hiders.items()}
         for path, hider in hiders.items():
-            for native, cells in self._parts():
-                if path not in native.paths:
-                    continue
-                number = native.paths.index(path)
-                native.redact(number, hider.rename)
-                cell = cells.get(number)
-                if isinstance(cell, Categories):
-                    cells[number] = with_names(cell, hider.rename)
-            self._hidden[path] = hider.how
-            if groups is not None and path in groups.by:
-                keys = groups.hide(path, hider.rename)
-                if frozen is not None and len(set(keys.values())) < len(keys):
-                    message = f"groups of a reference would become one if {path!r} is hidden so"
-                    raise InvalidArgumentError(message)
-                if frozen is not None:
-                    moved = {keys[key]: cells for key, cells in frozen.groups.items()}
-                    frozen = self._frozen = frozen._replace(groups=moved)
+            if groups is None or path not in groups.by:
+                continue
+            keys = groups.hide(path, hider.rename)
+            if frozen is None:
+                continue
+            if len(set(keys.values())) < len(keys):
+                message = f"groups of a reference would become one if {path!r} is hidden so"
+                raise InvalidArgumentError(message)
+            moved = {keys[key]: cells for key, cells in frozen.groups.items()}
+            frozen = self._frozen = frozen._replace(groups=moved)
 
-    def _parts(self) -> list[tuple[_core.Profile, Cells]]:
-        """Return the native state of the whole and of each group, with the frozen cells."""
-        frozen = self._frozen
-        parts: list[tuple[_core.Profile, Cells]] = [
-            (self._native, {} if frozen is None else frozen.cells)
-        ]
+    def _hide_groups_to_come(self) -> None:
+        """Let the groups know what hides values of their columns, which a file cannot hold."""
         if self._groups is not None:
-            for key, native in self._groups.natives.items():
-                parts.append((native, {} if frozen is None else frozen.groups.get(key, {})))
-        return parts
+            hidden = [name for name in self._groups.by if name in self._hidden]
+            renames = {
+                name: self._redaction.again(name, self._hidden[name]).rename for name in hidden
+            }
+            self._groups.hide_later(renames)
 
     def _leaving(self) -> Self:
         """Return a copy whose state holds what may leave and nothing else."""
@@ -197,8 +196,11 @@ class ProfileCore:
         return _core.Profile(schema, k=k, lg_k=lg_k, top=top)
 
     def _empty(self) -> Self:
+        """Return one without rows, to count into and add to this."""
         twin = self._like(self._new(self._schema))
-        twin._groups = None if self._groups is None else self._groups.empty()
+        if self._groups is not None:
+            self._hide_groups_to_come()
+            twin._groups = self._groups.part()
         return twin
 
     def _like(self, native: _core.Profile) -> Self:
@@ -278,9 +280,7 @@ class ProfileCore:
         parts = {}
         if self._groups is not None:
             parts = {key: self._renames(self._groups.natives[key].paths) for key in groups}
-            self._groups.hide_later(
-                {path: renames[i] for i, path in enumerate(self._native.paths) if i in renames}
-            )
+            self._hide_groups_to_come()
         rows = 0
         with progress_of(progress, source) as advance:
             for batch in source.batches():
@@ -335,12 +335,14 @@ class ProfileCore:
         with self._lock:
             if self._groups is None:
                 return {}
-            fixed = Redaction.fixed(self._hiders())
+            hiders = self._hiders()
             found = {}
             for key, native in self._groups.natives.items():
                 group = self._like(native)
                 group._schema = self._groups.schema
-                group._redaction = fixed
+                group._redaction = Redaction.fixed(
+                    {path: hiders[path] for path in native.paths if path in hiders}
+                )
                 group._reads = None if self._reads is None else tuple(group._schema.names)
                 paths = set(native.paths)
                 group._hidden = {p: how for p, how in self._hidden.items() if p in paths}
@@ -395,6 +397,18 @@ class ProfileCore:
     def __bool__(self) -> bool:
         """Return True, an empty one included."""
         return True
+
+
+def _redacted(native: _core.Profile, cells: Cells, hiders: Mapping[str, Hider]) -> _core.Profile:
+    """Return a native profile with hidden names, and hide those of its frozen cells."""
+    renames = {
+        number: hiders[path].rename for number, path in enumerate(native.paths) if path in hiders
+    }
+    for number, rename in renames.items():
+        cell = cells.get(number)
+        if isinstance(cell, Categories):
+            cells[number] = with_names(cell, rename)
+    return native.redacted(renames) if renames else native
 
 
 def _kinds(native: _core.Profile) -> dict[str, str]:

@@ -9,6 +9,7 @@ import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from threading import get_ident
 from typing import Any, NoReturn
 
 from inlay._exceptions import SerializationError
@@ -175,7 +176,7 @@ def write_file(path: Path, data: bytes) -> None:
         If it cannot be written; what was there before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -21,6 +21,7 @@ __all__ = ["is_kept", "pack_profile", "reference_path", "unpack_profile"]
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _FOLDER, _SUFFIX = "references", ".inlay"
+_CONTRADICTIONS = (InlayError, LookupError, TypeError, ValueError, AttributeError, OSError)
 _KINDS: dict[str, type[EdgeHistogram] | type[Categories]] = {
     "edges": EdgeHistogram,
     "categories": Categories,
@@ -114,7 +115,7 @@ def unpack_profile(data: Any, where: str, redact: Redact) -> Profile:
     header, blobs = unpack(data, where)
     try:
         profile = _profile(header, blobs)
-    except (InlayError, LookupError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (*_CONTRADICTIONS, StopIteration) as error:
         reason = f"{type(error).__name__}: {error}"
         message = f"{where}: its parts are no profile or contradict one another: {reason}"
         raise SerializationError(message) from error
@@ -148,7 +149,7 @@ def _profile(header: dict[str, Any], blobs: list[bytes]) -> Profile:
                 message = f"a group of by {profile.by}: {key!r}"
                 raise ValueError(message)
             empty = profile._new(profile._groups.schema)
-            profile._groups.natives[key] = _like(empty, next(rest))
+            profile._groups.add(key, _like(empty, next(rest)))
     elif header["groups"]:
         message = f"groups without by: {header['groups']!r}"
         raise ValueError(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -43,8 +44,8 @@ _FEW = 20
 _NUMBER_KINDS = frozenset(
     {"integer", "unsigned", "float", "decimal", "date", "time", "timestamp", "duration"}
 )
-# Bytes of a text beyond which the profile shortens it, so that rows would not be found by it.
-_LONGEST = 256
+# How the native profile names a text of more than 256 bytes: its first 196 to 200, and a hash.
+_SHORTENED, _SHORTENED_BYTES = re.compile(r"…[0-9a-f]{32}\Z"), 230
 _MOST_BINS, _MOST_NAMES = 1_000, 10_000
 
 
@@ -141,9 +142,9 @@ def _is_name(item: Any) -> bool:
 
     Text that is no UTF-8 has no name, and the profile keeps the longest texts by their beginning.
     """
-    return not isinstance(item, bytes) and (
-        not isinstance(item, str) or len(item.encode()) <= _LONGEST
-    )
+    if isinstance(item, str):
+        return not (_SHORTENED.search(item) and len(item.encode()) > _SHORTENED_BYTES)
+    return not isinstance(item, bytes)
 
 
 def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
@@ -284,8 +285,9 @@ def reference_id(
                 apart = [cell.null_count, cell.nan_count, cell.pos_inf_count, cell.neg_inf_count]
             else:
                 listed = cell.names if path in known else list(map(hashed_name, cell.names))
-                _add(content, "categories", [path, listed])
-                _add(content, "counts", [*cell.counts, cell.other])
+                # Equally frequent names are in an order that is lost once they are hidden.
+                _add(content, "categories", [path, sorted(zip(listed, cell.counts, strict=True))])
+                _add(content, "other", cell.other)
                 apart = [cell.null_count]
             _add(content, "apart", apart)
     return content.hexdigest()[:_DIGITS]

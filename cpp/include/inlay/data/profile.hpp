@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <inlay/arrow/c_data.hpp>
 #include <inlay/data/column_profile.hpp>
 #include <inlay/export.hpp>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace inlay {
@@ -40,6 +43,13 @@ class INLAY_API Profile {
   /// @throws InvalidArgument naming the column and both types, or the option; nothing changed then
   /// @throws std::bad_alloc; nothing changed
   void merge(const Profile& other);
+
+  /// Replaces the texts that a column keeps: frequent ones by what `rename` gives for them (see
+  /// TopK::renamed), the smallest and the largest by nothing. Its counts stay.
+  /// @throws InvalidArgument if the column has no text or bytes
+  /// @throws OutOfRange if there is no such column
+  /// @throws std::bad_alloc, and what `rename` throws; nothing changed then
+  void redact(std::size_t column, const std::function<std::string(std::string_view)>& rename);
 
   const ProfileOptions& options() const noexcept { return options_; }
   std::uint64_t rows() const noexcept { return rows_; }

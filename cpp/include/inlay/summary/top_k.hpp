@@ -14,6 +14,7 @@
 namespace inlay {
 
 namespace detail {
+class TopKSieve;
 class TopKTable;
 }  // namespace detail
 
@@ -182,7 +183,15 @@ class INLAY_API TopK {
   friend bool operator!=(const TopK& a, const TopK& b) noexcept { return !(a == b); }
 
  private:
+  friend class detail::TopKSieve;
+
   bool ensure_table() noexcept;
+  /// Calls f(kind, key) for each counter: a number's bits, a text's hash.
+  template <class F>
+  void for_each_key(F&& f) const noexcept;
+  /// Counts n items, more than half of the capacity, that differ from one another and have no
+  /// counter: what max_error grows by 1 for. False if the count would exceed kMaxTotal.
+  bool add_distinct(std::uint64_t n) noexcept;
   std::size_t count_keys(Kind kind, const std::uint64_t* keys, std::size_t size,
                          const std::uint64_t* weights) noexcept;
   bool count_apart(double value, std::uint64_t weight) noexcept;
