@@ -1,5 +1,6 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <cstring>
 #include <inlay/data/check_plan.hpp>
@@ -10,6 +11,7 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "components.hpp"
@@ -159,15 +161,15 @@ std::string path_of(const BoundPlan& names, const py::handle& column) {
   return names.plan->path_of_column(column.cast<std::int64_t>());
 }
 
-CheckRule rule_of(const BoundPlan& names, const py::tuple& given) {
-  if (given.size() != 3) {
-    throw py::type_error("a rule must be a kind, a column and parameters, got " +
-                         py::repr(given).cast<std::string>());
-  }
+// Kind, column and parameters.
+using Column = std::variant<std::int64_t, std::string>;
+using Rule = std::tuple<std::string, Column, py::typing::Dict<py::str, py::object>>;
+
+CheckRule rule_of(const BoundPlan& names, const Rule& given) {
+  const auto& [kind, column, parameters] = given;
   CheckRule out;
-  out.kind = kind_of(given[0].cast<std::string>());
-  out.paths.push_back(path_of(names, given[1]));
-  const auto parameters = given[2].cast<py::dict>();
+  out.kind = kind_of(kind);
+  out.paths.push_back(path_of(names, py::cast(column)));
   const auto add_columns = [&](const py::handle& columns) {
     for (const py::handle column : columns) out.paths.push_back(path_of(names, column));
   };
@@ -201,14 +203,13 @@ CheckRule rule_of(const BoundPlan& names, const py::tuple& given) {
     } else if (name == "max_keys") {
       out.max_keys = value.cast<std::size_t>();
     } else {
-      detail::fail<InvalidArgument>(
-          "a rule of kind " + given[0].cast<std::string>() + " has no such parameter", name);
+      detail::fail<InvalidArgument>("a rule of kind " + kind + " has no such parameter", name);
     }
   }
   return out;
 }
 
-std::shared_ptr<BoundPlan> make_plan(const py::object& schema, const py::sequence& rules,
+std::shared_ptr<BoundPlan> make_plan(const py::object& schema, const std::vector<Rule>& rules,
                                      std::size_t max_rows) {
   const py::object capsule = call_arrow(schema, "__arrow_c_schema__");
   const auto& arrow = open_capsule<ArrowSchema>(capsule, "arrow_schema");
@@ -216,8 +217,8 @@ std::shared_ptr<BoundPlan> make_plan(const py::object& schema, const py::sequenc
   // Columns are numbers until there is a plan that knows their paths.
   out->plan = std::make_unique<const CheckPlan>(arrow, std::vector<CheckRule>{}, max_rows);
   std::vector<CheckRule> compiled;
-  for (const py::handle rule : rules) {
-    compiled.push_back(rule_of(*out, py::reinterpret_borrow<py::object>(rule).cast<py::tuple>()));
+  for (const Rule& rule : rules) {
+    compiled.push_back(rule_of(*out, rule));
     if (compiled.back().kind == CheckKind::kStats) {
       out->stats.emplace(compiled.back().paths.front(), compiled.size() - 1);
     }
@@ -240,7 +241,10 @@ struct BoundOutcome {
 };
 
 std::unique_ptr<BoundOutcome> check(const std::shared_ptr<BoundPlan>& self, const py::object& batch,
-                                    std::int64_t first_row, CheckState* state, bool mask) {
+                                    std::int64_t first_row,
+                                    const std::optional<std::shared_ptr<CheckState>>& given,
+                                    bool mask) {
+  CheckState* const state = given ? given->get() : nullptr;
   const LentBatch lent(batch);
   const auto run = [&] {
     return self->plan->check(*lent.schema, *lent.array, first_row, state, mask);
@@ -301,7 +305,8 @@ std::optional<py::bytes> mask_of(const BoundOutcome& self) {
 }  // namespace
 
 void register_check(py::module_& m) {
-  py::class_<CheckState>(m, "CheckState", "What a plan carries from batch to batch.")
+  py::class_<CheckState, std::shared_ptr<CheckState>>(m, "CheckState",
+                                                      "What a plan carries from batch to batch.")
       .def_property_readonly("memory_bytes", &CheckState::memory_bytes);
 
   py::class_<BoundOutcome>(m, "CheckOutcome", "What the rules of a plan found.")
@@ -352,9 +357,12 @@ void register_check(py::module_& m) {
       .def(py::init(&make_plan), py::arg("schema"), py::arg("rules"), py::kw_only(),
            py::arg("max_rows") = 100)
       .def_property_readonly("paths", [](const BoundPlan& self) { return self.plan->paths(); })
-      .def("state", [](const BoundPlan& self) { return self.plan->make_state(); })
+      .def("state",
+           [](const BoundPlan& self) {
+             return std::shared_ptr<CheckState>(self.plan->make_state());
+           })
       .def("check", &check, py::arg("batch"), py::pos_only(), py::kw_only(),
-           py::arg("first_row") = 0, py::arg("state") = nullptr, py::arg("mask") = false);
+           py::arg("first_row") = 0, py::arg("state") = py::none(), py::arg("mask") = false);
 }
 
 }  // namespace inlay::python

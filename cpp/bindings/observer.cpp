@@ -113,6 +113,7 @@ py::dict stats(const State& state) {
   out["dropped_memory"] = stats.dropped_memory;
   out["dropped_events"] = stats.dropped_events;
   out["dropped_spans"] = stats.dropped_spans;
+  out["dropped_verdicts"] = stats.dropped_verdicts;
   out["dropped_batches"] = stats.dropped_batches;
   out["turns"] = stats.turns;
   out["last_turn_us"] = stats.last_turn_us;
@@ -157,6 +158,49 @@ bool add_span(const State& state, std::string trace_id, std::string span_id,
   span.attrs = std::move(attrs);
   span.layer = std::move(layer);
   const bool kept = state->observer.span(std::move(span));
+  if ((state->observer.attention().load() & kRestarted) != 0) state->run_restart_hook();
+  return kept;
+}
+
+bool add_verdict(const State& state, std::string metric, std::string verdict, std::string method,
+                 std::string judge, std::string judge_version, std::string layer, std::string attrs,
+                 std::string scope, std::optional<std::string> reason, std::optional<double> value,
+                 std::optional<double> low, std::optional<double> high,
+                 std::optional<double> threshold, std::optional<double> effect,
+                 std::optional<double> p_value, std::optional<double> log_e,
+                 std::optional<int64_t> n, std::optional<int64_t> n_reference,
+                 std::optional<std::string> reference_id,
+                 std::optional<std::vector<std::string>> part_names,
+                 std::optional<std::vector<double>> part_values, std::optional<int64_t> time_us,
+                 std::optional<int64_t> start_us, int32_t revision,
+                 std::optional<int64_t> series_id) {
+  Verdict row;
+  row.metric = std::move(metric);
+  row.verdict = std::move(verdict);
+  row.method = std::move(method);
+  row.judge = std::move(judge);
+  row.judge_version = std::move(judge_version);
+  row.layer = std::move(layer);
+  row.attrs = std::move(attrs);
+  row.scope = std::move(scope);
+  row.reason = std::move(reason);
+  row.value = value;
+  row.low = low;
+  row.high = high;
+  row.threshold = threshold;
+  row.effect = effect;
+  row.p_value = p_value;
+  row.log_e = log_e;
+  row.n = n;
+  row.n_reference = n_reference;
+  row.reference_id = std::move(reference_id);
+  row.part_names = std::move(part_names);
+  row.part_values = std::move(part_values);
+  row.time_us = time_us;
+  row.start_us = start_us;
+  row.revision = revision;
+  row.series_id = series_id;
+  const bool kept = state->observer.verdict(std::move(row));
   if ((state->observer.attention().load() & kRestarted) != 0) state->run_restart_hook();
   return kept;
 }
@@ -264,6 +308,17 @@ void register_observer(py::module_& module) {
            py::arg("parent_id") = py::none(), py::arg("name"), py::arg("kind") = py::none(),
            py::arg("start_us"), py::arg("end_us"), py::arg("status") = py::none(),
            py::arg("attrs") = "{}", py::arg("layer") = "app")
+      .def("add_verdict", &add_verdict, py::arg("metric"), py::arg("verdict"), py::kw_only(),
+           py::arg("method"), py::arg("judge"), py::arg("judge_version"), py::arg("layer") = "app",
+           py::arg("attrs") = "{}", py::arg("scope") = "process", py::arg("reason") = py::none(),
+           py::arg("value") = py::none(), py::arg("low") = py::none(), py::arg("high") = py::none(),
+           py::arg("threshold") = py::none(), py::arg("effect") = py::none(),
+           py::arg("p_value") = py::none(), py::arg("log_e") = py::none(),
+           py::arg("n") = py::none(), py::arg("n_reference") = py::none(),
+           py::arg("reference_id") = py::none(), py::arg("part_names") = py::none(),
+           py::arg("part_values") = py::none(), py::arg("time_us") = py::none(),
+           py::arg("start_us") = py::none(), py::arg("revision") = 0,
+           py::arg("series_id") = py::none())
       // Turning, peeking and stopping merge the window's state, which takes milliseconds; no Python
       // object is touched.
       .def("turn", batch_of(&Observer::turn), Released())

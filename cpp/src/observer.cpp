@@ -115,6 +115,8 @@ bool Observer::span(Span span) {
   return core_->add(std::move(span));
 }
 
+bool Observer::verdict(Verdict verdict) { return core_->add(std::move(verdict)); }
+
 std::shared_ptr<const NativeBatch> Observer::turn() { return core_->turn(); }
 std::shared_ptr<const NativeBatch> Observer::peek() { return core_->peek(); }
 void Observer::start() { core_->start(); }

@@ -157,6 +157,36 @@ class ObserverCore:
         max_events: int = 10000,
         observe_timeout_us: int = 1000000,
     ) -> None: ...
+    def add_verdict(
+        self,
+        metric: str,
+        verdict: str,
+        *,
+        method: str,
+        judge: str,
+        judge_version: str,
+        layer: str = "app",
+        attrs: str = "{}",
+        scope: str = "process",
+        reason: str | None = None,
+        value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        low: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        high: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        threshold: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        effect: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        p_value: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        log_e: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        n: typing.SupportsInt | typing.SupportsIndex | None = None,
+        n_reference: typing.SupportsInt | typing.SupportsIndex | None = None,
+        reference_id: str | None = None,
+        part_names: collections.abc.Sequence[str] | None = None,
+        part_values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        | None = None,
+        time_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        start_us: typing.SupportsInt | typing.SupportsIndex | None = None,
+        revision: typing.SupportsInt | typing.SupportsIndex = 0,
+        series_id: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> bool: ...
     def counter(
         self, name: str, unit: str, description: str, attributes: tuple[str, ...], layer: str
     ) -> Counter: ...
@@ -867,7 +897,9 @@ class CheckPlan:
     def __init__(
         self,
         schema: typing.Any,
-        rules: collections.abc.Sequence,
+        rules: collections.abc.Sequence[
+            tuple[str, typing.SupportsInt | typing.SupportsIndex | str, dict[str, typing.Any]]
+        ],
         *,
         max_rows: typing.SupportsInt | typing.SupportsIndex = 100,
     ) -> None: ...
@@ -877,7 +909,7 @@ class CheckPlan:
         /,
         *,
         first_row: typing.SupportsInt | typing.SupportsIndex = 0,
-        state: CheckState = None,
+        state: CheckState | None = None,
         mask: bool = False,
     ) -> CheckOutcome: ...
     def state(self) -> CheckState: ...

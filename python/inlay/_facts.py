@@ -1,4 +1,4 @@
-"""How an observer takes single facts: events and finished spans."""
+"""How an observer takes single facts: events, finished spans and verdicts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from inlay._core import canonical_json
 from inlay._resource import text_attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inlay._core import ObserverCore
 
 __all__ = ["Facts"]
@@ -49,8 +51,15 @@ def _microseconds(name: str, moment: float | datetime.datetime) -> int:
     return round(moment * 1_000_000)
 
 
+def _no_nan(numbers: Mapping[str, float | None]) -> None:
+    for name, number in numbers.items():
+        if number is not None and math.isnan(number):
+            message = f"{name} must be a number, or None if there is none, got {number!r}"
+            raise ValueError(message)
+
+
 class Facts:
-    """The part of an observer that takes events and spans. Thread-safe."""
+    """The part of an observer that takes events, spans and verdicts. Thread-safe."""
 
     _core: ObserverCore
 
@@ -170,4 +179,136 @@ class Facts:
             status=status,
             attrs=canonical_json(text_attributes(attributes)),
             layer=layer,
+        )
+
+    def verdict(
+        self,
+        metric: str,
+        verdict: str,
+        *,
+        method: str,
+        judge: str,
+        judge_version: str = "1",
+        layer: str = "app",
+        attributes: Mapping[str, str | int | bool] | None = None,
+        scope: str = "process",
+        reason: str | None = None,
+        value: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        threshold: float | None = None,
+        effect: float | None = None,
+        p_value: float | None = None,
+        log_e: float | None = None,
+        n: int | None = None,
+        n_reference: int | None = None,
+        reference_id: str | None = None,
+        parts: Mapping[str, float] | None = None,
+        time: float | datetime.datetime | None = None,
+        start_time: float | datetime.datetime | None = None,
+        revision: int = 0,
+        series_id: int | None = None,
+    ) -> bool:
+        """Keep what a judge says of a series, in the table of verdicts of the open window.
+
+        Parameters
+        ----------
+        metric : str
+            The subject: the metric judged.
+        verdict : str
+            ``"yes"``, ``"no"`` or ``"undefined"``, which needs a `reason`.
+        method : str
+            Which distance, test or check.
+        judge, judge_version : str
+            Who says so.
+        layer : str
+            As for `counter`.
+        attributes : mapping of str to str, int or bool, optional
+            The attributes of the subject.
+        scope : str
+            What was judged: ``"process"``, ``"host"`` or ``"fleet"``.
+        reason : str, optional
+            Why it is undefined.
+        value, low, high : float, optional
+            The statistic and its interval.
+        effect, threshold : float, optional
+            The size found, and what it has to exceed.
+        p_value, log_e : float, optional
+            The certainty; `log_e` is the natural logarithm of an e-value.
+        n, n_reference : int, optional
+            Values judged, and values in the reference.
+        reference_id : str, optional
+            The reference compared with.
+        parts : mapping of str to float, optional
+            Bins or segments and what each contributes.
+        time, start_time : float or datetime, optional
+            The ends of what was judged, in Unix seconds or with a time zone: those of the window
+            unless given.
+        revision : int
+            0, or the n-th time that this verdict is given again.
+        series_id : int, optional
+            That of the metric and attributes unless given.
+
+        Returns
+        -------
+        bool
+            False if it was not kept: the window holds its fill of verdicts, or the observer has
+            stopped. Both are counted.
+
+        Raises
+        ------
+        ValueError
+            If a verdict, a scope or a time is not one, an undefined verdict has no reason, or a
+            number is NaN.
+        TypeError
+            If an attribute is none of str, int and bool.
+
+        Examples
+        --------
+        >>> obs = inlay.Observer()
+        >>> obs.verdict("price", "yes", method="psi", judge="nightly", value=0.31, threshold=0.2)
+        True
+        >>> row = obs.collect().verdicts.to_pylist()[0]
+        >>> row["metric"], row["verdict"], row["value"]
+        ('price', 'yes', 0.31)
+        """
+        _no_nan(
+            {
+                "value": value,
+                "low": low,
+                "high": high,
+                "threshold": threshold,
+                "effect": effect,
+                "p_value": p_value,
+                "log_e": log_e,
+            }
+        )
+        if parts is not None:
+            _no_nan({f"part {name!r}": number for name, number in parts.items()})
+        return self._core.add_verdict(
+            metric,
+            verdict,
+            method=method,
+            judge=judge,
+            judge_version=judge_version,
+            layer=layer,
+            attrs=canonical_json(text_attributes(attributes or {})),
+            scope=scope,
+            reason=reason,
+            value=value,
+            low=low,
+            high=high,
+            threshold=threshold,
+            effect=effect,
+            p_value=p_value,
+            log_e=log_e,
+            n=n,
+            n_reference=n_reference,
+            reference_id=reference_id,
+            part_names=None if parts is None else list(parts),
+            part_values=None if parts is None else list(parts.values()),
+            time_us=None if time is None else _microseconds("time", time),
+            start_us=None if start_time is None else _microseconds("start_time", start_time),
+            revision=revision,
+            series_id=series_id,
         )

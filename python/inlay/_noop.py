@@ -218,6 +218,62 @@ class NoopObserver(Observer):
             **attributes,
         )
 
+    def verdict(
+        self,
+        metric: str,
+        verdict: str,
+        *,
+        method: str,
+        judge: str,
+        judge_version: str = "1",
+        layer: str = "app",
+        attributes: Mapping[str, str | int | bool] | None = None,
+        scope: str = "process",
+        reason: str | None = None,
+        value: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        threshold: float | None = None,
+        effect: float | None = None,
+        p_value: float | None = None,
+        log_e: float | None = None,
+        n: int | None = None,
+        n_reference: int | None = None,
+        reference_id: str | None = None,
+        parts: Mapping[str, float] | None = None,
+        time: float | datetime.datetime | None = None,
+        start_time: float | datetime.datetime | None = None,
+        revision: int = 0,
+        series_id: int | None = None,
+    ) -> bool:
+        """Keep nothing without a target."""
+        return self.target is not None and self.target.verdict(
+            metric,
+            verdict,
+            method=method,
+            judge=judge,
+            judge_version=judge_version,
+            layer=layer,
+            attributes=attributes,
+            scope=scope,
+            reason=reason,
+            value=value,
+            low=low,
+            high=high,
+            threshold=threshold,
+            effect=effect,
+            p_value=p_value,
+            log_e=log_e,
+            n=n,
+            n_reference=n_reference,
+            reference_id=reference_id,
+            parts=parts,
+            time=time,
+            start_time=start_time,
+            revision=revision,
+            series_id=series_id,
+        )
+
     def collect(self) -> Batch:
         """Return the target's window, or a batch without rows."""
         return _empty_batch() if self.target is None else self.target.collect()

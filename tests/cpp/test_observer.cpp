@@ -266,6 +266,54 @@ TEST_F(SideTable, text_must_be_utf8) {
   EXPECT_THROW(observer.span(span), InvalidArgument);
 }
 
+TEST_F(SideTable, verdicts_come_with_the_window_they_were_added_in) {
+  Verdict verdict;
+  verdict.metric = "price";
+  verdict.verdict = "yes";
+  verdict.part_names = {"low", "high"};
+  verdict.part_values = {0.25, 0.5};
+  EXPECT_TRUE(observer.verdict(verdict));
+  EXPECT_EQ(observer.peek()->verdicts.num_rows(), 1);
+  const auto batch = observer.turn();
+  ASSERT_EQ(batch->verdicts.num_rows(), 1);
+  const TableReader reader(batch->verdicts, 0);
+  EXPECT_EQ(reader.integers("time").value(0), batch->time_us);
+  EXPECT_EQ(reader.integers("start_time").value(0), batch->start_time_us);
+  EXPECT_EQ(reader.integers("series_id").value(0), series_id("price", "{}", "tests"));
+  EXPECT_EQ(observer.turn()->verdicts.num_rows(), 0);
+}
+
+TEST_F(SideTable, verdicts_that_make_no_sense_are_refused) {
+  Verdict verdict;
+  verdict.verdict = "perhaps";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.verdict = "undefined";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.reason = "\xff";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.reason = "empty";
+  verdict.part_values = {1.0};
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.part_values.reset();
+  verdict.scope = "moon";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.scope = "host";
+  EXPECT_TRUE(observer.verdict(verdict));
+}
+
+TEST_F(SideTable, a_window_keeps_so_many_verdicts_and_counts_the_rest) {
+  ObserverOptions options;
+  options.max_events = 2;
+  Observer small(options);
+  Verdict verdict;
+  verdict.verdict = "no";
+  EXPECT_TRUE(small.verdict(verdict));
+  EXPECT_TRUE(small.verdict(verdict));
+  EXPECT_FALSE(small.verdict(verdict));
+  EXPECT_EQ(small.turn()->verdicts.num_rows(), 2);
+  EXPECT_EQ(small.stats().dropped_verdicts, 1);
+}
+
 TEST_F(SideTable, a_window_keeps_so_many_events_and_counts_the_rest) {
   ObserverOptions options;
   options.max_events = 2;

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,3 +121,158 @@ def test_resource_says_what_the_process_is(monkeypatch: pytest.MonkeyPatch) -> N
     assert json.loads(batch.points.to_pylist()[0]["resource"]) == given.resource
     with pytest.raises(TypeError, match=r"resource attribute 'x' must be .* not 1\.5"):
         inlay.Observer({"x": 1.5})  # type: ignore[dict-item]
+
+
+# ---- verdicts ----------------------------------------------------------------------------------
+def test_verdict_has_what_it_was_given(clock: inlay.ManualClock) -> None:
+    obs = inlay.Observer({"service.name": "ranker"}, clock=clock)
+    drift = obs.histogram("price", attributes=("region",)).bind(region="eu")
+    drift.record(1.0)
+    clock.advance(1.0)
+    assert obs.verdict(
+        "price",
+        "yes",
+        method="psi",
+        judge="nightly",
+        judge_version="3",
+        layer="data",
+        attributes={"region": "eu"},
+        scope="fleet",
+        value=0.31,
+        low=0.3,
+        high=0.32,
+        threshold=0.2,
+        effect=0.25,
+        p_value=1e-9,
+        log_e=math.inf,
+        n=1000,
+        n_reference=2000,
+        reference_id="abc",
+        parts={"low": 0.3, "high": 0.01},
+        revision=2,
+    )
+    assert obs.verdict("price", "undefined", method="psi", judge="nightly", reason="empty")
+    batch = obs.collect()
+    given, undefined = batch.verdicts.to_pylist()
+    point = next(row for row in batch.points.to_pylist() if row["metric"] == "price")
+    assert given["series_id"] == point["series_id"]
+    assert (given["start_time"], given["time"]) == (point["start_time"], point["time"])
+    assert (given["observed_time"], given["origin"]) == (point["observed_time"], point["origin"])
+    assert given["resource"] == point["resource"]
+    expected = {
+        "layer": "data",
+        "metric": "price",
+        "attrs": '{"region":"eu"}',
+        "method": "psi",
+        "scope": "fleet",
+        "verdict": "yes",
+        "reason": None,
+        "value": 0.31,
+        "low": 0.3,
+        "high": 0.32,
+        "threshold": 0.2,
+        "effect": 0.25,
+        "p_value": 1e-9,
+        "log_e": math.inf,
+        "n": 1000,
+        "n_reference": 2000,
+        "reference_id": "abc",
+        "part_names": ["low", "high"],
+        "part_values": [0.3, 0.01],
+        "judge": "nightly",
+        "judge_version": "3",
+        "revision": 2,
+    }
+    assert {name: given[name] for name in expected} == expected
+    assert undefined["reason"] == "empty"
+    assert undefined["scope"] == "process"
+    absent = ("value", "low", "high", "threshold", "effect", "p_value", "log_e", "n", "n_reference")
+    assert {undefined[name] for name in absent} == {None}
+    assert undefined["part_names"] is None
+    assert undefined["part_values"] is None
+
+
+def test_verdict_may_name_its_own_times_and_series() -> None:
+    obs = inlay.Observer()
+    noon = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+    obs.verdict(
+        "price", "no", method="ks", judge="j", time=noon, start_time=START, series_id=-(2**63)
+    )
+    (row,) = obs.collect().verdicts.to_pylist()
+    assert row["time"] == noon
+    assert row["start_time"].timestamp() == START
+    assert row["series_id"] == -(2**63)
+
+
+def test_verdicts_are_peeked_at_and_leave_with_their_window() -> None:
+    obs = inlay.Observer()
+    obs.verdict("price", "no", method="ks", judge="j")
+    assert obs.peek().verdicts.num_rows == 1
+    assert obs.collect().verdicts.num_rows == 1
+    assert obs.collect().verdicts.num_rows == 0
+
+
+def test_verdicts_over_the_window_limit_are_counted() -> None:
+    obs = inlay.Observer()
+    kept = [obs.verdict("price", "no", method="ks", judge="j", n=i) for i in range(10_050)]
+    assert kept == [True] * 10_000 + [False] * 50
+    batch = obs.collect()
+    assert batch.verdicts.num_rows == 10_000
+    assert obs.stats()["dropped_verdicts"] == 50
+    dropped = {
+        json.loads(row["attrs"])["reason"]: row["value"]
+        for row in batch.points.to_pylist()
+        if row["metric"] == "inlay.dropped"
+    }
+    assert dropped == {"verdicts": 50}
+    assert obs.verdict("price", "no", method="ks", judge="j")
+
+
+def test_verdict_after_stop_is_counted() -> None:
+    obs = inlay.Observer()
+    obs.verdict("price", "no", method="ks", judge="j")
+    obs.stop(timeout=5)
+    assert not obs.verdict("price", "no", method="ks", judge="j")
+    assert obs.stats()["dropped_verdicts"] == 1
+
+
+def test_verdict_refuses_what_is_wrong() -> None:
+    obs = inlay.Observer()
+    with pytest.raises(inlay.InvalidArgumentError, match="yes, no or undefined: 'maybe'"):
+        obs.verdict("price", "maybe", method="ks", judge="j")
+    with pytest.raises(inlay.InvalidArgumentError, match="undefined verdict needs a reason"):
+        obs.verdict("price", "undefined", method="ks", judge="j")
+    with pytest.raises(inlay.InvalidArgumentError, match="process, host or fleet: 'moon'"):
+        obs.verdict("price", "no", method="ks", judge="j", scope="moon")
+    with pytest.raises(ValueError, match="value must be a number, or None if there is none"):
+        obs.verdict("price", "no", method="ks", judge="j", value=math.nan)
+    with pytest.raises(ValueError, match="part 'a' must be a number"):
+        obs.verdict("price", "no", method="ks", judge="j", parts={"a": math.nan})
+    with pytest.raises(TypeError, match=r"'ratio' must be str, int or bool, not 0\.5"):
+        obs.verdict("price", "no", method="ks", judge="j", attributes={"ratio": 0.5})  # type: ignore[dict-item]
+    assert obs.collect().verdicts.num_rows == 0
+
+
+def test_disabled_observer_keeps_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INLAY_DISABLED", "1")
+    obs = inlay.Observer()
+    assert not obs.verdict("price", "no", method="ks", judge="j")
+
+
+def test_forked_child_has_no_verdict_of_its_parent() -> None:
+    program = """
+import os, sys
+import inlay
+
+obs = inlay.Observer()
+obs.verdict("price", "no", method="ks", judge="parent")
+child = os.fork()
+if child == 0:
+    obs.verdict("price", "yes", method="ks", judge="child")
+judges = obs.collect().verdicts.to_pyarrow().column("judge").to_pylist()
+if child == 0:
+    os._exit(0 if judges == ["child"] else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert judges == ["parent"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

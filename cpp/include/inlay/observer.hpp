@@ -23,7 +23,7 @@ struct ObserverOptions {
   int64_t expire_us =
       3'600'000'000;             ///< A series idle for this long, with no handle, is forgotten.
   uint32_t queue_capacity = 64;  ///< Turned windows that may wait to be taken.
-  uint32_t max_events = 10'000;  ///< Events, and spans, kept per window.
+  uint32_t max_events = 10'000;  ///< Events, spans, and verdicts, of each kept per window.
   int64_t observe_timeout_us = 1'000'000;  ///< How long a cut waits for callbacks.
   std::shared_ptr<Clock> clock;            ///< Null: the system's.
 };
@@ -52,6 +52,26 @@ struct Span {
   std::string attrs = "{}";
 };
 
+/// A judgement of a series, an entry of the table `verdicts`, whose columns have the same names.
+struct Verdict {
+  std::optional<int64_t> time_us, start_us;  ///< Absent: the ends of the window it is added in.
+  int32_t revision = 0;
+  std::optional<int64_t> series_id;  ///< Absent: that of metric, attrs and the service's name.
+  std::string layer = "app";
+  std::string metric;
+  std::string attrs = "{}";
+  std::string method;
+  std::string scope = "process";  ///< "process", "host" or "fleet"
+  std::string verdict;            ///< "yes", "no" or "undefined"
+  std::optional<std::string> reason;
+  std::optional<double> value, low, high, threshold, effect, p_value, log_e;
+  std::optional<int64_t> n, n_reference;
+  std::optional<std::string> reference_id;
+  std::optional<std::vector<std::string>> part_names;
+  std::optional<std::vector<double>> part_values;  ///< as many as names
+  std::string judge, judge_version;
+};
+
 /// What `Observer::next` found.
 struct Next {
   enum class What { batch, observe, timeout, closed } what;
@@ -61,7 +81,8 @@ struct Next {
 /// Counts that tell the observer's own cost and losses, since this process incarnation began.
 struct ObserverStats {
   int64_t records, folds, series, overflow, dropped_after_stop, dropped_not_finite, dropped_memory,
-      dropped_events, dropped_spans, dropped_batches, turns, last_turn_us, queue_depth;
+      dropped_events, dropped_spans, dropped_verdicts, dropped_batches, turns, last_turn_us,
+      queue_depth;
 };
 
 /// What a language binding looks for beside its records, in one word that one load reads.
@@ -98,11 +119,14 @@ class INLAY_API Observer {
   /// A handle for the calling thread, see Writer.
   Writer writer() { return Writer(core_); }
 
-  /// Keep an event or a span for the open window. False: the window holds its maximum already, or
-  /// the observer is stopped; counted.
-  /// @throws InvalidArgument for text that is no UTF-8, or ids of a span that are no hex digits.
+  /// Keep an event, a span or a verdict for the open window. False: the window holds its maximum
+  /// already, or the observer is stopped; counted.
+  /// @throws InvalidArgument for text that is no UTF-8, ids of a span that are no hex digits, or a
+  /// verdict or scope that is none of those it can be, an undefined one without a reason, or parts
+  /// whose names and values differ in number.
   bool event(Event event);
   bool span(Span span);
+  bool verdict(Verdict verdict);
 
   /// Cuts the window now and returns it; `next` will return it as well.
   std::shared_ptr<const NativeBatch> turn();

@@ -32,9 +32,32 @@ std::shared_ptr<NativeBatch> empty_batch(const PointsHeader& head) {
 void check_texts(std::initializer_list<const std::string*> texts) {
   for (const std::string* text : texts) {
     if (text != nullptr && !is_utf8(*text)) {
-      fail<InvalidArgument>("the text of an event or a span must be UTF-8", *text);
+      fail<InvalidArgument>("the text of an event, a span or a verdict must be UTF-8", *text);
     }
   }
+}
+
+void check_verdict(const Verdict& verdict) {
+  check_texts({&verdict.layer, &verdict.metric, &verdict.attrs, &verdict.method, &verdict.scope,
+               &verdict.verdict, &verdict.judge, &verdict.judge_version});
+  check_texts({verdict.reason ? &*verdict.reason : nullptr,
+               verdict.reference_id ? &*verdict.reference_id : nullptr});
+  if (verdict.verdict != "yes" && verdict.verdict != "no" && verdict.verdict != "undefined") {
+    fail<InvalidArgument>("a verdict must be yes, no or undefined", verdict.verdict);
+  }
+  if (verdict.verdict == "undefined" && !verdict.reason) {
+    fail<InvalidArgument>("an undefined verdict needs a reason; its method", verdict.method);
+  }
+  if (verdict.scope != "process" && verdict.scope != "host" && verdict.scope != "fleet") {
+    fail<InvalidArgument>("a scope must be process, host or fleet", verdict.scope);
+  }
+  const size_t names = verdict.part_names ? verdict.part_names->size() : 0;
+  const size_t values = verdict.part_values ? verdict.part_values->size() : 0;
+  if (names != values) {
+    fail<InvalidArgument>(
+        "parts need a value each; " + std::to_string(names) + " names, number of values", values);
+  }
+  for (size_t i = 0; i < names; ++i) check_texts({&(*verdict.part_names)[i]});
 }
 
 ObserverOptions checked(ObserverOptions options) {
@@ -120,6 +143,7 @@ std::shared_ptr<const NativeBatch> Core::cut(bool last) {
   counts.after_stop = dropped_after_stop_;
   counts.events = side_tables_.dropped_events();
   counts.spans = side_tables_.dropped_spans();
+  counts.verdicts = side_tables_.dropped_verdicts();
   counts.batches = outbox_.dropped();
   batch->points = collector_.points(Collector::Mode::cut, head, registry_, counts);
   fill_side_tables(side_tables_.take(), *batch);
@@ -170,6 +194,15 @@ bool Core::add(Span span) {
                span.parent_id ? &*span.parent_id : nullptr});
   if (restart_pending_.load()) restart_after_fork();
   return side_tables_.add(std::move(span));
+}
+
+bool Core::add(Verdict verdict) {
+  check_verdict(verdict);
+  if (restart_pending_.load()) restart_after_fork();
+  if (!verdict.series_id) {
+    verdict.series_id = inlay::series_id(verdict.metric, verdict.attrs, options_.service_name);
+  }
+  return side_tables_.add(std::move(verdict));
 }
 
 void Core::turn_when_due() {
@@ -229,6 +262,7 @@ ObserverStats Core::stats() {
   stats.dropped_memory = collector_.lost() + unkept_.load();
   stats.dropped_events = side_tables_.dropped_events();
   stats.dropped_spans = side_tables_.dropped_spans();
+  stats.dropped_verdicts = side_tables_.dropped_verdicts();
   stats.dropped_batches = outbox_.dropped();
   stats.turns = window_seq();
   stats.last_turn_us = collector_.last_turn_us;

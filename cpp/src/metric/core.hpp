@@ -47,6 +47,7 @@ class INLAY_API Core {
 
   bool add(Event event);
   bool add(Span span);
+  bool add(Verdict verdict);
   std::shared_ptr<const NativeBatch> turn();
   std::shared_ptr<const NativeBatch> peek();
   void start();

@@ -32,6 +32,16 @@ bool SideTables::add(Span span) {
   return true;
 }
 
+bool SideTables::add(Verdict verdict) {
+  std::lock_guard lock(mutex_);
+  if (closed_ || contents_.verdicts.size() >= max_rows_) {
+    ++dropped_verdicts_;
+    return false;
+  }
+  contents_.verdicts.push_back(std::move(verdict));
+  return true;
+}
+
 void SideTables::add(Series* series, Exemplar exemplar) {
   std::lock_guard lock(mutex_);
   const auto [found, added] = contents_.exemplars.try_emplace(series);
@@ -51,6 +61,7 @@ SideTables::Contents SideTables::take() {
   Contents taken = std::move(contents_);
   contents_.events.clear();
   contents_.spans.clear();
+  contents_.verdicts.clear();
   contents_.exemplars.clear();
   return taken;
 }
@@ -60,6 +71,7 @@ SideTables::Contents SideTables::copy() {
   Contents copied;
   copied.events = contents_.events;
   copied.spans = contents_.spans;
+  copied.verdicts = contents_.verdicts;
   copied.exemplars = contents_.exemplars;
   for (auto& [series, kept] : copied.exemplars)
     series->refs.fetch_add(1, std::memory_order_relaxed);
@@ -74,6 +86,11 @@ int64_t SideTables::dropped_events() {
 int64_t SideTables::dropped_spans() {
   std::lock_guard lock(mutex_);
   return dropped_spans_;
+}
+
+int64_t SideTables::dropped_verdicts() {
+  std::lock_guard lock(mutex_);
+  return dropped_verdicts_;
 }
 
 void SideTables::close() {
@@ -92,9 +109,53 @@ void SideTables::after_fork_in_child() noexcept {
   contents_.exemplars.clear();
   contents_.events.clear();
   contents_.spans.clear();
-  dropped_events_ = dropped_spans_ = 0;
+  contents_.verdicts.clear();
+  dropped_events_ = dropped_spans_ = dropped_verdicts_ = 0;
   mutex_.unlock();
 }
+
+namespace {
+
+Table verdict_table(const std::vector<Verdict>& verdicts, const TurnHeader& header,
+                    const NativeBatch& batch) {
+  VerdictsBuilder builder(header);
+  std::vector<std::string_view> names;
+  for (const Verdict& verdict : verdicts) {
+    VerdictRow row;
+    row.time = verdict.time_us.value_or(batch.time_us);
+    row.start_time = verdict.start_us.value_or(batch.start_time_us);
+    row.revision = verdict.revision;
+    row.series_id = verdict.series_id.value_or(0);
+    row.layer = verdict.layer;
+    row.metric = verdict.metric;
+    row.attrs = verdict.attrs;
+    row.method = verdict.method;
+    row.scope = verdict.scope;
+    row.verdict = verdict.verdict;
+    row.reason = verdict.reason;
+    row.value = verdict.value;
+    row.low = verdict.low;
+    row.high = verdict.high;
+    row.threshold = verdict.threshold;
+    row.effect = verdict.effect;
+    row.p_value = verdict.p_value;
+    row.log_e = verdict.log_e;
+    row.n = verdict.n;
+    row.n_reference = verdict.n_reference;
+    row.reference_id = verdict.reference_id;
+    if (verdict.part_names) {
+      names.assign(verdict.part_names->begin(), verdict.part_names->end());
+      row.part_names = names;
+    }
+    if (verdict.part_values) row.part_values = *verdict.part_values;
+    row.judge = verdict.judge;
+    row.judge_version = verdict.judge_version;
+    builder.append(row);
+  }
+  return std::move(builder).finish();
+}
+
+}  // namespace
 
 void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch) {
   const TurnHeader header{batch.observed_time_us, batch.origin, batch.window_seq, batch.resource};
@@ -148,7 +209,7 @@ void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch) 
     }
   }
   batch.exemplars = std::move(exemplars).finish();
-  batch.verdicts = VerdictsBuilder(header).finish();
+  batch.verdicts = verdict_table(contents.verdicts, header, batch);
 }
 
 }  // namespace inlay::detail

@@ -17,7 +17,7 @@ struct Exemplar {
   std::string trace_id, span_id;
 };
 
-/// What the open window keeps besides series: events, spans and exemplars, each bounded.
+/// What the open window keeps besides series: events, spans, verdicts and exemplars, each bounded.
 /// Thread-safe.
 class SideTables {
  public:
@@ -28,6 +28,7 @@ class SideTables {
 
   bool add(Event event);
   bool add(Span span);
+  bool add(Verdict verdict);
 
   /// Keeps an exemplar; when the series holds its maximum, the smallest value makes room for a
   /// larger.
@@ -36,6 +37,7 @@ class SideTables {
   struct Contents {
     std::vector<Event> events;
     std::vector<Span> spans;
+    std::vector<Verdict> verdicts;
     std::unordered_map<Series*, std::vector<Exemplar>> exemplars;  // each key holds a reference
     ~Contents();
     Contents() = default;
@@ -48,8 +50,9 @@ class SideTables {
 
   int64_t dropped_events();
   int64_t dropped_spans();
+  int64_t dropped_verdicts();
 
-  /// From now on every event and span is refused and counted.
+  /// From now on every event, span and verdict is refused and counted.
   void close();
   void open();
 
@@ -63,11 +66,12 @@ class SideTables {
   Contents contents_;
   int64_t dropped_events_ = 0;
   int64_t dropped_spans_ = 0;
+  int64_t dropped_verdicts_ = 0;
   bool closed_ = false;
 };
 
-/// Writes the tables of events, spans and exemplars (and the empty one of verdicts) of `batch`,
-/// whose other members are set.
+/// Writes the tables of events, spans, verdicts and exemplars of `batch`, whose other members are
+/// set.
 void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch);
 
 }  // namespace inlay::detail
