@@ -200,7 +200,7 @@ def test_from_dict_names_what_is_wrong(members: object, message: str) -> None:
 def test_load_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(inlay.SerializationError, match="broken.json holds no schema"):
+    with pytest.raises(inlay.SerializationError, match=r"broken\.json holds no schema"):
         inlay.Schema.load(path)
 
 

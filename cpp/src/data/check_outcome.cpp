@@ -24,9 +24,7 @@ void CheckOutcome::merge(const CheckOutcome& next) {
     throw InvalidArgument("outcomes of different plans: " + std::to_string(rules.size()) + " and " +
                           std::to_string(next.rules.size()) + " rules");
   }
-  if (mask.has_value() != next.mask.has_value()) {
-    throw InvalidArgument("outcomes with and without a mask do not merge");
-  }
+  if (!next.mask) mask.reset();
   if (mask && next.first_row != first_row + static_cast<std::int64_t>(rows)) {
     detail::fail<InvalidArgument>("a mask must follow the rows before it; its first row",
                                   next.first_row);

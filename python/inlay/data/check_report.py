@@ -172,7 +172,7 @@ class CheckReport:
         They fail whether or not a check's bound lets some of them pass. As many as the contract's
         `max_rows` at most.
         """
-        return sorted(self._run.python_rows)[: self._compiled.max_rows]
+        return sorted(self._run.failing)[: self._compiled.max_rows]
 
     @property
     def failing_rows_total(self) -> int:

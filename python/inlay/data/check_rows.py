@@ -42,31 +42,26 @@ def _number(value: Any) -> float | None:
 
 
 def _judgement(report: CheckReport, check: Check, result: CheckResult) -> dict[str, Any]:
-    """Return the columns of ``verdicts`` that the check decides."""
+    """Return what a verdict says of a check, as `Observer.verdict` takes it."""
     from inlay import __version__
 
     words = {True: "no", False: "yes", None: "undefined"}
     limits = [_number(limit) for limit in check.bound.limits]
-    names = [f"first limit of {check.bound.operator}", "second limit"][: len(limits)]
-    known = [(n, v) for n, v in zip(names, limits, strict=True) if v is not None]
-    value = _number(result.value)
+    single = len(limits) == 1
+    names = ("lower limit", "upper limit")
+    parts = {name: v for name, v in zip(names, limits, strict=False) if v is not None}
     return {
-        "layer": "data",
         "metric": METRIC,
-        "method": f"check.{result.check}",
-        "scope": "process",
         "verdict": words[result.passed],
-        "reason": result.reason if result.passed is not True else None,
-        "value": value,
-        "low": value,
-        "high": value,
-        "threshold": limits[0] if len(limits) == 1 else None,
-        "effect": value,
-        "n": report.rows,
-        "part_names": [name for name, _ in known],
-        "part_values": [limit for _, limit in known],
+        "method": f"check.{result.check}",
         "judge": JUDGE,
         "judge_version": __version__,
+        "layer": "data",
+        "reason": None if result.passed is True else result.reason,
+        "value": _number(result.value),
+        "threshold": limits[0] if single else None,
+        "n": report.rows,
+        "parts": None if single else parts,
     }
 
 
@@ -78,7 +73,8 @@ def emit(report: CheckReport, observer: Observer) -> None:
         number = _number(result.value)
         if number is not None:
             gauge.bind(**attributes).set(number)
-        observer.verdict(attributes=attributes, **_judgement(report, check, result))
+        judgement = _judgement(report, check, result)
+        observer.verdict(attributes=attributes, **judgement)
 
 
 def _header(report: CheckReport, attributes: dict[str, str]) -> dict[str, Any]:
@@ -132,8 +128,17 @@ def point_rows(report: CheckReport) -> Table:
 
 def verdict_rows(report: CheckReport) -> Table:
     """Return one judgement for each check, as of the report's time."""
-    rows = [
-        {**_header(report, _attributes(report, result)), **_judgement(report, check, result)}
-        for check, result in zip(report.checks, report.results, strict=True)
-    ]
+    rows = []
+    for check, result in zip(report.checks, report.results, strict=True):
+        judgement = _judgement(report, check, result)
+        parts = judgement.pop("parts") or {}
+        rows.append(
+            {
+                **_header(report, _attributes(report, result)),
+                **judgement,
+                "scope": "process",
+                "part_names": list(parts),
+                "part_values": list(parts.values()),
+            }
+        )
     return _table("verdicts", rows, VERDICTS)

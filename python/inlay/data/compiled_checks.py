@@ -181,33 +181,39 @@ def _compile_for(check: Check, kind: Kind, columns: list[Column], context: Conte
 class CheckRun:
     """One run of a contract over batches of one schema, in order. Not thread-safe.
 
-    Keys seen by `unique`, last values and sketches go on from batch to batch.
+    Keys seen by `unique`, last values and sketches go on from batch to batch. A run of a single
+    batch has no need of that.
     """
 
     __slots__ = (
         "_compiled",
         "_state",
+        "failing",
         "failing_total",
         "measures",
         "nbytes",
         "now",
         "outcome",
-        "python_rows",
         "rows",
     )
 
     def __init__(self, compiled: CompiledChecks, *, single: bool = False) -> None:
         self._compiled = compiled
         plan = compiled.plan
-        self._state = None if single or plan is None else plan.state()
+        self._state = None
         self.outcome: CheckOutcome | None = None
+        if plan is not None and not single:
+            self._state = plan.state()
+            # Merged into one without a mask, the masks of the batches need not be kept; and a
+            # stream without any batch has an outcome too.
+            self.outcome = plan.check(_empty_batch(compiled.schema), state=self._state)
         self.measures: list[tuple[int, Measure]] = [
             (index, step.make(compiled.max_rows)) for index, step in compiled.python
         ]
         self.rows = 0
         self.nbytes = 0
         self.failing_total = 0
-        self.python_rows: set[int] = set()
+        self.failing: set[int] = set()
         self.now = 0.0
 
     def update(self, batch: pyarrow.RecordBatch) -> Any:
@@ -243,15 +249,21 @@ class CheckRun:
             joined = joined | mask
         where = np.flatnonzero(joined)
         self.failing_total += len(where)
-        room = self._compiled.max_rows - len(self.python_rows)
+        room = self._compiled.max_rows - len(self.failing)
         if room > 0:
-            self.python_rows.update((where[:room] + first_row).tolist())
+            self.failing.update((where[:room] + first_row).tolist())
         return joined
 
     def finish(self, now: float | None) -> Run:
         """Say when it ended; return what all checks share."""
         self.now = time.time() if now is None else now
         return Run(self.rows, self.nbytes, self.now)
+
+
+def _empty_batch(schema: pyarrow.Schema) -> pyarrow.RecordBatch:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
 
 
 def _unpacked(outcome: CheckOutcome, rows: int) -> np.ndarray | None:

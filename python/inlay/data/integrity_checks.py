@@ -14,6 +14,8 @@ from inlay._exceptions import InvalidArgumentError
 from inlay.data.check import NO_FAILURES, Check, Options, new_check
 from inlay.data.measure import (
     Context,
+    Fixed,
+    Measured,
     NativeRule,
     PythonMeasure,
     RowMeasure,
@@ -163,7 +165,9 @@ def _as_bytes(array: pyarrow.Array) -> list[bytes | None]:
 
 
 @register("dictionary", "integrity")
-def _dictionary(check: Check, columns: tuple[Column, ...], context: Context) -> NativeRule:  # noqa: ARG001
+def _dictionary(check: Check, columns: tuple[Column, ...], context: Context) -> Any:  # noqa: ARG001
+    if not columns[0].type.startswith("dictionary<"):
+        return Fixed(Measured(0, 0, []))
     return NativeRule("dictionary", columns[0].path, {})
 
 

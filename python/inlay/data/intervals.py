@@ -50,7 +50,8 @@ class Intervals:
             return
         # Half as many are kept, so that this happens seldom.
         holes = _distance(self._low[1:], self._high[:-1])
-        step = np.partition(holes, len(holes) - self._max // 2)[len(holes) - self._max // 2]
+        joined = len(holes) - min(self._max // 2, self._max - 1) - 1
+        step = np.partition(holes, joined)[joined]
         self.widest_joined = int(step)
         self._split(self._low, self._high, holes > step)
 

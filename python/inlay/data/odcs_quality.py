@@ -139,7 +139,7 @@ def check_of(entry: Mapping[str, Any], column: str | None) -> list[Check]:
 
 def _library(entry: Mapping[str, Any], column: str | None) -> list[Check]:
     metric = entry.get("metric", entry.get("rule"))
-    if metric not in _METRICS:
+    if not isinstance(metric, str) or metric not in _METRICS:
         known = ", ".join(_METRICS)
         message = f"there is no metric {metric!r}, only {known}"
         raise EntryError(message, "metric" if "metric" in entry else "rule")
@@ -216,7 +216,7 @@ def _custom(entry: Mapping[str, Any], column: str | None) -> Check:
         message = f"implementation must be a mapping with check, got {implementation!r}"
         raise EntryError(message, "implementation")
     kind = implementation.get("check")
-    if kind not in _SIGNATURES:
+    if not isinstance(kind, str) or kind not in _SIGNATURES:
         message = f"there is no check {kind!r}, only {', '.join(_SIGNATURES)}"
         raise EntryError(message, "implementation", "check")
     positional, by_keyword = _SIGNATURES[kind]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import os
 
     from inlay.data.contract import Contract
-    from inlay.data.schema import Schema
 
 __all__ = ["write_contract"]
 
@@ -54,22 +53,23 @@ def _document_of(contract: Contract) -> dict[str, Any]:
             if field.kind in _LOGICAL:
                 members["logicalType"] = _LOGICAL[field.kind]
             members["physicalType"] = field.type
-    for check in contract.checks:
-        for column in check.columns:
-            if _is_top_level(column, contract.schema):
-                properties.setdefault(column, {"name": column})
+    declared = {
+        column: _declare(properties, column)
+        for check in contract.checks
+        for column in check.columns
+    }
     own: list[dict[str, Any]] = []
     for check in contract.checks:
         if check == _agreed_schema(contract):
             continue  # it is told by the object's custom property
         column = check.columns[0] if len(check.columns) == 1 else None
-        if column not in properties or check.kind in ("rule", "sums", "checksum"):
+        if check.kind == "rule":
             column = None
         entry = entry_of(check, column)
         if column is None:
             own.append(entry)
         else:
-            properties[column].setdefault("quality", []).append(entry)
+            declared[column].setdefault("quality", []).append(entry)
     element: dict[str, Any] = {"name": contract.name}
     settings = _settings(contract)
     if settings:
@@ -77,8 +77,7 @@ def _document_of(contract: Contract) -> dict[str, Any]:
     if own:
         element["quality"] = own
     if properties:
-        # Without paths into structs and lists the properties say what there is.
-        element["properties"] = list(properties.values())
+        element["properties"] = [_listed(members) for members in properties.values()]
     return {
         "apiVersion": _API_VERSION,
         "kind": "DataContract",
@@ -90,10 +89,26 @@ def _document_of(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _is_top_level(column: str, schema: Schema | None) -> bool:
-    if schema is not None:
-        return column in schema
-    return "." not in column and "[]" not in column
+def _declare(properties: dict[str, dict[str, Any]], column: str) -> dict[str, Any]:
+    """Return the members of the property of that path; those on the way are made too.
+
+    Inside, the properties of a property are keyed by name.
+    """
+    names = column.split(".")
+    if column in properties or not all(names):
+        return properties.setdefault(column, {"name": column})
+    *outer, last = names
+    for name in outer:
+        properties = properties.setdefault(name, {"name": name}).setdefault("properties", {})
+    return properties.setdefault(last, {"name": last})
+
+
+def _listed(members: dict[str, Any]) -> dict[str, Any]:
+    """Return a property with those inside it as the list that the standard has."""
+    inner = members.get("properties")
+    if inner is None:
+        return members
+    return {**members, "properties": [_listed(member) for member in inner.values()]}
 
 
 def _agreed_schema(contract: Contract) -> Check | None:

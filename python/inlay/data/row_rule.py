@@ -83,7 +83,7 @@ class RowRule:
 
     def _path(self, node: ast.expr) -> str | None:
         name = _dotted(node)
-        return None if name is None else self.names[name]
+        return None if name is None else self.names.get(name)
 
     def evaluate(self, column: Callable[[str], Any], rows: int) -> Any:
         """Return a boolean array by pyarrow: true, false, or null where a null decides it.

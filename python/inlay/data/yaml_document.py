@@ -67,8 +67,9 @@ def load_yaml(text: str) -> Document:
     if len(text) > _MAX_BYTES:
         refused.faults.append(Fault(f"the text is longer than {_MAX_BYTES} characters"))
         return refused
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None, {})
@@ -95,7 +96,8 @@ def load_yaml(text: str) -> Document:
         refused.faults.append(Fault(f"a value cannot be read: {error}"))
         return refused
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     document.faults.extend(repeated)
     return document
 

@@ -117,7 +117,8 @@ struct INLAY_API CheckOutcome {
   /// If asked for: bit i % 64 of word i / 64 is set if row i fails a rule.
   std::optional<std::vector<std::uint64_t>> mask;
 
-  /// Adds what was found in the rows that follow.
+  /// Adds what was found in the rows that follow. The mask stays only if both have one, so that a
+  /// long stream need not keep it.
   /// @throws InvalidArgument if it is not of the same plan, or its mask does not follow this one.
   void merge(const CheckOutcome& next);
 
