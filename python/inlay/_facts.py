@@ -265,6 +265,7 @@ class Facts:
 
         Examples
         --------
+        >>> import inlay
         >>> obs = inlay.Observer()
         >>> obs.verdict("price", "yes", method="psi", judge="nightly", value=0.31, threshold=0.2)
         True

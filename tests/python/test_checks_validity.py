@@ -264,6 +264,7 @@ def test_monotonic() -> None:
     assert failing(checks.monotonic("a", decreasing=True), [3, 3, 4, 1]) == [2]
     assert failing(checks.monotonic("a"), [NOON, NOON - datetime.timedelta(seconds=1)]) == [1]
     assert failing(checks.monotonic("a"), pa.array([2**64 - 1, 0], pa.uint64())) == [1]
+    assert failing(checks.monotonic("a"), pa.array([1.0, math.nan, 0.5, 2.0])) == [1, 2]
 
 
 def test_monotonic_goes_on_from_batch_to_batch() -> None:

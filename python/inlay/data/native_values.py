@@ -208,9 +208,7 @@ def value_type_fits(values: Iterable[Any], column: Column) -> list[Any]:
     """
     found: list[Any] = []
     for value in values:
-        if column.kind == "text" and isinstance(value, str):
-            found.append(value)
-        elif column.kind in WHOLE and type(value) is int:  # the many keys of another table
+        if (column.kind == "text" and isinstance(value, str)) or (column.kind in WHOLE and type(value) is int):
             found.append(value)
         elif column.kind == "binary" and isinstance(value, (bytes, bytearray)):
             found.append(bytes(value))
