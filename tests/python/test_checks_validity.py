@@ -161,7 +161,7 @@ def test_faulty_checks_are_refused_when_made(make: Any, message: str) -> None:
         (lambda: checks.in_range("a", [1]), r"got \[1\]"),
         (lambda: checks.nulls("a", at_most="1"), "takes a number, got '1'"),
         (lambda: checks.nulls("a", between=5), "two limits, got 5"),
-        (lambda: checks.nulls("a", atmost=1), "takes no 'atmost'"),
+        (lambda: checks.nulls("a", most=1), "takes no 'most'"),
         (lambda: checks.nulls("a", description=3), "description must be a text"),
     ],
 )
