@@ -216,7 +216,7 @@ class OraclePlan:
                 for value in values:
                     last = state.last.get(number)
                     if value is None or is_nan(value):
-                        found.append(False)
+                        found.append(value is not None)  # NaN is in no order
                         continue
                     a, b = (value, last) if p["decreasing"] else (last, value)
                     found.append(last is not None and (a >= b if p["strict"] else a > b))

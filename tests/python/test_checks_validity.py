@@ -161,7 +161,7 @@ def test_faulty_checks_are_refused_when_made(make: Any, message: str) -> None:
         (lambda: checks.in_range("a", [1]), r"got \[1\]"),
         (lambda: checks.nulls("a", at_most="1"), "takes a number, got '1'"),
         (lambda: checks.nulls("a", between=5), "two limits, got 5"),
-        (lambda: checks.nulls("a", atmost=1), "takes no 'atmost'"),
+        (lambda: checks.nulls("a", most=1), "takes no 'most'"),
         (lambda: checks.nulls("a", description=3), "description must be a text"),
     ],
 )
@@ -264,6 +264,7 @@ def test_monotonic() -> None:
     assert failing(checks.monotonic("a", decreasing=True), [3, 3, 4, 1]) == [2]
     assert failing(checks.monotonic("a"), [NOON, NOON - datetime.timedelta(seconds=1)]) == [1]
     assert failing(checks.monotonic("a"), pa.array([2**64 - 1, 0], pa.uint64())) == [1]
+    assert failing(checks.monotonic("a"), pa.array([1.0, math.nan, 0.5, 2.0])) == [1, 2]
 
 
 def test_monotonic_goes_on_from_batch_to_batch() -> None:

@@ -330,7 +330,7 @@ schema:
             ),
             "more than 200000 values",
         ),
-        ("a: " + "[" * 1500 + "\nb: 1", "nested too deep"),
+        ("a: " + "[" * 600 + "\nb: 1", "nested too deep"),
         ("--- 1\n--- 2\n", "line 2:"),
         ("? [a]\n: 1\n? {b: 1}\n: 2\n", ""),
         (HEAD + "schema: 5\n", "schema must be a list"),

@@ -208,9 +208,9 @@ def value_type_fits(values: Iterable[Any], column: Column) -> list[Any]:
     """
     found: list[Any] = []
     for value in values:
-        if column.kind == "text" and isinstance(value, str):
-            found.append(value)
-        elif column.kind in WHOLE and type(value) is int:  # the many keys of another table
+        # Whole numbers too as they are: foreign keys may be many.
+        whole = column.kind in WHOLE and type(value) is int
+        if whole or (column.kind == "text" and isinstance(value, str)):
             found.append(value)
         elif column.kind == "binary" and isinstance(value, (bytes, bytearray)):
             found.append(bytes(value))

@@ -319,7 +319,7 @@ def monotonic(
     Parameters
     ----------
     column : str
-        Its path: numbers or times. Nulls and NaN are passed over.
+        Its path: numbers or times. Nulls are passed over; NaN is in no order, so it fails.
     strict : bool
         Whether equal neighbours fail too.
     decreasing : bool
