@@ -556,6 +556,7 @@ def test_null_columns_have_nothing_but_nulls() -> None:
         (["a"], ("range", 0, {"min": 1}), "only numbers and times have a range"),
         (["a"], ("length", 0, {"min": -1}), "a length must be an integer from 0 on: -1"),
         (["a"], ("length", 0, {"min": 0.5}), r"a length must be an integer from 0 on: 0\.5"),
+        (["a"], ("length", 0, {"min": 3, "max": 2}), "smallest length is above the largest: 3"),
         ([1], ("length", 0, {"min": 1}), "only text, bytes and lists"),
         ([1], ("utf8", 0, {}), "only text and bytes"),
         ([1], ("dictionary", 0, {}), "it is no dictionary"),

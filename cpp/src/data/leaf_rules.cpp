@@ -113,6 +113,9 @@ LeafRule compile_rule(const CheckRule& rule, std::size_t number, const LeafType&
            "a range of lengths needs a bound");
       out.low_length = length_bound(rule.low, 0);
       out.high_length = length_bound(rule.high, std::numeric_limits<std::uint64_t>::max());
+      if (out.low_length > out.high_length) {
+        fail<InvalidArgument>("the smallest length is above the largest", out.low_length);
+      }
       break;
     case CheckKind::kUtf8:
       need(is_text(type), "only text and bytes can be UTF-8");

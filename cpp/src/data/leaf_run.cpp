@@ -122,11 +122,13 @@ bool failing(const LeafRule& rule, const LeafType& type, const Block& block, con
       return true;
     case CheckKind::kLength: {
       const auto* texts = block.as<std::string_view>();
+      // One comparison does for both bounds: what is too short wraps round.
+      const std::uint64_t span = rule.high_length - rule.low_length;
       const bool points = type.kind == LeafKind::kText && !ascii;
       write_row_bits(block.size, out, [&](std::size_t i) {
         const std::size_t bytes = texts[i].size();
         const std::size_t length = points ? code_points(texts[i].data(), bytes) : bytes;
-        return length < rule.low_length || length > rule.high_length;
+        return length - rule.low_length > span;
       });
       return true;
     }
@@ -220,7 +222,6 @@ class LeafRun {
         for (std::int64_t from = 0; from < range.size; from += kScanBlock) {
           const auto left = static_cast<std::size_t>(range.size - from);
           reader.read(range.begin + from, left < kScanBlock ? left : kScanBlock, true, block);
-          if (needs_keys(rule)) make_keys(block, room_);
           failing(rule, *items.type, block, nullptr, false, by_item_[r].data() + at / 64);
           at += kScanBlock;
         }
@@ -229,8 +230,7 @@ class LeafRun {
   }
 
   bool needs_keys(const LeafRule& rule) const noexcept {
-    return form_of(*view_.type) == BlockForm::kText &&
-           (rule.set != nullptr || rule.kind == CheckKind::kUnique);
+    return form_of(*view_.type) == BlockForm::kText && rule.kind == CheckKind::kUnique;
   }
 
   void visit(Block& block, std::int64_t begin, std::size_t row) {

@@ -134,8 +134,17 @@ void ValueSet::absent(const Block& block, std::uint64_t* out) const noexcept {
       return;
     }
     case BlockForm::kText: {
+      // Most texts that are none of a few names differ from all in length, and need no key.
       const auto* values = block.as<std::string_view>();
-      write_row_bits(size, out, [&](std::size_t i) { return !contains(values[i], block.keys[i]); });
+      if (block.keys == nullptr) {
+        write_row_bits(size, out, [&, seed = key_seed()](std::size_t i) {
+          return !has_length_of(values[i]) || !contains(values[i], key_of(values[i], seed));
+        });
+        return;
+      }
+      write_row_bits(size, out, [&](std::size_t i) {
+        return !has_length_of(values[i]) || !contains(values[i], block.keys[i]);
+      });
     }
   }
 }

@@ -26,8 +26,10 @@ class ValueSet {
 
   /// Sets the bit of each row whose value is none of them. Rows that are not there get any bit.
   void absent(const Block& block, std::uint64_t* out) const noexcept;
+  bool has_length_of(std::string_view text) const noexcept {
+    return (lengths_ >> length_bit(text) & 1) != 0;
+  }
   bool contains(std::string_view text, const Key128& key) const noexcept {
-    if ((lengths_ >> length_bit(text) & 1) == 0) return false;
     for (std::size_t at = spread_(key) >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
       const Slot& slot = slots_[at];
       if (slot.key == Key128{}) return false;
