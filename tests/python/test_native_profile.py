@@ -787,14 +787,16 @@ def test_damaged_bytes_are_refused() -> None:
     with pytest.raises(SerializationError, match="newer version"):
         _core.Profile.from_bytes(data[:4] + b"\x02" + data[5:])
     rng = np.random.default_rng(5)
-    for _ in range(400):
+    for _ in range(150):
         damaged = bytearray(data)
         damaged[int(rng.integers(0, len(data)))] ^= 1 << int(rng.integers(0, 8))
         try:
             profile = _core.Profile.from_bytes(bytes(damaged))
         except SerializationError:
             continue
-        profile.update(mixed_batch(50), threads=1) if profile.paths[0] == "f" else None
+        # A number that is another one: a state like any other.
+        again = _core.Profile.from_bytes(profile.to_bytes())
+        assert again.to_bytes() == profile.to_bytes()
 
 
 def test_python_threads_share_a_profile() -> None:
