@@ -41,16 +41,15 @@ struct ProfileOptions {
 
 /// What is known of one leaf of a table: counts, and the summaries that its kind has.
 ///
-/// | kind                  | moments   | histogram | quantiles | distinct, frequent | exact |
-/// |-----------------------|-----------|-----------|-----------|--------------------|--------------|
-/// | boolean               | of 0, 1   |           |           | both               | | | integer,
-/// unsigned     | yes       | yes       | double    | both               | min max sum  | | float
-/// | yes       | yes       | as stored | both               |              | | decimal | nearest |
-/// yes       | double    | both, as text      | min max sum  | | date, time, timestamp | of units
-/// |           | double    | both, integers     | min max      | | duration              | of units
-/// | yes       | double    | both, integers     | min max sum  | | text                  | | | |
-/// both               |              | | binary                |           |           | | distinct
-/// |              | | list                  | lengths   |           |           | |              |
+/// Every kind but null and list has a distinct count; all of those but binary have frequent items.
+/// * boolean: moments of 0 and 1;
+/// * integer, unsigned: moments, histogram, quantiles as doubles; exact minimum, maximum and sum;
+/// * float: moments, histogram, quantiles of floats or doubles as stored;
+/// * decimal: moments, histogram and quantiles of the nearest doubles; exact minimum, maximum, sum;
+///   frequent items as text;
+/// * date, time, timestamp: moments and quantiles of units; exact minimum and maximum;
+/// * duration: moments, histogram and quantiles of units; exact minimum, maximum and sum;
+/// * list: moments, those of the lengths.
 ///
 /// Text, binary and list also have moments and a histogram of their lengths: code points of valid
 /// UTF-8, bytes, items. Exact minima, maxima and sums are of integers, of unscaled decimals, or of
