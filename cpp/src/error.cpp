@@ -1,7 +1,7 @@
 #include <charconv>
 #include <inlay/error.hpp>
 
-#include "summary/item_name.hpp"
+#include "utf8.hpp"
 
 namespace inlay {
 

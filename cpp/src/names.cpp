@@ -4,6 +4,7 @@
 
 #include "inlay/error.hpp"
 #include "md5.hpp"
+#include "utf8.hpp"
 
 namespace inlay {
 
@@ -55,38 +56,7 @@ void check_attribute_key(std::string_view key) {
   }
 }
 
-bool is_utf8(std::string_view text) noexcept {
-  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-  const auto* const end = p + text.size();
-  while (p < end) {
-    if (*p < 0x80) {
-      ++p;
-      continue;
-    }
-    // Lengths and first continuation ranges of table 3-7 of the Unicode standard.
-    int more;
-    unsigned char low = 0x80, high = 0xBF;
-    if (*p >= 0xC2 && *p <= 0xDF) {
-      more = 1;
-    } else if (*p >= 0xE0 && *p <= 0xEF) {
-      more = 2;
-      if (*p == 0xE0) low = 0xA0;
-      if (*p == 0xED) high = 0x9F;
-    } else if (*p >= 0xF0 && *p <= 0xF4) {
-      more = 3;
-      if (*p == 0xF0) low = 0x90;
-      if (*p == 0xF4) high = 0x8F;
-    } else {
-      return false;
-    }
-    if (end - p <= more || p[1] < low || p[1] > high) return false;
-    for (int i = 2; i <= more; ++i) {
-      if (p[i] < 0x80 || p[i] > 0xBF) return false;
-    }
-    p += more + 1;
-  }
-  return true;
-}
+bool is_utf8(std::string_view text) noexcept { return detail::is_utf8(text.data(), text.size()); }
 
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "summary/item_name.hpp"
+#include "utf8.hpp"
 
 namespace {
 

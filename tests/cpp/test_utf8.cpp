@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "data/utf8.hpp"
+#include "utf8.hpp"
 
 namespace {
 

@@ -92,6 +92,7 @@ def test_flipped_bits_never_show_a_wrong_batch_and_hide_none_before_them(data):
     length=st.integers(0, len(PLAIN)),
 )
 @example(bits=[2375], length=832)  # a name that is no text
+@example(bits=[235, 1147, 4144], length=len(PLAIN))  # a first message of no known type
 @settings(max_examples=300, deadline=None)
 def test_damage_to_a_plain_stream_crashes_nothing(bits, length):
     damaged = bytearray(PLAIN)

@@ -9,7 +9,7 @@
 #include "data/column_feed.hpp"
 #include "data/dictionary_indices.hpp"
 #include "data/text_scan.hpp"
-#include "data/utf8.hpp"
+#include "utf8.hpp"
 
 namespace inlay::detail {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/column_access.hpp"
-#include "summary/item_name.hpp"
+#include "utf8.hpp"
 
 // A column of a profile of version 1. A text is its size (base 128) and its bytes; a section
 // likewise.

@@ -7,7 +7,7 @@
 
 #include "arrow/layout.hpp"
 #include "arrow/table_data.hpp"
-#include "summary/item_name.hpp"
+#include "utf8.hpp"
 
 namespace inlay {
 

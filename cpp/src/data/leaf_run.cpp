@@ -8,7 +8,7 @@
 #include "data/leaf_rules.hpp"
 #include "data/row_order.hpp"
 #include "data/stats_sum.hpp"
-#include "data/utf8.hpp"
+#include "utf8.hpp"
 
 namespace inlay::detail {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/utf8.hpp"
+#include "utf8.hpp"
 
 namespace inlay::detail {
 

@@ -7,6 +7,7 @@
 
 #include "summary/item_name.hpp"
 #include "summary/name_lookup.hpp"
+#include "utf8.hpp"
 
 namespace inlay {
 namespace {

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "summary/bytes.hpp"
-#include "summary/item_name.hpp"
 #include "summary/name_lookup.hpp"
+#include "utf8.hpp"
 
 // Version 1, after the magic "inCA" and the version byte, all numbers being base-128 integers: the
 // number of names; the length of each, followed by its UTF-8; null, NaN and other counts, and the

@@ -35,32 +35,4 @@ std::string_view ItemName::of(double value) noexcept {
   return {text_, static_cast<std::size_t>(end - text_)};
 }
 
-std::size_t utf8_prefix(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const unsigned lead = byte(at);
-    std::size_t length = 1;
-    // Bounds of the second byte exclude overlong forms, surrogates and what lies above U+10FFFF.
-    unsigned low = 0x80;
-    unsigned high = 0xBF;
-    if (lead >= 0x80) {
-      if (lead < 0xC2 || lead > 0xF4) return at;
-      length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-      if (lead == 0xE0) low = 0xA0;
-      if (lead == 0xED) high = 0x9F;
-      if (lead == 0xF0) low = 0x90;
-      if (lead == 0xF4) high = 0x8F;
-    }
-    if (text.size() - at < length) return at;
-    for (std::size_t k = 1; k < length; ++k) {
-      if (byte(at + k) < low || byte(at + k) > high) return at;
-      low = 0x80;
-      high = 0xBF;
-    }
-    at += length;
-  }
-  return at;
-}
-
 }  // namespace inlay::detail

@@ -28,7 +28,4 @@ inline bool is_named_whole(double value) noexcept {
          value == static_cast<double>(static_cast<std::int64_t>(value));
 }
 
-/// Length of the well-formed UTF-8 that `text` begins with.
-std::size_t utf8_prefix(std::string_view text) noexcept;
-
 }  // namespace inlay::detail

@@ -139,6 +139,10 @@ class StreamReader:
             message, mark = self._next()
             if message is None:
                 return
+            # Arrow takes a message for what it is asked to be, whatever it is.
+            if message.type != "record batch":
+                self.damage = f"a message that is no record batch: {message.type}"
+                return
             try:
                 batch = pa.ipc.read_record_batch(message, self.schema)
                 batch.validate(full=True)
@@ -158,6 +162,9 @@ class StreamReader:
         self._marked = metadata is not None and _SUM.search(metadata) is not None
         message, _ = self._next()
         if message is None:
+            return
+        if message.type != "schema":
+            self.damage = f"a message that is no schema: {message.type}"
             return
         try:
             schema = pa.ipc.read_schema(message)

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace inlay::detail {
 
@@ -13,6 +14,9 @@ bool is_ascii(const char* text, std::size_t size) noexcept;
 /// Whether the bytes are well-formed UTF-8 (Unicode 15, table 3-7: no overlong forms, no
 /// surrogates, nothing above U+10FFFF, no code point cut short).
 bool is_utf8(const char* text, std::size_t size) noexcept;
+
+/// Length of the well-formed UTF-8 that `text` begins with: a character at a time, for short texts.
+std::size_t utf8_prefix(std::string_view text) noexcept;
 
 /// Code points: bytes that do not continue one. Of text that is not UTF-8, what that rule gives.
 inline std::size_t code_points(const char* text, std::size_t size) noexcept {

@@ -1,4 +1,4 @@
-#include "data/utf8.hpp"
+#include "utf8.hpp"
 
 #if defined(__SSSE3__)
 #include <immintrin.h>
@@ -13,37 +13,6 @@ std::uint64_t word_at(const char* from) noexcept {
   std::uint64_t word;
   std::memcpy(&word, from, sizeof(word));
   return word;
-}
-
-// One code point after the other: for short texts and the machines without byte shuffles.
-bool is_utf8_by_point(const unsigned char* at, const unsigned char* end) noexcept {
-  while (at != end) {
-    const unsigned lead = *at++;
-    if (lead < 0x80) continue;
-    std::size_t more = 1;
-    unsigned low = 0x80;
-    unsigned high = 0xBF;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      more = 1;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      more = 2;
-      if (lead == 0xE0) low = 0xA0;
-      if (lead == 0xED) high = 0x9F;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      more = 3;
-      if (lead == 0xF0) low = 0x90;
-      if (lead == 0xF4) high = 0x8F;
-    } else {
-      return false;
-    }
-    if (static_cast<std::size_t>(end - at) < more) return false;
-    if (*at < low || *at > high) return false;
-    for (std::size_t i = 1; i < more; ++i) {
-      if ((at[i] & 0xC0U) != 0x80) return false;
-    }
-    at += more;
-  }
-  return true;
 }
 
 #if defined(__SSSE3__)
@@ -146,7 +115,6 @@ bool is_ascii(const char* text, std::size_t size) noexcept {
 }
 
 bool is_utf8(const char* text, std::size_t size) noexcept {
-  const auto* begin = reinterpret_cast<const unsigned char*>(text);
 #if defined(__SSSE3__)
   if (size >= 16) {
     Validator validator;
@@ -162,8 +130,35 @@ bool is_utf8(const char* text, std::size_t size) noexcept {
     return validator.good();
   }
 #endif
-  if (is_ascii(text, size)) return true;
-  return is_utf8_by_point(begin, begin + size);
+  return is_ascii(text, size) || utf8_prefix({text, size}) == size;
+}
+
+std::size_t utf8_prefix(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const unsigned lead = byte(at);
+    std::size_t length = 1;
+    // Bounds of the second byte exclude overlong forms, surrogates and what lies above U+10FFFF.
+    unsigned low = 0x80;
+    unsigned high = 0xBF;
+    if (lead >= 0x80) {
+      if (lead < 0xC2 || lead > 0xF4) return at;
+      length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+      if (lead == 0xE0) low = 0xA0;
+      if (lead == 0xED) high = 0x9F;
+      if (lead == 0xF0) low = 0x90;
+      if (lead == 0xF4) high = 0x8F;
+    }
+    if (text.size() - at < length) return at;
+    for (std::size_t k = 1; k < length; ++k) {
+      if (byte(at + k) < low || byte(at + k) > high) return at;
+      low = 0x80;
+      high = 0xBF;
+    }
+    at += length;
+  }
+  return at;
 }
 
 }  // namespace inlay::detail
