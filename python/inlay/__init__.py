@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     )
     from inlay._installed import get_observer
     from inlay._query import query
-    from inlay.data.check import ContractError
-    from inlay.data.contract import Contract
+    from inlay.data.checks.check import ContractError
+    from inlay.data.checks.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
     from inlay.observer import Observer
@@ -59,8 +59,8 @@ _HOMES = {
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
     "BoundHistogram": "inlay._core",
-    "Contract": "inlay.data.contract",
-    "ContractError": "inlay.data.check",
+    "Contract": "inlay.data.checks.contract",
+    "ContractError": "inlay.data.checks.check",
     "Counter": "inlay._core",
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",

@@ -7,14 +7,14 @@ have ``at_most=0`` where none is given, and take ``unit="percent"``.
 
 from __future__ import annotations
 
-from inlay.data.check import Check, ContractError, Fault
-from inlay.data.completeness_checks import missing, nulls
-from inlay.data.distribution_checks import maximum, mean, minimum, quantile, std, sum
-from inlay.data.freshness_checks import fresh, gap, sequence
-from inlay.data.integrity_checks import checksum, decodable, dictionary
-from inlay.data.relation_checks import foreign_key, rule, sums
-from inlay.data.schema_checks import column_types, schema
-from inlay.data.validity_checks import (
+from inlay.data.checks.check import Check, ContractError, Fault
+from inlay.data.checks.completeness import missing, nulls
+from inlay.data.checks.distribution import maximum, mean, minimum, quantile, std, sum
+from inlay.data.checks.freshness import fresh, gap, sequence
+from inlay.data.checks.integrity import checksum, decodable, dictionary
+from inlay.data.checks.relation import foreign_key, rule, sums
+from inlay.data.checks.schema import column_types, schema
+from inlay.data.checks.validity import (
     finite,
     in_range,
     in_set,
@@ -25,7 +25,7 @@ from inlay.data.validity_checks import (
     unique,
     utf8,
 )
-from inlay.data.volume_checks import byte_count, row_count
+from inlay.data.checks.volume import byte_count, row_count
 
 __all__ = [
     "Check",

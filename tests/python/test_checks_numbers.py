@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import inlay
 from inlay import checks
-from inlay.data.intervals import Intervals
+from inlay.data.checks.intervals import Intervals
 
 EPOCH = datetime.datetime(1970, 1, 1)
 

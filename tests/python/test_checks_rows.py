@@ -13,7 +13,7 @@ import pytest
 
 import inlay
 from inlay import checks
-from inlay.data.row_rule import parse_rule
+from inlay.data.checks.row_rule import parse_rule
 
 PAYLOADS = [b"", b"abc", None, "é".encode()]
 

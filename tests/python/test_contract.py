@@ -16,7 +16,7 @@ import pytest
 
 import inlay
 from inlay import checks
-from inlay.data.check import Check
+from inlay.data.checks.check import Check
 
 TABLE = pa.table(
     {

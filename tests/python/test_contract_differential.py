@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import inlay
 from inlay import checks
-from inlay.data.check import Check
+from inlay.data.checks.check import Check
 
 DAYS = [datetime.date(2024, 1, day) for day in (1, 2, 3)]
 TIMES = [datetime.datetime(2024, 1, 1, hour) for hour in (0, 1, 5)]

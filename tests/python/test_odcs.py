@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import inlay
 from inlay import checks
-from inlay.data.check import Check
+from inlay.data.checks.check import Check
 
 yaml = pytest.importorskip("yaml")
 

@@ -6,25 +6,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay.data.check_report import CheckReport, CheckResult
+    from inlay.data.checks.contract import Contract
+    from inlay.data.checks.report import CheckReport, CheckResult
+    from inlay.data.checks.suggestion import suggest
     from inlay.data.column_profile import ColumnProfile
-    from inlay.data.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Field, Schema
     from inlay.data.schema_change import SchemaChange
-    from inlay.data.suggestion import suggest
 
 # Profiles and checks each bring a good deal of modules along, and most programs use one of them.
 _HOMES = {
-    "CheckReport": "inlay.data.check_report",
-    "CheckResult": "inlay.data.check_report",
+    "CheckReport": "inlay.data.checks.report",
+    "CheckResult": "inlay.data.checks.report",
     "ColumnProfile": "inlay.data.column_profile",
-    "Contract": "inlay.data.contract",
+    "Contract": "inlay.data.checks.contract",
     "Field": "inlay.data.schema",
     "Profile": "inlay.data.profile",
     "Schema": "inlay.data.schema",
     "SchemaChange": "inlay.data.schema_change",
-    "suggest": "inlay.data.suggestion",
+    "suggest": "inlay.data.checks.suggestion",
 }
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.groups import hidden_key
 from inlay.data.profile_core import ProfileCore
-from inlay.data.progress import Progress
 from inlay.data.redaction import Hider, Redact
 from inlay.data.reference import Frozen, cells_of, check_limits, emptied, reference_id
 from inlay.data.sources import Source, open_source
+from inlay.data.sources.progress import Progress
 
 if TYPE_CHECKING:
     from inlay.data.groups import GroupKey

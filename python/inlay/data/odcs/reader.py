@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import checks as factories
 from inlay._exceptions import InvalidArgumentError, SerializationError
-from inlay.data.check import SEVERITIES, Check, ContractError, Fault
-from inlay.data.contract import Contract
-from inlay.data.measure import KINDS
-from inlay.data.odcs_keys import (
+from inlay.data.checks.check import SEVERITIES, Check, ContractError, Fault
+from inlay.data.checks.contract import Contract
+from inlay.data.checks.measure import KINDS
+from inlay.data.checks.schema import LOGICAL_TYPES
+from inlay.data.odcs.keys import (
     ELEMENT_KEYS,
     ENTRY_KEYS,
     KEPT_KEYS,
@@ -20,10 +21,9 @@ from inlay.data.odcs_keys import (
     RANGE_OPTIONS,
     TOP_KEYS,
 )
-from inlay.data.odcs_quality import ENGINE, EntryError, check_of
+from inlay.data.odcs.quality import ENGINE, EntryError, check_of
+from inlay.data.odcs.yaml_document import Document, load_yaml
 from inlay.data.schema import Schema
-from inlay.data.schema_checks import LOGICAL_TYPES
-from inlay.data.yaml_document import Document, load_yaml
 
 if TYPE_CHECKING:
     import os

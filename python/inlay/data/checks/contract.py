@@ -6,21 +6,21 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import Check, ContractError, Fault
-from inlay.data.check_report import CheckReport
-from inlay.data.compiled_checks import CheckRun, CompiledChecks
-from inlay.data.measure import KINDS
+from inlay.data.checks.check import Check, ContractError, Fault
+from inlay.data.checks.compiled import CheckRun, CompiledChecks
+from inlay.data.checks.measure import KINDS
+from inlay.data.checks.report import CheckReport
 
 # Their kinds enter themselves.
-from inlay.data import (  # noqa: F401  isort: skip
-    completeness_checks,
-    distribution_checks,
-    freshness_checks,
-    integrity_checks,
-    relation_checks,
-    schema_checks,
-    validity_checks,
-    volume_checks,
+from inlay.data.checks import (  # noqa: F401  isort: skip
+    completeness,
+    distribution,
+    freshness,
+    integrity,
+    relation,
+    schema as schema_checks,
+    validity,
+    volume,
 )
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ class Contract:
         ImportError
             If PyYAML is not installed: ``pip install 'inlay[contracts]'``.
         """
-        from inlay.data.odcs_reader import read_contract
+        from inlay.data.odcs.reader import read_contract
 
         return read_contract(source, dataset=dataset, max_rows=max_rows)
 
@@ -321,7 +321,7 @@ class Contract:
         ImportError
             If PyYAML is not installed: ``pip install 'inlay[contracts]'``.
         """
-        from inlay.data.odcs_writer import write_contract
+        from inlay.data.odcs.writer import write_contract
 
         return write_contract(self, path)
 
@@ -356,7 +356,7 @@ class Contract:
         report = CheckReport(self._name, self._names, compiled, run, now=now)
         observer = self._observer if observer is None else observer
         if observer is not None:
-            from inlay.data.check_rows import emit
+            from inlay.data.checks.point_rows import emit
 
             emit(report, observer)
         return report

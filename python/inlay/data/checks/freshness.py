@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.measure import (
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.measure import (
     Context,
     Measured,
     NativeStats,
@@ -117,7 +117,7 @@ class _Seen:
     """Keeps the integers of a column as intervals."""
 
     def __init__(self, column: Column, *, adaptive: bool) -> None:
-        from inlay.data.intervals import Intervals
+        from inlay.data.checks.intervals import Intervals
 
         self._column = column
         self._seen = Intervals(max_intervals=_MAX_INTERVALS, adaptive=adaptive)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.completeness_checks import list_of
-from inlay.data.measure import (
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.completeness import list_of
+from inlay.data.checks.measure import (
     Context,
     NativeRule,
     PythonMeasure,
@@ -15,17 +15,17 @@ from inlay.data.measure import (
     UnfitError,
     register,
 )
-from inlay.data.native_values import RANGED, TEMPORAL, number_of
-from inlay.data.row_rule import parse_rule
-from inlay.data.validity_checks import set_step
+from inlay.data.checks.native_values import RANGED, TEMPORAL, number_of
+from inlay.data.checks.row_rule import parse_rule
+from inlay.data.checks.validity import set_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow
 
+    from inlay.data.checks.row_rule import RowRule
     from inlay.data.columns import Column
-    from inlay.data.row_rule import RowRule
 
 __all__ = ["foreign_key", "rule", "sums"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import checks as factories
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.bound import Bound
-from inlay.data.check import NO_FAILURES, SEVERITIES, Check
-from inlay.data.odcs_keys import OPERATORS
+from inlay.data.checks.bound import Bound
+from inlay.data.checks.check import NO_FAILURES, SEVERITIES, Check
+from inlay.data.odcs.keys import OPERATORS
 from inlay.data.schema import Schema
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _of_metric(
 def _custom(entry: Mapping[str, Any], column: str | None) -> Check:
     implementation = entry.get("implementation")
     if isinstance(implementation, str):
-        from inlay.data.yaml_document import load_yaml
+        from inlay.data.odcs.yaml_document import load_yaml
 
         implementation = load_yaml(implementation).value
     if not isinstance(implementation, dict):

@@ -117,7 +117,7 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
             return data
         return _of_batches(data.name, data.schema, data, wanted)
     if isinstance(data, (str, Path)) or _is_paths(data):
-        from inlay.data.file_sources import open_files
+        from inlay.data.sources.files import open_files
 
         return open_files(data, wanted)
     import pyarrow as pa
@@ -131,7 +131,7 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     dataset = _dataset_source(data, wanted)
     if dataset is not None:
         return dataset
-    from inlay.data.foreign_tables import table_of_array, table_of_columns, table_of_pandas
+    from inlay.data.sources.frames import table_of_array, table_of_columns, table_of_pandas
 
     package = _package(data)
     if package == "pandas" and hasattr(data, "iloc") and hasattr(data, "columns"):

@@ -11,8 +11,8 @@ import zlib
 from typing import TYPE_CHECKING, Any, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.measure import (
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.measure import (
     Context,
     Fixed,
     Measured,

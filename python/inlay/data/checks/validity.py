@@ -7,10 +7,10 @@ import decimal
 from typing import TYPE_CHECKING, Any, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.completeness_checks import list_of
-from inlay.data.measure import Context, NativeRule, PythonMeasure, RowMeasure, register
-from inlay.data.native_values import RANGED, range_parameters, value_type_fits
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.completeness import list_of
+from inlay.data.checks.measure import Context, NativeRule, PythonMeasure, RowMeasure, register
+from inlay.data.checks.native_values import RANGED, range_parameters, value_type_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import Check, ContractError, Fault
-from inlay.data.columns import Column, columns_of
-from inlay.data.measure import (
+from inlay.data.checks.check import Check, ContractError, Fault
+from inlay.data.checks.measure import (
     KINDS,
     Context,
     Fixed,
@@ -21,6 +20,7 @@ from inlay.data.measure import (
     Run,
     UnfitError,
 )
+from inlay.data.columns import Column, columns_of
 from inlay.data.schema import Schema
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inlay.data.check_report import CheckReport, CheckResult
+    from inlay.data.checks.report import CheckReport, CheckResult
 
 __all__ = ["facets"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inlay.data.check import NO_FAILURES, Check
-from inlay.data.odcs_quality import entry_of
-from inlay.data.yaml_document import dump_yaml
+from inlay.data.checks.check import NO_FAILURES, Check
+from inlay.data.odcs.quality import entry_of
+from inlay.data.odcs.yaml_document import dump_yaml
 
 if TYPE_CHECKING:
     import os
 
-    from inlay.data.contract import Contract
+    from inlay.data.checks.contract import Contract
 
 __all__ = ["write_contract"]
 
@@ -119,7 +119,7 @@ def _agreed_schema(contract: Contract) -> Check | None:
 
 
 def _settings(contract: Contract) -> list[dict[str, Any]]:
-    from inlay.data.contract import Contract
+    from inlay.data.checks.contract import Contract
 
     default = Contract([])
     found: list[dict[str, Any]] = []

@@ -10,8 +10,8 @@ from inlay._resource import resource_attributes
 from inlay.points import POINTS, VERDICTS
 
 if TYPE_CHECKING:
-    from inlay.data.check import Check
-    from inlay.data.check_report import CheckReport, CheckResult
+    from inlay.data.checks.check import Check
+    from inlay.data.checks.report import CheckReport, CheckResult
     from inlay.observer import Observer
     from inlay.table import Table
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow
 
-    from inlay.data.check import Check
+    from inlay.data.checks.check import Check
     from inlay.data.columns import Column
     from inlay.data.schema import Schema
 

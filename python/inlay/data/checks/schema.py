@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.measure import Context, Fixed, Measured, register
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.measure import Context, Fixed, Measured, register
 from inlay.data.schema import Schema
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import decimal
 from typing import TYPE_CHECKING, Any, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import Check, Options, new_check
-from inlay.data.measure import Context, Measured, NativeStats, PythonMeasure, Run, register
+from inlay.data.checks.check import Check, Options, new_check
+from inlay.data.checks.measure import Context, Measured, NativeStats, PythonMeasure, Run, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +145,7 @@ def sum(column: str, /, **options: Unpack[Options]) -> Check:
 def _in_column_units(column: Column) -> Callable[[Any], Any]:
     """Return what turns the native integers of a column into its numbers."""
     if column.kind == "decimal":
-        from inlay.data.native_values import decimal_scale
+        from inlay.data.checks.native_values import decimal_scale
 
         power = -decimal_scale(column)
         return lambda whole: decimal.Decimal(whole).scaleb(power, _EXACT)

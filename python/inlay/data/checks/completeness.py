@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.check import NO_FAILURES, Check, Options, new_check
-from inlay.data.measure import Context, NativeRule, register
-from inlay.data.native_values import value_type_fits
+from inlay.data.checks.check import NO_FAILURES, Check, Options, new_check
+from inlay.data.checks.measure import Context, NativeRule, register
+from inlay.data.checks.native_values import value_type_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ import numbers
 import re
 from typing import TYPE_CHECKING, Any
 
-from inlay.data.measure import UnfitError
+from inlay.data.checks.measure import UnfitError
 from inlay.data.type_names import unit_and_zone
 
 if TYPE_CHECKING:

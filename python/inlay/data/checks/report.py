@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from inlay.data.measure import KINDS, Fixed, Measured, NativeRule, NativeStats
+from inlay.data.checks.measure import KINDS, Fixed, Measured, NativeRule, NativeStats
 
 if TYPE_CHECKING:
-    from inlay.data.check import Check
-    from inlay.data.compiled_checks import CheckRun, CompiledChecks
+    from inlay.data.checks.check import Check
+    from inlay.data.checks.compiled import CheckRun, CompiledChecks
     from inlay.table import Table
 
 __all__ = ["CheckReport", "CheckResult"]
@@ -260,7 +260,7 @@ class CheckReport:
         inlay.Table
             One row for each check; status ``undefined`` where there is no number.
         """
-        from inlay.data.check_rows import point_rows
+        from inlay.data.checks.point_rows import point_rows
 
         return point_rows(self)
 
@@ -272,7 +272,7 @@ class CheckReport:
         inlay.Table
             One row for each check.
         """
-        from inlay.data.check_rows import verdict_rows
+        from inlay.data.checks.point_rows import verdict_rows
 
         return verdict_rows(self)
 
@@ -284,7 +284,7 @@ class CheckReport:
         dict
             ``"dataQualityMetrics"`` and ``"dataQualityAssertions"``, each as its standard has it.
         """
-        from inlay.data.openlineage import facets
+        from inlay.data.checks.openlineage import facets
 
         return facets(self)
 

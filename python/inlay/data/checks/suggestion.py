@@ -7,12 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inlay import checks
-from inlay.data.contract import Contract
+from inlay.data.checks.contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from inlay.data.check import Check
+    from inlay.data.checks.check import Check
 
 __all__ = ["suggest"]
 

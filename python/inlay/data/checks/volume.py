@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from inlay.data.check import Check, Options, new_check
-from inlay.data.measure import Context, Measured, PythonMeasure, Run, register
+from inlay.data.checks.check import Check, Options, new_check
+from inlay.data.checks.measure import Context, Measured, PythonMeasure, Run, register
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.bound import OPERATORS, Bound
+from inlay.data.checks.bound import OPERATORS, Bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

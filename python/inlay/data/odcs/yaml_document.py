@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inlay.data.check import Fault
+from inlay.data.checks.check import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -1,0 +1,1 @@
+"""Contracts as files of the Open Data Contract Standard."""
