@@ -7,57 +7,22 @@
 #include <limits>
 #include <type_traits>
 
-#if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 warns of its own header, whose "undefined" vectors start as copies of themselves.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-#endif
-
 #include "data/scan_kernels.hpp"
+#include "vector_lanes.hpp"
 
 namespace inlay::detail {
 namespace {
 
-constexpr std::size_t kLanes = 16;
-constexpr std::size_t kWidth = INLAY_KERNEL_WIDTH;
 constexpr std::size_t kParts = kLanes / kWidth;
 // Sums have an accumulator a lane; extremes, where order does not matter, two registers.
 constexpr std::size_t kExtremes = 2;
 static_assert(kLanes % kWidth == 0 && kParts % kExtremes == 0);
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kExponent = 0x7FF0000000000000;
 
-using Vector = double __attribute__((vector_size(kWidth * sizeof(double))));
-using Integers = std::int64_t __attribute__((vector_size(kWidth * sizeof(std::int64_t))));
 using Naturals = std::uint64_t __attribute__((vector_size(kWidth * sizeof(std::uint64_t))));
 using Narrow = std::int32_t __attribute__((vector_size(kWidth * sizeof(std::int64_t))));
-
-inline Vector load(const double* from) noexcept {
-  Vector out;
-  std::memcpy(&out, from, sizeof(out));
-  return out;
-}
-
-inline Vector load(const float* from) noexcept {
-  // The compiler would widen one by one.
-#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 2
-  return Vector(_mm_cvtps_pd(_mm_castsi128_ps(_mm_loadu_si64(from))));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 4
-  return Vector(_mm256_cvtps_pd(_mm_loadu_ps(from)));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 8
-  return Vector(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
-#else
-  using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
-  Floats narrow;
-  std::memcpy(&narrow, from, sizeof(narrow));
-  return __builtin_convertvector(narrow, Vector);
-#endif
-}
 
 inline Integers load(const std::int64_t* from) noexcept {
   Integers out;
@@ -85,31 +50,6 @@ inline Narrow load_narrow(const std::int32_t* from) noexcept {
   Narrow out;
   std::memcpy(&out, from, sizeof(out));
   return out;
-}
-
-// The machine's own instruction takes the second operand when the two are equal or one is NaN.
-inline Vector lower_of(Vector a, Vector b) noexcept {
-#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 2
-  return Vector(_mm_min_pd(__m128d(a), __m128d(b)));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 4
-  return Vector(_mm256_min_pd(__m256d(a), __m256d(b)));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 8
-  return Vector(_mm512_min_pd(__m512d(a), __m512d(b)));
-#else
-  return a < b ? a : b;
-#endif
-}
-
-inline Vector higher_of(Vector a, Vector b) noexcept {
-#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 2
-  return Vector(_mm_max_pd(__m128d(a), __m128d(b)));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 4
-  return Vector(_mm256_max_pd(__m256d(a), __m256d(b)));
-#elif defined(__x86_64__) && INLAY_KERNEL_WIDTH == 8
-  return Vector(_mm512_max_pd(__m512d(a), __m512d(b)));
-#else
-  return a > b ? a : b;
-#endif
 }
 
 inline Narrow lower_of(Narrow a, Narrow b) noexcept { return a < b ? a : b; }
@@ -143,13 +83,6 @@ constexpr Integers lane_bits(std::size_t first) noexcept {
 // All ones in the lanes whose bit is set; `first` is the bit of the first lane.
 inline Integers mask_of(std::uint64_t bits, Integers lanes) noexcept {
   return ((Integers{} + static_cast<std::int64_t>(bits)) & lanes) == lanes;
-}
-
-inline double tree_sum(double* lanes) noexcept {
-  for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  return lanes[0];
 }
 
 // Which of two zeros comes out of a minimum depends on the order; neither has a sign.
