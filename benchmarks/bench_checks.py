@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from elsewhere import elsewhere
 from harness import Bench, Run
 
 bench = Bench("checks")
@@ -65,35 +66,53 @@ def _report(
 
 @bench.case("inlay", needs=["numpy", "pyarrow"])
 def _inlay(run: Run) -> None:
+    import inlay
+    from inlay import checks
     from inlay._core import CheckPlan
-
-    def failures(batch: Any, rules: list[Any]) -> Callable[[], int]:
-        plan = CheckPlan(batch.schema, rules)
-        return lambda: sum(plan.check(batch).counts)
 
     def scan(batch: Any) -> Callable[[], int]:
         rules: list[Any] = []
         for i in range(SCAN_COLUMNS):
             rules += [("null", i, {}), ("finite", i, {}), ("stats", i, {})]
             rules.append(("range", i, {"min": -10.0, "max": 10.0}))
-        return failures(batch, rules)
+        plan = CheckPlan(batch.schema, rules)
+        return lambda: sum(plan.check(batch).counts)
+
+    def contract_of(batch: Any) -> inlay.Contract:
+        each: list[checks.Check] = []
+        for i, name in enumerate(batch.schema.names):
+            each.append(checks.nulls(name))
+            if i % 3 == 0:
+                each += [checks.in_range(name, -10.0, 10.0), checks.finite(name)]
+            elif i % 3 == 1:
+                each.append(checks.in_range(name, 0, batch.num_rows))
+                each.append(checks.not_in_set(name, [-1, -2, -3]))
+            else:
+                each += [checks.length(name, 1, 20), checks.utf8(name)]
+                each.append(checks.not_in_set(name, NAMES))
+        each += [checks.unique(batch.schema.names[i]) for i in KEYS]
+        return inlay.Contract(each)
 
     def suite(batch: Any) -> Callable[[], int]:
-        rules: list[Any] = []
-        for i in range(COLUMNS):
-            rules.append(("null", i, {}))
-            if i % 3 == 0:
-                rules += [("range", i, {"min": -10.0, "max": 10.0}), ("finite", i, {})]
-            elif i % 3 == 1:
-                rules.append(("range", i, {"min": 0, "max": batch.num_rows}))
-                rules.append(("not_in_set", i, {"values": [-1, -2, -3]}))
-            else:
-                rules += [("length", i, {"min": 1, "max": 20}), ("utf8", i, {})]
-                rules.append(("not_in_set", i, {"values": NAMES}))
-        rules += [("unique", i, {}) for i in KEYS]
-        return failures(batch, rules)
+        contract = contract_of(batch)
+        return lambda: 0 if contract.check(batch).passed else 1
 
     _report(run, scan, suite)
+    batch = _mixed_batch(SERVER_ROWS)
+    contract = contract_of(batch)
+    contract.check(batch)
+    plan = contract._compiled[0][1].plan
+    samples = run.per_call("f(b)", [None] * run.size(100, quick=5), f=plan.check, b=batch)
+    run.report("plan", [ns / 1e6 for ns in samples])
+
+
+@bench.case("great_expectations, 40 checks")
+def _great_expectations(run: Run) -> None:
+    rows = run.size(TABLE_ROWS, quick=10_000)
+    result = elsewhere(run, "great_expectations_suite", rows=rows)
+    run.check((result["success"], result["checks"]), (True, 40), "outcome and checks")
+    # 15 float64 and 5 texts of 12 bytes with their offsets, as Arrow has them.
+    run.report("suite", [rows * (15 * 8 + 5 * 16) / result["seconds"] / 1e9])
 
 
 @bench.case("pyarrow", needs=["numpy", "pyarrow"])

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from elsewhere import elsewhere
 from harness import Bench, Run
+from wide_table import FLOATS, ROWS, TEXTS
 from workload import mixed_table
 
 bench = Bench("profile")
-ROWS, BATCH, SMALL = 1_000_000, 65_536, 1_024
-ZSTD_LEVEL = 3
+BATCH, SMALL = 65_536, 1_024
 
 
 def _status_kib(field: str) -> int:
@@ -31,44 +32,54 @@ def _peak_mib(work: Callable[[], object]) -> float:
 
 @bench.case("inlay", needs=["numpy", "pyarrow"])
 def _inlay(run: Run) -> None:
-    import pyarrow as pa
 
-    from inlay._core import Profile
+    import inlay
 
     rows = run.size(ROWS, quick=20_000)
     table = mixed_table(rows)
     parts = [table.slice(at, BATCH) for at in range(0, rows, BATCH)]
-    profile: list[Profile] = []
+    made: list[inlay.Profile] = []
 
-    def fresh() -> None:
-        profile[:] = [Profile(table.schema)]
+    def whole(threads: int | None = None) -> None:
+        made[:] = [inlay.Profile.of(table, threads=threads, progress=False)]
 
     def in_batches() -> None:
+        made[:] = [inlay.Profile(table.schema)]
         for part in parts:
-            profile[0].update(part)
+            made[0].update(part)
 
-    fresh()
-    peak = _peak_mib(lambda: profile[0].update(table))
+    inlay.Profile.of(parts[0].slice(0, 10), progress=False)  # what it imports is not its peak
+    peak = _peak_mib(whole)
     if not run.quick:  # of a short table the interpreter's own memory is most
         run.report("peak", [peak])
-    for work, update in (
-        ("whole", lambda: profile[0].update(table)),
-        ("one_thread", lambda: profile[0].update(table, threads=1)),
+    for work, profile_it in (
+        ("whole", whole),
+        ("one_thread", lambda: whole(1)),
         ("batches", in_batches),
     ):
-        run.report(work, run.time_each(update, before=fresh, inner=1))
-        run.check(profile[0].rows, rows, "rows")
-    other = profile[0].copy()
-    data = profile[0].to_bytes()
-    columns = len(profile[0].paths)
-    run.report("bytes", [len(data) / columns])
-    packed = pa.Codec("zstd", compression_level=ZSTD_LEVEL).compress(data)
-    run.report("bytes_zstd", [len(packed) / columns])
-    seconds = run.time_each(lambda: profile[0].merge(other), inner=10)
+        run.report(work, run.time_each(profile_it, inner=1))
+        run.check(made[0].rows, rows, "rows")
+    profile = made[0]
+    file = profile.to_bytes()
+    run.report("disk", [len(file) / len(profile)])
+    other = profile.copy()
+    seconds = run.time_each(lambda: profile.merge(other), inner=10)
     run.report("merge", [s * 1e6 for s in seconds])
     small = table.slice(0, SMALL)
-    seconds = run.time_each(lambda: profile[0].update(small), inner=10)
+    seconds = run.time_each(lambda: profile.update(small), inner=10)
     run.report("small", [s * 1e6 for s in seconds])
+
+
+@bench.case("whylogs")
+def _whylogs(run: Run) -> None:
+    rows = run.size(ROWS, quick=20_000)
+    result = elsewhere(run, "whylogs_profile", rows=rows)
+    run.check(result["rows"], rows, "rows")
+    run.report("whole", [result["seconds"]])
+    run.report("one_thread", [result["seconds"]])
+    if not run.quick:
+        run.report("peak", [result["extra_mib"]])
+    run.report("disk", [result["bytes"] / (FLOATS + TEXTS)])
 
 
 @bench.case("numpy, floats alone", needs=["numpy", "pyarrow"])

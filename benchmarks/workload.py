@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from wide_table import wide_columns
+
 __all__ = ["ROUTES", "inlay_rows", "latencies", "mixed_table", "seconds_array"]
 
 #: Attribute values of the per-call benchmarks: method and route.
@@ -24,24 +26,17 @@ def seconds_array(n: int, dtype: str = "float32", *, seed: int = 7) -> Any:
     return np.random.default_rng(seed).lognormal(size=n).astype(dtype)
 
 
-def mixed_table(n: int, *, seed: int = 7) -> Any:
-    """Return n rows of 20 float64 and 5 texts of 12 bytes as one Arrow record batch.
-
-    Half of the floats are normal and half lognormal; three columns of texts hold about 1,000
-    different ones, two hold n.
-    """
+def mixed_table(rows: int, *, seed: int = 7) -> Any:
+    """Return `wide_columns` as one Arrow record batch."""
     import numpy as np
     import pyarrow as pa
 
-    rng = np.random.default_rng(seed)
-    columns: dict[str, Any] = {}
-    for i in range(20):
-        columns[f"f{i}"] = rng.normal(size=n) if i % 2 == 0 else rng.lognormal(size=n)
-    for i in range(5):
-        codes = rng.integers(0, 1000, n) if i % 2 == 0 else rng.permutation(n)
-        texts = np.char.add("item", np.char.zfill(codes.astype(str), 8))
-        columns[f"s{i}"] = pa.array(texts.astype(object), pa.string())
-    return pa.record_batch(columns)
+    columns = wide_columns(rows, seed=seed)
+    arrays = [
+        pa.array(values if values.dtype == np.float64 else values.astype(object))
+        for values in columns.values()
+    ]
+    return pa.record_batch(arrays, names=list(columns))
 
 
 def inlay_rows(batch: Any) -> dict[str, dict[str, Any]]:
