@@ -210,6 +210,16 @@ def test_all_faults_are_listed_at_once() -> None:
         (
             pa.array([datetime.datetime(2024, 1, 1)]),
             checks.in_range("a", "2024-01-01T00:00Z"),
+            "the column has no time zone, write '2024-01-01T00:00:00'",
+        ),
+        (
+            pa.array([], pa.timestamp("us", "UTC")),
+            checks.in_range("a", "2024-02-01"),
+            r"'2024-02-01' is no .* no time zone, write '2024-02-01T00:00:00\+00:00' if UTC",
+        ),
+        (
+            pa.array([], pa.timestamp("us", "UTC")),
+            checks.in_range("a", datetime.datetime(2024, 2, 1)),
             "one has a time zone and the other has none",
         ),
         (

@@ -109,7 +109,7 @@ class Bound:
         return self.operator in ("at_most", "equals") and self.limits[0] == 0
 
     def holds(self, value: Any) -> bool:
-        """Return whether a number is within the bound; integers and decimals are compared exactly."""
+        """Return whether a number is within the bound; whole and decimal ones exactly."""
         first, *others = self.limits
         last = others[0] if others else first
         if isinstance(value, decimal.Decimal):
