@@ -355,3 +355,24 @@ def test_floats_that_meet_narrower_ones_are_rounded_to_them(narrow: pa.DataType)
     assert failing(checks.in_range("a", exclusive_minimum=0.1), values) == [0]
     assert failing(checks.in_set("a", [0.1, 0.7]), values) == [1]
     assert failing(checks.in_range("a", -1e300, 1e300), values) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at_most": -1}, "nulls: at_most of rows is at least 0, got -1"),
+        ({"at_most": 150, "unit": "percent"}, "at_most of percent is from 0 to 100, got 150"),
+        ({"between": (-1, 5)}, "between of rows is at least 0, got -1"),
+    ],
+)
+def test_bounds_that_no_count_can_meet_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(inlay.InvalidArgumentError, match=message):
+        checks.nulls("a", **options)
+
+
+def test_nan_is_no_key() -> None:
+    with pytest.raises(inlay.InvalidArgumentError, match="NaN equals nothing") as found:
+        checks.foreign_key("a", [1.0, math.nan])
+    assert "finite" not in str(found.value)
+    with pytest.raises(inlay.InvalidArgumentError, match="use finite"):
+        checks.in_set("a", [math.nan])

@@ -115,6 +115,7 @@ class _Written(float):
     """A number with a point, and its digits as they were written; they are what it prints."""
 
     __slots__ = ("_text",)
+    _text: str
 
     def __new__(cls, text: str) -> _Written:
         found = super().__new__(cls, text)
