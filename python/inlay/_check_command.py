@@ -26,6 +26,7 @@ VIOLATED = 3
 
 _EPILOG = """\
 exit status: 0 all checks hold, 1 the command failed, 2 it was called wrongly, 3 a check is violated
+(with --strict also: one is undefined, the contract has unknown keys or no check)
 
 examples:
   inlay check orders.parquet --contract contract.yaml
@@ -68,7 +69,12 @@ def add_parser(subparsers: Any) -> None:
         "--failing", metavar="FILE", help="write the failing rows that the report lists as Parquet"
     )
     parser.add_argument(
-        "--strict", action="store_true", help="a check that is undefined counts as violated"
+        "--strict",
+        action="store_true",
+        help=(
+            "a check that is undefined counts as violated; so do unknown keys of the contract, "
+            "and a contract without checks"
+        ),
     )
     parser.add_argument(
         "--openlineage", metavar="FILE", help="write OpenLineage's data-quality facets as JSON"
@@ -100,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for fault in contract.ignored:
         write_line(f"inlay check: ignored: {fault}", out=sys.stderr)
+    if not contract.checks:
+        write_line("inlay check: the contract has no checks", out=sys.stderr)
     report = contract.check(source(arguments.data))
     said = report.to_dict()
     if arguments.openlineage is not None:
@@ -108,7 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.failing is not None:
         _write_failing(arguments.data, said["failing_rows"], arguments.failing)
     if arguments.json:
-        write_json(said)
+        ignored = [{"message": fault.message, "line": fault.line} for fault in contract.ignored]
+        write_json({**said, "ignored": ignored})
     elif arguments.arrow is not None:
         write_arrow(report.to_arrow(), arguments.arrow)
     elif arguments.html is not None:
@@ -116,8 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _write_table(said, arguments)
     sys.stdout.flush()
-    undefined = any(result["passed"] is None for result in said["results"])
-    return VIOLATED if said["passed"] is False or (arguments.strict and undefined) else 0
+    doubtful = (
+        not contract.checks
+        or any(fault.is_unknown for fault in contract.ignored)
+        or any(result["passed"] is None for result in said["results"])
+    )
+    return VIOLATED if said["passed"] is False or (arguments.strict and doubtful) else 0
 
 
 def _write_page(report: Mapping[str, Any], arguments: argparse.Namespace) -> None:

@@ -5,11 +5,14 @@ import datetime
 import decimal
 import hashlib
 import math
+import operator
 import zlib
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import inlay
 from inlay import checks
@@ -289,3 +292,85 @@ def test_sums() -> None:
 def test_faulty_sums(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("p <= 9.95", []),
+        ("9.95 == p", []),
+        ("p in (9.95)", []),
+        ("p in (9.955, 9.95)", []),
+        ("p not in (9.95)", [0]),
+        ("p * 1.2 <= 11.94", []),
+        ("p * 1.2 < 11.94", [0]),
+        ("p <= 10 - 0.05", []),
+        ("p + 0.001 == 9.951", []),
+        ("-p == -9.95", []),
+        ("p < 9.950000000000000000000000001", []),
+        ("p >= 9.950000000000000000000000001", [0]),
+        ("p <= 1e300 and p >= -1e300", []),
+        ("p / 2 < 5", []),
+        ("p == '9.95'", []),
+        ("wide * p > 0.5", []),
+        ("wide < 12.00000000000000000000000001", []),
+    ],
+)
+def test_numbers_that_meet_decimals_mean_their_digits(rule: str, expected: list[int]) -> None:
+    prices = pa.array([decimal.Decimal("9.95")], pa.decimal128(6, 2))
+    wide = pa.array([decimal.Decimal("12.00")], pa.decimal128(38, 2))
+    assert failing(checks.rule(rule), p=prices, wide=wide) == expected
+
+
+PYTHONS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@given(
+    st.decimals(-999, 999, places=2),
+    st.decimals(-999, 999, places=3),
+    st.sampled_from(sorted(PYTHONS)),
+)
+def test_decimals_against_numbers_of_a_rule_as_python_has_it(
+    value: decimal.Decimal, limit: decimal.Decimal, symbol: str
+) -> None:
+    kept = PYTHONS[symbol](value, limit)
+    prices = pa.array([value], pa.decimal128(6, 2))
+    assert failing(checks.rule(f"p {symbol} {limit}"), p=prices) == ([] if kept else [0])
+
+
+def test_numbers_that_meet_narrow_floats_are_rounded_to_them() -> None:
+    x = pa.array([0.1, 0.2], pa.float32())
+    for rule in ("x <= 0.2", "x in (0.1, 0.2)", "x + 0 <= 0.2", "x >= 0.1 and x < 1e300"):
+        assert failing(checks.rule(rule), x=x) == []
+    assert failing(checks.rule("x < 0.2"), x=x) == [1]
+
+
+def test_small_integers_do_not_overflow_in_rules() -> None:
+    table = {
+        "a": pa.array([100], pa.int8()),
+        "b": pa.array([200], pa.uint8()),
+        "c": pa.array([1], pa.uint8()),
+    }
+    for rule in ("a + a == 200", "c - b < 0", "-c < 0", "b * b == 40000", "abs(c - b) == 199"):
+        assert failing(checks.rule(rule), **table) == []
+
+
+def test_a_rule_of_wrong_types_names_operator_and_types() -> None:
+    with pytest.raises(inlay.ContractError, match=r"> does not take string and int64") as found:
+        inlay.Contract([checks.rule("city > 3")]).check({"city": ["Rome"]})
+    assert "city is " in str(found.value)
+    assert "kernel" not in str(found.value)
+
+
+def test_one_member_in_parentheses_is_a_list_of_one() -> None:
+    assert failing(checks.rule("city in ('Rome')"), city=["Rome", "Oslo"]) == [1]
+    assert failing(checks.rule("city not in ( -1 )"), city=[-1, 2]) == [0]
+    with pytest.raises(inlay.InvalidArgumentError, match="takes a list"):
+        checks.rule("city in 'Rome'")

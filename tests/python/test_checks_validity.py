@@ -5,6 +5,7 @@ import decimal
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -76,7 +77,7 @@ def test_missing() -> None:
         (pa.int64(), [1, 2], (-math.inf, math.inf), []),
         (pa.float64(), [0.0, -0.0, 1.0, 1.0000000000000002], (0, 1), [3]),
         (pa.float64(), [math.inf, -math.inf, 5e-324], (0, 1e308), [0, 1]),
-        (pa.float32(), [0.1, 0.2], (0, 0.1), [0, 1]),  # 0.1 as float32 exceeds that as float64
+        (pa.float32(), [0.1, 0.2], (0, 0.1), [1]),
         (pa.float16(), [1.0, 2.0], (0, 1.5), [1]),
         (pa.float64(), [2.0**53, 2.0**53 + 2], (0, 2**53 + 1), [1]),
         (pa.date32(), [DAY, DAY + datetime.timedelta(1)], (None, DAY), [1]),
@@ -99,8 +100,7 @@ def test_in_range_of_decimals_is_exact() -> None:
     array = pa.array([decimal.Decimal("0.10"), decimal.Decimal("0.11")], pa.decimal128(5, 2))
     assert failing(checks.in_range("a", maximum="0.10"), array) == [1]
     assert failing(checks.in_range("a", maximum=decimal.Decimal("0.1099")), array) == [1]
-    # The float 0.1 lies above a tenth, 0.11 below eleven hundredths.
-    assert failing(checks.in_range("a", minimum=0.1), array) == [0]
+    assert failing(checks.in_range("a", minimum=0.1), array) == []
     big = pa.array([decimal.Decimal(10**37), decimal.Decimal(10**37 + 1)], pa.decimal128(38, 0))
     assert failing(checks.in_range("a", maximum=10**37), big) == [1]
     huge = pa.array([decimal.Decimal(10**60), None], pa.decimal256(70, 0))
@@ -329,3 +329,50 @@ def test_operators(bound: Any, good: list[int], bad: list[int]) -> None:
         assert contract.check({"a": [1] * rows if rows else pa.nulls(0)}).passed is True
     for rows in bad:
         assert contract.check({"a": [1] * rows if rows else pa.nulls(0)}).passed is False
+
+
+def test_floats_that_meet_decimals_mean_their_digits() -> None:
+    prices = pa.array([decimal.Decimal(p) for p in ("0.10", "0.20", "0.30")], pa.decimal128(6, 2))
+    assert failing(checks.in_range("a", 0.1, 0.3), prices) == []
+    assert failing(checks.in_range("a", exclusive_minimum=0.1), prices) == [0]
+    assert failing(checks.in_set("a", [0.1, 0.3]), prices) == [1]
+    assert failing(checks.not_in_set("a", [np.float64(0.2)]), prices) == [1]
+    assert failing(checks.missing("a", values=[0.3]), prices) == [2]
+    table = pa.table({"a": prices})
+    for check in (
+        checks.minimum("a", at_least=0.1),
+        checks.maximum("a", equals=0.3),
+        checks.sum("a", between=(0.6, 0.6)),
+    ):
+        assert inlay.Contract([check]).check(table).passed is True
+
+
+@pytest.mark.parametrize("narrow", [pa.float32(), pa.float16()])
+def test_floats_that_meet_narrower_ones_are_rounded_to_them(narrow: pa.DataType) -> None:
+    values = pa.array(np.array([0.1, 0.2, 0.7], narrow.to_pandas_dtype()), narrow)
+    assert failing(checks.in_range("a", 0.1, 0.7), values) == []
+    assert failing(checks.in_range("a", maximum=0.2), values) == [2]
+    assert failing(checks.in_range("a", exclusive_minimum=0.1), values) == [0]
+    assert failing(checks.in_set("a", [0.1, 0.7]), values) == [1]
+    assert failing(checks.in_range("a", -1e300, 1e300), values) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at_most": -1}, "nulls: at_most of rows is at least 0, got -1"),
+        ({"at_most": 150, "unit": "percent"}, "at_most of percent is from 0 to 100, got 150"),
+        ({"between": (-1, 5)}, "between of rows is at least 0, got -1"),
+    ],
+)
+def test_bounds_that_no_count_can_meet_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(inlay.InvalidArgumentError, match=message):
+        checks.nulls("a", **options)
+
+
+def test_nan_is_no_key() -> None:
+    with pytest.raises(inlay.InvalidArgumentError, match="NaN equals nothing") as found:
+        checks.foreign_key("a", [1.0, math.nan])
+    assert "finite" not in str(found.value)
+    with pytest.raises(inlay.InvalidArgumentError, match="use finite"):
+        checks.in_set("a", [math.nan])

@@ -13,6 +13,7 @@ import report_dicts
 
 import inlay
 from inlay import cli
+from inlay.data.checks.check import Fault
 
 
 class FakeProfile:
@@ -38,6 +39,7 @@ class FakeReport(FakeProfile):
 
 class FakeContract:
     ignored = ()
+    checks = ("a check",)
 
     def __init__(self, contents):
         self.contents = contents
@@ -403,6 +405,42 @@ def test_failing_rows_are_taken_from_the_data(checked, tmp_path, capsys):
 
 def test_what_a_contract_says_and_nobody_understands_is_told(checked, monkeypatch, capsys):
     words = checked(report_dicts.result("a"))
-    monkeypatch.setattr(FakeContract, "ignored", ("line 3: a quality of another engine",))
-    assert run(*words) == 0
+    monkeypatch.setattr(FakeContract, "ignored", (Fault("a quality of another engine", 3),))
+    assert run(*words, "--strict") == 0
     assert capsys.readouterr().err == "inlay check: ignored: line 3: a quality of another engine\n"
+
+
+def test_typing_errors_of_a_contract_fail_when_strict(tmp_path, capsys):
+    pq.write_table(pa.table({"id": [1, None]}), tmp_path / "x.parquet")
+    text = """\
+apiVersion: v3.1.0
+kind: DataContract
+schema:
+- name: orders
+  properties:
+  - name: id
+    requird: true
+    qualty: []
+"""
+    (tmp_path / "c.yaml").write_text(text)
+    words = ["check", tmp_path / "x.parquet", "--contract", tmp_path / "c.yaml", "--json"]
+    assert run(*words) == 0
+    done = capsys.readouterr()
+    assert json.loads(done.out)["ignored"] == [
+        {
+            "message": f"the key {key!r} is not one of the standard; is {meant!r} meant?",
+            "line": line,
+        }
+        for key, meant, line in (("requird", "required", 7), ("qualty", "quality", 8))
+    ]
+    assert "the contract has no checks" in done.err
+    assert run(*words, "--strict") == 3
+    (tmp_path / "c.yaml").write_text(text.replace("    qualty: []\n", "    required: false\n"))
+    assert run(*words, "--strict") == 3
+    held = "    quality: [{metric: nullValues, mustBe: 1}]\n"
+    (tmp_path / "c.yaml").write_text(text.replace("    qualty: []\n", held))
+    assert run(*words, "--strict") == 3
+    (tmp_path / "c.yaml").write_text(
+        text.replace("    qualty: []\n", held).replace("    requird: true\n", "")
+    )
+    assert run(*words, "--strict") == 0

@@ -212,6 +212,9 @@ def test_a_saved_profile_suggests_the_same(folder, tmp_path):
     saved = call("suggest", "orders.inlay", cwd=tmp_path).stdout
     # Sketches of two runs may differ by their error, so the bounds of the medians do.
     without_numbers = [re.sub(rb"[\d.]+", b"#", text) for text in (saved, told)]
+    # That no value repeats only the rows can confirm.
+    confirmed = rb"    - description: no value of # repeated\n      metric: .*\n      mustBe.*\n"
+    without_numbers[1] = re.sub(confirmed, b"", without_numbers[1])
     assert without_numbers[0] == without_numbers[1]
     assert told.startswith(b"apiVersion:")
 

@@ -3,6 +3,9 @@
 import copy
 import datetime
 import json
+import math
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -207,6 +210,16 @@ def test_all_faults_are_listed_at_once() -> None:
         (
             pa.array([datetime.datetime(2024, 1, 1)]),
             checks.in_range("a", "2024-01-01T00:00Z"),
+            "the column has no time zone, write '2024-01-01T00:00:00'",
+        ),
+        (
+            pa.array([], pa.timestamp("us", "UTC")),
+            checks.in_range("a", "2024-02-01"),
+            r"'2024-02-01' is no .* no time zone, write '2024-02-01T00:00:00\+00:00' if UTC",
+        ),
+        (
+            pa.array([], pa.timestamp("us", "UTC")),
+            checks.in_range("a", datetime.datetime(2024, 2, 1)),
             "one has a time zone and the other has none",
         ),
         (
@@ -417,3 +430,98 @@ def test_broken_files_are_named_and_nothing_is_reported(tmp_path: Path) -> None:
         CONTRACT.check(tmp_path / "missing.parquet")
     with pytest.raises(TypeError):
         CONTRACT.check(3)
+
+
+def test_an_undefined_check_shows_in_gauge_and_verdict() -> None:
+    observer = inlay.Observer(window=1000)
+    contract = inlay.Contract([checks.mean("price", at_most=100)]).watch(observer)
+    table = pa.table({"price": [30.0, 36.0]})
+    found = []
+    for data in (table.slice(0, 0), table, table.slice(0, 0), table):
+        contract.check(data)
+        batch = observer.collect()
+        (point,) = [r for r in batch.points.to_pylist() if r["metric"] == "data.check"]
+        (verdict,) = batch.verdicts.to_pylist()
+        found.append((point["status"], point["value"], point["nan_count"], verdict["verdict"]))
+    observer.stop()
+    assert found == [
+        ("undefined", None, 1, "undefined"),
+        ("ok", 33.0, None, "no"),
+        ("ok", 33.0, 1, "undefined"),
+        ("ok", 33.0, None, "no"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "column", "message"),
+    [
+        (checks.unique("a"), pa.array([1, 2, 3, 4, 1]), r"unique\(a\): there are more than 2 keys"),
+        (checks.rule("a + a > 0"), pa.array([2**62] * 2), r"rule\(a \+ a > 0\): overflow"),
+    ],
+)
+def test_split_warns_of_what_it_could_not_judge(
+    check: Check, column: pa.Array, message: str
+) -> None:
+    table = pa.table({"a": column})
+    contract = inlay.Contract([check, checks.mean("a", at_most=9)], max_keys=2)
+    with pytest.warns(inlay.InlayWarning, match=message) as caught:
+        good, bad = contract.split(table)
+    assert good.num_rows + bad.num_rows == table.num_rows
+    assert len(caught) == 1
+    assert "mean" not in str(caught[0].message)  # judges no single row
+    contract.split(table.slice(0, 0))  # of no rows all are judged
+
+
+HALF_IMPORTED = """
+import importlib.abc, sys, threading
+import inlay
+from inlay import checks
+
+contract = inlay.Contract([checks.nulls("a")])
+halfway, ended = threading.Event(), threading.Event()
+
+class Gate(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "pyarrow.lib":
+            halfway.set()
+            ended.wait(0.5)  # a check that does not wait for the import is over by then
+
+sys.meta_path.insert(0, Gate())
+assert "pyarrow" not in sys.modules
+other = threading.Thread(target=lambda: __import__("pyarrow"))
+other.start()
+halfway.wait()
+try:
+    print(contract.check({"a": [None]}).results[0].value)
+finally:
+    ended.set()
+    other.join()
+"""
+
+
+def test_a_check_waits_while_another_thread_imports_pyarrow() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_IMPORTED], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_the_present_is_seconds_or_a_time_with_a_zone() -> None:
+    new = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    contract = inlay.Contract([checks.fresh("t", at_most=60)])
+    now = new + datetime.timedelta(seconds=90)
+    for present in (now, now.timestamp()):
+        assert contract.check({"t": [new]}, now=present).results[0].value == 90
+    for wrong in (now.replace(tzinfo=None), "now", math.nan, True):
+        with pytest.raises(TypeError, match="now is a finite number"):
+            contract.check({"t": [new]}, now=wrong)  # type: ignore[arg-type]
+
+
+def test_a_contract_of_one_check_that_is_no_list_is_refused() -> None:
+    with pytest.raises(TypeError, match="takes an iterable of checks"):
+        inlay.Contract(checks.nulls("a"))  # type: ignore[arg-type]
+
+
+def test_a_name_given_twice_is_one_fault() -> None:
+    with pytest.raises(inlay.ContractError, match="has 1 fault:"):
+        inlay.Contract([checks.nulls("a", name="x"), checks.nulls("b", name="x")])

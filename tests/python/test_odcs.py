@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import inlay
 from inlay import checks
+from inlay.data.checks.bound import OPERATORS
 from inlay.data.checks.check import Check
 
 yaml = pytest.importorskip("yaml")
@@ -437,7 +438,7 @@ NUMBERS = st.integers(0, 100) | st.floats(0, 100)
 def any_check(draw: st.DrawFn) -> Check:
     options: dict[str, Any] = {}
     if draw(st.booleans()):
-        operator = draw(st.sampled_from(sorted(inlay.data.bound.OPERATORS)))
+        operator = draw(st.sampled_from(sorted(OPERATORS)))
         limits = sorted(draw(st.tuples(NUMBERS, NUMBERS)))
         options[operator] = tuple(limits) if "between" in operator else limits[0]
     options["description"] = draw(st.none() | TEXTS)
@@ -498,11 +499,43 @@ def test_written_and_read_again(made: list[Check], name: str, max_rows: int) -> 
     contract = inlay.Contract(made, name=name, max_rows=max_rows)
     text = contract.to_yaml()
     again = inlay.Contract.from_yaml(text + "\n")
-    for check in made:
-        assert check in again.checks
-    assert len(again) == len(contract)
+    assert again == contract
     assert (again.name, again.max_rows) == (name, max_rows)
     assert again.ignored == ()
     third = inlay.Contract.from_yaml(again.to_yaml())
     assert third == again
     assert third.to_yaml() == text
+
+
+def test_the_order_of_checks_is_kept() -> None:
+    made = [checks.nulls("b"), checks.rule("a < b"), checks.utf8("a"), checks.unique("b")]
+    contract = inlay.Contract(made)
+    text = contract.to_yaml()
+    assert inlay.Contract.from_yaml(text) == contract
+    # An order that is no longer that of the checks is left aside, and said.
+    fewer = inlay.Contract.from_yaml(text.replace("  - metric: duplicateValues", "  - type: text"))
+    (fault,) = [f for f in fewer.ignored if "inlay.order" in f.message]
+    assert not fault.is_unknown
+
+
+def test_a_metric_that_is_left_out_is_asked_for() -> None:
+    (found,) = faults(QUALITY % "string" + "    - {metrc: nullValues, mustBe: 0}\n")
+    assert "needs the key metric, one of rowCount" in found
+
+
+def test_unknown_keys_are_told_from_those_that_are_not_checked() -> None:
+    text = QUALITY % "string" + "    - {type: text, description: by hand}\n"
+    (left,) = inlay.Contract.from_yaml(text).ignored
+    assert not left.is_unknown
+    (typo,) = inlay.Contract.from_yaml(
+        "kin: x\n" + text.replace("type: text", "x: 1, type: text", 0)
+    ).ignored[:1]
+    assert typo.is_unknown
+    assert "is 'kind' meant?" in typo.message
+
+
+def test_a_place_that_cannot_be_written_is_the_one_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "nowhere" / "c.yaml"
+    with pytest.raises(FileNotFoundError) as found:
+        inlay.Contract([checks.nulls("a")]).to_yaml(target)
+    assert found.value.filename == str(target)

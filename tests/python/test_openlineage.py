@@ -38,7 +38,7 @@ def test_facets_of_a_report() -> None:
         "age": {"nullCount": 1, "sum": 16.0, "min": 5.0, "max": 11.0, "quantiles": {"0.5": 5.0}}
     }
     assertions = found["dataQualityAssertions"]["assertions"]
-    assert len(assertions) == 7  # the undefined mean asserts nothing
+    assert len(assertions) == 8
     assert assertions[0] == {
         "assertion": "not_null",
         "success": True,
@@ -50,7 +50,9 @@ def test_facets_of_a_report() -> None:
         "description": "the form asks for it",
     }
     assert "column" not in assertions[1]
-    assert [a["success"] for a in assertions] == [True, True, True, True, False, True, True]
+    assert [a["success"] for a in assertions] == [True, True, True, True, False, True, True, False]
+    assert assertions[7]["name"] == "mean(none)"
+    assert assertions[7]["actual"].startswith("undefined: ")
 
 
 def test_the_standards_own_client_takes_them() -> None:

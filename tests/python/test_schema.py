@@ -438,3 +438,12 @@ def test_import_of_schema_loads_no_pyarrow() -> None:
 
 def test_dates_in_paths_do_not_matter() -> None:
     assert inlay.Schema.of({"2024-01-01": [datetime.date(2024, 1, 1)]}).names == ("2024-01-01",)
+
+
+def test_a_schema_is_compared_with_that_of_data() -> None:
+    old = inlay.Schema.of({"a": [1]})
+    table = pa.table({"a": [1], "b": ["x"]})
+    assert old.diff(table) == old.diff(inlay.Schema.of(table))
+    assert [change.column for change in old.diff(table)] == ["b"]
+    with pytest.raises(TypeError):
+        old.diff(3)

@@ -62,7 +62,7 @@ def test_text() -> None:
     found = {title: (bound, why) for title, bound, why in drafted(table)}
     assert found["in_set(unit)"] == ("at most 0 rows", "these 2 values were all there were")
     assert found["length(code)"] == ("at most 0 rows", "all had 5 characters")
-    assert found["unique(code)"] == ("at most 0 rows", "no value of 200 seemed to repeat")
+    assert found["unique(code)"] == ("at most 0 rows", "no value of 200 repeated")
     assert "length(note)" in found
     assert "unique(unit)" not in found
 
@@ -121,3 +121,37 @@ def test_data_keeps_what_is_suggested_of_it(column: pa.Array) -> None:
     assert report.failed_results == ()
     if column.null_count < len(column):
         assert report.failing_rows_total == column.null_count
+
+
+def test_uniqueness_is_confirmed_by_the_rows() -> None:
+    ids = np.arange(100_000)
+    ids[70_000] = 5
+    table = pa.table({"id": ids, "key": np.arange(100_000)})
+    contract = suggest(table)
+    assert [c.columns for c in contract.checks if c.kind == "unique"] == [("key",)]
+    assert contract.check(table).passed is True
+
+
+def test_uniqueness_that_cannot_be_confirmed_must_be_certain() -> None:
+    table = pa.table({"id": np.arange(100_000)})
+    for data in (inlay.Profile.of(table), table.to_reader()):
+        assert "unique" not in [check.kind for check in suggest(data).checks]
+    few = inlay.Profile.of({"id": list(range(120))})
+    assert "unique" in [check.kind for check in suggest(few).checks]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [["x", "y"] * 60, [1.5, 2.0] * 60],
+        [[1, 2] * 60, ["x", "y"] * 60, [None, 1.0] * 60],
+        [[{"p": 1}] * 3, [{"p": "a"}] * 3],
+    ],
+)
+def test_a_draft_of_columns_of_one_name_can_be_read(columns: list[Any]) -> None:
+    table = pa.Table.from_arrays([pa.array(c) for c in columns], names=["a"] * len(columns))
+    contract = suggest(table)
+    again = inlay.Contract.from_yaml(contract.to_yaml())
+    assert again.check(table).passed is True
+    assert again.schema == contract.schema
+    assert set(again.names) == set(contract.names)

@@ -189,7 +189,7 @@ class Schema:
             count = seen[path] = seen.get(path, 0) + 1
             yield (path if count == 1 else f"{path}#{count}"), field
 
-    def diff(self, other: Schema, /) -> tuple[SchemaChange, ...]:
+    def diff(self, other: object, /) -> tuple[SchemaChange, ...]:
         """Return what differs in a newer schema.
 
         A change is *compatible* if who reads data by this schema, column by name, can go on
@@ -199,8 +199,8 @@ class Schema:
 
         Parameters
         ----------
-        other : Schema
-            The newer one.
+        other : Schema or object
+            The newer one; anything that `of` takes.
 
         Returns
         -------
@@ -209,7 +209,7 @@ class Schema:
         """
         from inlay.data.schema_change import changes
 
-        return changes(self, other)
+        return changes(self, Schema.of(other))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schema as a dictionary that JSON can hold."""

@@ -109,8 +109,12 @@ class Bound:
         return self.operator in ("at_most", "equals") and self.limits[0] == 0
 
     def holds(self, value: Any) -> bool:
-        """Return whether a number is within the bound; integers are compared exactly."""
-        first = self.limits[0]
+        """Return whether a number is within the bound; whole and decimal ones exactly."""
+        first, *others = self.limits
+        last = others[0] if others else first
+        if isinstance(value, decimal.Decimal):
+            # A float that meets decimals means the digits it is written with.
+            first, last = (decimal.Decimal(str(v)) for v in (first, last))
         match self.operator:
             case "equals":
                 return bool(value == first)
@@ -125,9 +129,9 @@ class Bound:
             case "at_least":
                 return bool(value >= first)
             case "between":
-                return bool(first <= value <= self.limits[1])
+                return bool(first <= value <= last)
             case _:
-                return not first <= value <= self.limits[1]
+                return not first <= value <= last
 
     def text(self, unit: str = "") -> str:
         """Return the bound in words, such as ``"at most 0 rows"``."""

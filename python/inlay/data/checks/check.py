@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from inlay._exceptions import InvalidArgumentError
@@ -49,10 +50,13 @@ class Fault:
         What.
     line : int, optional
         Where in its file, from 1.
+    is_unknown : bool
+        Whether it is a key that nobody knows, such as one with a typing error.
     """
 
     message: str
     line: int | None = None
+    is_unknown: bool = False
 
     def __str__(self) -> str:
         return self.message if self.line is None else f"line {self.line}: {self.message}"
@@ -183,6 +187,13 @@ def new_check(
     except (InvalidArgumentError, TypeError) as error:
         message = f"{kind}: {error}"
         raise type(error)(message) from None
+    if unit in ("rows", "percent"):
+        most = 100 if unit == "percent" else math.inf
+        for limit in bound.limits:
+            if not 0 <= limit <= most:
+                allowed = "from 0 to 100" if unit == "percent" else "at least 0"
+                message = f"{kind}: {bound.operator} of {unit} is {allowed}, got {limit}"
+                raise InvalidArgumentError(message)
     if given:
         message = f"{kind} takes no {', '.join(map(repr, given))}; a bound is one of " + ", ".join(
             OPERATORS

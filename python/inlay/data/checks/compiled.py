@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from inlay._core import CheckOutcome
 
-__all__ = ["CheckRun", "CompiledChecks"]
+__all__ = ["ROW_FAMILIES", "CheckRun", "CompiledChecks"]
 
-_ROW_FAMILIES = ("completeness", "validity", "integrity", "cross-column")
+ROW_FAMILIES = ("completeness", "validity", "integrity", "cross-column")
+"""The families whose checks look at single rows."""
 
 
 class CompiledChecks:
@@ -172,7 +173,7 @@ def _compile_for(check: Check, kind: Kind, columns: list[Column], context: Conte
     # A column of type null is null throughout: nothing in it can be wrong but that.
     of_nulls = any(column.kind == "null" for column in columns)
     if of_nulls and check.kind not in ("nulls", "missing", "rule"):
-        if kind.family in _ROW_FAMILIES:
+        if kind.family in ROW_FAMILIES:
             return Fixed(Measured(0, 0, []))
         return Fixed(Measured(None, reason=f"column {columns[0].path!r} holds nulls alone"))
     return kind.compile(check, tuple(columns), context)

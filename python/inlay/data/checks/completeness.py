@@ -84,7 +84,9 @@ def list_of(values: Iterable[Any], kind: str) -> list[Any]:
     found = list(values)
     for value in found:
         if isinstance(value, float) and value != value:
-            message = f"{kind}: NaN equals nothing, so no set can hold it; use finite(): {value!r}"
+            message = f"{kind}: NaN equals nothing, so no list of values can hold it: {value!r}"
+            if kind != "foreign_key":
+                message += "; use finite()"
             raise InvalidArgumentError(message)
     return found
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+import datetime
+import math
+import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from inlay._exceptions import InvalidArgumentError
+from inlay._exceptions import InlayWarning, InvalidArgumentError
 from inlay.data.checks.check import Check, ContractError, Fault
-from inlay.data.checks.compiled import CheckRun, CompiledChecks
+from inlay.data.checks.compiled import ROW_FAMILIES, CheckRun, CompiledChecks
 from inlay.data.checks.measure import KINDS
 from inlay.data.checks.report import CheckReport
 
@@ -25,7 +28,6 @@ from inlay.data.checks import (  # noqa: F401  isort: skip
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
     import pyarrow
 
@@ -104,6 +106,9 @@ class Contract:
         max_rows: int = 100,
         max_keys: int = _MAX_KEYS,
     ) -> None:
+        if isinstance(checks, (Check, str)) or not isinstance(checks, Iterable):
+            message = f"a contract takes an iterable of checks, such as a list, got {checks!r}"
+            raise TypeError(message)
         self._checks = tuple(checks)
         for check in self._checks:
             if not isinstance(check, Check) or check.kind not in KINDS:
@@ -170,7 +175,12 @@ class Contract:
         return self._ignored
 
     def check(
-        self, data: Any, /, *, now: float | None = None, observer: Observer | None = None
+        self,
+        data: Any,
+        /,
+        *,
+        now: float | datetime.datetime | None = None,
+        observer: Observer | None = None,
     ) -> CheckReport:
         """Check data.
 
@@ -179,8 +189,9 @@ class Contract:
         data : object
             A batch, table, frame, mapping of columns, stream, or the path of a file or of many: it
             is read batch by batch, once.
-        now : float, optional
-            What `checks.fresh` takes for the present, in Unix seconds; the clock's by default.
+        now : float or datetime, optional
+            What `checks.fresh` takes for the present, in Unix seconds or as a time with a zone; the
+            clock's by default.
         observer : Observer, optional
             Where the numbers go as gauges and the judgements as verdicts; that of `watch` by
             default.
@@ -197,8 +208,11 @@ class Contract:
         TypeError, InvalidArgumentError, SerializationError
             If the data cannot be read.
         """
-        pyarrow = sys.modules.get("pyarrow")
-        if pyarrow is not None and type(data) is pyarrow.RecordBatch:
+        # By import, not from sys.modules: there it may stand half made by another thread.
+        import pyarrow as pa
+
+        now = _seconds(now)
+        if type(data) is pa.RecordBatch:
             compiled = self._compiled_for(data.schema)
             if compiled is not None:
                 run = CheckRun(compiled, single=True)
@@ -225,13 +239,19 @@ class Contract:
         good, bad : pyarrow.Table or pyarrow.RecordBatch
             Batches if `data` is one, else tables; in the order of `data`, with its schema. Of rows
             that repeat a key the first is good.
+
+        Warns
+        -----
+        InlayWarning
+            If checks of single rows are undefined, such as more keys than `max_keys` or integers
+            that overflow: they have not judged all rows, so that bad ones may be among the good.
         """
         import pyarrow as pa
 
         from inlay.data.sources import open_source
 
         source = open_source(data)
-        run, _ = self._start(source.schema)
+        run, compiled = self._start(source.schema)
         good, bad = [], []
         for batch in source.batches():
             mask = run.update(batch)
@@ -241,6 +261,15 @@ class Contract:
             fails = pa.array(mask)
             bad.append(batch.filter(fails))
             good.append(batch.filter(pa.array(~mask)))
+        report = CheckReport(self._name, self._names, compiled, run, now=None)
+        unjudged = [
+            f"{result.name}: {result.reason}"
+            for result in report.undefined_results
+            if result.family in ROW_FAMILIES and report.rows
+        ]
+        if unjudged:
+            message = "rows taken for good may be bad, as these checks are undefined: "
+            warnings.warn(message + "; ".join(unjudged), InlayWarning, stacklevel=2)
         parts = tuple(pa.Table.from_batches(part, source.schema) for part in (good, bad))
         if isinstance(data, pa.RecordBatch):
             return tuple(_one_batch(part) for part in parts)
@@ -253,7 +282,9 @@ class Contract:
         ----------
         observer : Observer
             Gets for each check a gauge ``data.check`` of layer ``data`` with the attributes
-            ``check``, ``column`` and ``dataset``, and a verdict: ``yes`` if it is violated.
+            ``check``, ``column`` and ``dataset``, and a verdict: ``yes`` if it is violated. A gauge
+            keeps its last value: if a check is undefined, ``nan_count`` of its point counts that,
+            and its verdict is ``undefined``.
 
         Returns
         -------
@@ -384,6 +415,17 @@ class Contract:
         return f"inlay.Contract({self._name!r}, checks={len(self._checks)})"
 
 
+def _seconds(now: Any) -> float | None:
+    if now is None:
+        return None
+    if isinstance(now, datetime.datetime) and now.tzinfo is not None:
+        return now.timestamp()
+    if isinstance(now, bool) or not isinstance(now, (int, float)) or not math.isfinite(now):
+        message = f"now is a finite number of Unix seconds or a time with a zone, got {now!r}"
+        raise TypeError(message)
+    return float(now)
+
+
 def _unique_names(checks: tuple[Check, ...]) -> tuple[str, ...]:
     """Return a name for each check; a name that was given may not repeat."""
     given = [check.name for check in checks if check.name is not None]
@@ -394,7 +436,8 @@ def _unique_names(checks: tuple[Check, ...]) -> tuple[str, ...]:
             for check in checks
             if check.name in repeated
         ]
-        raise ContractError(faults)
+        # Those of a file differ by their lines; others are told once.
+        raise ContractError(dict.fromkeys(faults))
     names: list[str] = []
     taken = set(given)
     for check in checks:

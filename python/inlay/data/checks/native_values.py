@@ -8,6 +8,7 @@ import fractions
 import math
 import numbers
 import re
+import struct
 from typing import TYPE_CHECKING, Any
 
 from inlay.data.checks.measure import UnfitError
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
     from inlay.data.columns import Column
 
-__all__ = ["RANGED", "decimal_scale", "number_of", "range_parameters", "value_type_fits"]
+__all__ = ["RANGED", "decimal_scale", "number_of", "range_parameters", "rounded", "value_type_fits"]
 
 WHOLE = frozenset(("integer", "unsigned"))
 TEMPORAL = frozenset(("date", "time", "timestamp", "duration"))
 RANGED = WHOLE | TEMPORAL | frozenset(("float", "decimal", "null"))
 """The kinds of column that have a smaller and a larger."""
 
+_NARROW = {"float32": "f", "float16": "e"}
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1)
@@ -51,6 +53,16 @@ def _parse_text(text: str, column: Column) -> Any:
     except (ValueError, decimal.InvalidOperation):
         pass
     raise _unfit(text, column)
+
+
+def _hold_against_zone(text: str, value: datetime.datetime, column: Column) -> None:
+    zone = unit_and_zone(column.type)[1]
+    if zone is not None and value.tzinfo is None:
+        meant = value.replace(tzinfo=datetime.UTC).isoformat()
+        raise _unfit(text, column, f"it has no time zone, write {meant!r} if UTC is meant")
+    if zone is None and value.tzinfo is not None:
+        meant = value.replace(tzinfo=None).isoformat()
+        raise _unfit(text, column, f"the column has no time zone, write {meant!r}")
 
 
 def _microseconds(value: Any, column: Column) -> int:
@@ -89,7 +101,8 @@ def number_of(value: Any, column: Column) -> fractions.Fraction | float:
     Parameters
     ----------
     value : int, float, Decimal, str, date, datetime, time or timedelta
-        Text is ISO 8601 for times and digits for decimals.
+        Text is ISO 8601 for times and digits for decimals. Of a float that meets decimals its
+        shortest digits count.
     column : Column
         Of one of the kinds in `RANGED`.
 
@@ -103,13 +116,17 @@ def number_of(value: Any, column: Column) -> fractions.Fraction | float:
         If it is no value of such a column.
     """
     if isinstance(value, str):
-        value = _parse_text(value, column)
+        text, value = value, _parse_text(value, column)
+        if isinstance(value, datetime.datetime):
+            _hold_against_zone(text, value, column)
     if isinstance(value, bool) or (isinstance(value, (float, decimal.Decimal)) and value != value):
         raise _unfit(value, column)
     if isinstance(value, (float, decimal.Decimal)) and math.isinf(value):
         return float(value)
     if isinstance(value, (numbers.Rational, float, decimal.Decimal)):
-        exact = fractions.Fraction(value)
+        # A float that meets decimals means the digits it is written with: 0.1 is one tenth.
+        written = isinstance(value, float) and column.kind == "decimal"
+        exact = fractions.Fraction(str(value)) if written else fractions.Fraction(value)
         if column.kind in TEMPORAL:
             if column.kind == "duration":
                 return exact * (column.ticks_per_second or 1)
@@ -172,13 +189,25 @@ def range_parameters(
     return {"min": low, "max": high}
 
 
+def rounded(value: Any, column: Column) -> Any:
+    """Return a float as a column of narrower ones holds it: in float32, 0.1 is the nearest such."""
+    letter = next((code for name, code in _NARROW.items() if name in column.type), None)
+    if letter is None or not isinstance(value, float) or not math.isfinite(value):
+        return value
+    try:
+        near: float = struct.unpack(letter, struct.pack(letter, value))[0]
+    except OverflowError:
+        return value
+    return near
+
+
 def _float_range(column: Column, lows: Any, highs: Any) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for limits, name, towards in ((lows, "min", math.inf), (highs, "max", -math.inf)):
         for value, strict in limits:
             if value is None:
                 continue
-            exact = number_of(value, column)
+            exact = number_of(rounded(value, column), column)
             try:
                 nearest = float(exact)
             except OverflowError:
@@ -222,7 +251,7 @@ def value_type_fits(values: Iterable[Any], column: Column) -> list[Any]:
                 raise _unfit(value, column)
             found.append(int(number))
         elif column.kind == "float" and not isinstance(value, str):
-            found.append(float(number_of(value, column)))
+            found.append(float(number_of(rounded(value, column), column)))
         else:
             raise _unfit(value, column)
     return found

@@ -48,29 +48,31 @@ def facets(report: CheckReport) -> dict[str, Any]:
     dict
         ``"dataQualityMetrics"``: rows, bytes where a check counts them, and per column the nulls,
         sum, minimum, maximum and quantiles that checks have worked out.
-        ``"dataQualityAssertions"``: one for each check that is decided; those that are undefined
-        assert nothing.
+        ``"dataQualityAssertions"``: one for each check. One that is undefined has not succeeded,
+        for the standard knows true and false alone: ``actual`` says ``undefined`` and why.
     """
     return {
         "dataQualityMetrics": _metrics(report),
         "dataQualityAssertions": {
             "_producer": _producer(),
             "_schemaURL": _ASSERTIONS_URL,
-            "assertions": [
-                _assertion(result) for result in report.results if result.passed is not None
-            ],
+            "assertions": [_assertion(result) for result in report.results],
         },
     }
 
 
 def _assertion(result: CheckResult) -> dict[str, Any]:
+    if result.passed is None:
+        actual = f"undefined: {result.reason}"
+    else:
+        actual = f"{result.value} {result.unit}".rstrip()
     assertion: dict[str, Any] = {
         "assertion": _KINDS.get(result.check, result.check),
-        "success": result.passed,
+        "success": result.passed is True,
         "severity": _SEVERITIES[result.severity],
         "name": result.name,
         "expected": result.bound,
-        "actual": f"{result.value} {result.unit}".rstrip(),
+        "actual": actual,
     }
     if len(result.columns) == 1:
         assertion["column"] = result.columns[0]

@@ -71,8 +71,8 @@ def emit(report: CheckReport, observer: Observer) -> None:
     for check, result in zip(report.checks, report.results, strict=True):
         attributes = _attributes(report, result)
         number = _number(result.value)
-        if number is not None:
-            gauge.bind(**attributes).set(number)
+        # A gauge keeps its last value: that there is none now shows as one NaN of the window.
+        gauge.bind(**attributes).set(math.nan if number is None else number)
         judgement = _judgement(report, check, result)
         observer.verdict(attributes=attributes, **judgement)
 

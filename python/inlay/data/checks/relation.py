@@ -15,7 +15,7 @@ from inlay.data.checks.measure import (
     UnfitError,
     register,
 )
-from inlay.data.checks.native_values import RANGED, TEMPORAL, number_of
+from inlay.data.checks.native_values import RANGED, TEMPORAL, number_of, rounded
 from inlay.data.checks.row_rule import parse_rule
 from inlay.data.checks.validity import set_step
 
@@ -166,7 +166,10 @@ def _rule(check: Check, columns: tuple[Column, ...], context: Context) -> Any:
     try:
         holds(batch)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise UnfitError(str(error).splitlines()[0]) from None
+        why = str(error).splitlines()[0]
+        types = ", ".join(f"{column.path} is {column.type}" for column in columns)
+        message = f"{why} ({types})"
+        raise UnfitError(message) from None
     if native is not None:
         return native
 
@@ -200,11 +203,12 @@ def _native_comparison(parsed: RowRule, columns: dict[str, Column]) -> NativeRul
         return NativeRule("compare", path, {"op": operator, "other": second.path})
     if isinstance(other, bool) or (isinstance(other, str) != (column.kind in TEMPORAL)):
         return None
+    other = rounded(other, column)
     number = number_of(other, column)
     if isinstance(number, float) or number.denominator != 1:
         if column.kind != "float" or not isinstance(other, float):
             return None
-        return NativeRule("compare", path, {"op": operator, "value": other})
+        return NativeRule("compare", path, {"op": operator, "value": float(other)})
     value: Any = float(number) if column.kind == "float" else int(number)
     if value != number or not -(2**63) <= value < 2**63:
         return None

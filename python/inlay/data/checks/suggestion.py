@@ -47,9 +47,12 @@ def suggest(data: Any, /, *, name: str = "data") -> Contract:
         * text: one of the values seen where these were 20 at most, each 10 times as frequent on
           average and all known; else between half the shortest and twice the longest length, or
           of the one length there was;
-        * integers, text and bytes of 100 rows and more: unique where all were, as far as the
-          sketch of their number tells;
+        * integers, text and bytes of 100 rows and more: unique where all were;
         * times: in order where they were.
+
+        Data that can be read again is read a second time to confirm the draft: what it does not
+        keep is left out. Of a profile or a stream, uniqueness is suggested only where their sketch
+        is sure, which it is of some hundred values.
 
     Raises
     ------
@@ -70,8 +73,11 @@ def suggest(data: Any, /, *, name: str = "data") -> Contract:
     in_set(unit) | at most 0 rows | these 2 values were all there were
     """
     from inlay.data.profile import Profile
+    from inlay.data.sources import open_source
 
-    profile = data if isinstance(data, Profile) else Profile.of(data)
+    source = None if isinstance(data, Profile) else open_source(data)
+    profile = Profile.of(source) if source is not None else data
+    confirms = source is not None and source.is_repeatable
     facts = profile.to_dict()
     found: list[Check] = []
     rows = facts["rows"]
@@ -80,13 +86,22 @@ def suggest(data: Any, /, *, name: str = "data") -> Contract:
         found.append(checks.row_count(between=bounds, description=f"there were {rows} rows"))
         for column in facts["columns"]:
             if "[]" not in column["name"]:
-                found += _of_column(column)
+                found += _of_column(column, confirms=confirms)
     known = {path for path, _ in profile.schema.leaves()}
     kept = [check for check in found if known.issuperset(check.columns)]
-    return Contract(kept, schema=profile.schema, name=name)
+    contract = Contract(kept, schema=profile.schema, name=name)
+    if not confirms:
+        return contract
+    results = contract.check(source).results
+    confirmed = [
+        check
+        for check, result in zip(contract.checks, results, strict=True)
+        if check.kind != "schema" and result.passed is True
+    ]
+    return Contract(confirmed, schema=profile.schema, name=name)
 
 
-def _of_column(column: Mapping[str, Any]) -> Iterator[Check]:
+def _of_column(column: Mapping[str, Any], *, confirms: bool) -> Iterator[Check]:
     name, rows, nulls = column["name"], column["rows"], column["null_count"]
     if not rows or nulls == rows:
         return  # nothing was seen of it but that
@@ -104,9 +119,8 @@ def _of_column(column: Mapping[str, Any]) -> Iterator[Check]:
         yield from _of_text(column)
     if kind in ("timestamp", "date") and column["ordered"] and rows > 1:
         yield checks.monotonic(name, description="times were in order")
-    if kind in _KEYS and _is_unique(column):
-        count = rows - nulls
-        yield checks.unique(name, description=f"no value of {count} seemed to repeat")
+    if kind in _KEYS and _is_unique(column, confirms=confirms):
+        yield checks.unique(name, description=f"no value of {rows} repeated")
 
 
 def _of_numbers(column: Mapping[str, Any]) -> Iterator[Check]:
@@ -161,9 +175,13 @@ def _of_text(column: Mapping[str, Any]) -> Iterator[Check]:
     yield checks.length(name, *limits, description=reason)
 
 
-def _is_unique(column: Mapping[str, Any]) -> bool:
+def _is_unique(column: Mapping[str, Any], *, confirms: bool) -> bool:
+    """Return whether no value repeats: perhaps, if that will be confirmed, else for sure."""
     distinct, count = column["distinct"], column["rows"] - column["null_count"]
     if distinct is None or column["null_count"] or count < _ENOUGH_ROWS:
         return False
-    repeats = any(item["low"] > 1 for item in column["top"])
-    return bool(not repeats and distinct["low"] <= count <= distinct["high"])
+    if any(item["low"] > 1 for item in column["top"]):
+        return False
+    if confirms:
+        return bool(distinct["low"] <= count <= distinct["high"])
+    return bool(distinct["low"] == count == distinct["high"])

@@ -8,6 +8,7 @@ __all__ = [
     "KEPT_KEYS",
     "LENGTH_OPTIONS",
     "OPERATORS",
+    "OTHER_OPTIONS",
     "PROPERTY_KEYS",
     "RANGE_OPTIONS",
     "TOP_KEYS",
@@ -132,3 +133,17 @@ LENGTH_OPTIONS = {
     "maxItems": "maximum",
 }
 """Options of a logical type that limit lengths, and what `length` calls them."""
+
+OTHER_OPTIONS = frozenset(
+    (
+        "defaultTimezone",
+        "format",
+        "maxProperties",
+        "minProperties",
+        "multipleOf",
+        "required",
+        "timezone",
+        "uniqueItems",
+    )
+)
+"""Options of a logical type that the standard has and no check reads."""

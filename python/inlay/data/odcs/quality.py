@@ -139,6 +139,9 @@ def check_of(entry: Mapping[str, Any], column: str | None) -> list[Check]:
 
 def _library(entry: Mapping[str, Any], column: str | None) -> list[Check]:
     metric = entry.get("metric", entry.get("rule"))
+    if metric is None:
+        message = f"a library entry needs the key metric, one of {', '.join(_METRICS)}"
+        raise EntryError(message)
     if not isinstance(metric, str) or metric not in _METRICS:
         known = ", ".join(_METRICS)
         message = f"there is no metric {metric!r}, only {known}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from inlay.data.odcs.keys import (
     ENTRY_KEYS,
     KEPT_KEYS,
     LENGTH_OPTIONS,
+    OTHER_OPTIONS,
     PROPERTY_KEYS,
     RANGE_OPTIONS,
     TOP_KEYS,
@@ -72,12 +74,13 @@ class _Reader:
         self._checks: list[Check] = []
         self._logical: dict[str, str] = {}  # of each property by path
         self._types_line: int | None = None
+        self._order: Any = None
 
     def _fault(self, message: str, *path: Hashable) -> None:
         self.faults.append(Fault(message, self._document.line(*path)))
 
-    def _ignore(self, message: str, *path: Hashable) -> None:
-        self._ignored.append(Fault(message, self._document.line(*path)))
+    def _ignore(self, message: str, *path: Hashable, is_unknown: bool = False) -> None:
+        self._ignored.append(Fault(message, self._document.line(*path), is_unknown))
 
     def read(self, dataset: str | None, max_rows: int) -> Contract | None:
         top = self._document.value
@@ -103,6 +106,7 @@ class _Reader:
         own, self._checks = self._checks, []
         self._read_quality(members, path, None)
         self._checks += own
+        self._restore_order(path)
         self._check_columns()
         return self._make(members, settings, max_rows)
 
@@ -143,19 +147,24 @@ class _Reader:
                     found["schema"] = Schema.from_dict(value)
                 except SerializationError as error:
                     self._fault(f"{name}: {error}", *place)
+            elif name == "inlay.order":
+                self._order = value
             elif name in ("inlay.maxRows", "inlay.maxKeys"):
                 if type(value) is int and value >= 0:
                     found["max_rows" if name == "inlay.maxRows" else "max_keys"] = value
                 else:
                     self._fault(f"{name} is a whole number from 0, got {value!r}", *place)
             else:
-                self._ignore(f"{name} is not known", *place)
+                self._ignore(f"{name} is not known", *place, is_unknown=True)
         return found
 
     def _note_unknown(self, members: dict[Any, Any], known: frozenset[str], path: _Path) -> None:
         for key in members:
             if key not in known:
-                self._ignore(f"the key {key!r} is not one of the standard", *path, key)
+                like = difflib.get_close_matches(str(key), known, 1)
+                hint = f"; is {like[0]!r} meant?" if like else ""
+                message = f"the key {key!r} is not one of the standard{hint}"
+                self._ignore(message, *path, key, is_unknown=True)
 
     def _list_of_mappings(self, members: dict[str, Any], key: str, path: _Path) -> Iterator[Any]:
         found = members.get(key)
@@ -235,7 +244,8 @@ class _Reader:
         known = {*RANGE_OPTIONS, *LENGTH_OPTIONS, "pattern"}
         for key in options:
             if key not in known:
-                self._ignore(f"logicalTypeOptions.{key} is not checked", *where, key)
+                message = f"logicalTypeOptions.{key} is not checked"
+                self._ignore(message, *where, key, is_unknown=key not in OTHER_OPTIONS)
 
     def _try(self, make: Any, *path: Hashable) -> None:
         try:
@@ -278,6 +288,21 @@ class _Reader:
 
     def _add(self, check: Check, *path: Hashable) -> None:
         self._checks.append(dataclasses.replace(check, line=self._document.line(*path)))
+
+    def _restore_order(self, path: _Path) -> None:
+        """Put the checks into the order that the file states, as it lists them by property."""
+        order = self._order
+        if order is None:
+            return
+        numbers = order if isinstance(order, list) else []
+        if any(type(number) is not int for number in numbers) or sorted(numbers) != list(
+            range(len(self._checks))
+        ):
+            message = "inlay.order is not that of these checks: they stay as they are listed"
+            self._ignore(message, *path, "customProperties")
+            return
+        placed = sorted(zip(numbers, self._checks, strict=True), key=lambda pair: pair[0])
+        self._checks = [check for _, check in placed]
 
     def _check_columns(self) -> None:
         """Hold the checks against the properties, as far as these are told."""

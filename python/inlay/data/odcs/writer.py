@@ -40,16 +40,24 @@ def write_contract(contract: Contract, path: str | os.PathLike[str] | None) -> s
     if path is not None:
         target = Path(path)
         part = target.with_name(target.name + ".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            # The file that was asked for is what the message is about.
+            raise type(error)(error.errno, error.strerror, str(target)) from None
     return text
 
 
 def _document_of(contract: Contract) -> dict[str, Any]:
     properties: dict[str, dict[str, Any]] = {}
     if contract.schema is not None:
+        seen: dict[str, int] = {}
         for field in contract.schema:
-            members = properties.setdefault(field.name, {"name": field.name})
+            # Columns that share a name are told apart as checks name them.
+            count = seen[field.name] = seen.get(field.name, 0) + 1
+            name = field.name if count == 1 else f"{field.name}#{count}"
+            members = properties.setdefault(name, {"name": name})
             if field.kind in _LOGICAL:
                 members["logicalType"] = _LOGICAL[field.kind]
             members["physicalType"] = field.type
@@ -59,6 +67,9 @@ def _document_of(contract: Contract) -> dict[str, Any]:
         for column in check.columns
     }
     own: list[dict[str, Any]] = []
+    own_numbers: list[int] = []
+    numbers: dict[int, list[int]] = {}  # of the checks under a property, by its identity
+    count = 0
     for check in contract.checks:
         if check == _agreed_schema(contract):
             continue  # it is told by the object's custom property
@@ -68,10 +79,16 @@ def _document_of(contract: Contract) -> dict[str, Any]:
         entry = entry_of(check, column)
         if column is None:
             own.append(entry)
+            own_numbers.append(count)
         else:
             declared[column].setdefault("quality", []).append(entry)
+            numbers.setdefault(id(declared[column]), []).append(count)
+        count += 1
     element: dict[str, Any] = {"name": contract.name}
     settings = _settings(contract)
+    order = own_numbers + _numbers_under(properties, numbers)
+    if order != list(range(count)):
+        settings.append({"property": "inlay.order", "value": order})
     if settings:
         element["customProperties"] = settings
     if own:
@@ -101,6 +118,17 @@ def _declare(properties: dict[str, dict[str, Any]], column: str) -> dict[str, An
     for name in outer:
         properties = properties.setdefault(name, {"name": name}).setdefault("properties", {})
     return properties.setdefault(last, {"name": last})
+
+
+def _numbers_under(
+    properties: dict[str, dict[str, Any]], numbers: dict[int, list[int]]
+) -> list[int]:
+    """Return the numbers of the checks in the order in which their entries are read."""
+    found: list[int] = []
+    for members in properties.values():
+        found += numbers.get(id(members), [])
+        found += _numbers_under(members.get("properties", {}), numbers)
+    return found
 
 
 def _listed(members: dict[str, Any]) -> dict[str, Any]:
