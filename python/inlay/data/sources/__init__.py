@@ -256,7 +256,7 @@ def _of_capsules(data: Any, wanted: Sequence[str] | None) -> Source:
     try:
         first = pa.RecordBatchReader.from_stream(data)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
-        message = f"{name} is no table: {error}"
+        message = f'{name} is no table; give a column a name, as {{"x": column}}: {error}'
         raise InvalidArgumentError(message) from error
     if _package(data) not in _REPEATABLE:
         return _of_stream(name, first, wanted)
