@@ -232,7 +232,8 @@ class ColumnProfile:
         """Sum: an integer, `Decimal` or timedelta exactly, of floats to rounding.
 
         Of floats the rounding is small beside the sum of the magnitudes, not beside the result:
-        where large values cancel, digits of the rest are lost. None where it is beyond what can be held, of 256 bits or a double.
+        where large values cancel, digits of the rest are lost. None where it is beyond what can be
+        held, of 256 bits or a double.
         """
         native = self._native
         if native.exact_sum is not None:

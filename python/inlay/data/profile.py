@@ -297,7 +297,9 @@ class Profile(ProfileCore):
     def reference_id(self) -> str | None:
         """16 hex digits that tell what this reference counts in which edges and names.
 
-        Equal references have equal ones on every machine, hidden names or not. None if it is none.
+        Equal references have equal ones on every machine, hidden names or not: those of the same
+        rows in the same order and batches, as a sketch chooses its edges by both. None if it is
+        none.
         """
         return None if self._frozen is None else self._frozen.reference_id
 
@@ -422,6 +424,7 @@ class Profile(ProfileCore):
         Returns
         -------
         Profile
+            It need not be equal to the one that left: see `load`.
 
         Raises
         ------
@@ -475,7 +478,8 @@ class Profile(ProfileCore):
         ----------
         path : str or Path
             A file; or, of a reference, a directory: it is then kept there under
-            ``references/<reference_id>.inlay``, once, and not written again if it is there.
+            ``references/<reference_id>.inlay``, once, and not written again if it is there. Of a
+            reference a path without a suffix is a directory, which is made if need be.
 
         Returns
         -------
@@ -487,19 +491,22 @@ class Profile(ProfileCore):
         InvalidArgumentError
             If it is a directory and this is no reference.
         OSError
-            If it cannot be written; what was there before is still there.
+            If the directory of it is not there, or it cannot be written; what was there before is
+            still there.
         """
         from inlay.data.profile_file import write_file
         from inlay.data.profile_state import is_kept, reference_path
 
         target = Path(path)
-        if target.is_dir():
+        if target.is_dir() or (self._frozen is not None and not target.suffix):
             if self._frozen is None:
                 message = f"a directory keeps references, and this is none; give a file: {path!s}"
                 raise InvalidArgumentError(message)
             target = reference_path(target, self._frozen.reference_id)
             if is_kept(target, self._frozen.reference_id):
                 return target
+            for directory in (target.parent.parent, target.parent):
+                directory.mkdir(exist_ok=True)
         write_file(target, self.to_bytes())
         return target
 
@@ -522,14 +529,19 @@ class Profile(ProfileCore):
         Returns
         -------
         Profile
+            It need not be equal to the one that was saved: hidden names are gone for good, and a
+            `Kll` of more values than it holds is compacted as it is written. What is written once
+            comes back the same from then on.
 
         Raises
         ------
         InvalidArgumentError
             If `reference_id` is none.
+        FileNotFoundError
+            If there is no such file.
         SerializationError
-            If there is no such file, or it is no profile, cut short, damaged or of a newer version;
-            the message names it and the offset.
+            If it is no profile, cut short, damaged or of a newer version; the message names it and
+            the offset.
         """
         from inlay.data.profile_file import read_file
         from inlay.data.profile_state import reference_path, unpack_profile
