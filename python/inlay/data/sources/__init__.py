@@ -90,10 +90,10 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     data : object
         A pyarrow table, batch, reader or dataset; what has ``__arrow_c_stream__`` or
         ``__arrow_c_array__`` (polars, duckdb, nanoarrow, `inlay.Table`, …); a pandas DataFrame,
-        whose index levels are left out if unnamed; a numpy array (of one dimension: a column ``"0"``;
-        of two: ``"0"``, ``"1"``, …; structured: its fields); a mapping of names to columns; the
-        path of a Parquet, Arrow or CSV file, of a directory of Parquet files, a glob, or a list of
-        paths.
+        whose index levels are left out if unnamed; a numpy array (of one dimension: a column
+        ``"0"``; of two: ``"0"``, ``"1"``, …; structured: its fields); a mapping of names to
+        columns; the path of a Parquet, Arrow or CSV file, of a directory of Parquet files, a glob,
+        or a list of paths.
     columns : sequence of str, optional
         Top-level columns to read; all by default.
 
