@@ -102,7 +102,8 @@ class Profile(ProfileExchange):
         by, max_groups, redact, top, k, lg_k
             As for the class.
         columns : sequence of str, optional
-            Top-level columns to read, beside those of `by`; of files only these are read.
+            Top-level columns to read, beside those of `by`, by their own names: ``a`` reads ``a#2``
+            too. Of files only these are read.
         reference : bool, default False
             Whether to return ``freeze(data)`` of it.
         threads : int, optional
