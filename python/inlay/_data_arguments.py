@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ def source(words: Sequence[str]) -> Any:
     InvalidArgumentError
         If standard input is named beside other data.
     SerializationError
-        If what comes on it is no Arrow stream.
+        If what comes on it is no Arrow stream; as it is read, if it is cut short or damaged.
     """
     if STANDARD_INPUT not in words:
         return words[0] if len(words) == 1 else list(words)
@@ -92,7 +92,16 @@ def source(words: Sequence[str]) -> Any:
     import pyarrow as pa
 
     try:
-        return pa.ipc.open_stream(sys.stdin.buffer)
+        stream = pa.ipc.open_stream(sys.stdin.buffer)
     except (pa.ArrowException, OSError) as error:
         message = f"standard input is no Arrow stream: {error}"
         raise SerializationError(message) from error
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from stream
+        except (pa.ArrowException, OSError) as error:
+            message = f"standard input: the Arrow stream is cut short or damaged: {error}"
+            raise SerializationError(message) from error
+
+    return pa.RecordBatchReader.from_batches(stream.schema, batches())

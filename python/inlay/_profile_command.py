@@ -48,9 +48,14 @@ def add_parser(subparsers: Any) -> None:
         metavar="COL",
         action="append",
         default=[],
-        help="a profile for each value of COL too",
+        help="a profile for each value of COL too; may be repeated",
     )
-    parser.add_argument("--columns", metavar="COL", nargs="+", help="read only these")
+    parser.add_argument(
+        "--columns",
+        metavar="COL",
+        action="append",
+        help="read only this column; may be repeated",
+    )
     parser.add_argument("--save", metavar="FILE", help="keep the profile (*.inlay)")
     parser.add_argument(
         "--reference",
@@ -58,14 +63,18 @@ def add_parser(subparsers: Any) -> None:
         help="freeze it as a reference: its edges and categories are counted too",
     )
     parser.add_argument(
-        "--redact", metavar="COL", nargs="+", default=[], help="show these columns' values hashed"
+        "--redact",
+        metavar="COL",
+        action="append",
+        default=[],
+        help="show this column's values hashed; may be repeated",
     )
     parser.add_argument(
         "--clear",
         metavar="COL",
-        nargs="+",
+        action="append",
         default=[],
-        help="show these columns' values as they are",
+        help="show this column's values as they are; may be repeated",
     )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print one JSON document")

@@ -214,6 +214,7 @@ def test_options_reach_the_profile(profiled):
     words = [
         "--columns",
         "a",
+        "--columns",
         "b",
         "--reference",
         "--redact",
@@ -231,6 +232,13 @@ def test_options_reach_the_profile(profiled):
         "redact": {"mail": True, "city": False},
         "progress": False,
     }
+
+
+@pytest.mark.parametrize("option", ["--columns", "--redact", "--clear"])
+def test_an_option_takes_one_column_and_leaves_the_data(profiled, option):
+    asked = profiled([])
+    assert run("profile", option, "price", "a.parquet") == 0
+    assert asked["data"] == "a.parquet"
 
 
 def test_a_stream_comes_on_standard_input(profiled, monkeypatch):
@@ -257,6 +265,17 @@ def test_what_is_no_stream_is_refused(profiled, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no stream at all")))
     assert run("profile", "-") == 1
     assert "standard input is no Arrow stream" in capsys.readouterr().err
+
+
+def test_a_stream_that_is_cut_short_is_told_as_such(monkeypatch, capsys):
+    raw = io.BytesIO()
+    table = pa.table({"a": list(range(1000))})
+    with pa.ipc.new_stream(raw, table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    cut = io.BytesIO(raw.getvalue()[:-500])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(cut))
+    assert run("profile", "-") == 1
+    assert "standard input: the Arrow stream is cut short" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,10 @@ def test_a_content_that_shrinks_beyond_measure_is_kept_plain() -> None:
 
 def test_files_are_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "new" / "x.inlay"
+    with pytest.raises(FileNotFoundError, match="new"):
+        write_file(path, b"first")
+    assert not path.parent.exists()
+    path.parent.mkdir()
     write_file(path, b"first")
     assert read_file(path) == b"first"
 
@@ -119,6 +123,7 @@ def test_files_are_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "nope.inlay"):
-        with pytest.raises(SerializationError, match=path.name):
-            read_file(path)
+    with pytest.raises(SerializationError, match=tmp_path.name):
+        read_file(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"nope\.inlay"):
+        read_file(tmp_path / "nope.inlay")

@@ -152,11 +152,11 @@ def test_rows_of_no_group_make_none() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"x": [1]}, "is not there: 'g'"),
+        ({"x": [1]}, "is not there.*: 'g'"),
         ({"g": [[1]]}, "'g' have no text.*list"),
         ({"g": [b"x"]}, "'g' have no text.*binary"),
         ({"g": [None]}, "'g' have no text.*null"),
-        (pa.table([[1], [2]], names=["g", "g"]), "more than once: 'g'"),
+        (pa.table([[1], [2]], names=["g", "g"]), "more than once.*: 'g'"),
     ],
 )
 def test_columns_that_make_no_groups_are_refused(data: Any, message: str) -> None:
@@ -180,3 +180,10 @@ def test_views_and_nested_columns_follow_their_rows() -> None:
     assert groups["b",]["l[]"].sum == 5
     assert groups["a",]["s.u"].sum == 4
     assert groups["b",]["s.u"].null_count == 1
+
+
+def test_a_column_of_by_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(
+        InvalidArgumentError, match=r"is not there \(the table has 'a', 'b'\): 'zz'"
+    ):
+        Profile(pa.schema({"a": pa.int64(), "b": pa.string()}), by=["zz"])

@@ -247,3 +247,40 @@ def test_texts_of_every_sort_can_be_frozen() -> None:
     assert set(categories.names) == {"a", "", "ü\u202e\0"}
     assert (categories.count, categories.other) == (6, 2)  # of those that rows cannot be found by
     assert Profile.of({"t": [long]}).freeze()["t"].categories is None
+
+
+def test_a_reference_is_kept_in_a_directory_that_is_made(tmp_path: Path) -> None:
+    reference = Profile.of({"x": list(range(100))}).freeze()
+    kept = reference.save(tmp_path / "refs")
+    assert kept == tmp_path / "refs" / "references" / f"{reference.reference_id}.inlay"
+    assert reference.save(tmp_path / "refs") == kept
+    assert Profile.load(tmp_path / "refs", reference_id=reference.reference_id) == reference
+    assert reference.save(tmp_path / "x.inlay") == tmp_path / "x.inlay"
+
+
+def test_no_directory_above_is_made(tmp_path: Path) -> None:
+    profile = Profile.of({"x": [1, 2]})
+    for target in ("nope/x.inlay", "nope/refs"):
+        with pytest.raises(FileNotFoundError, match="nope"):
+            profile.freeze().save(tmp_path / target)
+    with pytest.raises(FileNotFoundError, match="nope"):
+        profile.save(tmp_path / "nope" / "x.inlay")
+    with pytest.raises(FileNotFoundError, match=r"nope\.inlay"):
+        Profile.load(tmp_path / "nope.inlay")
+    assert not list(tmp_path.iterdir())
+    assert profile.save(tmp_path / "x") == tmp_path / "x"  # which is no reference
+
+
+def test_what_was_written_once_comes_back_the_same() -> None:
+    profile = Profile.of({"x": np.arange(100_000.0), "t": [str(i) for i in range(100_000)]})
+    once = Profile.from_bytes(profile.to_bytes())
+    assert once != profile  # the sketch was compacted, names are hidden
+    assert Profile.from_bytes(once.to_bytes()) == once
+    assert Profile.from_arrow(once.to_arrow()) == once
+
+
+def test_the_id_is_that_of_rows_in_an_order() -> None:
+    rows = np.random.default_rng(5).normal(size=50_000)
+    one, other = (Profile.of({"x": part}).freeze() for part in (rows, rows.copy()))
+    assert one.reference_id == other.reference_id
+    assert Profile.of({"x": np.sort(rows)}).freeze().reference_id != one.reference_id

@@ -244,6 +244,26 @@ def test_pandas_frames_of_strange_columns() -> None:
     assert read(pandas.DataFrame({"a": [1]}, index=index)).column_names == ["key", "a"]
 
 
+def test_an_index_does_not_take_the_name_of_a_column() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1.5, 2.5]}, index=pandas.Index([7, 9], name="x"))
+    assert read(frame).to_pydict() == {"x": [1.5, 2.5]}
+    assert inlay.Profile.of(frame).columns == ("x",)
+    assert read(frame, columns=["x"]).to_pydict() == {"x": [1.5, 2.5]}
+
+
+def test_sparse_pandas_columns() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": pandas.arrays.SparseArray([0, 0, 3])})
+    assert read(frame).to_pydict() == {"x": [0, 0, 3]}
+
+
+def test_a_series_of_polars_is_told_to_take_a_name() -> None:
+    polars = pytest.importorskip("polars")
+    with pytest.raises(InvalidArgumentError, match=r'Series is no table.*\{"x": column\}'):
+        open_source(polars.Series("a", [1, 2]))
+
+
 # ---- files -----------------------------------------------------------------------------------
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -314,6 +334,102 @@ def test_csv_files(tmp_path: Path) -> None:
     assert read(tmp_path / "p*.csv").column("a").to_pylist() == [1.5, 2.0]
 
 
+def test_csv_columns_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for blanks in ("", "\n\r\n"):
+        path.write_text(blanks + "a,a,b\n1,x,2.5\n2,y,3.5\n", newline="")
+        table = read(path)
+        assert table.column_names == ["a", "a", "b"]
+        assert [column.to_pylist() for column in table.columns] == [[1, 2], ["x", "y"], [2.5, 3.5]]
+        table = read(path, columns=["b", "a"])
+        assert table.column_names == ["b", "a", "a"]
+        assert [column.to_pylist() for column in table.columns] == [[2.5, 3.5], [1, 2], ["x", "y"]]
+    assert inlay.Profile.of(path).columns == ("a", "a#2", "b")
+
+
+def test_empty_cells_of_csv_are_null_unless_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('n,t,u\n1,Rome,NA\n,,SE\nNA,"",\n')
+    assert read(path).to_pydict() == {
+        "n": [1, None, None],
+        "t": ["Rome", None, ""],
+        "u": ["NA", "SE", None],  # what is a word is no number, but a text
+    }
+    assert read(path, columns=["t"]).to_pydict() == {"t": ["Rome", None, ""]}
+
+
+def test_csv_of_several_blocks_keeps_its_rows_together(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("i,t\n" + "".join(f"{i},text {i}\n" for i in range(400_000)))
+    assert path.stat().st_size > 5 << 20
+    table = read(path)
+    assert table.column("i").to_pylist() == list(range(400_000))
+    assert table.column("t").to_pylist() == [f"text {i}" for i in range(400_000)]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_the_delimiter_of_csv_is_what_parts_its_header(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(delimiter.join(['"a;,"', "b"]) + "\n" + delimiter.join(["1", "x"]) + "\n")
+    assert read(path).to_pydict() == {"a;,": [1], "b": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"caf\xe9,b\n1,x\n", r"x\.csv: the header is not UTF-8; convert"),
+        (b"a,caf\xc3\xa9\n1,\xe9\n", r"x\.csv: column 'caf\u00e9' is not UTF-8; convert"),
+        (b"a,b\n" + b"1,x\n" * 2_000_000 + b"1,\xe9\n", r"column 'b' is not UTF-8"),
+        (b"b,a\n" + b"x,1\n" * 2_000_000 + b"x,two\n", r"column 'a' has a value.*column_types"),
+    ],
+)
+def test_csv_of_other_encodings_and_types_is_refused_by_column(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    with pytest.raises(SerializationError, match=message):
+        read(path)
+
+
+def test_folders_that_name_columns_are_columns(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "x": [1, 2, 3, 4],
+            "city": ["Rome", "S\u00e3o Paulo/1", None, "Rome"],
+            "day": [1, 2, 2, None],
+            "code": ["007", "1", "1", "1"],
+        }
+    )
+    root = tmp_path / "k=v"  # above the directory: no column
+    pq.write_to_dataset(table, root, partition_cols=["city", "day", "code"])
+    expected = sorted(map(str, table.to_pylist()))
+    found = read(root)
+    assert found.schema.field("day").type == pa.int64()
+    assert sorted(map(str, found.to_pylist())) == expected
+    globbed = read(str(root / "city=*" / "*" / "**" / "*.parquet"))
+    assert sorted(map(str, globbed.to_pylist())) == expected
+    chosen = read(root, columns=["city", "x"])
+    assert sorted(map(str, chosen.to_pylist())) == sorted(
+        map(str, table.select(["city", "x"]).to_pylist())
+    )
+    assert sorted(map(str, read(root, columns=["day"]).column("day").to_pylist())) == [
+        "1",
+        "2",
+        "2",
+        "None",
+    ]
+    profile = inlay.Profile.of(root, by="city", redact=False, reference=True)
+    assert profile.counted_from == "rows"
+    assert profile.groups[("Rome",)].rows == 2
+
+
+def test_a_column_in_the_file_goes_before_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a=9").mkdir()
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "a=9" / "x.parquet")
+    assert read(tmp_path).to_pydict() == {"a": [1]}
+
+
 def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match=r"no such file.*nope.parquet"):
         open_source(tmp_path / "nope.parquet")
@@ -321,6 +437,8 @@ def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path / "*.parquet"))
     with pytest.raises(InvalidArgumentError, match="holds no Parquet file"):
         open_source(tmp_path)
+    with pytest.raises(InvalidArgumentError, match="must not be empty: ''"):
+        open_source("")
     (tmp_path / "strange.bin").write_bytes(b"1234567")
     with pytest.raises(InvalidArgumentError, match=r"told by its suffix.*strange.bin"):
         open_source(tmp_path / "strange.bin")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import inlay
 from inlay.data.leaf_arrays import leaf_arrays
 from inlay.data.leaf_values import json_value, python_value, seconds_of
 
@@ -140,3 +141,34 @@ def test_leaves_of_slices_are_those_of_the_rows(start: int, size: int) -> None:
     assert {n: a.to_pylist() for n, a in sliced.items()} == {
         n: a.to_pylist() for n, a in copied.items()
     }
+
+
+def test_dense_times_have_no_gap_but_a_bound() -> None:
+    start = dt.datetime(2024, 1, 1)
+    dense = [start + dt.timedelta(seconds=30 * i) for i in range(20_000)]
+    column = inlay.Profile.of(pa.table({"t": pa.array(dense, pa.timestamp("us"))}))["t"]
+    assert column.gap is None
+    bound = column.widest_gap_seconds
+    assert bound is not None
+    assert 30 <= bound < column.span_seconds / 256
+    entry = column.to_dict()
+    assert entry["gap"] is None
+    assert entry["undefined"]["gap"] == f"no stretch without rows is wider than {bound} s"
+    del dense[8_000:12_000]
+    gap = inlay.Profile.of(pa.table({"t": pa.array(dense, pa.timestamp("us"))}))["t"].gap
+    assert gap is not None
+    assert 0 < gap.low_seconds <= 30 * 4_001 <= gap.high_seconds < 2 * 30 * 4_001
+
+
+def test_days_one_after_the_other_have_a_gap_of_a_day() -> None:
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(60)]
+    gap = inlay.Profile.of({"d": days})["d"].gap
+    assert gap is not None
+    assert gap[:2] == (86400, 86400)
+    assert inlay.Profile.of({"d": days[:1]})["d"].widest_gap_seconds is None
+
+
+def test_the_sum_of_floats_is_near_beside_the_magnitudes() -> None:
+    values = [1e16, 1.0, -1e16]
+    found = inlay.Profile.of({"x": values})["x"].sum
+    assert abs(found - 1) <= 1e-15 * sum(map(abs, values))

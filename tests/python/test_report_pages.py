@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 import report_dicts
 
+from inlay import InvalidArgumentError
 from inlay.report import chart, check_page, check_table, profile_page, profile_table
 
 pytest.importorskip("vl_convert", reason="pages are drawn by vl-convert")
@@ -429,3 +430,11 @@ def test_words_stand_out_from_what_they_are_on(page):
             for word in ("text", "dim", "link", "good", "bad", "open"):
                 assert contrast(colours[word], colours[ground]) >= 4.5, (word, ground, colours)
             assert contrast(colours["bar"], colours[ground]) >= 3.0  # graphics need 3
+
+
+@pytest.mark.parametrize("draw", [profile_page, profile_table, check_page, check_table])
+def test_what_is_no_profile_or_report_is_refused_by_name(draw):
+    with pytest.raises(InvalidArgumentError, match=r"to_dict\(\) gives; of its keys 'rows'.*'a'"):
+        draw({"a": 1})
+    with pytest.raises(TypeError, match="got list"):
+        draw([1])

@@ -225,7 +225,9 @@ def _times(column: ColumnProfile, undefined: dict[str, str]) -> dict[str, Any]:
         undefined["gap"] = "equal times have no gap between them"
         return fields
     found = column.gap
-    assert found is not None
+    if found is None:
+        undefined["gap"] = f"no stretch without rows is wider than {column.widest_gap_seconds} s"
+        return fields
     fields["gap"] = {
         "low_seconds": found.low_seconds,
         "high_seconds": found.high_seconds,

@@ -229,9 +229,11 @@ class ColumnProfile:
 
     @property
     def sum(self) -> Any:
-        """Sum: an integer, `Decimal` or timedelta exactly, of floats the nearest double.
+        """Sum: an integer, `Decimal` or timedelta exactly, of floats to rounding.
 
-        None where it is beyond what can be held, of 256 bits or a double.
+        Of floats the rounding is small beside the sum of the magnitudes, not beside the result:
+        where large values cancel, digits of the rest are lost. None where it is beyond what can be
+        held, of 256 bits or a double.
         """
         native = self._native
         if native.exact_sum is not None:
@@ -263,13 +265,13 @@ class ColumnProfile:
 
     @property
     def skewness(self) -> float | None:
-        """Third standardised moment."""
+        """Third standardised moment of the values as a population, without correction."""
         moments = self.moments
         return None if moments is None or self.kind == "list" else moments.skewness()
 
     @property
     def kurtosis(self) -> float | None:
-        """Fourth standardised moment less 3."""
+        """Fourth standardised moment less 3, of the values as a population, without correction."""
         moments = self.moments
         return None if moments is None or self.kind == "list" else moments.kurtosis()
 
@@ -392,11 +394,12 @@ class ColumnProfile:
     def gap(self) -> Gap | None:
         """The longest time between neighbouring dates or timestamps, within bounds.
 
-        None for fewer than two different ones.
+        None for fewer than two different ones, and where values are so dense that there is no
+        stretch without them as wide as the sketch can tell: `widest_gap_seconds` bounds it then.
         """
         native = self._native
         found = native.largest_gap
-        if found is None:
+        if found is None or self._is_dense:
             return None
         low, high, start, end = found
         unit = native.unit or "s"
@@ -406,6 +409,18 @@ class ColumnProfile:
             python_value(native, start),
             python_value(native, end),
         )
+
+    @property
+    def widest_gap_seconds(self) -> int | float | None:
+        """No time between neighbouring dates or timestamps is longer; None without two."""
+        found = self._native.largest_gap
+        return None if found is None else seconds_of(found[1], self._native.unit or "s")
+
+    @property
+    def _is_dense(self) -> bool:
+        """Whether every bucket of the coverage has a value, and is wider than a unit."""
+        coverage = self._native.coverage
+        return coverage is not None and coverage[0] > 1 and len(coverage[2]) == 1
 
     @property
     def is_ordered(self) -> bool | None:

@@ -233,7 +233,8 @@ def _position(schema: pa.Schema, name: str) -> int:
     found = [i for i, present in enumerate(schema.names) if present == name]
     if len(found) != 1:
         problem = "is there more than once" if found else "is not there"
-        message = f"a column of by {problem}: {name!r}"
+        shown = ", ".join(map(repr, schema.names[:20])) + (", …" if len(schema) > 20 else "")
+        message = f"a column of by {problem} (the table has {shown or 'none'}): {name!r}"
         raise InvalidArgumentError(message)
     kind = schema.field(found[0]).type
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind

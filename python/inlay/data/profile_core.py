@@ -355,6 +355,26 @@ class ProfileCore:
             return found
 
     @property
+    def is_reference(self) -> bool:
+        """Whether it is frozen."""
+        return self._frozen is not None
+
+    @property
+    def reference_id(self) -> str | None:
+        """16 hex digits that tell what this reference counts in which edges and names.
+
+        Equal references have equal ones on every machine, hidden names or not: those of the same
+        rows in the same order and batches, as a sketch chooses its edges by both. None if it is
+        none.
+        """
+        return None if self._frozen is None else self._frozen.reference_id
+
+    @property
+    def counted_from(self) -> str | None:
+        """``"rows"`` if a reference's counts are exact, ``"sketch"`` if they are estimates."""
+        return None if self._frozen is None else self._frozen.counted_from
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes that the native state takes, groups included."""
         with self._lock:

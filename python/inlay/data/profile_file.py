@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -157,11 +158,15 @@ def read_file(path: Path) -> bytes:
 
     Raises
     ------
+    FileNotFoundError
+        If it is not there.
     SerializationError
-        If it is not there or cannot be read.
+        If it cannot be read.
     """
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise
     except OSError as error:
         message = f"{path} cannot be read: {error}"
         raise SerializationError(message) from error
@@ -173,9 +178,11 @@ def write_file(path: Path, data: bytes) -> None:
     Raises
     ------
     OSError
-        If it cannot be written; what was there before is still there.
+        If its directory is not there or it cannot be written; what was there before is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        message = "there is no such directory to write to"
+        raise FileNotFoundError(errno.ENOENT, message, str(path.parent))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -15,6 +15,7 @@ from inlay.summary.edge_histogram import EdgeHistogram
 
 if TYPE_CHECKING:
     from inlay.data.profile import Profile
+    from inlay.data.profile_core import ProfileCore
     from inlay.data.redaction import Redact
 
 __all__ = ["is_kept", "pack_profile", "reference_path", "unpack_profile"]
@@ -52,7 +53,7 @@ def is_kept(path: Path, reference_id: str) -> bool:
     return isinstance(frozen, dict) and frozen.get("reference_id") == reference_id
 
 
-def pack_profile(profile: Profile) -> bytes:
+def pack_profile(profile: ProfileCore) -> bytes:
     """Make the container of a profile whose state may leave as it is."""
     groups, frozen = profile._groups, profile._frozen
     natives = {} if groups is None else groups.natives

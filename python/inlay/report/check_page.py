@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from inlay.report.formats import count, value
+from inlay.report.given import check_report
 from inlay.report.page import details, document, escape, facts, table
 from inlay.report.results import (
     HEADINGS,
@@ -35,7 +36,13 @@ def check_page(report: Mapping[str, Any], *, title: str | None = None) -> str:
     str
         HTML without a script: violated checks first, then undefined ones, then those that hold,
         each with its number, its bound and the rows that fail it.
+
+    Raises
+    ------
+    TypeError, InvalidArgumentError
+        If it is no such mapping.
     """
+    check_report(report)
     results = first_violated(report)
     passed = report["passed"]
     word = {True: "✓ All checks hold", False: "✗ Violated", None: "? Undefined"}[passed]

@@ -9,6 +9,7 @@ from inlay.report.columns import HEADINGS as COLUMN_HEADINGS
 from inlay.report.columns import NUMBERS as COLUMN_NUMBERS
 from inlay.report.columns import column_row
 from inlay.report.formats import count, escape_controls, shorten
+from inlay.report.given import check_profile, check_report
 from inlay.report.page import escape
 from inlay.report.results import HEADINGS as CHECK_HEADINGS
 from inlay.report.results import NUMBERS as CHECK_NUMBERS
@@ -31,7 +32,13 @@ def profile_table(profile: Mapping[str, Any]) -> str:
     -------
     str
         A caption and a table; no script, no style sheet, no chart, nothing from elsewhere.
+
+    Raises
+    ------
+    TypeError, InvalidArgumentError
+        If it is no such mapping.
     """
+    check_profile(profile)
     columns: Sequence[Mapping[str, Any]] = profile["columns"]
     groups = profile.get("groups") or ()
     caption = f"Profile of {count(profile['rows'])} rows, {count(len(columns))} columns"
@@ -61,7 +68,13 @@ def check_table(report: Mapping[str, Any]) -> str:
     -------
     str
         A caption and a table; no script, no style sheet, nothing from elsewhere.
+
+    Raises
+    ------
+    TypeError, InvalidArgumentError
+        If it is no such mapping.
     """
+    check_report(report)
     results = first_violated(report)
     name = f"{report['name']}: " if report.get("name") else ""
     return _fragment(

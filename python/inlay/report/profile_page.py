@@ -9,6 +9,7 @@ from typing import Any
 from inlay.report.charts import Drawing, drawing
 from inlay.report.columns import HEADINGS, NUMBERS, column_facts, column_row, group_rows, undefined
 from inlay.report.formats import count, escape_controls, number, share, value
+from inlay.report.given import check_profile
 from inlay.report.page import details, document, escape, facts, table
 from inlay.report.svg import draw, interactive_bundle
 
@@ -48,10 +49,13 @@ def profile_page(
 
     Raises
     ------
+    TypeError, InvalidArgumentError
+        If it is no such mapping.
     ImportError
         If there is something to draw and ``vl-convert-python`` is missing; the extra
         ``inlay[report]`` brings it.
     """
+    check_profile(profile)
     columns: Sequence[Mapping[str, Any]] = profile["columns"]
     specs: dict[str, Any] = {}
     sections = [_section(column, i, specs) for i, column in enumerate(columns)]

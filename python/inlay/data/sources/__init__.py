@@ -90,10 +90,10 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     data : object
         A pyarrow table, batch, reader or dataset; what has ``__arrow_c_stream__`` or
         ``__arrow_c_array__`` (polars, duckdb, nanoarrow, `inlay.Table`, …); a pandas DataFrame,
-        whose unnamed index levels are left out; a numpy array (of one dimension: a column ``"0"``;
-        of two: ``"0"``, ``"1"``, …; structured: its fields); a mapping of names to columns; the
-        path of a Parquet, Arrow or CSV file, of a directory of Parquet files, a glob, or a list of
-        paths.
+        whose index levels are left out if unnamed; a numpy array (of one dimension: a column
+        ``"0"``; of two: ``"0"``, ``"1"``, …; structured: its fields); a mapping of names to
+        columns; the path of a Parquet, Arrow or CSV file, of a directory of Parquet files, a glob,
+        or a list of paths.
     columns : sequence of str, optional
         Top-level columns to read; all by default.
 
@@ -256,7 +256,7 @@ def _of_capsules(data: Any, wanted: Sequence[str] | None) -> Source:
     try:
         first = pa.RecordBatchReader.from_stream(data)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
-        message = f"{name} is no table: {error}"
+        message = f'{name} is no table; give a column a name, as {{"x": column}}: {error}'
         raise InvalidArgumentError(message) from error
     if _package(data) not in _REPEATABLE:
         return _of_stream(name, first, wanted)

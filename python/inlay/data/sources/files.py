@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.data.sources import BATCH_ROWS, Source, select
+from inlay.data.sources.file import File, unreadable
+from inlay.data.sources.hive import keys_of, with_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,16 +31,6 @@ _COMPRESSED = {".gz", ".bz2", ".zst", ".lz4"}
 _MAGIC = {b"PAR1": "parquet", b"PARE": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
 # Column chunks are read in pieces of this many bytes, not whole: a row group may be huge.
 _PIECE = 1 << 20
-_CSV_BLOCK = 4 << 20
-
-
-class _File(NamedTuple):
-    """A file whose head was read."""
-
-    path: Path
-    schema: pa.Schema
-    num_rows: int | None
-    read: Callable[[Sequence[str], pa.Schema], Iterable[pa.RecordBatch]]
 
 
 def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
@@ -48,7 +40,8 @@ def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
     ----------
     where : str, Path or sequence of them
         Files are read in the order of their paths. Folders of a directory are searched too, except
-        those whose names start with ``.`` or ``_``.
+        those whose names start with ``.`` or ``_``; what those called ``name=value`` say is a
+        column.
     wanted : sequence of str, optional
         Columns to read.
 
@@ -67,7 +60,8 @@ def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
     import pyarrow as pa
 
     name = str(where) if isinstance(where, (str, Path)) else f"{len(where)} paths"
-    files = [_open(path) for path in _paths(where)]
+    found = _paths(where)
+    files = with_keys([_open(path) for path, _ in found], [keys for _, keys in found])
     first = files[0]
     positions = select(first.schema.names, wanted, str(first.path))
     schema = pa.schema([first.schema.field(i).remove_metadata() for i in positions])
@@ -83,9 +77,13 @@ def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
     return Source(name, schema, read, num_rows=total, is_repeatable=True)
 
 
-def _paths(where: Any) -> list[Path]:
+def _paths(where: Any) -> list[tuple[Path, dict[str, str | None]]]:
+    """Return the files that are meant, and what the folders say that were searched for them."""
     if not isinstance(where, (str, Path)):
         return [path for item in where for path in _paths(item)]
+    if where == "":
+        message = f"the path of a file or directory must not be empty: {where!r}"
+        raise InvalidArgumentError(message)
     path = Path(where)
     if path.is_dir():
         found = sorted(
@@ -98,26 +96,31 @@ def _paths(where: Any) -> list[Path]:
         if not found:
             message = f"the directory holds no Parquet file: {str(path)!r}"
             raise InvalidArgumentError(message)
-        return found
+        return [(entry, keys_of(entry.relative_to(path).parts[:-1])) for entry in found]
     if path.exists():
-        return [path]
+        return [(path, {})]
     if glob.has_magic(str(where)):
         found = sorted(Path(each) for each in glob.glob(str(where), recursive=True))  # noqa: PTH207  absolute patterns too
         found = [each for each in found if each.is_file()]
         if found:
-            return found
+            fixed = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
+            return [(each, keys_of(each.parts[fixed:-1])) for each in found]
         message = f"no file matches: {str(where)!r}"
         raise InvalidArgumentError(message)
     message = f"there is no such file: {str(where)!r}"
     raise InvalidArgumentError(message)
 
 
-def _open(path: Path) -> _File:
+def _open(path: Path) -> File:
     try:
         kind = _format(path)
         if kind == "parquet":
             return _open_parquet(path)
-        return _open_arrow(path) if kind == "arrow" else _open_csv(path)
+        if kind == "arrow":
+            return _open_arrow(path)
+        from inlay.data.sources.csv_files import open_csv
+
+        return open_csv(path)
     except OSError as error:
         if isinstance(error, SerializationError):
             raise
@@ -143,15 +146,8 @@ def _format(path: Path) -> str:
     raise InvalidArgumentError(message)
 
 
-def _unreadable(path: Path, what: str, offset: int | None, error: Exception) -> NoReturn:
-    at = "" if offset is None else f" at byte {offset}"
-    reason = " ".join(str(error).split())
-    message = f"{path}{at}: {what}: {reason}"
-    raise SerializationError(message) from error
-
-
 # ---- Parquet ---------------------------------------------------------------------------------
-def _open_parquet(path: Path) -> _File:
+def _open_parquet(path: Path) -> File:
     import pyarrow as pa
 
     try:
@@ -159,7 +155,7 @@ def _open_parquet(path: Path) -> _File:
             metadata, schema = file.metadata, file.schema_arrow
     except (pa.ArrowException, OSError) as error:
         size = path.stat().st_size
-        _unreadable(path, f"no whole Parquet file of {size} bytes", max(size - 8, 0), error)
+        unreadable(path, f"no whole Parquet file of {size} bytes", max(size - 8, 0), error)
 
     def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
         done = 0
@@ -173,9 +169,9 @@ def _open_parquet(path: Path) -> _File:
                     yield batch
         except (pa.ArrowException, OSError) as error:
             group, offset = _damaged_group(path, list(names), done)
-            _unreadable(path, f"row group {group} cannot be read", offset, error)
+            unreadable(path, f"row group {group} cannot be read", offset, error)
 
-    return _File(path, schema, metadata.num_rows, read)
+    return File(path, schema, metadata.num_rows, read)
 
 
 def _parquet(path: Path) -> Any:
@@ -208,7 +204,7 @@ def _damaged_group(path: Path, names: list[str], row: int) -> tuple[int, int | N
 
 
 # ---- Arrow -----------------------------------------------------------------------------------
-def _open_arrow(path: Path) -> _File:
+def _open_arrow(path: Path) -> File:
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -219,7 +215,7 @@ def _open_arrow(path: Path) -> _File:
             schema = reader.schema
             rows = reader.count_rows() if is_file and hasattr(reader, "count_rows") else None
     except (pa.ArrowException, OSError) as error:
-        _unreadable(path, "no Arrow file or stream", 0, error)
+        unreadable(path, "no Arrow file or stream", 0, error)
 
     def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
         chosen = [i for i, name in enumerate(schema.names) if name in set(names)]
@@ -236,10 +232,10 @@ def _open_arrow(path: Path) -> _File:
                     yield batch
         except (pa.ArrowException, OSError) as error:
             if is_file:
-                _unreadable(path, f"record batch {position} cannot be read", None, error)
-            _unreadable(path, "the stream is cut short or damaged", position, error)
+                unreadable(path, f"record batch {position} cannot be read", None, error)
+            unreadable(path, "the stream is cut short or damaged", position, error)
 
-    return _File(path, schema, rows, read)
+    return File(path, schema, rows, read)
 
 
 def _arrow_reader(source: Any, is_file: bool, chosen: list[int] | None) -> Any:
@@ -249,42 +245,8 @@ def _arrow_reader(source: Any, is_file: bool, chosen: list[int] | None) -> Any:
     return (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
 
 
-# ---- CSV -------------------------------------------------------------------------------------
-def _open_csv(path: Path) -> _File:
-    import pyarrow as pa
-    import pyarrow.csv as csv
-
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    parse = csv.ParseOptions(delimiter="\t" if ".tsv" in suffixes else ",")
-
-    def reader(convert: Any) -> Any:
-        block = csv.ReadOptions(block_size=_CSV_BLOCK)
-        return csv.open_csv(path, read_options=block, parse_options=parse, convert_options=convert)
-
-    try:
-        with reader(csv.ConvertOptions()) as stream:
-            schema = stream.schema
-    except (pa.ArrowException, OSError) as error:
-        _unreadable(path, "no table of comma-separated values", 0, error)
-
-    def read(names: Sequence[str], types: pa.Schema) -> Iterator[pa.RecordBatch]:
-        # The types of the first file hold for all; a value that does not fit is an error with its
-        # row, as types inferred anew for each block would differ from one to the next.
-        options = csv.ConvertOptions(
-            include_columns=list(names),
-            column_types={field.name: field.type for field in types},
-        )
-        try:
-            with reader(options) as stream:
-                yield from stream
-        except (pa.ArrowException, OSError) as error:
-            _unreadable(path, "a row does not fit the types of the first ones", None, error)
-
-    return _File(path, schema, None, read)
-
-
 # ---- several files ---------------------------------------------------------------------------
-def _check_schema(file: _File, expected: pa.Schema, first: _File, is_whole: bool) -> None:
+def _check_schema(file: File, expected: pa.Schema, first: File, is_whole: bool) -> None:
     """Refuse a file that lacks a column, has one more, or has one of another type."""
     is_csv = _format(file.path) == "csv"
     for field in expected:
@@ -307,7 +269,7 @@ def _check_schema(file: _File, expected: pa.Schema, first: _File, is_whole: bool
         raise InvalidArgumentError(message)
 
 
-def _aligned(file: _File, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _aligned(file: File, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Read a file's batches with the columns in the order of the schema."""
     import pyarrow as pa
 

@@ -20,7 +20,8 @@ def table_of_pandas(frame: Any, wanted: Sequence[str] | None = None) -> pa.Table
     ----------
     frame : pandas.DataFrame
         Columns of objects become what their values are; NaN and NaT are nulls, as pandas means
-        them. Levels of the index that have a name come first, others are left out.
+        them. Levels of the index that have a name come first; those without one, or with that of a
+        column, are left out.
     wanted : sequence of str, optional
         Of these columns only.
 
@@ -36,10 +37,11 @@ def table_of_pandas(frame: Any, wanted: Sequence[str] | None = None) -> pa.Table
     """
     import pyarrow as pa
 
+    columns = set(map(str, frame.columns))
     parts: list[tuple[str, Any]] = [
         (str(name), frame.index.get_level_values(level).to_series())
         for level, name in enumerate(frame.index.names)
-        if name is not None
+        if name is not None and str(name) not in columns
     ]
     # By position, since several columns may share a name.
     parts += [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
@@ -54,6 +56,8 @@ def _from_pandas(name: str, values: Any) -> Any:
     import pyarrow as pa
 
     try:
+        if hasattr(values.dtype, "fill_value"):  # a sparse column
+            values = values.sparse.to_dense()
         return pa.Array.from_pandas(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise _unfit(name, values, error) from error
