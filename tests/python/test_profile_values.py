@@ -172,3 +172,15 @@ def test_the_sum_of_floats_is_near_beside_the_magnitudes() -> None:
     values = [1e16, 1.0, -1e16]
     found = inlay.Profile.of({"x": values})["x"].sum
     assert abs(found - 1) <= 1e-15 * sum(map(abs, values))
+
+
+def test_single_batches_count_as_tables_do_and_refused_ones_not_at_all():
+    table = pa.table({"x": [1.0, None, 3.0, float("nan")], "s": ["a", "b", None, "a"]})
+    whole, parts = inlay.Profile(table.schema), inlay.Profile(table.schema)
+    whole.update(table)
+    for batch in table.to_batches(max_chunksize=2):
+        parts.update(batch)
+    assert parts.to_dict() == whole.to_dict()
+    with pytest.raises(inlay.InvalidArgumentError, match="'x'"):
+        parts.update(pa.record_batch({"x": ["text"], "s": ["a"]}))
+    assert parts.to_dict() == whole.to_dict()

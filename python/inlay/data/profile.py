@@ -11,7 +11,7 @@ from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile_exchange import ProfileExchange
 from inlay.data.redaction import Redact
 from inlay.data.reference import Frozen, cells_of, check_limits, emptied, reference_id
-from inlay.data.sources import Source, open_source
+from inlay.data.sources import BATCH_ROWS, Source, open_source
 from inlay.data.sources.progress import Progress
 
 __all__ = ["Profile"]
@@ -173,8 +173,17 @@ class Profile(ProfileExchange):
         TypeError, SerializationError
             As for `of`. Nothing was counted then.
         """
+        import pyarrow as pa
+
         self._must_grow()
         source = open_source(data, columns=self._reads)
+        if isinstance(data, pa.RecordBatch) and data.num_rows <= BATCH_ROWS and self._is_plain:
+            # The native profile refuses a batch before it counts any of it.
+            with self._lock:
+                self._must_grow()
+                self._read(source, threads, progress)
+                self._remembered = None
+            return
         with self._lock:
             part = self._empty()
         part._read(source, threads, progress)

@@ -99,6 +99,11 @@ class ProfileCore:
                     self._groups.update(rows, count)
                 advance(batch.num_rows)
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether there is nothing but the native profile: no groups, no hidden names."""
+        return self._groups is None and not self._hidden
+
     def _add(self, part: Self) -> None:
         self._native.merge(part._native)  # refuses what does not fit before it changes anything
         if self._groups is not None and part._groups is not None:
