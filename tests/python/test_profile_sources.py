@@ -519,3 +519,17 @@ def test_a_source_is_a_source() -> None:
     assert isinstance(source, Source)
     assert open_source(source) is source
     assert read(source, columns=["b"]) == TABLE.select(["b"])
+
+
+def test_texts_that_a_parquet_file_holds_as_a_dictionary_count_alike(tmp_path):
+    few = [f"name {i % 7}" if i % 11 else None for i in range(5000)]
+    table = pa.table({"few": few, "many": [f"text {i}" for i in range(5000)], "n": range(5000)})
+    path = tmp_path / "texts.parquet"
+    pq.write_table(table, path, row_group_size=2000)
+    batches = list(open_source(path, encoded=True).batches())
+    assert [pa.types.is_dictionary(t) for t in batches[0].schema.types] == [True, False, False]
+    assert [b.schema for b in open_source(path).batches()] == [table.schema] * 1
+    read, plain = inlay.Profile.of(path), inlay.Profile.of(table)
+    assert read.schema == plain.schema
+    assert read["few"].to_dict() == plain["few"].to_dict()
+    assert read["many"].cardinality == plain["many"].cardinality

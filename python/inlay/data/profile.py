@@ -141,7 +141,8 @@ class Profile(ProfileExchange):
         if columns is not None:
             given = [columns] if isinstance(columns, str) else list(columns)
             reads = (*given, *(name for name in by if name not in given))
-        source = open_source(data, columns=reads)
+        # Groups are made of the values themselves.
+        source = open_source(data, columns=reads, encoded=not by)
         profile = cls(
             source.schema, by=by, max_groups=max_groups, redact=redact, top=top, k=k, lg_k=lg_k
         )
@@ -176,7 +177,7 @@ class Profile(ProfileExchange):
         import pyarrow as pa
 
         self._must_grow()
-        source = open_source(data, columns=self._reads)
+        source = open_source(data, columns=self._reads, encoded=self._groups is None)
         if isinstance(data, pa.RecordBatch) and data.num_rows <= BATCH_ROWS and self._is_plain:
             # The native profile refuses a batch before it counts any of it.
             with self._lock:

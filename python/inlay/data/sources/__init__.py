@@ -82,7 +82,9 @@ class Source:
                 yield _decoded(part, self.schema)
 
 
-def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
+def open_source(
+    data: Any, *, columns: Sequence[str] | None = None, encoded: bool = False
+) -> Source:
     """Find out how to read data, without reading it yet where it is a stream or a file.
 
     Parameters
@@ -96,6 +98,9 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
         or a list of paths.
     columns : sequence of str, optional
         Top-level columns to read; all by default.
+    encoded : bool
+        Whether texts that a Parquet file holds as a dictionary may come as one, for readers who
+        take either whatever the schema says.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def open_source(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     if isinstance(data, (str, Path)) or _is_paths(data):
         from inlay.data.sources.files import open_files
 
-        return open_files(data, wanted)
+        return open_files(data, wanted, encoded=encoded)
     import pyarrow as pa
 
     if isinstance(data, pa.Table):

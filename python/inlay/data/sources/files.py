@@ -31,9 +31,10 @@ _COMPRESSED = {".gz", ".bz2", ".zst", ".lz4"}
 _MAGIC = {b"PAR1": "parquet", b"PARE": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
 # Column chunks are read in pieces of this many bytes, not whole: a row group may be huge.
 _PIECE = 1 << 20
+_MOST_BYTES_A_TEXT = 3
 
 
-def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
+def open_files(where: Any, wanted: Sequence[str] | None, *, encoded: bool = False) -> Source:
     """Open one path or several: files, a glob, or a directory of Parquet files.
 
     Parameters
@@ -44,6 +45,9 @@ def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
         column.
     wanted : sequence of str, optional
         Columns to read.
+    encoded : bool
+        Whether texts that a Parquet file holds as a dictionary may come as one, which the schema
+        does not say.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def open_files(where: Any, wanted: Sequence[str] | None) -> Source:
 
     name = str(where) if isinstance(where, (str, Path)) else f"{len(where)} paths"
     found = _paths(where)
-    files = with_keys([_open(path) for path, _ in found], [keys for _, keys in found])
+    files = with_keys([_open(path, encoded) for path, _ in found], [keys for _, keys in found])
     first = files[0]
     positions = select(first.schema.names, wanted, str(first.path))
     schema = pa.schema([first.schema.field(i).remove_metadata() for i in positions])
@@ -111,11 +115,11 @@ def _paths(where: Any) -> list[tuple[Path, dict[str, str | None]]]:
     raise InvalidArgumentError(message)
 
 
-def _open(path: Path) -> File:
+def _open(path: Path, encoded: bool) -> File:
     try:
         kind = _format(path)
         if kind == "parquet":
-            return _open_parquet(path)
+            return _open_parquet(path, encoded)
         if kind == "arrow":
             return _open_arrow(path)
         from inlay.data.sources.csv_files import open_csv
@@ -147,7 +151,7 @@ def _format(path: Path) -> str:
 
 
 # ---- Parquet ---------------------------------------------------------------------------------
-def _open_parquet(path: Path) -> File:
+def _open_parquet(path: Path, encoded: bool) -> File:
     import pyarrow as pa
 
     try:
@@ -157,10 +161,12 @@ def _open_parquet(path: Path) -> File:
         size = path.stat().st_size
         unreadable(path, f"no whole Parquet file of {size} bytes", max(size - 8, 0), error)
 
+    dictionaries = _encoded_texts(metadata, schema) if encoded else []
+
     def read(names: Sequence[str], _: pa.Schema) -> Iterator[pa.RecordBatch]:
         done = 0
         try:
-            with _parquet(path) as file:
+            with _parquet(path, dictionaries) as file:
                 if file.metadata.num_rows != metadata.num_rows:
                     message = f"{path} changed while it was read: {file.metadata.num_rows} rows"
                     raise SerializationError(message)
@@ -174,12 +180,34 @@ def _open_parquet(path: Path) -> File:
     return File(path, schema, metadata.num_rows, read)
 
 
-def _parquet(path: Path) -> Any:
+def _parquet(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(
-        path, buffer_size=_PIECE, pre_buffer=False, page_checksum_verification=True
+        path,
+        read_dictionary=list(dictionaries),
+        buffer_size=_PIECE,
+        pre_buffer=False,
+        page_checksum_verification=True,
     )
+
+
+def _encoded_texts(metadata: Any, schema: pa.Schema) -> list[str]:
+    """Return the columns of text whose chunks are small enough to be dictionary-encoded throughout.
+
+    A text that is written plainly takes four bytes for its length alone.
+    """
+    import pyarrow as pa
+
+    names = [
+        f.name for f in schema if pa.types.is_string(f.type) and schema.names.count(f.name) == 1
+    ]
+    small = set(names)
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.total_uncompressed_size > _MOST_BYTES_A_TEXT * chunk.num_values:
+                small.discard(chunk.path_in_schema)
+    return [name for name in names if name in small]
 
 
 def _damaged_group(path: Path, names: list[str], row: int) -> tuple[int, int | None]:
