@@ -1,5 +1,7 @@
 #include "arrow_capsules.hpp"
 
+#include <inlay/error.hpp>
+
 namespace py = pybind11;
 
 namespace inlay::python {
@@ -15,6 +17,9 @@ const Struct* open(const py::handle& capsule, const char* name) {
   }
   const auto* value = static_cast<const Struct*>(PyCapsule_GetPointer(capsule.ptr(), name));
   if (value == nullptr) throw py::error_already_set();
+  if (value->release == nullptr) {
+    throw InvalidArgument(std::string(name) + " was already consumed");
+  }
   return value;
 }
 

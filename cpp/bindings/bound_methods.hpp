@@ -20,6 +20,11 @@ PyObject* bound_call(PyObject* object, PyObject* value) {
   Py_RETURN_NONE;
 }
 
+inline PyObject* bound_clear(PyObject* object, PyObject*) {
+  reinterpret_cast<BoundObject<GaugeTraits>*>(object)->handle.clear();
+  Py_RETURN_NONE;
+}
+
 template <typename Traits>
 void bound_dealloc(PyObject* object) {
   auto* const self = reinterpret_cast<BoundObject<Traits>*>(object);

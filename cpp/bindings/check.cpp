@@ -14,7 +14,9 @@
 #include <variant>
 #include <vector>
 
+#include "arrow_capsules.hpp"
 #include "components.hpp"
+#include "exact_integers.hpp"
 
 namespace py = pybind11;
 
@@ -23,69 +25,6 @@ namespace {
 
 // Checking fewer rows than this takes less time than to release the GIL is worth.
 constexpr std::int64_t kShort = 256;
-
-template <class Struct>
-const Struct& open_capsule(const py::handle& capsule, const char* name) {
-  const auto* value = static_cast<const Struct*>(PyCapsule_GetPointer(capsule.ptr(), name));
-  if (value == nullptr) throw py::error_already_set();
-  if (value->release == nullptr) {
-    throw InvalidArgument(std::string(name) + " was already consumed");
-  }
-  return *value;
-}
-
-py::object call_arrow(const py::handle& object, const char* method) {
-  if (!py::hasattr(object, method)) {
-    throw py::type_error(std::string("expected an object with ") + method + ", got " +
-                         Py_TYPE(object.ptr())->tp_name);
-  }
-  return object.attr(method)();
-}
-
-/// The structs of a record batch, lent by the object for as long as this lives. With the GIL.
-struct LentBatch {
-  explicit LentBatch(const py::handle& batch) : pair(call_arrow(batch, "__arrow_c_array__")) {
-    if (!py::isinstance<py::tuple>(pair) || py::len(pair) != 2) {
-      throw py::type_error("__arrow_c_array__ must return a pair of capsules, got " +
-                           std::string(Py_TYPE(pair.ptr())->tp_name));
-    }
-    schema = &open_capsule<ArrowSchema>(py::tuple(pair)[0], "arrow_schema");
-    array = &open_capsule<ArrowArray>(py::tuple(pair)[1], "arrow_array");
-  }
-  py::object pair;
-  const ArrowSchema* schema = nullptr;
-  const ArrowArray* array = nullptr;
-};
-
-WideInteger integer_of(const py::object& integer) {
-  WideInteger out;
-  int overflow = 0;
-  const long long small = PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
-  if (overflow == 0) {
-    if (small == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    out.words[0] = static_cast<std::uint64_t>(small);
-    for (std::size_t i = 1; i < 4; ++i) out.words[i] = small < 0 ? ~std::uint64_t{0} : 0;
-    return out;
-  }
-  if (integer.attr("bit_length")().cast<long long>() > 255) {
-    throw InvalidArgument("an integer needs more than 256 bits: " +
-                          py::str(integer).cast<std::string>());
-  }
-  const auto bytes = py::bytes(integer.attr("to_bytes")(32, "little", py::arg("signed") = true));
-  std::memcpy(out.words.data(), PyBytes_AS_STRING(bytes.ptr()), 32);
-  return out;
-}
-
-py::object python_integer(const WideInteger& value) {
-  const std::uint64_t sign = (value.words[0] >> 63) != 0 ? ~std::uint64_t{0} : 0;
-  if (value.words[1] == sign && value.words[2] == sign && value.words[3] == sign) {
-    return py::int_(static_cast<std::int64_t>(value.words[0]));
-  }
-  const py::bytes bytes(reinterpret_cast<const char*>(value.words.data()), 32);
-  const py::object type =
-      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyLong_Type));
-  return type.attr("from_bytes")(bytes, "little", py::arg("signed") = true);
-}
 
 CheckValue value_of(const py::handle& item) {
   CheckValue out;
@@ -105,12 +44,12 @@ CheckValue value_of(const py::handle& item) {
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
   } else if (std::strncmp(type, "numpy.bool", 10) == 0) {
     out.kind = CheckValue::Kind::kInteger;
-    out.integer.words[0] = PyObject_IsTrue(object) != 0 ? 1 : 0;
+    out.integer = ExactInteger::of(PyObject_IsTrue(object) != 0 ? 1 : 0);
   } else if (PyIndex_Check(object) != 0) {
     out.kind = CheckValue::Kind::kInteger;
     const auto integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
     if (!integer) throw py::error_already_set();
-    out.integer = integer_of(integer);
+    out.integer = exact_integer(integer);
   } else {
     throw py::type_error("a rule's value must be text, bytes or a number, got " +
                          py::repr(item).cast<std::string>());
@@ -211,8 +150,8 @@ CheckRule rule_of(const BoundPlan& names, const Rule& given) {
 
 std::shared_ptr<BoundPlan> make_plan(const py::object& schema, const std::vector<Rule>& rules,
                                      std::size_t max_rows) {
-  const py::object capsule = call_arrow(schema, "__arrow_c_schema__");
-  const auto& arrow = open_capsule<ArrowSchema>(capsule, "arrow_schema");
+  const BorrowedSchema lent(schema);
+  const ArrowSchema& arrow = lent.schema();
   auto out = std::make_shared<BoundPlan>();
   // Columns are numbers until there is a plan that knows their paths.
   out->plan = std::make_unique<const CheckPlan>(arrow, std::vector<CheckRule>{}, max_rows);
@@ -245,11 +184,11 @@ std::unique_ptr<BoundOutcome> check(const std::shared_ptr<BoundPlan>& self, cons
                                     const std::optional<std::shared_ptr<CheckState>>& given,
                                     bool mask) {
   CheckState* const state = given ? given->get() : nullptr;
-  const LentBatch lent(batch);
+  const BorrowedArray lent(batch);
   const auto run = [&] {
-    return self->plan->check(*lent.schema, *lent.array, first_row, state, mask);
+    return self->plan->check(lent.schema(), lent.array(), first_row, state, mask);
   };
-  if (lent.array->length < kShort && state == nullptr) {
+  if (lent.array().length < kShort && state == nullptr) {
     return std::make_unique<BoundOutcome>(BoundOutcome{run(), self});
   }
   CheckOutcome out;
@@ -284,10 +223,10 @@ Stats stats_of(const BoundOutcome& self, const py::object& column) {
     if (stats.sum_high - stats.sum_high == 0) sum = py::float_(stats.sum_high + stats.sum_low);
   } else if (stats.is_number) {
     if (stats.any) {
-      min = python_integer(stats.min_integer);
-      max = python_integer(stats.max_integer);
+      min = python_int(stats.min_integer);
+      max = python_int(stats.max_integer);
     }
-    if (!stats.overflowed) sum = python_integer(stats.sum_integer);
+    if (!stats.overflowed) sum = python_int(stats.sum_integer);
   }
   return {stats.rows, stats.nulls, stats.nans, stats.pos_infs, stats.neg_infs, min, max, sum};
 }

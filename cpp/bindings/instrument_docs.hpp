@@ -163,6 +163,14 @@ Raises
 TypeError
     The amount is no number.)";
 
+constexpr char kBoundGaugeClear[] =
+    R"(clear($self, /)
+--
+
+Take the value away: there is none until the next one is set.
+
+The row of this window has status "undefined"; later windows have none.)";
+
 constexpr char kRecord[] =
     R"(record($self, value, /, **attributes)
 --

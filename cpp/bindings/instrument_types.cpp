@@ -75,6 +75,7 @@ PyMethodDef* bound_methods<GaugeTraits>() {
   static PyMethodDef methods[] = {
       {"set", bound_call<GaugeTraits, SetGauge>, METH_O, docs::kBoundGaugeSet},
       {"add", bound_call<GaugeTraits, AddGauge>, METH_O, docs::kBoundGaugeAdd},
+      {"clear", bound_clear, METH_NOARGS, docs::kBoundGaugeClear},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }

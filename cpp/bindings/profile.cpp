@@ -18,6 +18,7 @@
 
 #include "arrow_capsules.hpp"
 #include "components.hpp"
+#include "exact_integers.hpp"
 #include "shared_summary.hpp"
 
 namespace inlay::python {
@@ -32,15 +33,7 @@ struct Column {
   const ColumnProfile* operator->() const { return profile.get(); }
 };
 
-py::int_ python_int(const ExactInteger& value) {
-  if (value.is_short()) return {value.low()};
-  const std::string text = value.text();
-  PyObject* number = PyLong_FromString(text.c_str(), nullptr, 10);
-  if (number == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::int_>(number);
-}
-
-std::optional<py::int_> python_int(const std::optional<ExactInteger>& value) {
+std::optional<py::int_> optional_int(const std::optional<ExactInteger>& value) {
   if (!value) return std::nullopt;
   return python_int(*value);
 }
@@ -180,11 +173,11 @@ void register_column(py::module_& m) {
       .def_property_readonly("length_histogram",
                              [](const Column& c) { return shared_copy(c->length_histogram()); })
       .def_property_readonly("exact_min",
-                             [](const Column& c) { return python_int(c->exact_min()); })
+                             [](const Column& c) { return optional_int(c->exact_min()); })
       .def_property_readonly("exact_max",
-                             [](const Column& c) { return python_int(c->exact_max()); })
+                             [](const Column& c) { return optional_int(c->exact_max()); })
       .def_property_readonly("exact_sum",
-                             [](const Column& c) { return python_int(c->exact_sum()); })
+                             [](const Column& c) { return optional_int(c->exact_sum()); })
       .def_property_readonly("sum_overflowed", [](const Column& c) { return c->sum_overflowed(); })
       .def_property_readonly("min_text",
                              [](const Column& c) { return extreme_bytes(c->min_text()); })

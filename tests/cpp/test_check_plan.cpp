@@ -143,8 +143,7 @@ void make_null(Column& column, const std::vector<bool>& valid) {
 CheckValue integer(std::int64_t value) {
   CheckValue out;
   out.kind = CheckValue::Kind::kInteger;
-  out.integer.words.fill(value < 0 ? ~std::uint64_t{0} : 0);
-  out.integer.words[0] = static_cast<std::uint64_t>(value);
+  out.integer = inlay::ExactInteger::of(value);
   return out;
 }
 
@@ -243,8 +242,8 @@ void expect_same(const CheckOutcome& a, const CheckOutcome& b) {
               std::bit_cast<std::uint64_t>(b.stats[i].stats.sum_high));
     EXPECT_EQ(a.stats[i].stats.sum_low, b.stats[i].stats.sum_low);
     EXPECT_EQ(a.stats[i].stats.min, b.stats[i].stats.min);
-    EXPECT_EQ(a.stats[i].stats.max_integer.words, b.stats[i].stats.max_integer.words);
-    EXPECT_EQ(a.stats[i].stats.sum_integer.words, b.stats[i].stats.sum_integer.words);
+    EXPECT_EQ(a.stats[i].stats.max_integer, b.stats[i].stats.max_integer);
+    EXPECT_EQ(a.stats[i].stats.sum_integer, b.stats[i].stats.sum_integer);
   }
 }
 

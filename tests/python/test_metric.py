@@ -409,3 +409,25 @@ def test_nulls_of_an_array_are_counted_apart() -> None:
     histogram.bind(a="x").record_many([None])
     (row,) = (r for r in obs.collect().points.to_pylist() if r["metric"] == "m")
     assert (row["count"], row["null_count"], row["status"]) == (0, 1, "undefined")
+
+
+def test_a_cleared_gauge_is_undefined_until_the_next_value():
+    observer = inlay.Observer()
+    gauge = observer.gauge("load").bind()
+
+    def rows():
+        points = observer.collect().points.to_pylist()
+        return [(p["status"], p["value"]) for p in points if p["metric"] == "load"]
+
+    gauge.set(3.0)
+    assert rows() == [("ok", 3.0)]
+    gauge.set(4.0)
+    gauge.clear()
+    assert rows() == [("undefined", None)]
+    assert rows() == []
+    gauge.add(2.0)  # from 0: what was there is gone
+    assert rows() == [("ok", 2.0)]
+    gauge.clear()
+    gauge.set(5.0)
+    assert rows() == [("ok", 5.0)]
+    observer.stop()

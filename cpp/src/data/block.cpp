@@ -227,8 +227,8 @@ void BlockReader::read_values(std::int64_t begin, Block& out) const noexcept {
         });
       }
       return converted(Wide256{}, [data](std::int64_t p) {
-        return Wide256(WideInteger{{word_at(data, 4 * p), word_at(data, 4 * p + 1),
-                                    word_at(data, 4 * p + 2), word_at(data, 4 * p + 3)}});
+        return Wide256(ExactInteger::of_limbs(word_at(data, 4 * p), word_at(data, 4 * p + 1),
+                                              word_at(data, 4 * p + 2), word_at(data, 4 * p + 3)));
       });
     case LeafFormat::kOffsets32:
     case LeafFormat::kOffsets64:

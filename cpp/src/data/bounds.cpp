@@ -141,7 +141,7 @@ std::string describe_value(const CheckValue& value) {
       break;
   }
   const Wide256 wide(value.integer);
-  const auto top = static_cast<std::int64_t>(value.integer.words[0]);
+  const auto top = value.integer.low();
   if (wide == Wide256(Wide{top})) return describe(static_cast<long long>(top));
   return describe(near(wide));
 }

@@ -78,7 +78,8 @@ bool find_within(const Key* keys, const std::uint64_t* valid, std::size_t size,
 }
 
 void mix_wide(const Wide256& value, KeyMixer& mixer) noexcept {
-  for (const std::uint64_t word : value.to_integer().words) mixer.add(word);
+  const ExactInteger exact = value.exact();
+  for (unsigned i = 0; i < 4; ++i) mixer.add(exact.limb(i));
 }
 
 // Calls f with the keys of all rows.

@@ -47,9 +47,9 @@ CheckStats stats_of(const Block& block, const LeafType& type, const BlockScan* s
       return out;
     case BlockForm::kWide:
       out.any = block.present != 0;
-      out.min_integer = scan->min.to_integer();
-      out.max_integer = scan->max.to_integer();
-      out.sum_integer = scan->sum.to_integer();
+      out.min_integer = scan->min.exact();
+      out.max_integer = scan->max.exact();
+      out.sum_integer = scan->sum.exact();
       out.overflowed = scan->overflowed;
       return out;
     default:
@@ -57,11 +57,11 @@ CheckStats stats_of(const Block& block, const LeafType& type, const BlockScan* s
   }
   const std::uint64_t flip = flip_of(type);
   out.any = block.present != 0;
-  out.min_integer = unflipped(scan->whole.min, flip).to_integer();
-  out.max_integer = unflipped(scan->whole.max, flip).to_integer();
+  out.min_integer = unflipped(scan->whole.min, flip).exact();
+  out.max_integer = unflipped(scan->whole.max, flip).exact();
   Wide sum = scan->whole.sum;
   if (flip != 0) sum += static_cast<Wide>(block.present) << 63;
-  out.sum_integer = Wide256(sum).to_integer();
+  out.sum_integer = Wide256(sum).exact();
   return out;
 }
 
@@ -115,7 +115,6 @@ void StatsSum::add(const Block& block, const LeafType& type, const BlockScan* sc
 namespace inlay {
 
 void CheckStats::merge(const CheckStats& other) noexcept {
-  using detail::Wide256;
   rows += other.rows;
   nulls += other.nulls;
   nans += other.nans;
@@ -126,14 +125,12 @@ void CheckStats::merge(const CheckStats& other) noexcept {
   overflowed = overflowed || other.overflowed;
   detail::add_exactly(other.sum_high, sum_high, sum_low);
   sum_low += other.sum_low;
-  Wide256 sum(sum_integer);
-  if (!sum.add(Wide256(other.sum_integer))) overflowed = true;
-  sum_integer = sum.to_integer();
+  if (!sum_integer.add(other.sum_integer)) overflowed = true;
   if (!other.any) return;
   if (!any || other.min < min) min = other.min;
   if (!any || other.max > max) max = other.max;
-  if (!any || Wide256(other.min_integer) < Wide256(min_integer)) min_integer = other.min_integer;
-  if (!any || Wide256(max_integer) < Wide256(other.max_integer)) max_integer = other.max_integer;
+  if (!any || other.min_integer < min_integer) min_integer = other.min_integer;
+  if (!any || max_integer < other.max_integer) max_integer = other.max_integer;
   any = true;
 }
 

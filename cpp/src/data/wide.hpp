@@ -2,7 +2,7 @@
 
 #include <compare>
 #include <cstdint>
-#include <inlay/data/check_plan.hpp>
+#include <inlay/data/exact_integer.hpp>
 
 #include "data/scan_kernels.hpp"
 
@@ -10,7 +10,7 @@ namespace inlay::detail {
 
 __extension__ typedef unsigned __int128 UnsignedWide;
 
-/// A signed integer of 256 bits, for decimals and for sums of anything.
+/// An ExactInteger in two halves, which loops over blocks of decimals compare and add quicker.
 struct Wide256 {
   UnsignedWide low = 0;
   Wide high = 0;
@@ -20,14 +20,15 @@ struct Wide256 {
       : low(low_half), high(high_half) {}
   constexpr explicit Wide256(Wide value) noexcept
       : low(static_cast<UnsignedWide>(value)), high(value < 0 ? -1 : 0) {}
-  explicit Wide256(const WideInteger& value) noexcept
-      : low(static_cast<UnsignedWide>(value.words[1]) << 64 | value.words[0]),
-        high(static_cast<Wide>(static_cast<UnsignedWide>(value.words[3]) << 64 | value.words[2])) {}
+  explicit Wide256(const ExactInteger& value) noexcept
+      : low(static_cast<UnsignedWide>(value.limb(1)) << 64 | value.limb(0)),
+        high(static_cast<Wide>(static_cast<UnsignedWide>(value.limb(3)) << 64 | value.limb(2))) {}
 
-  WideInteger to_integer() const noexcept {
+  ExactInteger exact() const noexcept {
     const auto top = static_cast<UnsignedWide>(high);
-    return {{static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(low >> 64),
-             static_cast<std::uint64_t>(top), static_cast<std::uint64_t>(top >> 64)}};
+    return ExactInteger::of_limbs(
+        static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(low >> 64),
+        static_cast<std::uint64_t>(top), static_cast<std::uint64_t>(top >> 64));
   }
 
   /// Adds; false if the sum needs more than 256 bits.

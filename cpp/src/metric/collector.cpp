@@ -179,7 +179,8 @@ bool Collector::fill_gauge(Mode mode, const Series& series, PointRow& row, bool&
   const int64_t nan = take(cell.nan), pos_inf = take(cell.pos_inf), neg_inf = take(cell.neg_inf);
   const double min = cut ? cell.min.exchange(GaugeCell::kNone, kRelaxed) : cell.min.load(kRelaxed);
   const double max = cut ? cell.max.exchange(-GaugeCell::kNone, kRelaxed) : cell.max.load(kRelaxed);
-  touched = min <= max || nan + pos_inf + neg_inf > 0;
+  const bool cleared = cut ? cell.cleared.exchange(false, kRelaxed) : cell.cleared.load(kRelaxed);
+  touched = min <= max || nan + pos_inf + neg_inf > 0 || cleared;
   if (nan > 0) row.nan_count = nan;
   if (pos_inf > 0) row.pos_inf_count = pos_inf;
   if (neg_inf > 0) row.neg_inf_count = neg_inf;

@@ -133,6 +133,13 @@ void BoundGauge::set(double value) const noexcept {
   core()->gauge_touched();
 }
 
+void BoundGauge::clear() const noexcept {
+  if (series() == nullptr) [[unlikely]]
+    return;
+  series()->gauge->clear();
+  core()->gauge_touched();
+}
+
 void BoundGauge::add(double amount) const noexcept {
   if (series() == nullptr) [[unlikely]]
     return;

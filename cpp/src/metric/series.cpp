@@ -49,12 +49,19 @@ void GaugeCell::add(double amount) noexcept {
     set.store(true, std::memory_order_release);
 }
 
+void GaugeCell::clear() noexcept {
+  last.store(0.0, kRelaxed);
+  set.store(false, kRelaxed);
+  cleared.store(true, kRelaxed);
+}
+
 void GaugeCell::forget() noexcept {
   last.store(0.0, kRelaxed);
   min.store(kNone, kRelaxed);
   max.store(-kNone, kRelaxed);
   for (auto* count : {&nan, &pos_inf, &neg_inf}) count->store(0, kRelaxed);
   set.store(false, kRelaxed);
+  cleared.store(false, kRelaxed);
 }
 
 Series* SeriesTable::find(int64_t series_id, std::string_view json) const noexcept {

@@ -17,9 +17,11 @@ struct GaugeCell {
   std::atomic<double> min{kNone}, max{-kNone};  // of the window; crossed when nobody set it
   std::atomic<uint32_t> nan{0}, pos_inf{0}, neg_inf{0};
   std::atomic<bool> set{false};
+  std::atomic<bool> cleared{false};  // in the window
 
   void store(double value) noexcept;
   void add(double amount) noexcept;
+  void clear() noexcept;
   void forget() noexcept;
 
  private:

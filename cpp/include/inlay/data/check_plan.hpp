@@ -1,9 +1,9 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <inlay/arrow/c_data.hpp>
+#include <inlay/data/exact_integer.hpp>
 #include <inlay/export.hpp>
 #include <memory>
 #include <optional>
@@ -12,16 +12,11 @@
 
 namespace inlay {
 
-/// An integer of 256 bits: two's complement, the lowest word first. A plain value.
-struct WideInteger {
-  std::array<std::uint64_t, 4> words{};
-};
-
 /// A value that a rule names. A plain value.
 struct CheckValue {
   enum class Kind : std::uint8_t { kNone, kInteger, kReal, kText };
   Kind kind = Kind::kNone;
-  WideInteger integer;  ///< of decimals the unscaled one, of what is temporal the count of units
+  ExactInteger integer;  ///< of decimals the unscaled one, of what is temporal the count of units
   double real = 0;
   std::string text;  ///< text or bytes
 };
@@ -86,9 +81,9 @@ struct CheckStats {
   double max = 0;
   double sum_high = 0;  ///< not finite if no double is large enough
   double sum_low = 0;   ///< what the additions rounded off
-  WideInteger min_integer;
-  WideInteger max_integer;
-  WideInteger sum_integer;
+  ExactInteger min_integer;
+  ExactInteger max_integer;
+  ExactInteger sum_integer;
 
   INLAY_API void merge(const CheckStats& other) noexcept;
 };

@@ -15,6 +15,10 @@ class INLAY_API BoundGauge : public detail::SeriesHandle {
   /// Replaces the value. NaN and infinities are counted apart and leave the value as it was.
   void set(double value) const noexcept;
 
+  /// Takes the value away: there is none until the next one is set. The window's row is undefined,
+  /// and later ones are left out.
+  void clear() const noexcept;
+
   /// Adds to the value (0 where none was set yet).
   void add(double amount) const noexcept;
 };

@@ -71,8 +71,11 @@ def emit(report: CheckReport, observer: Observer) -> None:
     for check, result in zip(report.checks, report.results, strict=True):
         attributes = _attributes(report, result)
         number = _number(result.value)
-        # A gauge keeps its last value: that there is none now shows as one NaN of the window.
-        gauge.bind(**attributes).set(math.nan if number is None else number)
+        bound = gauge.bind(**attributes)
+        if number is None:
+            bound.clear()  # or the last number would stand for this one
+        else:
+            bound.set(number)
         judgement = _judgement(report, check, result)
         observer.verdict(attributes=attributes, **judgement)
 
