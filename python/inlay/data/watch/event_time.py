@@ -18,6 +18,9 @@ __all__ = ["EventTimes", "event_times", "is_time", "moment_us"]
 # Far from the ends of int64, so that sums with a skew or a pane's length do not overflow.
 _FARTHEST_US = 1 << 62
 
+# The year 100: what is earlier was meant otherwise, and few readers know such days.
+_EARLIEST_US = -59_011_459_200_000_000
+
 _NUMERATORS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -55,6 +58,8 @@ def is_time(kind: pa.DataType) -> bool:
 def event_times(array: pa.Array) -> EventTimes:
     """Read a column of event times.
 
+    Times before the year 100 are missing.
+
     Parameters
     ----------
     array : pyarrow.Array
@@ -64,8 +69,17 @@ def event_times(array: pa.Array) -> EventTimes:
     Returns
     -------
     EventTimes
-        Times beyond the 292,000 years that fit are the farthest that do.
+        Times beyond the 146,000 years that fit are the farthest that do.
     """
+    read = _read(array)
+    times, missing = read.times, read.missing
+    if len(times) and int(times.min()) < _EARLIEST_US:
+        early = times < _EARLIEST_US
+        missing = early if missing is None else early | missing
+    return EventTimes(times, missing)
+
+
+def _read(array: pa.Array) -> EventTimes:
     import numpy as np
     import pyarrow as pa
 

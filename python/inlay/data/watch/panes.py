@@ -85,7 +85,7 @@ class TimePanes:
     def place(self, number: int, watermark: int | None) -> Pane | None:
         """Return the pane that takes rows now, or None if they come too late."""
         panes = self.open
-        if self.next is not None and number < self.next:
+        if self.is_late(number, watermark):
             if watermark is not None and self._is_over(number, watermark):
                 return None
             panes = self.late
@@ -94,9 +94,11 @@ class TimePanes:
             pane = panes[number] = Pane(self._new())
         return pane
 
-    def is_late(self, number: int) -> bool:
-        """Return whether a pane is closed."""
-        return self.next is not None and number < self.next
+    def is_late(self, number: int, watermark: int | None) -> bool:
+        """Return whether a pane is closed, or complete without having had a row."""
+        if self.next is not None and number < self.next:
+            return True
+        return watermark is not None and (number + 1) * self._every <= watermark
 
     def _is_over(self, number: int, watermark: int) -> bool:
         return (number + 1) * self._every + self._lateness <= watermark

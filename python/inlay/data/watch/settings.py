@@ -22,6 +22,7 @@ _SKEW_S = 60.0
 _DISORDER = 0.2
 _LATENESS = 3.0
 _MOST_PANES = 1_000
+_LONGEST_S = 1e9
 
 
 class WatchOptions(TypedDict, total=False):
@@ -166,8 +167,8 @@ def _microseconds(name: str, seconds: Any, least: int = 0) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         message = f"{name} must be seconds, got {type(seconds).__name__}"
         raise TypeError(message)
-    if not math.isfinite(seconds) or seconds > 1e11 or seconds * 1e6 < least:
-        what = "a positive number" if least else "a number from 0 on"
+    if not math.isfinite(seconds) or seconds > _LONGEST_S or seconds * 1e6 < least:
+        what = "a positive number" if least else "a number from 0 to 1e9"
         message = f"{name} must be {what} of seconds: {seconds!r}"
         raise InvalidArgumentError(message)
     return round(seconds * 1_000_000)

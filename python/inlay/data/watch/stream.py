@@ -240,7 +240,7 @@ class Stream:
         if pane is None:
             self._keep_late(rows, instruments)
             return 0
-        if self.panes.is_late(number):
+        if self.panes.is_late(number, self.watermark.value):
             instruments.count("late", rows.num_rows)
         self._count(pane, rows)
         return rows.num_rows
