@@ -127,6 +127,10 @@ class FleetWindows:
         # What becomes of each unit: the number of its release, -1 if it waits, -2 if too late.
         fate = np.full(len(units), -1, np.int64)
 
+        for watch in self._watches.values():  # what waits comes again, under other numbers
+            watch.waiting.clear()
+            watch.heap.clear()
+
         def give_out(name: str, watch: _Watch) -> None:
             for (time, start), members in watch.complete(
                 self._now_us - self._idle_us, self._now_us - self._settle_us
