@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InlayError, InvalidArgumentError, SerializationError
 from inlay.data.profile_file import pack, unpack
+from inlay.data.watch.kept_apart import REASONS
+from inlay.data.watch.restored import integer, integer_or_none
 
 if TYPE_CHECKING:
     from inlay.data.watch.panes import Pane
@@ -150,17 +152,22 @@ def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> 
     stream.panes.restore(header["panes"], tallies)
     if stream.row_panes is not None:
         stream.row_panes.restore(header["row_panes"], tallies)
-    stream.row_number = header["row_number"]
+    stream.row_number = integer(header["row_number"])
     if stream.sliding is not None:
         stream.sliding.restore(header["sliding"], tallies)
-    stream.began = header["began"]
-    stream.instruments.restore([(source, time) for source, time in header["newest"]])
-    stream.apart.counts.update(header["apart"])
+    if next(tallies, None) is not None:
+        message = "tallies of no pane"
+        raise ValueError(message)
+    stream.began = integer(header["began"])
+    stream.instruments.restore(
+        [(str(source), integer_or_none(time)) for source, time in header["newest"]]
+    )
+    stream.apart.counts.update({reason: integer(header["apart"][reason]) for reason in REASONS})
     keys = [next(blobs) for _ in range(header["keys"])]
     if stream.duplicates is not None:
         stream.duplicates.restore(keys)
     stream.judging.restore(list(blobs))
-    stream.restored(header["day"])
+    stream.restored(integer_or_none(header["day"]))
 
 
 def _read_tallies(keys: Any, blobs: Iterator[bytes], stream: Stream) -> Tallies | None:

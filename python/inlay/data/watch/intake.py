@@ -1,4 +1,4 @@
-"""How a batch's rows come to panes: which have a time, which are from the future, where the rest go."""
+"""How a batch's rows come to panes: which have a time, and which pane is theirs."""
 
 from __future__ import annotations
 

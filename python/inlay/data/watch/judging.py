@@ -10,6 +10,7 @@ from inlay._exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from inlay.drift.references import References
     from inlay.table import Table
 
 __all__ = ["Judge", "Judging"]
@@ -59,31 +60,29 @@ class Judging:
                 raise InvalidArgumentError(message)
         self._failed = failed
         self._failing: set[str] = set()
-        self._references: Any = None
+        self._references: References | None = None
+        if self.judges:
+            from inlay.drift.references import References
+
+            self._references = References()
         self._fresh = [judge.save_state() for judge in self.judges]
 
     def add_references(self, points: pa.Table) -> None:
         """Take rows of metric ``data.reference``."""
-        if self.judges:
-            if self._references is None:
-                from inlay.drift.references import References
-
-                self._references = References()
+        if self._references is not None:
             self._references.add(points)
 
     def judge(self, points: pa.Table) -> list[pa.Table]:
         """Return the verdicts of all judges on the rows of a pane."""
         if not self.judges:
             return []
-        from inlay.drift.references import References
         from inlay.table import Table
 
-        if self._references is None:
-            self._references = References()
         rows = Table(points)
         verdicts = []
         for judge in self.judges:
             try:
+                assert self._references is not None
                 table = judge.judge(rows, self._references, scope="process")
                 verdicts.append(Table(table).to_pyarrow())
             except Exception as error:

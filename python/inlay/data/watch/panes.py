@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from inlay.data.watch.restored import integer, integer_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -182,10 +184,10 @@ class TimePanes:
 
     def restore(self, state: dict[str, Any], tallies: Iterator[Tallies | None]) -> None:
         """Take over a state; `tallies` gives those of the open panes, then of the late parts."""
-        self.next = state["next"]
+        self.next = integer_or_none(state["next"])
         for panes, listed in ((self.open, state["open"]), (self.late, state["late"])):
             panes.clear()
             for number, rows in listed:
-                pane = panes[number] = Pane(next(tallies))
-                pane.rows = rows
-        self.revisions = {number: revision for number, revision in state["revisions"]}
+                pane = panes[integer(number)] = Pane(next(tallies))
+                pane.rows = integer(rows)
+        self.revisions = {integer(pane): integer(count) for pane, count in state["revisions"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inlay.data.watch.panes import Pane
+from inlay.data.watch.restored import integer, integer_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,5 +77,6 @@ class RowPanes:
         self.open = None
         if state["rows"] is not None:
             self.open = Pane(next(tallies))
-            self.open.rows = state["rows"]
-        self._first, self._last, self.end = state["first"], state["last"], state["end"]
+            self.open.rows = integer(state["rows"])
+        self._first, self._last = integer(state["first"]), integer(state["last"])
+        self.end = integer_or_none(state["end"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inlay.data.watch.panes import Pane
+from inlay.data.watch.restored import integer
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inlay.data.watch.panes import Pane
     from inlay.data.watch.tallies import Tallies
 
 __all__ = ["MergedPanes", "SlidingWindow"]
@@ -111,11 +113,9 @@ class SlidingWindow:
 
     def restore(self, state: dict[str, Any], tallies: Iterator[Tallies | None]) -> None:
         """Take over a state."""
-        from inlay.data.watch.panes import Pane
-
         self._kept = {}
         for number, rows, start, end in state["kept"]:
             pane = Pane(next(tallies))
-            pane.rows = rows
-            self._kept[number] = _Kept(pane, start, end)
-        self.revisions = {number: revision for number, revision in state["revisions"]}
+            pane.rows = integer(rows)
+            self._kept[integer(number)] = _Kept(pane, integer(start), integer(end))
+        self.revisions = {integer(pane): integer(count) for pane, count in state["revisions"]}

@@ -77,8 +77,8 @@ class Watch:
     remember : int
         How many keys are remembered at least, 8 to 16 bytes each.
     judges : sequence of Judge, optional
-        Who judges each pane. By default `inlay.drift.MissingnessJudge`, and with a reference
-        `inlay.drift.DriftJudge`.
+        Who judges each pane. By default, with a reference, `inlay.drift.DriftJudge` and
+        `inlay.drift.MissingnessJudge`.
     on_too_late : callable, optional
         Gets a record batch of the rows that come too late.
 
@@ -383,5 +383,9 @@ def _frozen(reference: Any) -> Profile | None:
 
 
 def _default_judges(reference: Profile | None, min_rows: int) -> list[Judge]:
-    del reference, min_rows
-    return []
+    if reference is None:
+        return []
+    from inlay.drift.drift_judge import DriftJudge
+    from inlay.drift.missingness_judge import MissingnessJudge
+
+    return [DriftJudge(min_rows=min_rows), MissingnessJudge(min_rows=min_rows)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from inlay.data.watch.restored import integer, integer_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -119,6 +121,9 @@ class Watermark:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a state."""
-        self.value = state["value"]
-        self._farthest = state["farthest"]
-        self._sources = {name: _Source(seen, mark) for name, seen, mark in state["sources"]}
+        self.value = integer_or_none(state["value"])
+        self._farthest = integer_or_none(state["farthest"])
+        self._sources = {
+            str(name): _Source(integer(seen), integer_or_none(mark))
+            for name, seen, mark in state["sources"]
+        }
