@@ -13,7 +13,7 @@ from inlay.data.watch.restored import integer, integer_or_none
 if TYPE_CHECKING:
     from inlay.data.watch.panes import Pane
     from inlay.data.watch.stream import Stream
-    from inlay.data.watch.tallies import Tallies
+    from inlay.data.watch.tallies import Tallies, TallyKind
 
 __all__ = ["pack_stream", "unpack_stream"]
 
@@ -32,7 +32,7 @@ _CONTRADICTIONS = (
 
 
 def pack_stream(stream: Stream) -> bytes:
-    """Return the state of a stream."""
+    """Return the state of a stream, which goes on with just this state."""
     kind, schemas = stream.kind, stream.schemas
     blobs: list[bytes] = []
     header: dict[str, Any] = {
@@ -53,12 +53,12 @@ def pack_stream(stream: Stream) -> bytes:
         "groups": [] if kind is None else [list(key) for key in kind.known],
         "sources": [],
     }
-    if kind is not None and schemas is not None:
-        blobs.append(kind.schema.serialize().to_pybytes())
+    if stream.expected is not None and schemas is not None:
+        blobs.append(stream.expected.serialize().to_pybytes())
         for source, schema in schemas.state():
             header["sources"].append(source)
             blobs.append(schema)
-    header["tallies"] = [_add_tallies(pane, blobs) for pane in _panes(stream)]
+    header["tallies"] = [_add_tallies(pane, blobs, kind) for pane in _panes(stream)]
     keys = [] if stream.duplicates is None else stream.duplicates.state()
     header["keys"] = len(keys)
     blobs += [*keys, *stream.judging.state()]
@@ -74,14 +74,24 @@ def _panes(stream: Stream) -> list[Pane]:
     return panes
 
 
-def _add_tallies(pane: Pane, blobs: list[bytes]) -> list[list[str]] | None:
-    """Add the tallies of a pane; return the groups' keys, or None if it has no tallies."""
-    if pane.tallies is None:
+def _add_tallies(
+    pane: Pane, blobs: list[bytes], kind: TallyKind | None
+) -> list[list[str]] | None:
+    """Add the tallies of a pane; return the groups' keys, or None if it has no tallies.
+
+    A sketch is settled when it is written, so that this watch goes on with what others will read.
+    """
+    tallies = pane.tallies
+    if tallies is None or kind is None:
         return None
-    blobs.append(pane.tallies.whole.to_bytes())
-    for tally in pane.tallies.groups.values():
+    for key, tally in tallies.parts():
         blobs.append(tally.to_bytes())
-    return [list(key) for key in pane.tallies.groups]
+        settled = kind.read(blobs[-1], key)
+        if key is None:
+            tallies.whole = settled
+        else:
+            tallies.groups[key] = settled
+    return [list(key) for key in tallies.groups]
 
 
 def unpack_stream(data: Any, where: str, stream: Stream) -> None:
@@ -138,9 +148,9 @@ def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> 
 
     if header["has_schema"]:
         schema = pa.ipc.read_schema(pa.py_buffer(next(blobs)))
-        if stream.kind is None:
+        if stream.expected is None:
             stream.expect(schema)
-        elif not schema.equals(stream.kind.schema):
+        elif not schema.equals(stream.expected):
             message = f"columns: {schema.names}"
             raise ValueError(message)
         assert stream.kind is not None

@@ -91,30 +91,28 @@ class PaneRows:
         """
         import pyarrow as pa
 
+        from inlay.table import Table
+
         tables = []
         for key, tally in () if tallies is None else tallies.parts():
             attrs = self._columns.get((key, panes))
             if attrs is None:
-                attrs = [self.attrs(key, panes=panes, column=path) for path in tally.paths]
+                attrs = [self.attrs(key, panes=panes, column=path) for path in tally.columns]
                 self._columns[key, panes] = attrs
-            table = tally.points(
+            native = tally._leaving().points(
+                attrs,
+                metric="data.column",
                 time_us=end,
                 start_time_us=start,
                 observed_time_us=self._core.now_us(),
                 revision=revision,
                 origin=self._core.origin,
                 window_seq=self._core.window_seq,
+                derived=panes > 1,
                 resource=self._resource,
-                attrs=attrs,
                 service_name=self._service,
-                form="delta" if panes == 1 else "derived",
-            ).to_pyarrow()
-            lacking = [
-                attrs[number]
-                for number in range(len(attrs))
-                if tally.rows and not tally.column_rows(number)
-            ]
-            tables.append(_without(table, lacking) if lacking else table)
+            )
+            tables.append(Table(native).to_pyarrow())
         if panes == 1:
             row = {
                 **self._shared(start, end, revision),
@@ -185,10 +183,3 @@ class PaneRows:
         for row in rows:
             row["series_id"] = _core.series_id(row["metric"], row["attrs"], self._service)
         return pa.Table.from_pylist(rows, schema=arrow_schema("points"))
-
-
-def _without(table: pa.Table, attrs: list[str]) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return table.filter(pc.invert(pc.is_in(table["attrs"], value_set=pa.array(attrs))))

@@ -75,6 +75,7 @@ class Stream:
             sources=settings.sources,
             began=now,
         )
+        self.expected: pa.Schema | None = None
         self.kind: TallyKind | None = None
         self.schemas: SchemaWatch | None = None
         self.panes = TimePanes(every=settings.every, lateness=settings.lateness, new=self._empty)
@@ -112,6 +113,7 @@ class Stream:
     def expect(self, schema: pa.Schema) -> None:
         """Take the columns that tables are to have."""
         settings = self.settings
+        self.expected = schema
         self.kind = TallyKind(settings, schema, self.reference)
         extra = [*settings.key, *settings.by]
         if settings.event_time is not None:

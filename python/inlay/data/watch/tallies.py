@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inlay.data.groups import OTHER, GroupKey, Groups
-from inlay.data.watch.stand_in import Tally
+from inlay.data.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +35,14 @@ class TallyKind:
     """
 
     def __init__(self, settings: Settings, schema: pa.Schema, reference: Profile | None) -> None:
-        self.schema = schema
         self.by = settings.by
         self._reference = reference
         self._most = settings.max_groups
-        self._whole = _tally(schema, reference)
+        if reference is None:  # the time of rows is no value of theirs
+            import pyarrow as pa
+
+            schema = pa.schema([field for field in schema if field.name != settings.event_time])
+        self._whole = Tally(schema) if reference is None else Tally.of(reference)
         # The groups that there are, in the order in which they came.
         self.known: dict[GroupKey, Any] = {}
         self._emptied: dict[GroupKey, Tally] = {}
@@ -92,9 +95,8 @@ class TallyKind:
         SerializationError, InvalidArgumentError
             If it is none, or one of other columns or cells.
         """
-        tally = self._whole.copy() if key is None else self.empty_group(key)
-        tally.merge(Tally.from_bytes(data))
-        return Tally.from_bytes(data)
+        like = self._whole if key is None else self.empty_group(key)
+        return Tally.from_bytes(data, like=like)
 
     def reference_cells(self, key: GroupKey | None) -> dict[str, EdgeHistogram | Categories]:
         """Return the cells of a reference, with its own counts, by column."""
@@ -165,31 +167,20 @@ class Tallies:
         return sum(tally.memory_bytes for _, tally in self.parts())
 
 
-def _tally(schema: pa.Schema, reference: Profile | None) -> Tally:
-    if reference is None:
-        return Tally(schema)
-    frozen = reference._frozen
-    assert frozen is not None
-    return Tally(reference._schema, frozen.cells, reference._renames(reference._native.paths))
-
-
 def _group_tally(
     schema: pa.Schema, reference: Profile | None, by: tuple[str, ...], key: GroupKey
 ) -> Tally:
+    """Return an empty tally of a group: in its own cells, or in the whole's if it has none."""
     if reference is None:
         return Tally(schema)
     if reference.by == by and key in reference.groups:
-        return _tally(schema, reference.groups[key])
+        return Tally.of(reference.groups[key])
+    whole = Tally.of(reference)
     plain = Tally(schema)
-    frozen = reference._frozen
-    assert frozen is not None
-    places = {path: number for number, path in enumerate(reference._native.paths)}
-    cells = {
-        number: frozen.cells[places[path]]
-        for number, path in enumerate(plain.paths)
-        if path in places and places[path] in frozen.cells
-    }
-    return Tally(schema, cells, reference._renames(plain.paths))
+    cells = {path: cell for path, cell in whole.cells.items() if path in plain.columns}
+    tally = Tally(schema, cells=cells)
+    tally._renames = reference._renames(tally.columns)
+    return tally
 
 
 def _renames(reference: Profile) -> dict[str, Callable[[bytes], bytes]]:
