@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shlex
 from collections import Counter
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from rich.table import Table
 
 import inlay
 from inlay._command_line import program
+from inlay.demo.features import STRANGER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,6 +71,25 @@ _EVENTS = """
     order by times desc, body
 """
 
+_DRIFT = """
+    select
+        attrs->>'column' as column, method,
+        count(*) filter (verdict <> 'undefined')::bigint as panes,
+        count(*) filter (verdict = 'yes')::bigint as alarms,
+        min(start_time) filter (verdict = 'yes') as first,
+        arg_max(effect, start_time) filter (verdict <> 'undefined') as effect,
+        arg_max(part_names, start_time) filter (verdict = 'yes') as names
+    from verdicts
+    where attrs->>'watch' = 'images' and origin = $origin
+    group by all
+    order by alarms desc, column, method
+"""
+
+# What the client does half-way changes these, and these alone.
+_INJECTED = {("centre_x", "drift"), ("scanner", "drift"), ("scanner", "new_categories")}
+# With fewer images there is not always enough to tell.
+_ENOUGH = 4000
+
 _TRY = (
     "select attrs->>'http.route' as route, sum(count)::bigint as requests, "
     "round(1e3 * eh_quantile(eh_merge(h), 0.99), 2) as p99_ms "
@@ -85,6 +106,7 @@ class Measured:
     outcomes: Counter[Outcome]
     layers: list[dict[str, Any]]
     events: list[dict[str, Any]]
+    drift: list[dict[str, Any]]
     images: int
 
 
@@ -118,6 +140,7 @@ def read(folder: Path, origin: int) -> Measured:
         ),
         layers=layers,
         events=rows(_EVENTS),
+        drift=rows(_DRIFT),
         images=next((r["values"] for r in layers if r["metric"] == "model.confidence"), 0),
     )
 
@@ -145,6 +168,9 @@ def disagreements(measured: Measured, tally: Tally) -> list[str]:
     ]
     if measured.images != tally.images:
         lines.append(f"images: the files say {measured.images}, the client counted {tally.images}")
+    found = {(row["column"], row["method"]) for row in measured.drift if row["alarms"]}
+    wrong = found - _INJECTED if tally.images < _ENOUGH else found ^ _INJECTED
+    lines += [f"drift of {column} ({method}): told wrongly" for column, method in sorted(wrong)]
     return lines + tally.unexpected
 
 
@@ -165,13 +191,15 @@ def command_to_try(folder: Path) -> str:
     return f'{program()} query "{_TRY}" {shlex.quote(str(folder))}'
 
 
-def show(measured: Measured, console: Console) -> None:
+def show(measured: Measured, tally: Tally, console: Console) -> None:
     """Print the tables.
 
     Parameters
     ----------
     measured : Measured
         From the files.
+    tally : Tally
+        From the client.
     console : Console
         Where to.
     """
@@ -195,6 +223,7 @@ def show(measured: Measured, console: Console) -> None:
         numbers = (f"{row[name]:.3g}" for name in ("mean", "p5", "p50", "p95"))
         layers.add_row(row["layer"], row["metric"], f"{row['values']:,}", *numbers)
     console.print(layers)
+    _show_drift(measured, tally, console)
     for row in measured.events:
         error = f" ({row['exception']})" if row["exception"] else ""
         console.print(
@@ -202,3 +231,35 @@ def show(measured: Measured, console: Console) -> None:
             f"{(row['body'] or '').strip()}{error}",
             markup=False,
         )
+
+
+def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
+    drift = Table(
+        "column", "drift", "since", title="The images against the training's", title_justify="left"
+    )
+    for heading in ("difference", "panes", "of them yes"):
+        drift.add_column(heading, justify="right")
+    named: list[str] = []
+    for row in measured.drift:
+        if row["method"] == "new_categories" and row["alarms"]:
+            named.append(f"New in {row['column']}: {', '.join(row['names'] or ())}")
+        if row["method"] != "drift":
+            continue
+        drift.add_row(
+            row["column"],
+            "[bold red]yes[/]" if row["alarms"] else "no" if row["panes"] else "undefined",
+            f"{row['first'].astimezone():%H:%M:%S}" if row["first"] else "",
+            "" if row["effect"] is None else f"{row['effect']:.3f}",
+            f"{row['panes']:,}",
+            f"{row['alarms']:,}" if row["alarms"] else "",
+        )
+    console.print(drift)
+    if tally.strange is not None:
+        joined = datetime.datetime.fromtimestamp(tally.strange).astimezone()
+        console.print(
+            f"At {joined:%H:%M:%S} a third scanner joined, {STRANGER!r}; its images lie one pixel "
+            "too far to the right.",
+            highlight=False,
+        )
+    for line in named:
+        console.print(line, highlight=False, markup=False)

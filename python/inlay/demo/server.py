@@ -18,6 +18,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
+import inlay
+from inlay.demo.features import SCANNERS, features
+from inlay.drift import CategoryJudge, DriftJudge
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,6 +31,9 @@ __all__ = ["Classifier", "Image", "Images", "create_app"]
 
 PIXELS = 64  # eight by eight
 WHITE = 16.0  # the largest value of a pixel
+# The images are those of a few people, others than the training's: small differences are real ones
+# and of no interest here.
+PANE_SECONDS, LEAST_EFFECT, LEAST_ROWS = 1.0, 0.15, 50
 
 
 class Classifier:
@@ -40,6 +47,8 @@ class Classifier:
         Share of the held-out images that it reads rightly.
     images : ndarray of float64, shape (n, 64)
         The held-out images, values from 0 to 16.
+    reference : Profile
+        What the model was fed in training: the features of those images, frozen.
     """
 
     def __init__(self) -> None:
@@ -49,6 +58,8 @@ class Classifier:
         )
         self._model = LogisticRegression(max_iter=200).fit(train / WHITE, train_labels)
         self.accuracy = float(self._model.score(self.images / WHITE, labels))
+        scanners = [SCANNERS[number % len(SCANNERS)] for number in range(len(train))]
+        self.reference = inlay.Profile.of(features(train, scanners), reference=True)
 
     def predict(self, images: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Read digits.
@@ -70,9 +81,10 @@ class Classifier:
 
 
 class Image(BaseModel):
-    """One image to read."""
+    """One image to read, and where it comes from."""
 
     pixels: list[float] = Field(min_length=PIXELS, max_length=PIXELS)
+    scanner: str = Field(default=SCANNERS[0], max_length=100)
 
 
 class Images(BaseModel):
@@ -110,9 +122,17 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
         "data.ink", unit="1", description="Mean pixel of an image.", layer="data"
     ).bind()
 
+    watch = observer.watch(
+        "images",
+        model.reference,
+        every=PANE_SECONDS,
+        judges=[DriftJudge(threshold=LEAST_EFFECT, min_rows=LEAST_ROWS), CategoryJudge()],
+    )
+
     def read(images: list[Image]) -> list[dict[str, Any]]:
         rows = np.array([image.pixels for image in images])
         digits, confidences = model.predict(rows)
+        watch.update(features(rows, [image.scanner for image in images]))
         # Whole arrays at once: the values never become Python objects.
         pixel.record_many(rows.ravel())
         ink.record_many(rows.mean(axis=1))

@@ -86,7 +86,7 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
         logging.getLogger().removeHandler(handler)
 
     measured = report.read(folder, observer.core.origin)
-    report.show(measured, console)
+    report.show(measured, tally, console)
     differences = report.disagreements(measured, tally)
     if scrapes.requests != tally.outcomes.total():
         differences.append(

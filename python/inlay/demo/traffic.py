@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from inlay.demo.features import SCANNERS, STRANGER, moved_right
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -36,6 +38,12 @@ class Planned:
     status: int
     body: Any = None
 
+    @property
+    def is_strange(self) -> bool:
+        """Whether it brings an image from the scanner that joins half-way."""
+        images = (self.body or {}).get("images", (self.body,)) or ()
+        return any(image and image.get("scanner") == STRANGER for image in images)
+
 
 @dataclass
 class Tally:
@@ -45,11 +53,12 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     images: int = 0
+    strange: float | None = None  # Unix time of the first image from the new scanner
     elapsed: float = 0.0
 
 
 def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[Planned]:
-    """Make up requests.
+    """Make up requests. Half-way a third scanner joins, which sends half of the images from there.
 
     Parameters
     ----------
@@ -67,12 +76,19 @@ def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[
     """
     chance = random.Random(seed)
     rows = images.tolist()
+    moved = moved_right(images).tolist()
+    joined = False
+
+    def one() -> dict[str, Any]:
+        if joined and chance.random() < 0.5:
+            return {"pixels": chance.choice(moved), "scanner": STRANGER}
+        return {"pixels": chance.choice(rows), "scanner": chance.choice(SCANNERS)}
 
     def body(number: int) -> dict[str, Any]:
-        return {"images": [{"pixels": chance.choice(rows)} for _ in range(number)]}
+        return {"images": [one() for _ in range(number)]}
 
     def predict() -> Planned:
-        return Planned("POST", "/predict", "/predict", 200, {"pixels": chance.choice(rows)})
+        return Planned("POST", "/predict", "/predict", 200, one())
 
     def batch() -> Planned:
         return Planned("POST", "/predict/batch", "/predict/batch", 200, body(_BATCH))
@@ -111,7 +127,9 @@ def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[
         no_such_path: 3,
         wrong_method: 1,
     }
-    for kind in chance.choices(list(weights), list(weights.values()), k=count):
+    kinds = chance.choices(list(weights), list(weights.values()), k=count)
+    for number, kind in enumerate(kinds):
+        joined = number >= count // 2
         yield kind()
 
 
@@ -140,6 +158,8 @@ async def send_all(
 
         async def work() -> None:
             for planned in requests:  # one iterator for all: each takes the next
+                if tally.strange is None and planned.is_strange:
+                    tally.strange = time.time()
                 start = time.perf_counter()
                 try:
                     response = await client.request(planned.method, planned.path, json=planned.body)
