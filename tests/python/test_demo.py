@@ -144,7 +144,7 @@ def test_plan_is_the_same_for_the_same_seed_and_has_everything(model):
 
 
 def measured(outcomes, images=0):
-    return report.Measured([], Counter(outcomes), [], [], images)
+    return report.Measured([], Counter(outcomes), [], [], [], images)
 
 
 def test_differences_are_named():
