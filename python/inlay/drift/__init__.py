@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay.drift.backtest import Backtest, backtest
+    from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
     from inlay.drift.correction import benjamini_hochberg, e_bh
     from inlay.drift.missingness_judge import MissingnessJudge
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from inlay.drift.segment_judge import SegmentJudge
 
 _HOMES = {
-    "Backtest": "inlay.drift.backtest",
+    "Backtest": "inlay.drift.backtesting",
     "CategoryJudge": "inlay.drift.category_judge",
     "MissingnessJudge": "inlay.drift.missingness_judge",
     "Reference": "inlay.drift.references",
     "References": "inlay.drift.references",
     "SegmentJudge": "inlay.drift.segment_judge",
-    "backtest": "inlay.drift.backtest",
+    "backtest": "inlay.drift.backtesting",
     "benjamini_hochberg": "inlay.drift.correction",
     "e_bh": "inlay.drift.correction",
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.fleet_rows import codes_of, distinct, members_of
+from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.held_panes import HeldPanes
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
@@ -180,13 +180,9 @@ class PaneJudge(abc.ABC):
     def _rows(self, points: pa.Table, references: References) -> PaneRows:
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        mask = pc.and_(
-            pc.equal(points["metric"], METRIC),
-            pc.is_in(points["kind"].cast(pa.utf8()), pa.array(self._kinds, pa.utf8())),
-        )
-        chosen = points if pc.all(mask).as_py() is True else points.filter(mask)
+        mask = is_any(points["metric"], (METRIC,)) & is_any(points["kind"], self._kinds)
+        chosen = points if mask.all() else points.filter(pa.array(mask))
         table, is_lost = self._held.whole(chosen)
         cells, offsets = _lists(table)
         missing = _numbers(table, "null_count") + _numbers(table, "nan_count")
@@ -258,13 +254,14 @@ def _joined(parts: list[pa.Table]) -> pa.Table:
 def _find(table: pa.Table, references: References) -> tuple[list[Reference], Any, Any]:
     """Look up the reference of each series and cells once."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    ids, of_id = distinct(pc.fill_null(table["reference_id"].cast("string"), ""))
+    ids, of_id = distinct(table["reference_id"])
     attrs, of_attrs = distinct(table["attrs"])
+    resources, of_resource = distinct(table["resource"])
     series = table["series_id"].to_numpy()
-    codes = codes_of(of_id, of_attrs, series)
-    firsts = np.unique(codes, return_index=True)[1]
+    firsts, codes = first_rows(
+        (of_attrs, len(attrs)), (of_id, len(ids)), (of_resource, len(resources))
+    )
     found: list[Reference] = []
     numbers, reasons = [], []
     for first in firsts.tolist():

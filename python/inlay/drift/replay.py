@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from inlay._exceptions import InvalidArgumentError, SerializationError
+from inlay.drift.keys import is_any
 from inlay.drift.references import METRIC, REFERENCE_METRIC
 from inlay.points import POINTS
 
@@ -164,10 +165,20 @@ class Replay:
         InvalidArgumentError
             If a column is not there, or holds a null and may not; the message names both.
         """
-        for day in self.days():
-            rows = self._retrying(lambda day=day: self._read(day, _JUDGED, COLUMNS))
-            if rows is not None:
-                yield rows
+        from concurrent.futures import ThreadPoolExecutor
+
+        def read(day: datetime.date) -> pa.Table | None:
+            return self._retrying(lambda: self._read(day, _JUDGED, COLUMNS))
+
+        days = self.days()
+        # A day is read while the one before it is judged.
+        with ThreadPoolExecutor(1, thread_name_prefix="inlay-replay") as reader:
+            ahead = reader.submit(read, days[0]) if days else None
+            for following in [*days[1:], None]:
+                rows = None if ahead is None else ahead.result()
+                ahead = None if following is None else reader.submit(read, following)
+                if rows is not None:
+                    yield rows
 
     def references(self) -> pa.Table:
         """Return all rows of metric ``data.reference`` that were emitted before `end`.
@@ -303,23 +314,13 @@ def _extremes(group: object, name: str) -> tuple[str, str] | None:
 
 
 def _wanted(rows: pa.Table, wanted: Mapping[str, tuple[str, ...]]) -> pa.Table:
+    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if rows.num_rows == 0:
-        return rows
-    masks = [
-        pc.and_(
-            pc.equal(rows["metric"], metric),
-            pc.is_in(rows["kind"].cast(pa.utf8()), pa.array(kinds, pa.utf8())),
-        )
-        for metric, kinds in wanted.items()
-    ]
-    mask = masks[0]
-    for each in masks[1:]:
-        mask = pc.or_(mask, each)
-    mask = pc.fill_null(mask, False)
-    return rows if pc.all(mask).as_py() else rows.filter(mask)
+    mask = np.zeros(rows.num_rows, bool)
+    for metric, kinds in wanted.items():
+        mask |= is_any(rows["metric"], (metric,)) & is_any(rows["kind"], kinds)
+    return rows if mask.all() else rows.filter(pa.array(mask))
 
 
 def _check_names(found: Collection[str], columns: tuple[str, ...], where: str) -> None:

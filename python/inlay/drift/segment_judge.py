@@ -7,7 +7,7 @@ from typing import Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.fleet_rows import codes_of, distinct
+from inlay.drift.keys import codes_of, distinct
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds
 from inlay.drift.segments import explain
 
