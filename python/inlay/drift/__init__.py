@@ -1,4 +1,4 @@
-"""Judging data against a reference: distances, tests, verdicts, and their replay."""
+"""Drift: distances between what was and what is, and verdicts on them."""
 
 from __future__ import annotations
 
@@ -9,31 +9,48 @@ if TYPE_CHECKING:
     from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
     from inlay.drift.correction import benjamini_hochberg, e_bh
+    from inlay.drift.drift_judge import DriftJudge
+    from inlay.drift.judge import Judge
     from inlay.drift.missingness_judge import MissingnessJudge
     from inlay.drift.references import Reference, References
     from inlay.drift.segment_judge import SegmentJudge
+    from inlay.drift.summary_distances import ChiSquared, Distance, Distances, Parts, distances
 
 _HOMES = {
     "Backtest": "inlay.drift.backtesting",
     "CategoryJudge": "inlay.drift.category_judge",
+    "ChiSquared": "inlay.drift.summary_distances",
+    "Distance": "inlay.drift.summary_distances",
+    "Distances": "inlay.drift.summary_distances",
+    "DriftJudge": "inlay.drift.drift_judge",
+    "Judge": "inlay.drift.judge",
     "MissingnessJudge": "inlay.drift.missingness_judge",
+    "Parts": "inlay.drift.summary_distances",
     "Reference": "inlay.drift.references",
     "References": "inlay.drift.references",
     "SegmentJudge": "inlay.drift.segment_judge",
     "backtest": "inlay.drift.backtesting",
     "benjamini_hochberg": "inlay.drift.correction",
+    "distances": "inlay.drift.summary_distances",
     "e_bh": "inlay.drift.correction",
 }
 
 __all__ = [
     "Backtest",
     "CategoryJudge",
+    "ChiSquared",
+    "Distance",
+    "Distances",
+    "DriftJudge",
+    "Judge",
     "MissingnessJudge",
+    "Parts",
     "Reference",
     "References",
     "SegmentJudge",
     "backtest",
     "benjamini_hochberg",
+    "distances",
     "e_bh",
 ]
 
@@ -46,9 +63,5 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     value = getattr(importlib.import_module(home), name)
-    globals()[name] = value  # the next access does not come here
+    globals()[name] = value
     return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
