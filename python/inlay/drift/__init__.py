@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
     from inlay.drift.correction import benjamini_hochberg, e_bh
+    from inlay.drift.distance_judge import DistanceJudge
     from inlay.drift.drift_judge import DriftJudge
     from inlay.drift.judge import Judge
     from inlay.drift.missingness_judge import MissingnessJudge
@@ -21,6 +22,7 @@ _HOMES = {
     "CategoryJudge": "inlay.drift.category_judge",
     "ChiSquared": "inlay.drift.summary_distances",
     "Distance": "inlay.drift.summary_distances",
+    "DistanceJudge": "inlay.drift.distance_judge",
     "Distances": "inlay.drift.summary_distances",
     "DriftJudge": "inlay.drift.drift_judge",
     "Judge": "inlay.drift.judge",
@@ -40,6 +42,7 @@ __all__ = [
     "CategoryJudge",
     "ChiSquared",
     "Distance",
+    "DistanceJudge",
     "Distances",
     "DriftJudge",
     "Judge",

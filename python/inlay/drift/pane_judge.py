@@ -42,7 +42,7 @@ class PaneRows(NamedTuple):
     table : pyarrow.Table
         The rows; those with a revision have all of their pane.
     cells : numpy.ndarray of int64
-        Counts of the cells of all rows, one row after another.
+        Counts of the cells of all rows, one row after another; infinities are in the outer ones.
     offsets : numpy.ndarray of int64, shape (n + 1,)
         Where each row's begin.
     count, missing, rows : numpy.ndarray of int64, shape (n,)
@@ -186,7 +186,10 @@ class PaneJudge(abc.ABC):
         table, is_lost = self._held.whole(chosen)
         cells, offsets = _lists(table)
         missing = _numbers(table, "null_count") + _numbers(table, "nan_count")
-        infinite = _numbers(table, "pos_inf_count") + _numbers(table, "neg_inf_count")
+        if table.num_rows:  # of names there are none
+            cells = cells.copy()
+            np.add.at(cells, offsets[:-1], _numbers(table, "neg_inf_count"))
+            np.add.at(cells, offsets[1:] - 1, _numbers(table, "pos_inf_count"))
         sums = np.concatenate([[0], np.cumsum(cells)])
         count = sums[offsets[1:]] - sums[offsets[:-1]]
         found, reference, why = _find(table, references)
@@ -199,7 +202,7 @@ class PaneJudge(abc.ABC):
                 f"its reference: {int(np.diff(offsets)[bad[0]])}"
             )
             raise InvalidArgumentError(message)
-        rows = count + missing + infinite
+        rows = count + missing
         reason = why
         reason[(reason == 0) & (rows < self.min_rows)] = _INSUFFICIENT
         reason[rows == 0] = _EMPTY
@@ -209,16 +212,28 @@ class PaneJudge(abc.ABC):
         )
 
     def _verdicts(
-        self, rows: PaneRows, members: Any, scope: str, method: str, *, yes: Any, **given: Any
+        self,
+        rows: PaneRows,
+        members: Any,
+        scope: str,
+        method: str,
+        *,
+        yes: Any,
+        own_reason: list[str | None] | None = None,
+        **given: Any,
     ) -> pa.Table:
-        """Make verdicts of some rows, those with a reason undefined."""
+        """Make verdicts of some rows, those with a reason, of the rows or their own, undefined."""
         import numpy as np
         import pyarrow as pa
 
         reason = rows.reason[members]
+        texts = pa.array([None, *REASONS[1:]], pa.utf8()).take(pa.array(reason))
+        if own_reason is not None:
+            own = pa.array(own_reason, pa.utf8())
+            texts = pa.compute.coalesce(texts, own) if own.null_count < len(own) else texts
+            reason = np.where(texts.is_null().to_numpy(zero_copy_only=False), reason, 1)
         words = np.where(reason > 0, 2, np.asarray(yes, bool).astype(np.int64))
         verdict = pa.array(["no", "yes", "undefined"]).take(pa.array(words))
-        texts = pa.array([None, *REASONS[1:]], pa.utf8())
         for name in ("value", "low", "high", "effect", "p_value", "log_e"):
             value = given.get(name)
             if value is not None:
@@ -233,7 +248,7 @@ class PaneJudge(abc.ABC):
             scope=scope,
             method=method,
             verdict=verdict,
-            reason=texts.take(pa.array(reason)),
+            reason=texts,
             **{"n": rows.rows[members], **given},
             n_reference=pa.array(of_reference, mask=~known),
             reference_id=rows.table["reference_id"].take(pa.array(members)),
