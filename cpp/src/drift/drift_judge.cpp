@@ -301,7 +301,7 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
       const auto known = state_->series.find(id);
       std::int64_t family = 0;
       if (known == state_->series.end()) {
-        outcome.reason = "no reference";
+        outcome.reason = "no_reference";
       } else {
         family = known->second.family;
         const auto [place, is_new] = work_of.try_emplace(id, work.size());

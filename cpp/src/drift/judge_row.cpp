@@ -14,16 +14,16 @@ JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
     return out;
   };
   const auto found = series.references.find(row.reference_id);
-  if (found == series.references.end()) return undefined("no reference");
+  if (found == series.references.end()) return undefined("no_reference");
   const ReferenceCells& reference = found->second;
   out.n_reference = static_cast<std::int64_t>(reference.rows);
-  if (row.counts.size() != reference.counts.size()) return undefined("cells differ");
-  if (row.is_damaged) return undefined("negative count");
-  if (reference.rows == 0) return undefined("empty reference");
-  if (reference.group_counts.size() < 2) return undefined("insufficient reference");
+  if (row.counts.size() != reference.counts.size()) return undefined("other_cells");
+  if (row.is_damaged) return undefined("negative_count");
+  if (reference.rows == 0) return undefined("empty_reference");
+  if (reference.group_counts.size() < 2) return undefined("insufficient_reference");
   std::uint64_t rows = 0;
   for (const std::uint64_t count : row.counts) {
-    if (count > DirichletEProcess::kMaxRows - rows) return undefined("too many rows");
+    if (count > DirichletEProcess::kMaxRows - rows) return undefined("too_many_rows");
     rows += count;
   }
   if (rows == 0) return undefined("empty");
@@ -33,7 +33,7 @@ JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
   }
   SeriesProgress& progress = *series.progress;
   if (rows > DirichletEProcess::kMaxRows - progress.process.rows()) {
-    return undefined("too many rows");
+    return undefined("too_many_rows");
   }
   const std::vector<std::uint64_t> groups = reference.grouped(row.counts.data());
   progress.process.update(groups.data(), row.start_us);
