@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,14 +123,15 @@ class Replay:
         self.position = dict(after or {})
         self.notes: tuple[str, ...] = ()
         self._points: TableSnapshot | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="inlay-replay-")
+        self._scratch = tempfile.mkdtemp(prefix="inlay-replay-")
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         self._refresh()
 
     def _refresh(self) -> None:
         from inlay._files.snapshot import take_snapshot
 
         for _ in range(_TRIES):
-            folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
+            folder = Path(tempfile.mkdtemp(dir=self._scratch))
             try:
                 snapshot = take_snapshot(self.directory, folder)
             except FileNotFoundError:
