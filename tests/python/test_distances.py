@@ -21,12 +21,16 @@ ORDERED = ("ks", "cramer_von_mises", "anderson_darling", "wasserstein", "energy"
 # Sums of a few dozen logarithms of doubles.
 CLOSE = 1e-12
 
-counts_of_cells = st.integers(2, 12).flatmap(
-    lambda k: st.tuples(
-        st.lists(st.integers(0, 1000), min_size=k, max_size=k),
-        st.lists(st.integers(0, 1000), min_size=k, max_size=k),
+counts_of_cells = (
+    st.integers(2, 12)
+    .flatmap(
+        lambda k: st.tuples(
+            st.lists(st.integers(0, 1000), min_size=k, max_size=k),
+            st.lists(st.integers(0, 1000), min_size=k, max_size=k),
+        )
     )
-).filter(lambda pair: sum(pair[0]) > 0 and sum(pair[1]) > 0)
+    .filter(lambda pair: sum(pair[0]) > 0 and sum(pair[1]) > 0)
+)
 
 
 def number(value: float | None) -> float:
@@ -42,7 +46,8 @@ def test_cell_distances_agree_with_scipy(pair: tuple[list[int], list[int]]) -> N
     p, q = (np.asarray(side) / sum(side) for side in pair)
     found = distances(reference, current)
     assert number(found.jensen_shannon.value) == pytest.approx(
-        float(jensenshannon(p, q, 2)), abs=1e-7  # a root turns rounding of 1e-16 into 1e-8
+        float(jensenshannon(p, q, 2)),
+        abs=1e-7,  # a root turns rounding of 1e-16 into 1e-8
     )
     assert number(found.total_variation.value) == pytest.approx(np.abs(p - q).sum() / 2, abs=CLOSE)
     assert number(found.l_infinity.value) == pytest.approx(np.abs(p - q).max(), abs=CLOSE)
@@ -223,9 +228,7 @@ def test_one_outlier_does_not_flatten_the_distance() -> None:
     a, b = distances(reference, clean), distances(reference, odd)
     assert number(a.psi.value) > 0.2
     assert number(b.psi.value) == pytest.approx(number(a.psi.value), rel=1e-3)
-    assert number(b.jensen_shannon.value) == pytest.approx(
-        number(a.jensen_shannon.value), rel=1e-3
-    )
+    assert number(b.jensen_shannon.value) == pytest.approx(number(a.jensen_shannon.value), rel=1e-3)
 
 
 def test_one_nan_does_not_silence_the_distance() -> None:
