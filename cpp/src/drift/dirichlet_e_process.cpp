@@ -19,6 +19,8 @@ constexpr std::uint64_t kPerOctave = 3;
 constexpr double kWeightSum = 2.1098;
 // A process in a state of bytes may claim this many starts; 64 octaves have fewer.
 constexpr std::uint64_t kMostStarts = 64 * kPerOctave + 2 * kPerOctave;
+// No sequence of 2^52 rows in 4096 cells is less likely, by far.
+constexpr double kLeastLog = -1e18;
 constexpr std::string_view kMagic = "inDE";
 constexpr std::uint8_t kVersion = 1;
 
@@ -230,8 +232,8 @@ DirichletEProcess DirichletEProcess::from_bytes(std::vector<double> alpha,
     last = start.window;
     start.start_us = in.zigzag();
     start.log_constant = in.f64();
-    if (!(start.log_constant <= 0) || !std::isfinite(start.log_constant)) {
-      in.refuse("have a start with a probability above 1; its logarithm", start.log_constant);
+    if (!(start.log_constant <= 0 && start.log_constant >= kLeastLog)) {
+      in.refuse("have a start of no probability; its logarithm", start.log_constant);
     }
     for (std::size_t i = 0; i < out.cells(); ++i) {
       const auto count = static_cast<double>(in.varint());
