@@ -65,23 +65,6 @@ class Settings:
     key: tuple[str, ...]
     remember: int
 
-    def check_columns(self, schema: pa.Schema) -> None:
-        """Refuse a first table that lacks a column of `by` or `key`.
-
-        Raises
-        ------
-        InvalidArgumentError
-            The message names the column and what there is.
-        """
-        for what, names in (("by", self.by), ("key", self.key)):
-            for name in names:
-                if schema.names.count(name) != 1:
-                    shown = ", ".join(map(repr, schema.names[:20])) or "none"
-                    message = (
-                        f"a column of {what} is not there once (the table has {shown}): {name!r}"
-                    )
-                    raise InvalidArgumentError(message)
-
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold, equal for equal settings."""
         return {

@@ -15,7 +15,7 @@ from inlay.data.watch.panes import MOST_EMPTY, MOST_OPEN, Gap, Pane, TimePanes
 from inlay.data.watch.row_panes import RowPanes
 from inlay.data.watch.schema_watch import SchemaWatch
 from inlay.data.watch.sliding import SlidingWindow
-from inlay.data.watch.tallies import Tallies, TallyKind
+from inlay.data.watch.tallies import Tallies, TallyKind, check_groups
 from inlay.data.watch.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -188,7 +188,9 @@ class Stream:
         if self._time_schema is None:
             if column is not None and index is None:
                 raise unusable(schema, column)
-            self.settings.check_columns(schema)
+            check_groups(self.settings.by, schema)
+            if self.duplicates is not None:
+                self.duplicates.check(schema)
         self._time_schema, self._time_index = schema, index
         return index
 
