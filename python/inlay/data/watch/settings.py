@@ -13,7 +13,8 @@ from inlay.summary._arguments import whole
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inlay.data.watch.judging import Judge
+    from inlay.drift.judge import Judge
+
 
 __all__ = ["Settings", "WatchOptions", "settings_of"]
 

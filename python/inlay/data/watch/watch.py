@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inlay.data.profile import Profile
-    from inlay.data.watch.judging import Judge
     from inlay.data.watch.settings import WatchOptions
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Watch"]
