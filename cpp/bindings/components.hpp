@@ -25,5 +25,6 @@ void register_profile(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);
+void register_drift_rows(pybind11::module_& m);
 
 }  // namespace inlay::python

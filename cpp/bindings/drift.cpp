@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <inlay/drift/distances.hpp>
+#include <inlay/drift/tally_distances.hpp>
 #include <inlay/error.hpp>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@
 namespace py = pybind11;
 
 namespace inlay::python {
+
+void register_drift_judge(py::module_& m);  // in drift_judge.cpp
+
 namespace {
 
 using Counts = std::vector<std::uint64_t>;
@@ -93,6 +97,39 @@ std::tuple<std::vector<Fields>, std::vector<double>, Counts, Counts> bucket_fiel
           std::move(joined.reference), std::move(joined.current)};
 }
 
+// For each column that both have: its path, and the distances of the kinds asked for, by number;
+// those of ordered values go on from those of cells.
+std::vector<std::pair<std::string, std::vector<std::optional<double>>>> tally_fields(
+    Shared<Tally>& reference, Shared<Tally>& current, const std::vector<std::size_t>& kinds) {
+  std::vector<CellDistance> of_cells;
+  std::vector<OrderedDistance> of_order;
+  for (const std::size_t kind : kinds) {
+    if (kind >= kCellDistances + kOrderedDistances) {
+      detail::fail<InvalidArgument>("there is no such distance", kind);
+    }
+    if (kind < kCellDistances) {
+      if (!of_order.empty()) {
+        detail::fail<InvalidArgument>("distances of cells come before those of order", kind);
+      }
+      of_cells.push_back(static_cast<CellDistance>(kind));
+    } else {
+      of_order.push_back(static_cast<OrderedDistance>(kind - kCellDistances));
+    }
+  }
+  // One after the other, since never two locks are held at once.
+  const auto ours = reference.with([](const Tally& tally) { return column_cells(tally); });
+  const auto theirs = current.with([](const Tally& tally) { return column_cells(tally); });
+  std::vector<std::pair<std::string, std::vector<std::optional<double>>>> out;
+  for (ColumnDistances& column : column_distances(ours, theirs, of_cells, of_order)) {
+    std::vector<std::optional<double>> values;
+    for (const double value : column.values) {
+      values.push_back(value == value ? std::optional(value) : std::nullopt);
+    }
+    out.emplace_back(std::move(column.path), std::move(values));
+  }
+  return out;
+}
+
 }  // namespace
 
 void register_drift(py::module_& m) {
@@ -108,6 +145,9 @@ void register_drift(py::module_& m) {
         py::pos_only());
   m.def("bucket_distances", &bucket_fields, py::arg("reference"), py::arg("current"),
         py::pos_only(), py::kw_only(), py::arg("cells"));
+  m.def("tally_distances", &tally_fields, py::arg("reference"), py::arg("current"),
+        py::arg("kinds"), py::pos_only());
+  register_drift_judge(m);
 }
 
 }  // namespace inlay::python

@@ -106,7 +106,7 @@ def pane_row(rows: int, *, pane: int = 0, watch: str = "features", **more: Any) 
 
 def unseen_row(counts: dict[str, int], *, pane: int = 0, column: str = "c", **more: Any) -> Any:
     """Return the row that holds the names outside a reference."""
-    top = inlay.TopK(k=32)
+    top = inlay.TopK(capacity=32)
     for name, count in counts.items():
         top.update([name], weights=[count])
     row = edges_row([], pane=pane, column=column, **more)

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <inlay/drift/distances.hpp>
+#include <inlay/drift/tally_distances.hpp>
 #include <inlay/error.hpp>
+#include <limits>
 #include <numbers>
 
 #include "drift/tail_probability.hpp"
@@ -172,6 +173,15 @@ CellDistances cell_distances(const std::uint64_t* reference, const std::uint64_t
   const double chi2 = out[CellDistance::kChi2].value;
   if (s.filled > 1) out.cramers_v = std::min(std::sqrt(chi2 / (n + m)), 1.0);
   return out;
+}
+
+double cell_distance(CellDistance kind, const std::uint64_t* reference,
+                     const std::uint64_t* current, std::size_t cells) {
+  const Shares s(reference, current, cells);
+  if (s.is_empty() || (kind == CellDistance::kChi2 && s.filled == 1)) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return total(kind, s);
 }
 
 std::vector<double> cell_parts(CellDistance kind, const std::uint64_t* reference,

@@ -1,4 +1,4 @@
-"""Drift: distances between what was and what is, verdicts on them, and their replay."""
+"""Drift: distances between what was and what is, and verdicts on them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay.drift.backtest import Backtest, backtest
+    from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
     from inlay.drift.correction import benjamini_hochberg, e_bh
+    from inlay.drift.distance_judge import DistanceJudge
     from inlay.drift.drift_judge import DriftJudge
     from inlay.drift.judge import Judge
     from inlay.drift.missingness_judge import MissingnessJudge
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from inlay.drift.summary_distances import ChiSquared, Distance, Distances, Parts, distances
 
 _HOMES = {
-    "Backtest": "inlay.drift.backtest",
+    "Backtest": "inlay.drift.backtesting",
     "CategoryJudge": "inlay.drift.category_judge",
     "ChiSquared": "inlay.drift.summary_distances",
     "Distance": "inlay.drift.summary_distances",
+    "DistanceJudge": "inlay.drift.distance_judge",
     "Distances": "inlay.drift.summary_distances",
     "DriftJudge": "inlay.drift.drift_judge",
     "Judge": "inlay.drift.judge",
@@ -29,7 +31,7 @@ _HOMES = {
     "Reference": "inlay.drift.references",
     "References": "inlay.drift.references",
     "SegmentJudge": "inlay.drift.segment_judge",
-    "backtest": "inlay.drift.backtest",
+    "backtest": "inlay.drift.backtesting",
     "benjamini_hochberg": "inlay.drift.correction",
     "distances": "inlay.drift.summary_distances",
     "e_bh": "inlay.drift.correction",
@@ -40,6 +42,7 @@ __all__ = [
     "CategoryJudge",
     "ChiSquared",
     "Distance",
+    "DistanceJudge",
     "Distances",
     "DriftJudge",
     "Judge",
@@ -63,9 +66,5 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     value = getattr(importlib.import_module(home), name)
-    globals()[name] = value  # the next access does not come here
+    globals()[name] = value
     return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

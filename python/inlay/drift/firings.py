@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inlay.drift.fleet_rows import codes_of, distinct
+from inlay.drift.keys import distinct, first_rows, stable_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,11 +81,20 @@ class Firings:
         defined = np.flatnonzero(state >= 0)
         if not len(defined):
             return
-        attrs = distinct(verdicts["attrs"])[1]
+        texts, attrs = distinct(verdicts["attrs"])
         series, origin = verdicts["series_id"].to_numpy(), verdicts["origin"].to_numpy()
-        codes = codes_of(series, attrs, origin, method, judge)[defined]
+        origins, of_origin = np.unique(origin, return_inverse=True)
+        services, service = distinct(verdicts["resource"])
+        keys = (
+            (attrs, len(texts)),
+            (of_origin, len(origins)),
+            (service, len(services)),
+            (method, len(methods)),
+            (judge, len(judges)),
+        )
+        codes = first_rows(*keys)[1][defined]
         state = state[defined]
-        order = np.lexsort((np.arange(len(codes)), codes))
+        order = stable_order(codes)
         breaks = (np.diff(codes[order]) != 0) | (np.diff(state[order]) != 0)
         starts = np.flatnonzero(np.append(True, breaks))
         ends = np.append(starts[1:], len(order))

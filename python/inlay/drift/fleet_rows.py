@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
+from inlay.drift.keys import codes_of, distinct, members_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-__all__ = ["Release", "Unit", "add_up", "codes_of", "members_of", "units_of"]
+__all__ = ["Release", "Unit", "add_up", "units_of"]
 
 _SUMS = ("count", "null_count", "nan_count", "pos_inf_count", "neg_inf_count")
 
@@ -74,77 +74,6 @@ def units_of(rows: pa.Table, held: int) -> tuple[list[Unit], Any]:
     return units, rank[codes]
 
 
-def codes_of(*columns: Any) -> Any:
-    """Return numbers from 0 that are equal where all columns are; none is left out.
-
-    Parameters
-    ----------
-    *columns : array of int64, shape (n,)
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape (n,)
-    """
-    import numpy as np
-
-    order = np.lexsort(columns)
-    new = np.zeros(len(order), bool)
-    for column in columns:
-        ordered = column[order]
-        new[1:] |= ordered[1:] != ordered[:-1]
-    codes = np.empty(len(order), np.int64)
-    codes[order] = np.cumsum(new)
-    return codes
-
-
-def members_of(texts: Any, name: str) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Return the values that a member of JSON texts has, and the number of each row's value.
-
-    Parameters
-    ----------
-    texts : pyarrow.ChunkedArray of utf8 or a dictionary of it
-        Canonical JSON.
-    name : str
-        The member; where it is absent the value is the empty text.
-
-    Returns
-    -------
-    values : list of str
-    numbers : numpy.ndarray of int64, shape (n,)
-
-    Raises
-    ------
-    InvalidArgumentError
-        If a text is no JSON object.
-    """
-    import numpy as np
-
-    known, of_row = distinct(texts)
-    values: dict[str, int] = {}
-    numbers = []
-    for text in known:
-        try:
-            value = str(json.loads(text).get(name, ""))
-        except (ValueError, AttributeError) as error:
-            message = f"attrs and resource must be JSON objects: {text!r}"
-            raise InvalidArgumentError(message) from error
-        numbers.append(values.setdefault(value, len(values)))
-    return list(values), np.asarray(numbers, np.int64)[of_row]
-
-
-def distinct(texts: Any) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Return the different texts of a column, and the number of each row's text."""
-    import numpy as np
-    import pyarrow as pa
-
-    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # of no chunk at all
-        return [], np.zeros(0, np.int64)
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
-
-
 def _integers(rows: pa.Table, *names: str) -> list[Any]:
     import pyarrow as pa
 
@@ -188,7 +117,7 @@ def add_up(
     import pyarrow as pa
 
     kept = np.flatnonzero(of_release >= 0)
-    reference = _or_none(rows["reference_id"])[1]
+    reference = distinct(rows["reference_id"])[1]
     kinds, kind = distinct(rows["kind"])
     metric = distinct(rows["metric"])[1]
     keys = (reference, kind, metric, rows["series_id"].to_numpy(), of_release)
@@ -222,12 +151,6 @@ def add_up(
         array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
         out = out.set_column(place, field, array.cast(field.type))
     return out
-
-
-def _or_none(texts: Any) -> tuple[list[str], Any]:
-    import pyarrow.compute as pc
-
-    return distinct(pc.fill_null(texts.cast("string"), ""))
 
 
 def _sums(column: Any, order: Any, starts: Any) -> Any:
@@ -265,9 +188,7 @@ def _reduced(resources: Any, fields: Sequence[str]) -> Any:
         members = json.loads(text)
         kept = {name: members[name] for name in fields if isinstance(members.get(name), str)}
         texts.append(_core.canonical_json(kept))
-    return pa.DictionaryArray.from_arrays(
-        pa.array(of_row, pa.int32()), pa.array(texts, pa.utf8())
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(of_row, pa.int32()), pa.array(texts, pa.utf8()))
 
 
 def _add_lists(rows: pa.Table, order: Any, starts: Any, is_top: Any) -> tuple[Any, Any]:

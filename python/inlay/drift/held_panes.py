@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import SerializationError
-from inlay.drift.fleet_rows import codes_of, distinct
+from inlay.drift.keys import codes_of, distinct
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,9 @@ class HeldPanes:
         """Tell of late rows whether 32 later panes came before them: however rows are cut up."""
         import numpy as np
 
-        known = np.zeros(0, np.int64) if self._rows is None else np.unique(_micros(self._rows, "time"))
+        known = (
+            np.zeros(0, np.int64) if self._rows is None else np.unique(_micros(self._rows, "time"))
+        )
         panes, firsts = np.unique(ends, return_index=True)
         result = ends[late] <= self._forgotten_us
         for number, place in enumerate(late.tolist()):
@@ -85,7 +87,7 @@ class HeldPanes:
         own = _kept(rows)
         held = own.slice(0, 0) if self._rows is None else self._rows
         every = pa.concat_tables([held, own]).unify_dictionaries().combine_chunks()
-        texts = [distinct(every[name].cast("string"))[1] for name in ("kind", "reference_id")]
+        texts = [distinct(every[name])[1] for name in ("kind", "reference_id")]
         numbers = [every[name].to_numpy() for name in ("series_id", "origin")]
         times = [_micros(every, name) for name in ("start_time", "time")]
         codes = codes_of(*texts, *numbers, *times)

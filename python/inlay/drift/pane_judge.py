@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.fleet_rows import codes_of, distinct, members_of
 from inlay.drift.held_panes import HeldPanes
+from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
 from inlay.drift.verdict_rows import verdict_rows
@@ -42,7 +42,7 @@ class PaneRows(NamedTuple):
     table : pyarrow.Table
         The rows; those with a revision have all of their pane.
     cells : numpy.ndarray of int64
-        Counts of the cells of all rows, one row after another.
+        Counts of the cells of all rows, one row after another; infinities are in the outer ones.
     offsets : numpy.ndarray of int64, shape (n + 1,)
         Where each row's begin.
     count, missing, rows : numpy.ndarray of int64, shape (n,)
@@ -180,17 +180,16 @@ class PaneJudge(abc.ABC):
     def _rows(self, points: pa.Table, references: References) -> PaneRows:
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        mask = pc.and_(
-            pc.equal(points["metric"], METRIC),
-            pc.is_in(points["kind"].cast(pa.utf8()), pa.array(self._kinds, pa.utf8())),
-        )
-        chosen = points if pc.all(mask).as_py() is True else points.filter(mask)
+        mask = is_any(points["metric"], (METRIC,)) & is_any(points["kind"], self._kinds)
+        chosen = points if mask.all() else points.filter(pa.array(mask))
         table, is_lost = self._held.whole(chosen)
         cells, offsets = _lists(table)
         missing = _numbers(table, "null_count") + _numbers(table, "nan_count")
-        infinite = _numbers(table, "pos_inf_count") + _numbers(table, "neg_inf_count")
+        if table.num_rows:  # of names there are none
+            cells = cells.copy()
+            np.add.at(cells, offsets[:-1], _numbers(table, "neg_inf_count"))
+            np.add.at(cells, offsets[1:] - 1, _numbers(table, "pos_inf_count"))
         sums = np.concatenate([[0], np.cumsum(cells)])
         count = sums[offsets[1:]] - sums[offsets[:-1]]
         found, reference, why = _find(table, references)
@@ -203,26 +202,37 @@ class PaneJudge(abc.ABC):
                 f"its reference: {int(np.diff(offsets)[bad[0]])}"
             )
             raise InvalidArgumentError(message)
-        rows = count + missing + infinite
+        rows = count + missing
         reason = why
         reason[(reason == 0) & (rows < self.min_rows)] = _INSUFFICIENT
         reason[rows == 0] = _EMPTY
         reason[is_lost] = _NOT_HELD
-        return PaneRows(
-            table, cells, offsets, count, missing, rows, found, reference, reason
-        )
+        return PaneRows(table, cells, offsets, count, missing, rows, found, reference, reason)
 
     def _verdicts(
-        self, rows: PaneRows, members: Any, scope: str, method: str, *, yes: Any, **given: Any
+        self,
+        rows: PaneRows,
+        members: Any,
+        scope: str,
+        method: str,
+        *,
+        yes: Any,
+        own_reason: list[str | None] | None = None,
+        **given: Any,
     ) -> pa.Table:
-        """Make verdicts of some rows, those with a reason undefined."""
+        """Make verdicts of some rows, those with a reason, of the rows or their own, undefined."""
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         reason = rows.reason[members]
+        texts = pa.array([None, *REASONS[1:]], pa.utf8()).take(pa.array(reason))
+        if own_reason is not None:
+            own = pa.array(own_reason, pa.utf8())
+            texts = pc.coalesce(texts, own) if own.null_count < len(own) else texts
+            reason = np.where(texts.is_null().to_numpy(zero_copy_only=False), reason, 1)
         words = np.where(reason > 0, 2, np.asarray(yes, bool).astype(np.int64))
         verdict = pa.array(["no", "yes", "undefined"]).take(pa.array(words))
-        texts = pa.array([None, *REASONS[1:]], pa.utf8())
         for name in ("value", "low", "high", "effect", "p_value", "log_e"):
             value = given.get(name)
             if value is not None:
@@ -237,7 +247,7 @@ class PaneJudge(abc.ABC):
             scope=scope,
             method=method,
             verdict=verdict,
-            reason=texts.take(pa.array(reason)),
+            reason=texts,
             **{"n": rows.rows[members], **given},
             n_reference=pa.array(of_reference, mask=~known),
             reference_id=rows.table["reference_id"].take(pa.array(members)),
@@ -258,13 +268,14 @@ def _joined(parts: list[pa.Table]) -> pa.Table:
 def _find(table: pa.Table, references: References) -> tuple[list[Reference], Any, Any]:
     """Look up the reference of each series and cells once."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    ids, of_id = distinct(pc.fill_null(table["reference_id"].cast("string"), ""))
+    ids, of_id = distinct(table["reference_id"])
     attrs, of_attrs = distinct(table["attrs"])
+    resources, of_resource = distinct(table["resource"])
     series = table["series_id"].to_numpy()
-    codes = codes_of(of_id, of_attrs, series)
-    firsts = np.unique(codes, return_index=True)[1]
+    firsts, codes = first_rows(
+        (of_attrs, len(attrs)), (of_id, len(ids)), (of_resource, len(resources))
+    )
     found: list[Reference] = []
     numbers, reasons = [], []
     for first in firsts.tolist():

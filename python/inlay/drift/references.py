@@ -55,8 +55,8 @@ class Reference(NamedTuple):
     cells : EdgeHistogram or Categories
         They, with the reference's own counts.
     counts : tuple of int
-        One for each cell: underflow, between the edges, overflow; or one for each name and the
-        last for all others.
+        One for each cell: underflow, between the edges, overflow, infinities in the outer two; or
+        one for each name and the last for all others.
     exact : bool
         Whether the rows themselves were counted, and the edges are members of the sample.
     """
@@ -77,11 +77,13 @@ class Reference(NamedTuple):
         """What the cells are called: intervals, or the names and ``other``."""
         if isinstance(self.cells, Categories):
             return [*self.cells.names, "other"]
-        return interval_names(self.cells.edges)
+        from inlay.drift.summary_distances import cell_names
+
+        return cell_names(self.cells.edges)
 
     @property
-    def count(self) -> int:
-        """Number of values in the cells."""
+    def num_values(self) -> int:
+        """Number of values in the cells, infinities among them."""
         return sum(self.counts)
 
     @property
@@ -91,21 +93,8 @@ class Reference(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Number of rows, missing and infinite values included."""
-        infinite = 0
-        if isinstance(self.cells, EdgeHistogram):
-            infinite = self.cells.pos_inf_count + self.cells.neg_inf_count
-        return self.count + self.missing + infinite
-
-
-def interval_names(edges: list[float]) -> list[str]:
-    """Name the cells between edges, upper bounds included: ``(-inf, 1]``, ``(1, 2]``, …."""
-    texts = ["-inf", *(f"{edge:.6g}" for edge in edges), "inf"]
-    closing = ["]"] * len(edges) + [")"]
-    return [
-        f"({low}, {high}{close}"
-        for low, high, close in zip(texts, texts[1:], closing, strict=False)
-    ]
+        """Number of rows, missing values included."""
+        return self.num_values + self.missing
 
 
 class References:
@@ -148,7 +137,7 @@ class References:
 
         Returns
         -------
-        References
+        inlay.drift.References
 
         Raises
         ------
@@ -240,7 +229,7 @@ class References:
         key = (_core.series_id(METRIC, attrs, service_of(row["resource"])), row["reference_id"])
         known = self._series.get(key)
         # Written again every day: the same counts need no second look.
-        if known is not None and list(known.counts) == row["counts"] and _same_apart(known, row):
+        if known is not None and _is_same(known.cells, row):
             return
         try:
             made = (EdgeHistogram if kind == "edges" else Categories).from_row(row)
@@ -343,14 +332,21 @@ def _without_watch(attrs: str) -> str:
 
 
 def _reference(attrs: str, cells: EdgeHistogram | Categories, exact: bool) -> Reference:
-    counts = [*cells.counts, cells.other] if isinstance(cells, Categories) else cells.counts
+    counts = _counts(cells)
+    if isinstance(cells, EdgeHistogram):
+        counts[0] += cells.neg_inf_count
+        counts[-1] += cells.pos_inf_count
     return Reference(attrs, cells.reference_id, cells, tuple(counts), exact)
 
 
-def _same_apart(known: Reference, row: dict[str, Any]) -> bool:
-    cells = known.cells
-    same = (cells.null_count, cells.nan_count) == (row["null_count"] or 0, row["nan_count"] or 0)
+def _counts(cells: EdgeHistogram | Categories) -> list[int]:
+    return [*cells.counts, cells.other] if isinstance(cells, Categories) else cells.counts
+
+
+def _is_same(cells: EdgeHistogram | Categories, row: dict[str, Any]) -> bool:
+    names = ["null_count", "nan_count"]
     if isinstance(cells, EdgeHistogram):
-        infinite = (cells.pos_inf_count, cells.neg_inf_count)
-        return same and infinite == (row["pos_inf_count"] or 0, row["neg_inf_count"] or 0)
-    return same
+        names += ["pos_inf_count", "neg_inf_count"]
+    return _counts(cells) == row["counts"] and all(
+        getattr(cells, name) == (row[name] or 0) for name in names
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.drift.fleet import FleetWindows
-from inlay.drift.fleet_rows import members_of
+from inlay.drift.keys import members_of
 from inlay.drift.pane_judge import SCOPES
 from inlay.drift.references import References
 

@@ -254,13 +254,9 @@ class Distances:
         if self.n == 0 or self.n_reference == 0:
             return Parts([], [])
         if name == "ks":
-            steps = zip(
-                itertools.accumulate(reference), itertools.accumulate(current), strict=True
-            )
+            steps = zip(itertools.accumulate(reference), itertools.accumulate(current), strict=True)
             return Parts(list(names), [a / self.n_reference - b / self.n for a, b in steps])
-        return Parts(
-            list(names), _core.cell_parts(_CELL_KINDS.index(name), reference, current)
-        )
+        return Parts(list(names), _core.cell_parts(_CELL_KINDS.index(name), reference, current))
 
     def __repr__(self) -> str:
         """Return a line with the sizes and the distances that are defined."""
@@ -405,10 +401,7 @@ def _of_edges(
         lowest=lowest,
         highest=highest,
         has_infinity=bool(
-            ours.pos_inf_count
-            + ours.neg_inf_count
-            + theirs.pos_inf_count
-            + theirs.neg_inf_count
+            ours.pos_inf_count + ours.neg_inf_count + theirs.pos_inf_count + theirs.neg_inf_count
         ),
     )
     return Distances._of(cells, ordered)

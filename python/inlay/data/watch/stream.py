@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
@@ -15,7 +15,7 @@ from inlay.data.watch.panes import MOST_EMPTY, MOST_OPEN, Gap, Pane, TimePanes
 from inlay.data.watch.row_panes import RowPanes
 from inlay.data.watch.schema_watch import SchemaWatch
 from inlay.data.watch.sliding import SlidingWindow
-from inlay.data.watch.tallies import Tallies, TallyKind
+from inlay.data.watch.tallies import Tallies, TallyKind, check_groups
 from inlay.data.watch.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inlay.data.watch.judging import Judging
     from inlay.data.watch.panes import Due
     from inlay.data.watch.settings import Settings
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Stream"]
@@ -140,15 +141,18 @@ class Stream:
             self.expect(batch.schema)
         assert self.schemas is not None
         for change in self.schemas.see(source, batch.schema):
+            details = {"old": change.old, "new": change.new}
             self._event(
                 "data.schema_change",
+                {
+                    "source": source,
+                    "kind": change.kind,
+                    "column": change.column,
+                    "compatible": str(change.compatible),
+                    **{name: text for name, text in details.items() if text is not None},
+                },
                 severity=_INFORMATION if change.compatible else _WARNING,
                 body=str(change),
-                source=source,
-                kind=change.kind,
-                column=change.column,
-                compatible=str(change.compatible),
-                **{name: text for name, text in (("old", change.old), ("new", change.new)) if text},
             )
         if batch.num_rows == 0:
             return 0
@@ -185,7 +189,9 @@ class Stream:
         if self._time_schema is None:
             if column is not None and index is None:
                 raise unusable(schema, column)
-            self.settings.check_columns(schema)
+            check_groups(self.settings.by, schema)
+            if self.duplicates is not None:
+                self.duplicates.check(schema)
         self._time_schema, self._time_index = schema, index
         return index
 
@@ -245,7 +251,7 @@ class Stream:
         if self.panes.is_late(number, self.watermark.value):
             instruments.count("late", rows.num_rows)
         self._count(pane, rows)
-        return rows.num_rows
+        return int(rows.num_rows)
 
     def _keep_late(self, rows: pa.RecordBatch, instruments: SourceInstruments) -> None:
         import numpy as np
@@ -269,7 +275,7 @@ class Stream:
             start += some.num_rows
             if panes.room == 0:
                 self._close_rows()
-        return rows.num_rows
+        return int(rows.num_rows)
 
     @staticmethod
     def _count(pane: Pane, rows: pa.RecordBatch) -> None:
@@ -312,7 +318,9 @@ class Stream:
         for one in due:
             if isinstance(one, Gap):
                 start, end = one.first * every, one.end * every
-                self._event("data.pane.gap", start=start, end=end, panes=str(one.end - one.first))
+                self._event(
+                    "data.pane.gap", {"panes": str(one.end - one.first)}, start=start, end=end
+                )
                 if self.sliding is not None:
                     self.sliding.skip()
                 continue
@@ -383,12 +391,12 @@ class Stream:
     def _event(
         self,
         name: str,
+        attributes: Mapping[str, str] | None = None,
         *,
         severity: int = _WARNING,
         body: str | None = None,
         start: int | None = None,
         end: int | None = None,
-        **attributes: str,
     ) -> None:
         self.core.event(
             name,
@@ -396,7 +404,7 @@ class Stream:
             end_time_us=end,
             severity=severity,
             body=body,
-            attrs=_core.canonical_json({"watch": self.settings.name, **attributes}),
+            attrs=_core.canonical_json({"watch": self.settings.name, **(attributes or {})}),
             layer="data",
         )
 
@@ -407,9 +415,9 @@ class Stream:
             self._write_reference(self.core.now_us())
             self.day = max(self.day or 0, day or 0)
 
-    def judge_failed(self, judge: Any, error: Exception) -> None:
+    def judge_failed(self, judge: Judge, error: Exception) -> None:
         """Note that a judge raised."""
-        self._event("data.judge.failed", severity=_ERROR, body=repr(error), judge=judge.name)
+        self._event("data.judge.failed", {"judge": judge.name}, severity=_ERROR, body=repr(error))
 
     # ---- what it holds -------------------------------------------------------------------------
     def tallies(self) -> Iterator[Tallies]:

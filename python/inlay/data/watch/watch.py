@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inlay.data.profile import Profile
-    from inlay.data.watch.judging import Judge
     from inlay.data.watch.settings import WatchOptions
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Watch"]
@@ -244,7 +244,7 @@ class Watch:
         StoppedError
             If it is closed.
         """
-        name = "" if source is None else source
+        name: Any = "" if source is None else source
         if not isinstance(name, str):
             message = f"source is text, got {type(name).__name__}: {name!r}"
             raise TypeError(message)
@@ -368,17 +368,19 @@ class Watch:
         return f"<inlay.Watch {self.name!r}: {state}>"
 
 
-def _frozen(reference: Any) -> Profile | None:
+def _frozen(given: Any) -> Profile | None:
     """Return a reference whose names are as they may leave."""
     from inlay.data.profile import Profile
 
-    if reference is None:
+    if given is None:
         return None
-    if not isinstance(reference, Profile):
-        if not isinstance(reference, (str, Path)) and not hasattr(reference, "__fspath__"):
-            message = f"a reference is a Profile or its file, got {type(reference).__name__}"
-            raise TypeError(message)
-        reference = Profile.load(reference)
+    if isinstance(given, Profile):
+        reference = given
+    elif isinstance(given, (str, Path)) or hasattr(given, "__fspath__"):
+        reference = Profile.load(given)
+    else:
+        message = f"a reference is a Profile or its file, got {type(given).__name__}"
+        raise TypeError(message)
     return (reference if reference.is_reference else reference.freeze())._leaving()
 
 
