@@ -117,4 +117,6 @@ PYBIND11_MODULE(_core, m) {
   register_tally(m);
   register_prometheus(m);
   register_check(m);
+  register_drift(m);
+  register_drift_rows(m);
 }

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, metric, points, report, sinks, summary
+    from inlay import checks, data, drift, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inlay.data.checks.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
+    from inlay.data.watch.watch import Watch
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -86,6 +87,7 @@ _HOMES = {
     "Table": "inlay.table",
     "summary": "inlay.summary",
     "Timer": "inlay._core",
+    "Watch": "inlay.data.watch.watch",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
@@ -95,6 +97,7 @@ _HOMES = {
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
     "data": "inlay.data",
+    "drift": "inlay.drift",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -133,10 +136,12 @@ __all__ = [
     "Table",
     "Timer",
     "TopK",
+    "Watch",
     "__version__",
     "build_info",
     "checks",
     "data",
+    "drift",
     "get_cmake_dir",
     "get_include",
     "get_library",

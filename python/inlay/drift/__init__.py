@@ -1,0 +1,70 @@
+"""Drift: distances between what was and what is, and verdicts on them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from inlay.drift.backtesting import Backtest, backtest
+    from inlay.drift.category_judge import CategoryJudge
+    from inlay.drift.correction import benjamini_hochberg, e_bh
+    from inlay.drift.distance_judge import DistanceJudge
+    from inlay.drift.drift_judge import DriftJudge
+    from inlay.drift.judge import Judge
+    from inlay.drift.missingness_judge import MissingnessJudge
+    from inlay.drift.references import Reference, References
+    from inlay.drift.segment_judge import SegmentJudge
+    from inlay.drift.summary_distances import ChiSquared, Distance, Distances, Parts, distances
+
+_HOMES = {
+    "Backtest": "inlay.drift.backtesting",
+    "CategoryJudge": "inlay.drift.category_judge",
+    "ChiSquared": "inlay.drift.summary_distances",
+    "Distance": "inlay.drift.summary_distances",
+    "DistanceJudge": "inlay.drift.distance_judge",
+    "Distances": "inlay.drift.summary_distances",
+    "DriftJudge": "inlay.drift.drift_judge",
+    "Judge": "inlay.drift.judge",
+    "MissingnessJudge": "inlay.drift.missingness_judge",
+    "Parts": "inlay.drift.summary_distances",
+    "Reference": "inlay.drift.references",
+    "References": "inlay.drift.references",
+    "SegmentJudge": "inlay.drift.segment_judge",
+    "backtest": "inlay.drift.backtesting",
+    "benjamini_hochberg": "inlay.drift.correction",
+    "distances": "inlay.drift.summary_distances",
+    "e_bh": "inlay.drift.correction",
+}
+
+__all__ = [
+    "Backtest",
+    "CategoryJudge",
+    "ChiSquared",
+    "Distance",
+    "DistanceJudge",
+    "Distances",
+    "DriftJudge",
+    "Judge",
+    "MissingnessJudge",
+    "Parts",
+    "Reference",
+    "References",
+    "SegmentJudge",
+    "backtest",
+    "benjamini_hochberg",
+    "distances",
+    "e_bh",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module 'inlay.drift' has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
