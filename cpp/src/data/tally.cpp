@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <inlay/data/tally.hpp>
 #include <inlay/error.hpp>
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -79,6 +81,15 @@ TallyPlan make_plan(const std::vector<TallyColumn>& columns, const ArrowSchema& 
   return plan;
 }
 
+// What a crew of one does, without what others need: batches may come by the thousand a second.
+template <class Feed>
+void feed_alone(std::size_t size, const Feed& feed) {
+  const auto memory = std::make_unique_for_overwrite<TallyMemory>();
+  bool complete = true;
+  for (std::size_t i = 0; i < size; ++i) complete &= feed(i, *memory);
+  if (!complete) throw std::bad_alloc();
+}
+
 void check_room(const TallyColumn& column, std::uint64_t rows) {
   if (rows <= kMaxRows - column.rows()) return;
   detail::fail<InvalidArgument>("column '" + column.path() +
@@ -145,11 +156,15 @@ std::uint64_t Tally::update(const ArrowSchema& schema, const ArrowArray& batch, 
     return plan.targets[i] == TallyPlan::kNone ||
            TallyAccess::feed(columns_[plan.targets[i]], views[i], memory);
   };
+  const unsigned crew = detail::crew_size(threads, values, views.size());
+  if (crew == 1) {
+    feed_alone(views.size(), feed);
+    return rows;
+  }
   std::vector<std::int64_t> costs;
   costs.reserve(views.size());
   for (const LeafView& view : views) costs.push_back(detail::feed_cost(view));
-  detail::ColumnCrew(costs).run<TallyMemory>(detail::crew_size(threads, values, views.size()),
-                                             feed);
+  detail::ColumnCrew(costs).run<TallyMemory>(crew, feed);
   return rows;
 }
 
@@ -185,7 +200,7 @@ void Tally::update_column(std::size_t column, const ArrowSchema& schema, const A
     throw InvalidArgument("column '" + columns_[column].path() + "' " + problem);
   const std::vector<LeafView> views = detail::view_leaves(of_table, table, leaves);
   check_room(columns_[column], static_cast<std::uint64_t>(views.front().rows));
-  detail::ColumnCrew({0}).run<TallyMemory>(1, [&](std::size_t, TallyMemory& memory) noexcept {
+  feed_alone(1, [&](std::size_t, TallyMemory& memory) noexcept {
     return TallyAccess::feed(columns_[column], views.front(), memory);
   });
 }

@@ -45,7 +45,11 @@ struct TallyMemory : PositionMemory {
     std::int64_t outside_whole[kTexts];
     std::uint64_t outside_natural[kTexts];
   };
+  union {
+    TopKSieve sieve;  // without state between blocks
+  };
 };
+static_assert(TallyMemory::kTexts <= TopKSieve::kBlock);
 
 /// What makes, fills, merges and reads a TallyColumn: its only friend.
 struct TallyAccess {
@@ -90,11 +94,16 @@ struct TallyAccess {
   static bool feed_texts(TallyColumn& column, const LeafView& view, TallyMemory& memory);
   static bool feed_dictionary(TallyColumn& column, const LeafView& view, TallyMemory& memory);
   template <class Item>
-  static bool add_items(TallyColumn& column, const Item* items, std::size_t size,
-                        Item* outside) noexcept;
+  static bool add_items(TallyColumn& column, const Item* items, std::size_t size, Item* outside,
+                        TallyMemory& memory) noexcept;
+  template <class Item>
+  static bool add_unseen_items(TallyColumn& column, const Item* items, std::size_t size,
+                               TallyMemory& memory) noexcept;
   template <class Float>
   static bool add_reals(TallyColumn& column, const Float* values, std::size_t size) noexcept;
   static bool add_texts(TallyColumn& column, TallyMemory& memory, std::size_t size);
+  /// Gives memory of the quantiles back.
+  static bool settle_after(TallyColumn& column, bool complete) noexcept;
   /// Counts rows, and nulls everywhere.
   static void add_rows(TallyColumn& column, std::uint64_t rows, std::uint64_t nulls) noexcept;
 };

@@ -19,6 +19,8 @@ using Chunk = ValuePositions::Chunk;
 
 // Values that edges and moments see before the next ones come; they stay in the first level.
 constexpr std::size_t kBlock = 2048;
+// Below, clearing the sieve costs more than it saves.
+constexpr std::size_t kWorthSifting = 256;
 
 struct NotFinite {
   std::uint64_t nan = 0;
@@ -52,6 +54,13 @@ void TallyAccess::add_rows(TallyColumn& column, std::uint64_t rows, std::uint64_
   if (column.quantiles_) column.quantiles_->add_nulls(nulls);
 }
 
+// A tally may be one of many that wait for more rows.
+bool TallyAccess::settle_after(TallyColumn& column, bool complete) noexcept {
+  if (column.float_quantiles_) complete &= column.float_quantiles_->settle();
+  if (column.quantiles_) complete &= column.quantiles_->settle();
+  return complete;
+}
+
 template <class Float>
 bool TallyAccess::add_reals(TallyColumn& column, const Float* values, std::size_t size) noexcept {
   EdgeHistogram* const edges = column.edges_ ? &*column.edges_ : nullptr;
@@ -81,9 +90,17 @@ bool TallyAccess::add_reals(TallyColumn& column, const Float* values, std::size_
   return true;
 }
 
+// At most a block of names outside the cells.
 template <class Item>
-bool TallyAccess::add_items(TallyColumn& column, const Item* items, std::size_t size,
-                            Item* outside) noexcept {
+bool TallyAccess::add_unseen_items(TallyColumn& column, const Item* items, std::size_t size,
+                                   TallyMemory& memory) noexcept {
+  if (size < kWorthSifting) return column.unseen_->update(items, size) == size;
+  return memory.sieve.update(*column.unseen_, items, size) == size;
+}
+
+template <class Item>
+bool TallyAccess::add_items(TallyColumn& column, const Item* items, std::size_t size, Item* outside,
+                            TallyMemory& memory) noexcept {
   if (!column.unseen_) {
     column.categories_->update(items, size);
     return true;
@@ -91,7 +108,7 @@ bool TallyAccess::add_items(TallyColumn& column, const Item* items, std::size_t 
   for (std::size_t at = 0; at < size; at += TallyMemory::kTexts) {
     const std::size_t n = std::min(TallyMemory::kTexts, size - at);
     const std::size_t others = column.categories_->update(items + at, n, outside);
-    if (others != 0 && column.unseen_->update(outside, others) != others) return false;
+    if (others != 0 && !add_unseen_items(column, outside, others, memory)) return false;
   }
   return true;
 }
@@ -103,7 +120,7 @@ bool TallyAccess::feed_numbers(TallyColumn& column, const LeafView& view,
   const bool as_reals = column.edges_ || column.moments_ || column.quantiles_;
   const auto add_whole = [&](const auto* whole, std::size_t size, auto* outside) noexcept {
     bool complete = true;
-    if (column.categories_) complete = add_items(column, whole, size, outside);
+    if (column.categories_) complete = add_items(column, whole, size, outside, memory);
     if (!as_reals) return complete;
     for (std::size_t i = 0; i < size; ++i) memory.real[i] = static_cast<double>(whole[i]);
     return add_reals(column, memory.real, size) && complete;
@@ -123,7 +140,7 @@ bool TallyAccess::feed_numbers(TallyColumn& column, const LeafView& view,
     }
     return add_reals(column, floats_of(values, chunk, memory.real), chunk.size);
   };
-  const bool complete = positions.for_each_chunk(kFeedChunk, add);
+  const bool complete = settle_after(column, positions.for_each_chunk(kFeedChunk, add));
   if (column.edges_) {
     column.nan_count_ = column.edges_->nan_count();
     column.pos_inf_count_ = column.edges_->pos_inf_count();
@@ -152,7 +169,7 @@ bool TallyAccess::feed_decimals(TallyColumn& column, const LeafView& view,
   });
   add_rows(column, static_cast<std::uint64_t>(view.rows),
            positions.nulls() + positions.invalid_indices());
-  return complete;
+  return settle_after(column, complete);
 }
 
 bool TallyAccess::feed_booleans(TallyColumn& column, const LeafView& view,
@@ -197,7 +214,7 @@ bool TallyAccess::add_texts(TallyColumn& column, TallyMemory& memory, std::size_
   const std::string_view* const outside = memory.outside;
   const auto is_long = [](std::string_view text) { return text.size() > ColumnProfile::kLongText; };
   if (std::none_of(outside, outside + others, is_long)) {
-    return others == 0 || column.unseen_->update(outside, others) == others;
+    return others == 0 || add_unseen_items(column, outside, others, memory);
   }
   bool complete = true;
   for (std::size_t i = 0; i < others; ++i) {

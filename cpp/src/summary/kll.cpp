@@ -201,6 +201,15 @@ bool Kll<T>::flush(bool exactly) noexcept {
   return buffered_ == 0;
 }
 
+template <class T>
+bool Kll<T>::settle() noexcept {
+  if (buffered_ != 0 && !flush(true)) return false;
+  detail::bucket_memory.release(buffer_);
+  buffer_ = nullptr;
+  buffer_capacity_ = 0;
+  return true;
+}
+
 // How many levels up a sorted run may go in one pick: as long as what arrives would about fill the
 // level, so that compacting at once loses little against waiting for more, and half a block at
 // most. The pick errs as the single steps together would.

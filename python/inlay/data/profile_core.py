@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
+from inlay.data.cell_counts import Recount
 from inlay.data.column_profile import ColumnProfile
 from inlay.data.groups import Groups
 from inlay.data.redaction import Hider, Redact, Redaction
 from inlay.data.reference import Cells, Frozen, with_names
 from inlay.data.sources import Source
 from inlay.data.sources.progress import Progress, progress_of
-from inlay.data.tally import Recount
 from inlay.summary._arguments import whole
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.leaf_arrays import leaf_arrays
+from inlay.data.cell_counts import Rename, cell_of, count_rows, natives_of
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
 from inlay.summary.kll import Kll
@@ -16,15 +16,11 @@ from inlay.summary.moments import Moments
 from inlay.summary.top_k import TopK
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from inlay.data.profile import Profile
     from inlay.data.reference import Cells
     from inlay.table import Table
 
-__all__ = ["Recount", "Tally", "count_rows"]
-
-Rename = Callable[[bytes], bytes]
+__all__ = ["Tally"]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -100,7 +96,8 @@ class Tally:
         numbered: Cells = {}
         if cells:
             numbers = {path: i for i, path in enumerate(_core.Tally(schema).paths)}
-            for path, cell in cells.items():
+            given: Mapping[str, Any] = cells  # which a caller may get wrong
+            for path, cell in given.items():
                 if path not in numbers:
                     message = f"cells name a column that is not there: {path!r}"
                     raise InvalidArgumentError(message)
@@ -108,7 +105,7 @@ class Tally:
                     message = f"cells of column {path!r} are EdgeHistogram or Categories: {cell!r}"
                     raise TypeError(message)
                 numbered[numbers[path]] = cell
-        self._native = _core.Tally(schema, _natives(numbered), **options)
+        self._native = _core.Tally(schema, natives_of(numbered), **options)
         self._renames: dict[int, Rename] = {}
         self._hiders: dict[int, Rename] = {}
 
@@ -159,7 +156,7 @@ class Tally:
         tally = cls.__new__(cls)
         tally._native = _core.Tally(
             schema,
-            _natives(frozen.cells),
+            natives_of(frozen.cells),
             moments=moments,
             quantiles=quantiles,
             k=k,
@@ -238,7 +235,8 @@ class Tally:
         TypeError
             If one is no tally.
         """
-        for other in others:
+        given: tuple[Any, ...] = others  # which a caller may get wrong
+        for other in given:
             if not isinstance(other, Tally):
                 message = f"only tallies can be merged, got {type(other).__name__}"
                 raise TypeError(message)
@@ -464,120 +462,6 @@ class Tally:
         """Return the native tally with the names as they may leave."""
         # Keys of a mapping are invariant, and the native one takes all that count as integers.
         return self._native.redacted(self._hiders) if self._hiders else self._native  # type: ignore[arg-type]
-
-
-def count_rows(
-    native: _core.Tally, batch: pa.RecordBatch, renames: Mapping[int, Rename], threads: int = 0
-) -> int:
-    """Count a batch in a native tally.
-
-    Parameters
-    ----------
-    native : native tally
-        Counted up.
-    batch : pyarrow.RecordBatch
-    renames : mapping of int to callable
-        For leaves that are counted by hidden names: what stands for a name.
-    threads : int, default 0
-        0: as many as there are cores.
-
-    Returns
-    -------
-    int
-        The number of rows.
-    """
-    if not renames:
-        return native.update(batch, threads=threads)
-    unfit = {path for path, problem in native.fit(batch.schema) if problem != "added"}
-    paths = native.paths
-    hidden = [number for number in renames if paths[number] not in unfit]
-    rows = native.update(batch, threads=threads, skip=list(renames))
-    known = _without_unsupported(batch)
-    places = {path: number for number, path in enumerate(_core.Tally(known.schema).paths)}
-    wanted = {places[paths[number]]: number for number in hidden}
-    for place, array in leaf_arrays(known, wanted.keys()):
-        number = wanted[place]
-        native.update_column(number, _hidden_names(array, renames[number]))
-    return rows
-
-
-def _without_unsupported(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the columns of types that a tally has."""
-    import pyarrow as pa
-
-    kept = []
-    for number, field in enumerate(batch.schema):
-        try:
-            _core.Tally(pa.schema([field]))
-        except InvalidArgumentError:
-            continue
-        kept.append(number)
-    return batch if len(kept) == batch.num_columns else batch.select(kept)
-
-
-class Recount:
-    """Rows that are read a second time, counted in cells and nothing else.
-
-    Parameters
-    ----------
-    schema : pyarrow.Schema
-        Of the batches to come.
-    cells : dict
-        By the number of a leaf; they stay as they are.
-    renames : mapping of int to callable
-        As for `count_rows`.
-    """
-
-    def __init__(self, schema: pa.Schema, cells: Cells, renames: Mapping[int, Rename]) -> None:
-        self._native = _core.Tally(
-            schema, _natives(cells), moments=False, quantiles=False, unseen=0
-        )
-        self._numbers = list(cells)
-        self._renames = {number: renames[number] for number in renames if number in cells}
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Count a batch.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If its columns are not those of the schema.
-        """
-        for path, problem in self._native.fit(batch.schema):
-            message = f"column {path!r} of the rows is not the profile's: {problem}"
-            raise InvalidArgumentError(message)
-        count_rows(self._native, batch, self._renames)
-
-    def cells(self) -> Cells:
-        """Return the cells with the counts."""
-        return {number: cell_of(self._native.column(number).cells) for number in self._numbers}
-
-
-def _hidden_names(array: Any, rename: Rename) -> Any:
-    """Return a dictionary's array with what stands for its names."""
-    import pyarrow as pa
-    import pyarrow.types as types
-
-    if types.is_null(array.type):
-        return array
-    if types.is_string_view(array.type):
-        array = array.cast(pa.large_string())
-    if not types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    raw = array.dictionary.cast(pa.large_binary()).to_pylist()
-    hidden = pa.array([None if name is None else rename(name).decode() for name in raw])
-    return pa.DictionaryArray.from_arrays(array.indices, hidden.cast(pa.large_string()))
-
-
-def cell_of(native: Any) -> EdgeHistogram | Categories:
-    """Return the summary of a native one."""
-    if isinstance(native, _core.EdgeHistogram):
-        return EdgeHistogram._of(native)
-    return Categories._of(native)
-
-
-def _natives(cells: Cells) -> Any:
-    return {number: cell._native for number, cell in cells.items()}
 
 
 def _batches(data: Any) -> Iterator[Any]:

@@ -152,6 +152,10 @@ class INLAY_API Kll {
   /// weights, the order of the items and the last byte.
   static Kll from_bytes(const std::uint8_t* bytes, std::size_t size, std::uint64_t seed = 0);
 
+  /// Moves what waits unsorted into the levels and gives its memory back, a quarter of all: for
+  /// sketches that are many and seldom updated. False if memory ran out; nothing is lost then.
+  bool settle() noexcept;
+
   /// Where randomness stands; as a seed, it starts another sequence that is as good.
   std::uint64_t random_state() const noexcept { return random_; }
 
