@@ -13,7 +13,10 @@
 #include <pybind11/stl.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,21 +43,49 @@ bool is_wrong(double value) {
   return Test::kBinary && !detect::Online<Test>::takes(value) && value - value == 0.0;
 }
 
-template <class Test>
-bool update_one(SharedDetector<Test>& shared, const py::handle& value) {
-  PyObject* object = value.ptr();
-  double number = 0.0;
+/// A value as a double: NaN for None. False with Python's error set if it is no number.
+bool read_value(PyObject* object, double& number) {
   if (PyFloat_CheckExact(object) != 0) {
     number = PyFloat_AS_DOUBLE(object);
-  } else if (object == Py_None) {
-    number = std::numeric_limits<double>::quiet_NaN();
-  } else {
-    number = PyFloat_AsDouble(object);
-    if (number == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    if (PyLong_Check(object) != 0 && ColumnInput::is_rounded(object, number)) warn_of_rounding(1);
+    return true;
   }
-  if (is_wrong<Test>(number)) refuse_value<Test>(number, 0, true);
-  return shared.with([number](detect::Online<Test>& detector) { return detector.update(number); });
+  if (object == Py_None) {
+    number = std::numeric_limits<double>::quiet_NaN();
+    return true;
+  }
+  number = PyFloat_AsDouble(object);
+  if (number == -1.0 && PyErr_Occurred() != nullptr) return false;
+  if (PyLong_Check(object) != 0 && ColumnInput::is_rounded(object, number)) warn_of_rounding(1);
+  return true;
+}
+
+/// Called by Python without pybind11's search for an overload, which would cost more than all else.
+template <class Test>
+PyObject* update_one(PyObject* self, PyObject* value) {
+  using Self = SharedDetector<Test>;
+  try {
+    auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+    auto* const shared = static_cast<Self*>(instance->get_value_and_holder().value_ptr());
+    if (shared == nullptr) throw py::type_error("the detector was not initialised");
+    double number = 0.0;
+    if (!read_value(value, number)) return nullptr;
+    if (is_wrong<Test>(number)) refuse_value<Test>(number, 0, true);
+    const bool alarm =
+        shared->with([number](detect::Online<Test>& detector) { return detector.update(number); });
+    return PyBool_FromLong(alarm ? 1 : 0);
+  } catch (...) {
+    set_error_from_current_exception();
+    return nullptr;
+  }
+}
+
+template <class Test>
+void define_update(const py::class_<SharedDetector<Test>>& type) {
+  static PyMethodDef method = {"update", &update_one<Test>, METH_O,
+                               "update($self, value, /)\n--\n\n"};
+  PyObject* const made = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method);
+  if (made == nullptr) throw py::error_already_set();
+  type.attr("update") = py::reinterpret_steal<py::object>(made);
 }
 
 py::bytes positions(const std::vector<std::int64_t>& found) {
@@ -135,9 +166,9 @@ py::class_<SharedDetector<Test>> register_detector(py::module_& m, const char* n
   using Detector = detect::Online<Test>;
   using Self = SharedDetector<Test>;
   const auto get = [](auto read) { return [read](Self& self) { return self.with(read); }; };
-  return py::class_<Self>(m, name, "An online detector.")
-      .def_static("from_bytes", &from_bytes<Detector>, py::arg("data"), py::pos_only())
-      .def("update", &update_one<Test>, py::arg("value"), py::pos_only())
+  py::class_<Self> type(m, name, "An online detector.");
+  define_update<Test>(type);
+  return type.def_static("from_bytes", &from_bytes<Detector>, py::arg("data"), py::pos_only())
       .def("update_many", &update_many<Test>, py::arg("values"), py::pos_only())
       .def("reset", get([](Detector& d) { d.reset(); }))
       .def("copy", [](Self& self) { return std::make_unique<Self>(self.copy()); })

@@ -13,8 +13,8 @@ Cusum::Cusum(const Parameters& given)
       sd(given.sd.value_or(1.0)) {}
 
 void Cusum::check(const Parameters& given) {
-  expect_finite_positive("allowance", given.allowance, true);
-  expect_finite_positive("threshold", given.threshold, true);
+  expect_finite_positive("k, the allowance,", given.allowance, true);
+  expect_finite_positive("h, the threshold,", given.threshold, true);
   if (given.mean && !std::isfinite(*given.mean)) {
     detail::fail<InvalidArgument>("mean must be finite", *given.mean);
   }

@@ -99,29 +99,30 @@ bool Online<Test>::update(double value) noexcept {
 
 template <class Test>
 std::size_t Online<Test>::update(const double* values, std::size_t size) noexcept {
-  // A small rule is worked on in registers.
+  std::size_t read = 0;
+  while (read < size && !takes(values[read])) ++read;
+  std::size_t ignored = read;
+  if (read < size && test_.drift) {
+    test_.drift = false;
+    test_.warning = false;
+    test_.restart();
+  }
+  // A small rule is worked on in registers; nothing below may take its address.
   constexpr bool kSmall = std::is_trivially_copyable_v<Test>;
   using Worked = std::conditional_t<kSmall, Test, Test&>;
   Worked test = test_;
-  std::size_t ignored = 0;
-  std::size_t read = 0;
   while (read < size) {
     const double value = values[read++];
     if (!takes(value)) [[unlikely]] {
       ++ignored;
       continue;
     }
-    if (test.drift) [[unlikely]] {
-      test.drift = false;
-      test.warning = false;
-      test.restart();
-    }
     const bool warned = test.warning;
     test.step(value);
     if (test.drift || test.warning != warned) [[unlikely]] {
-      if (test.drift) ++drift_count_;
       const bool begins = test.warning && !warned;
-      if (begins) ++warning_count_;
+      drift_count_ += test.drift ? 1 : 0;
+      warning_count_ += begins ? 1 : 0;
       if (test.drift || begins) break;
     }
   }
