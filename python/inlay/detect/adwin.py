@@ -50,9 +50,9 @@ class ADWIN(OnlineDetector):
     >>> values = np.concatenate([rng.normal(0, 1, 5000), rng.normal(0.5, 1, 5000)])
     >>> detector = ADWIN()
     >>> detector.update_many(values).tolist()
-    [5215]
+    [5087]
     >>> detector.width, round(detector.mean, 2)
-    (4784, 0.5)
+    (4912, 0.49)
     """
 
     __module__ = "inlay.detect"

@@ -37,6 +37,8 @@ class DDM(OnlineDetector):
     >>> rng = np.random.default_rng(7)
     >>> errors = np.concatenate([rng.random(2000) < 0.1, rng.random(1000) < 0.4])
     >>> alarms, warnings = DDM().update_many_with_warnings(errors)
+    >>> alarms.tolist(), len(warnings)
+    ([2140], 27)
     """
 
     __module__ = "inlay.detect"

@@ -38,6 +38,8 @@ class EDDM(OnlineDetector):
     >>> rng = np.random.default_rng(7)
     >>> errors = np.concatenate([rng.random(2000) < 0.1, rng.random(1000) < 0.4])
     >>> alarms, warnings = EDDM().update_many_with_warnings(errors)
+    >>> alarms[:3].tolist(), len(warnings)
+    ([2161, 2233, 2308], 12)
     """
 
     __module__ = "inlay.detect"

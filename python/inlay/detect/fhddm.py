@@ -42,7 +42,8 @@ class FHDDM(OnlineDetector):
     >>> from inlay.detect import FHDDM
     >>> rng = np.random.default_rng(7)
     >>> right = np.concatenate([rng.random(2000) < 0.9, rng.random(1000) < 0.6])
-    >>> alarms = FHDDM().update_many(right)
+    >>> FHDDM().update_many(right).tolist()
+    [2066]
     """
 
     __module__ = "inlay.detect"

@@ -38,6 +38,8 @@ class HDDM_A(OnlineDetector):
     >>> rng = np.random.default_rng(7)
     >>> errors = np.concatenate([rng.random(2000) < 0.1, rng.random(1000) < 0.4])
     >>> alarms, warnings = HDDM_A().update_many_with_warnings(errors)
+    >>> alarms.tolist(), warnings.tolist()
+    ([2045], [2036])
     """
 
     __module__ = "inlay.detect"
@@ -93,6 +95,8 @@ class HDDM_W(OnlineDetector):
     >>> rng = np.random.default_rng(7)
     >>> errors = np.concatenate([rng.random(2000) < 0.1, rng.random(1000) < 0.4])
     >>> alarms, warnings = HDDM_W().update_many_with_warnings(errors)
+    >>> alarms.tolist(), warnings.tolist()
+    ([2034], [2029, 2031])
     """
 
     __module__ = "inlay.detect"

@@ -47,7 +47,7 @@ class KSWIN(OnlineDetector):
     --------
     >>> from inlay.detect import KSWIN
     >>> KSWIN(alpha=0.0001, seed=1).update_many([0, 1] * 500 + [5, 6] * 500).tolist()
-    [1013]
+    [1016]
     """
 
     __module__ = "inlay.detect"

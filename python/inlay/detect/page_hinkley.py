@@ -44,7 +44,7 @@ class PageHinkley(OnlineDetector):
     >>> rng = np.random.default_rng(7)
     >>> values = np.concatenate([rng.normal(0, 0.1, 5000), rng.normal(1, 0.1, 1000)])
     >>> PageHinkley().update_many(values).tolist()
-    [5050]
+    [5048]
     """
 
     __module__ = "inlay.detect"
