@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include <inlay/half_float.hpp>
@@ -101,6 +102,17 @@ std::size_t ColumnInput::convert(const Run& run, std::size_t at, std::size_t siz
     kept += is_valid(run, at + i) ? 1U : 0U;
   }
   return kept;
+}
+
+void ColumnInput::convert_in_place(const Run& run, std::size_t at, std::size_t size,
+                                   double* out) const noexcept {
+  if (run.validity == nullptr && run.dictionary == nullptr && run.element != Element::kNull) {
+    convert_all(run, at, size, out);
+    return;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (convert(run, at + i, 1, out + i) == 0) out[i] = std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 }  // namespace inlay::python

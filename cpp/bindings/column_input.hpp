@@ -25,9 +25,17 @@ class ColumnInput : public ColumnSource {
   /// Python object.
   template <class F>
   std::size_t for_each_span(F&& f) const noexcept {
-    std::size_t nulls = nulls_;
+    std::size_t nulls = 0;
     for_each_run([&](const Run& run) { nulls += visit(run, f); });
     return nulls;
+  }
+
+  /// Calls f(const double*, size) for all values in order, with NaN in the places of nulls, until
+  /// it returns false. f must not throw. Touches no Python object.
+  template <class F>
+  void for_each_span_in_place(F&& f) const noexcept {
+    bool wanted = true;
+    for_each_run([&](const Run& run) { wanted = wanted && visit_in_place(run, f); });
   }
 
   /// Integers and long doubles read so far that no double holds exactly.
@@ -58,6 +66,24 @@ class ColumnInput : public ColumnSource {
     return run.size - valid;
   }
 
+  template <class F>
+  bool visit_in_place(const Run& run, F& f) const noexcept {
+    if (run.validity == nullptr && run.dictionary == nullptr && run.element == Element::kF64 &&
+        is_packed<double>(run)) {
+      return f(reinterpret_cast<const double*>(run.data), run.size);
+    }
+    double block[kBlock];
+    for (std::size_t at = 0; at < run.size; at += kBlock) {
+      const std::size_t size = run.size - at < kBlock ? run.size - at : kBlock;
+      convert_in_place(run, at, size, block);
+      if (!f(static_cast<const double*>(block), size)) return false;
+    }
+    return true;
+  }
+
+  // Writes the values at..at+size-1, NaN for a null.
+  void convert_in_place(const Run& run, std::size_t at, std::size_t size,
+                        double* out) const noexcept;
   // Writes the values at..at+size-1 that are not null and returns how many they are.
   std::size_t convert(const Run& run, std::size_t at, std::size_t size, double* out) const noexcept;
   void convert_all(const Run& run, std::size_t at, std::size_t size, double* out) const noexcept;

@@ -218,9 +218,12 @@ void ColumnSource::take_numbers(PyObject* object) {
   // Read anew each time round: an item's __float__ may change the list.
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.ptr()); ++i) {
     const auto item = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(fast.ptr(), i));
-    ++size_;
+    const std::size_t place = size_++;
     if (item.is_none()) {
-      ++nulls_;
+      if (copied_validity_.empty()) copied_validity_.assign(place / 8 + 1, 0xFF);
+      copied_validity_.resize(place / 8 + 1, 0xFF);
+      copied_validity_[place / 8] &= static_cast<std::uint8_t>(~(1U << (place % 8)));
+      copied_.resize(copied_.size() + sizeof(double));
       continue;
     }
     const double value = PyFloat_AsDouble(item.ptr());
@@ -237,6 +240,10 @@ void ColumnSource::take_numbers(PyObject* object) {
   run_.stride = sizeof(double);
   run_.data = copied_.data();
   run_.size = copied_.size() / sizeof(double);
+  if (!copied_validity_.empty()) {
+    copied_validity_.resize(run_.size / 8 + 1, 0xFF);
+    run_.validity = copied_validity_.data();
+  }
 }
 
 void ColumnSource::take_items(PyObject* object) {

@@ -120,7 +120,6 @@ class ColumnSource {
   [[noreturn]] static void refuse(const std::string& what, Takes takes);
 
   std::size_t size_ = 0;
-  std::size_t nulls_ = 0;            // in no run
   mutable std::size_t rounded_ = 0;  // numbers that no double holds exactly
   std::vector<PythonItem> python_items_;
 
@@ -144,6 +143,7 @@ class ColumnSource {
   std::vector<Run> more_runs_;
   std::deque<Run> dictionaries_;  // addresses stay
   std::vector<char> copied_;
+  std::vector<std::uint8_t> copied_validity_;  // of a sequence with None
   std::vector<ArrowArray> arrays_;
   pybind11::object kept_;
   Py_buffer view_;

@@ -46,7 +46,7 @@ class ItemInput : public ColumnSource {
   /// which may be NaN, come as often as they occur.
   template <class F>
   Passed for_each_distinct_block(F&& f) const noexcept {
-    Passed passed{nulls_, 0};
+    Passed passed{0, 0};
     Block block;
     auto placed = [&](const auto* items, std::size_t size, std::size_t) { f(items, size); };
     for_each_run([&](const Run& run) {
@@ -189,7 +189,7 @@ class ItemInput : public ColumnSource {
 
   template <bool kPlaced, class F>
   std::size_t visit_all(F&& f) const noexcept {
-    std::size_t nulls = nulls_;
+    std::size_t nulls = 0;
     std::size_t before = 0;
     Block block;
     for_each_run([&](const Run& run) {

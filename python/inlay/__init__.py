@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, drift, metric, points, report, sinks, summary
+    from inlay import checks, data, detect, drift, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -97,6 +97,7 @@ _HOMES = {
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
     "data": "inlay.data",
+    "detect": "inlay.detect",
     "drift": "inlay.drift",
     "metric": "inlay.metric",
     "points": "inlay.points",
@@ -141,6 +142,7 @@ __all__ = [
     "build_info",
     "checks",
     "data",
+    "detect",
     "drift",
     "get_cmake_dir",
     "get_include",
