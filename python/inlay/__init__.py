@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inlay.data.checks.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
+    from inlay.drift.comparison.compare import compare
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -89,6 +90,7 @@ _HOMES = {
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
+    "compare": "inlay.drift.comparison.compare",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -136,6 +138,7 @@ __all__ = [
     "__version__",
     "build_info",
     "checks",
+    "compare",
     "data",
     "get_cmake_dir",
     "get_include",
