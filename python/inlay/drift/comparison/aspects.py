@@ -10,7 +10,7 @@ from inlay.drift.comparison.measures import p_value_of
 from inlay.drift.comparison.shift import Effect, effect_between, range_p_value
 from inlay.drift.comparison.sides import ColumnSide, rank_error
 
-__all__ = ["Aspect", "missing_aspect", "range_aspect", "values_aspect"]
+__all__ = ["Aspect", "ends_of", "missing_aspect", "range_aspect", "values_aspect"]
 
 
 class Aspect(NamedTuple):
@@ -63,7 +63,7 @@ def range_aspect(reference: ColumnSide, current: ColumnSide, *, level: float) ->
     -----
     The current share is the sketch's, less its error.
     """
-    low, high = _ends(reference)
+    low, high = ends_of(reference)
     sketch = current.quantiles
     if sketch is None or not sketch.count or low is None or high is None or reference.count < 2:
         return None
@@ -83,7 +83,7 @@ def range_aspect(reference: ColumnSide, current: ColumnSide, *, level: float) ->
     return Aspect("range", effect, range_p_value(outside, n, m), (0.0, share))
 
 
-def _ends(side: ColumnSide) -> tuple[float | None, float | None]:
+def ends_of(side: ColumnSide) -> tuple[float | None, float | None]:
     """Return the smallest and largest finite value as doubles."""
     if side.moments is not None and side.moments.count:
         return side.moments.min, side.moments.max

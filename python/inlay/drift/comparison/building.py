@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay.drift.comparison.aspects import (
-    Aspect,
+    ends_of,
     missing_aspect,
     range_aspect,
     values_aspect,
@@ -59,7 +59,7 @@ def columns_of_sides(
         Of the reference's columns, then of those that came.
     """
     found = [
-        _column(side, current, reference, threshold, level, (exact or {}).get(path))
+        _column(side, current, threshold, level, (exact or {}).get(path))
         for path, side in reference.columns.items()
     ]
     for path, type_name in _added(reference, current).items():
@@ -93,12 +93,7 @@ def _added(reference: Side, current: Side) -> dict[str, str]:
 
 
 def _column(
-    mine: ColumnSide,
-    current: Side,
-    reference: Side,
-    threshold: float,
-    level: float,
-    exact: Any,
+    mine: ColumnSide, current: Side, threshold: float, level: float, exact: Any
 ) -> ColumnComparison:
     made = ColumnComparison(
         name=mine.path,
@@ -143,7 +138,7 @@ def _column(
     present = tuple(aspect for aspect in aspects if aspect is not None)
     ranges = [aspect for aspect in present if aspect.name == "range"]
     missing = [aspect for aspect in present if aspect.name == "missing"]
-    made = dataclasses.replace(
+    return dataclasses.replace(
         made,
         type=theirs.type or None,
         reason=reason,
@@ -157,20 +152,6 @@ def _column(
         overlay=overlay_of(mine, theirs),
         aspects=present,
     )
-    return _with_drivers(made, cells, reference, current)
-
-
-def _with_drivers(
-    made: ColumnComparison, cells: Cells | str, reference: Side, current: Side
-) -> ColumnComparison:
-    if isinstance(cells, str) or not (reference.groups and current.groups):
-        return made
-    shown: dict[GroupKey, GroupKey] = {**current.shown_keys, **reference.shown_keys}
-    drivers = tuple(
-        Driver(shown.get(key, key), share)
-        for key, share in drivers_of(made.name, cells, reference.groups, current.groups)
-    )
-    return dataclasses.replace(made, drivers=drivers)
 
 
 def _new_names(mine: ColumnSide, theirs: ColumnSide) -> tuple[NewName, ...]:
@@ -230,7 +211,10 @@ def judged(
         In the order given.
     """
     tests = [
-        aspect.p_value for _, _, columns in tables for column in columns for aspect in column.aspects
+        aspect.p_value
+        for _, _, columns in tables
+        for column in columns
+        for aspect in column.aspects
     ]
     corrected = iter(_corrected(tests))
     return [
@@ -249,9 +233,7 @@ def _judged(
         return column
     pairs = list(zip(column.aspects, corrected, strict=True))
     drifted = [
-        (aspect, p)
-        for aspect, p in pairs
-        if aspect.effect.low > column.threshold and p <= level
+        (aspect, p) for aspect, p in pairs if aspect.effect.low > column.threshold and p <= level
     ]
     mine, theirs = reference.columns[column.name], current.columns[column.name]
     largest, p_value = max(drifted or pairs, key=lambda pair: pair[0].effect.value)
@@ -278,6 +260,7 @@ def _judged(
         verdict, reason = "no", no_drift(largest, p_value, column.threshold, level)
     return dataclasses.replace(
         column,
+        drivers=_drivers(column.name, largest.name, reference, current) if drifted else (),
         verdict=verdict,
         reason=reason,
         aspect=largest.name,
@@ -286,6 +269,24 @@ def _judged(
         high=effect.high,
         p_value=p_value,
     )
+
+
+def _drivers(path: str, aspect: str, reference: Side, current: Side) -> tuple[Driver, ...]:
+    if not (reference.groups and current.groups):
+        return ()
+    if not any(path in group.columns for group in reference.groups.values()):
+        return ()  # it makes the groups
+    mine, theirs = reference.columns[path], current.columns[path]
+    shown: dict[GroupKey, GroupKey] = {**current.shown_keys, **reference.shown_keys}
+    shares = drivers_of(
+        aspect,
+        path,
+        matched(mine, theirs),
+        reference.groups,
+        current.groups,
+        ends_of(mine),
+    )
+    return tuple(Driver(shown.get(key, key), share) for key, share in shares)
 
 
 def _corrected(p_values: Sequence[float]) -> list[float]:
@@ -312,6 +313,4 @@ def ordered_by_contribution(columns: Iterable[ColumnComparison]) -> tuple[Column
         for column in listed
     ]
     # Sorting is stable: what is undefined stays in the order of the table.
-    return tuple(
-        sorted(shared, key=lambda c: (c.contribution is None, -(c.contribution or 0.0)))
-    )
+    return tuple(sorted(shared, key=lambda c: (c.contribution is None, -(c.contribution or 0.0))))

@@ -305,7 +305,9 @@ def _exact(
             continue
         if any(not _is_number(schema.field(name).type) for schema in schemas):
             continue
-        found[name] = two_sample(*(_whole_column(s, name) for s in (first, second)), threads=threads)
+        found[name] = two_sample(
+            *(_whole_column(s, name) for s in (first, second)), threads=threads
+        )
     return found
 
 

@@ -80,9 +80,7 @@ def _nothing(whose: str, side: ColumnSide) -> str:
     return f"empty: {whose} has no values, all are missing"
 
 
-def _same(
-    cells: EdgeHistogram | Categories, current: ColumnSide
-) -> tuple[list[int], float] | None:
+def _same(cells: EdgeHistogram | Categories, current: ColumnSide) -> tuple[list[int], float] | None:
     mine = current.cells
     if isinstance(cells, EdgeHistogram):
         if isinstance(mine, EdgeHistogram) and mine.edges == cells.edges:

@@ -33,9 +33,7 @@ OF_ORDER = ("ks", "cramer_von_mises", "anderson_darling", "wasserstein", "energy
 _EXPECTED = 5.0
 
 
-def measured(
-    reference: ColumnSide, current: ColumnSide, cells: Cells | str
-) -> dict[str, Distance]:
+def measured(reference: ColumnSide, current: ColumnSide, cells: Cells | str) -> dict[str, Distance]:
     """Return the distances that can be computed.
 
     Parameters

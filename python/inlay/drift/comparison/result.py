@@ -210,6 +210,6 @@ class Comparison:
         return f"<inlay.drift.Comparison of {sizes}{groups}; {said}>"
 
     def _repr_html_(self) -> str:
-        from inlay.report.comparison_table import comparison_table
+        from inlay.report import comparison_table
 
         return comparison_table(self.to_dict())

@@ -1,2 +1,0 @@
-"""Drift: distances between summaries, and what is said of them."""
-from inlay.drift._stub import distances, Distance
