@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, metric, points, report, sinks, summary
+    from inlay import checks, data, drift, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -97,6 +97,7 @@ _HOMES = {
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
     "data": "inlay.data",
+    "drift": "inlay.drift",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -140,6 +141,7 @@ __all__ = [
     "checks",
     "compare",
     "data",
+    "drift",
     "get_cmake_dir",
     "get_include",
     "get_library",

@@ -6,18 +6,13 @@
 #include <inlay/summary/exp_histogram.hpp>
 #include <limits>
 
+#include "summary/bucket_boundary.hpp"
 #include "summary/bucket_index.hpp"
 
 namespace inlay {
 namespace {
 
-// 2^(index * 2^-scale), or the nearest double there is: 0 below all, the largest above.
-double boundary(std::int64_t index, int scale) {
-  const double exponent = std::ldexp(static_cast<double>(index), -scale);
-  if (exponent >= 1024) return DBL_MAX;
-  const double whole = std::floor(exponent);
-  return std::ldexp(std::exp2(exponent - whole), static_cast<int>(whole));
-}
+using detail::boundary;
 
 // The point with the same relative distance from both ends of bucket `index`: 2ab/(a+b).
 double representative(std::int64_t index, int scale) {

@@ -123,6 +123,12 @@ std::vector<double> Kll<T>::cdf(const double* points, std::size_t size) const {
 }
 
 template <class T>
+std::vector<std::pair<T, std::uint64_t>> Kll<T>::cumulative() const {
+  if (count() == 0) return {};
+  return view().items;
+}
+
+template <class T>
 std::vector<double> Kll<T>::pmf(const double* points, std::size_t size) const {
   std::vector<double> out = cdf(points, size);
   for (std::size_t i = out.size(); i-- > 1;) out[i] -= out[i - 1];
@@ -150,6 +156,8 @@ template std::vector<double> Kll<float>::cdf(const double*, std::size_t) const;
 template std::vector<double> Kll<double>::cdf(const double*, std::size_t) const;
 template std::vector<double> Kll<float>::pmf(const double*, std::size_t) const;
 template std::vector<double> Kll<double>::pmf(const double*, std::size_t) const;
+template std::vector<std::pair<float, std::uint64_t>> Kll<float>::cumulative() const;
+template std::vector<std::pair<double, std::uint64_t>> Kll<double>::cumulative() const;
 template double Kll<float>::rank_error(unsigned, bool) noexcept;
 template double Kll<double>::rank_error(unsigned, bool) noexcept;
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace inlay {
@@ -126,6 +127,9 @@ class INLAY_API Kll {
   /// empty without values.
   /// @throws InvalidArgument as cdf().
   std::vector<double> pmf(const double* points, std::size_t size) const;
+  /// The values that are kept, in order, each with how many values it and those before it stand
+  /// for: the steps of rank(), without the division. Equal values may come more than once.
+  std::vector<std::pair<T, std::uint64_t>> cumulative() const;
 
   /// How far a rank, or if `pmf` the fraction between two points, may be off with a confidence of
   /// 99 %: DataSketches' 2.296 / k^0.9723 and 2.446 / k^0.9433 of min_k().

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <inlay/export.hpp>
+#include <vector>
+
+namespace inlay {
+
+/// Tests, window by window and for ever, whether counts still come from the distribution of which a
+/// reference is a sample.
+///
+/// With c_u the counts of window u in k cells, alpha the parameters of the Dirichlet distribution
+/// that the reference leaves for the unknown shares of the cells, and DM(c; a) the probability that
+/// a sequence of rows with counts c has under shares drawn from Dirichlet(a),
+///
+///   e_t = sum over s of w_s DM(c_s + … + c_t; 1) DM(c_1 + … + c_(s-1); alpha)
+///                           / DM(c_1 + … + c_t; alpha).
+///
+/// The denominator has learned from everything seen. The alternative says that the shares changed
+/// to others, of which nothing is known, when window s began. If nothing changed, each ratio has
+/// expectation 1 whenever one stops, so e_t exceeds 1 / level at any time at all with a probability
+/// of at most `level` (Ville's inequality), averaged over what the reference leaves open.
+/// w_s is proportional to 1 / ((s + 1) log^2 (s + 1)) and sums to less than 1. Starts are dense in
+/// the recent past and thinned geometrically backwards; dropping one only lowers the sum. About 50
+/// are kept after 100,000 windows.
+///
+/// All arithmetic is this class's own: equal windows give equal bits on every machine. Copies are
+/// independent. Not safe for concurrent use of one object when any of the uses changes it.
+class INLAY_API DirichletEProcess {
+ public:
+  /// More rows than this lose exactness in a double.
+  static constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 52;
+  static constexpr std::size_t kMaxCells = 4096;
+
+  /// @throws InvalidArgument if there are fewer than 2 or more than kMaxCells parameters, or one is
+  /// not finite and above 0.
+  explicit DirichletEProcess(std::vector<double> alpha);
+
+  /// Adds the counts of one window, `cells()` of them, that began at `start_us`. A window without
+  /// rows changes nothing.
+  /// @throws InvalidArgument if all rows together would exceed kMaxRows; nothing is added then.
+  void update(const std::uint64_t* counts, std::int64_t start_us);
+
+  /// Logarithm of e_t; 0 before the first row.
+  double log_e() const noexcept { return log_e_; }
+  /// Windows with rows, and rows.
+  std::uint64_t windows() const noexcept { return windows_; }
+  std::uint64_t rows() const noexcept { return static_cast<std::uint64_t>(rows_); }
+  std::size_t cells() const noexcept { return alpha_.size(); }
+  const std::vector<double>& alpha() const noexcept { return alpha_; }
+
+  /// The start that contributes most to e_t: when it was, and the counts from then on.
+  struct Change {
+    std::int64_t start_us = 0;
+    std::uint64_t rows = 0;
+    std::vector<std::uint64_t> counts;
+  };
+  /// Without rows, one at 0 with no counts.
+  Change most_likely_change() const;
+
+  std::size_t num_starts() const noexcept { return starts_.size(); }
+  std::size_t memory_bytes() const noexcept;
+
+  /// Equal states give equal bytes, on every machine. alpha is not among them.
+  std::vector<std::uint8_t> to_bytes() const;
+  /// @throws SerializationError if the bytes are not what some to_bytes() returned for as many
+  /// parameters.
+  static DirichletEProcess from_bytes(std::vector<double> alpha, const std::uint8_t* bytes,
+                                      std::size_t size);
+
+ private:
+  struct Start {
+    std::uint64_t window;   // s, from 1
+    std::int64_t start_us;  // of that window
+    double log_constant;    // log w_s + log DM(c_1 + … + c_(s-1); alpha)
+  };
+  void evaluate();
+  void drop_starts();
+  double log_null(const double* counts, double rows) const;
+
+  std::vector<double> alpha_;
+  double alpha_sum_ = 0;
+  double alpha_constant_ = 0;  // log Gamma(sum) - sum of log Gamma
+  std::vector<Start> starts_;
+  std::vector<double> before_;  // by start, counts of the windows before it; whole numbers
+  std::vector<double> total_;
+  double rows_ = 0;
+  std::uint64_t windows_ = 0;
+  double log_e_ = 0;
+  std::size_t best_ = 0;  // the start that contributes most
+};
+
+}  // namespace inlay

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+
+namespace inlay::detail {
+
+/// Natural logarithm of a positive normal number, below 1 ulp off. The same bits on every machine,
+/// which the C library does not promise.
+double log_positive(double x) noexcept;
+
+/// e^x for x <= 0, below 2 ulp off; 0 below -700.
+double exp_negative(double x) noexcept;
+
+/// Logarithm of the gamma function of x > 0, to an error below 1e-14 plus an ulp of the result.
+double log_gamma(double x) noexcept;
+
+/// out[i] = log_gamma(x[i]), where most x are whole or large: those cost a few ns.
+void log_gamma_all(const double* x, double* out, std::size_t size) noexcept;
+
+}  // namespace inlay::detail
