@@ -267,12 +267,12 @@ def _range(low: int, high: int) -> str:
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
-def distinct_labels(names: Sequence[str]) -> list[str]:
+def distinct_labels(names: Sequence[str], *, width: int = _NAME_WIDTH) -> list[str]:
     """Cut names to what fits beside a bar, and keep apart those that then are equal."""
     seen: dict[str, int] = {}
     labels = []
     for name in names:
-        label = shorten(_plain(name), _NAME_WIDTH) or "(empty)"
+        label = shorten(_plain(name), width) or "(empty)"
         seen[label] = seen.get(label, 0) + 1
         labels.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
     return labels

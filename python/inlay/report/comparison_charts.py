@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from inlay.report.formats import escape_controls, number
 __all__ = ["overlay_drawing", "parts_drawing"]
 
 _MOST_NAMES, _MOST_PARTS = 10, 12
+# Longer than a name's: this chart stands alone, and a cell is named by two times at most.
+_CELL_WIDTH = 44
 # The page's colours: the reference is grey behind, the current side has the colour of bars.
 _REFERENCE, _CURRENT = "var(--behind)", "currentColor"
 
@@ -61,9 +64,7 @@ def _numbers(column: Mapping[str, Any]) -> Drawing | None:
     # Each cell's share twice, at either end of it: a line with steps.
     line = [
         {"a": place, "n": share}
-        for share, ends in zip(
-            overlay["current"], zip(places[:-1], places[1:], strict=True), strict=True
-        )
+        for share, ends in zip(overlay["current"], itertools.pairwise(places), strict=True)
         for place in ends
     ]
     spec = _spec(
@@ -78,8 +79,8 @@ def _numbers(column: Mapping[str, Any]) -> Drawing | None:
                         if n or a == places[0] or b == places[-1]
                     ]
                 },
-                "mark": {"type": "bar", "color": _REFERENCE},
-                "encoding": {"x": x, "x2": {"field": "b"}, "y": y},
+                "mark": {"type": "rect", "color": _REFERENCE},
+                "encoding": {"x": x, "x2": {"field": "b"}, "y": y, "y2": {"datum": 0}},
             },
             {
                 "data": {"values": line},
@@ -201,7 +202,7 @@ def parts_drawing(column: Mapping[str, Any]) -> Drawing | None:
         return None
     shown = sorted(cells, key=lambda cell: -cell["part"])[:_MOST_PARTS]
     shown = [cell for cell in shown if cell["part"] > 0.0]
-    labels = distinct_labels([cell["name"] for cell in shown])
+    labels = distinct_labels([cell["name"] for cell in shown], width=_CELL_WIDTH)
     spec = _spec(
         [
             {

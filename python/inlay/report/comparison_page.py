@@ -16,6 +16,7 @@ from inlay.report.comparisons import (
     comparison_summary,
     distance_rows,
     group_name,
+    p_value,
     percent,
     short,
     verdict_class,
@@ -109,7 +110,7 @@ def comparison_page(comparison: Mapping[str, Any], *, title: str = "Comparison")
 
 def _overview(comparison: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for side in ("reference", "current"):
-        yield side, str(comparison[side].get("name") or "")
+        yield side, escape_controls(str(comparison[side].get("name") or ""))
         yield f"rows of the {side}", count(comparison[side]["rows"])
     yield "threshold of the effect", number(comparison["threshold"])
     yield "level", number(comparison["level"])
@@ -126,7 +127,7 @@ def _columns_table(
         shown = escape(escape_controls(name)) or "<i>(no name)</i>"
         link = f'<a href="#c{place}">{shown}</a>' if linked else shown
         mark = f'<span class="verdict {verdict_class(column["verdict"])}">{word}</span>'
-        rows.append((link, mark, *rest))
+        rows.append((link, mark, *map(escape_controls, rest)))
     headings = (HEADINGS[1], HEADINGS[0], *HEADINGS[2:])
     return table(headings, rows, label=label, numbers=NUMBERS, raw=(0, 1))
 
@@ -134,10 +135,10 @@ def _columns_table(
 def _changes(changes: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
-            str(change["column"]) or "columns",
+            escape_controls(str(change["column"])) or "columns",
             str(change["kind"]).replace("_", " "),
-            str(change["old"] or ""),
-            str(change["new"] or ""),
+            escape_controls(str(change["old"] or "")),
+            escape_controls(str(change["new"] or "")),
             "compatible" if change["compatible"] else "breaking",
         )
         for change in changes
@@ -163,7 +164,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> str:
                 mark,
                 count(group["reference_rows"]),
                 count(group["rows"]),
-                ", ".join(map(str, group["drifted"])),
+                escape_controls(", ".join(map(str, group["drifted"]))),
             )
         )
         left -= len(group["columns"])
@@ -184,7 +185,7 @@ def _groups(groups: Sequence[Mapping[str, Any]]) -> str:
 
 def _section(column: Mapping[str, Any], place: int, by: Sequence[str]) -> str:
     name = escape(escape_controls(str(column["name"]))) or "<i>(no name)</i>"
-    of_type = escape(str(column["type"] or column["reference_type"] or ""))
+    of_type = escape(escape_controls(str(column["type"] or column["reference_type"] or "")))
     verdict = column["verdict"]
     has_charts = place < _MOST_CHARTS
     overlay = overlay_drawing(column) if has_charts else None
@@ -211,7 +212,7 @@ def _facts(column: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if column["effect"] is not None:
         effect, low, high = (short(column[key]) for key in ("effect", "low", "high"))
         yield f"effect, {_ASPECTS.get(str(column['aspect']), '')}", f"{effect} ({low} to {high})"
-        yield "corrected p-value", short(column["p_value"])
+        yield "corrected p-value", p_value(column["p_value"])
         yield "contribution", percent(column["contribution"])
     missing = column.get("missing")
     if missing is not None:
@@ -305,7 +306,12 @@ def _drivers(column: Mapping[str, Any], by: Sequence[str]) -> str:
     ]
     return details(
         "Which groups bring the shift",
-        table((*by, "share of the shift"), rows, label="Groups of the shift", numbers=(len(by),)),
+        table(
+            (*map(escape_controls, by), "share of the shift"),
+            rows,
+            label="Groups of the shift",
+            numbers=(len(by),),
+        ),
     )
 
 

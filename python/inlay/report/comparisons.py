@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inlay.report.formats import count, number, share, value
+from inlay.report.formats import count, escape_controls, number, share, value
 
 __all__ = [
     "DISTANCES",
@@ -20,10 +20,11 @@ __all__ = [
     "distance_rows",
     "drifted_first",
     "group_name",
+    "p_value",
     "percent",
     "short",
-    "verdict_word",
     "verdict_class",
+    "verdict_word",
 ]
 
 HEADINGS = ("verdict", "column", "effect", "p-value", "of all", "missing", "reason")
@@ -37,15 +38,15 @@ DISTANCE_NUMBERS = (1, 2, 3, 4)
 #: What the distances are called.
 DISTANCES = {
     "psi": "population stability index",
-    "jensen_shannon": "Jensen–Shannon distance",
-    "kl": "Kullback–Leibler divergence, nats",
+    "jensen_shannon": "Jensen-Shannon distance",
+    "kl": "Kullback-Leibler divergence, nats",
     "hellinger": "Hellinger distance",
     "total_variation": "total variation",
     "l_infinity": "L∞, largest difference of a cell",
     "chi2": "χ² statistic",
-    "ks": "Kolmogorov–Smirnov",
-    "cramer_von_mises": "Cramér–von Mises",
-    "anderson_darling": "Anderson–Darling",
+    "ks": "Kolmogorov-Smirnov",
+    "cramer_von_mises": "Cramér-von Mises",
+    "anderson_darling": "Anderson-Darling",
     "wasserstein": "Wasserstein-1",
     "energy": "energy distance",
 }
@@ -81,7 +82,7 @@ def comparison_row(column: Mapping[str, Any]) -> tuple[str, ...]:
         verdict_word(column["verdict"]),
         str(column["name"]),
         short(column["effect"]),
-        short(column["p_value"]),
+        p_value(column["p_value"]),
         percent(column["contribution"]),
         ""
         if missing is None or not any(missing.values())
@@ -95,7 +96,8 @@ def distance_rows(column: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             DISTANCES.get(name, name),
-            *(short(distance[key]) for key in ("value", "low", "high", "p_value")),
+            *(short(distance[key]) for key in ("value", "low", "high")),
+            p_value(distance["p_value"]),
             distance["reason"] or "",
         )
         for name, distance in column["distances"].items()
@@ -121,7 +123,9 @@ def comparison_summary(comparison: Mapping[str, Any]) -> str:
 
 def group_name(group: Mapping[str, Any]) -> str:
     """Name a group by its values."""
-    return ", ".join(f"{name} = {value(of)}" for name, of in group["group"].items())
+    return escape_controls(
+        ", ".join(f"{name} = {value(of)}" for name, of in group["group"].items())
+    )
 
 
 def percent(of: float | None) -> str:
@@ -132,6 +136,11 @@ def percent(of: float | None) -> str:
     # Rounded so that none and all stay apart from nearly none and nearly all.
     part = min(max(round(of * parts), 1), parts - 1) if 0.0 < of < 1.0 else round(of) * parts
     return share(part, parts)
+
+
+def p_value(of: float | None) -> str:
+    """Write a p-value; one that is too small for a double is not 0."""
+    return "< 1e-300" if of == 0.0 else short(of)
 
 
 def short(of: Any) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile import Profile
-from inlay.data.sources import Source, open_source
+from inlay.data.sources import open_source
 from inlay.drift.comparison.building import (
     columns_of_sides,
     judged,
     ordered_by_contribution,
 )
 from inlay.drift.comparison.counting import counted
+from inlay.drift.comparison.exact import exact_tests, must_be_rows
 from inlay.drift.comparison.result import Comparison
 from inlay.drift.comparison.sides import Side, side_of_profile
 from inlay.drift.comparison.stored_points import StoredPoints, is_points_directory
@@ -90,8 +91,8 @@ def compare(
     outside of the reference's smallest and largest value. It drifted if one of them has an effect
     whose lower confidence bound exceeds `threshold`, and a p-value, corrected by Benjamini and
     Hochberg over all columns, of at most `level`. As the effect does not depend on the number of
-    rows, neither does the verdict, once there are enough. Both sides count as samples of independent
-    rows.
+    rows, neither does the verdict, once there are enough. Both sides are taken for samples of
+    independent rows.
 
     Examples
     --------
@@ -112,8 +113,8 @@ def compare(
         chosen = (*given, *(name for name in names if name not in given))
     first, second = _loaded(reference), _loaded(current)
     if exact:
-        _must_be_rows(first, "reference")
-        _must_be_rows(second, "current")
+        must_be_rows(first, "reference")
+        must_be_rows(second, "current data")
     mine = _reference_side(first, names, chosen, threads)
     names = names or mine.by
     if names and mine.by != names:
@@ -121,7 +122,7 @@ def compare(
         message = f"the reference must be by the same columns, {names}; it is {found}"
         raise InvalidArgumentError(message)
     theirs = _current_side(second, mine, names, chosen, threads)
-    tests = _exact(first, second, mine, chosen, threads) if exact else None
+    tests = exact_tests(first, second, mine, chosen, threads) if exact else None
     return _compared(mine, theirs, names, threshold=threshold, level=level, exact=tests)
 
 
@@ -188,10 +189,6 @@ def _name(side: Any) -> str:
         return "a profile"
     if isinstance(side, StoredPoints):
         return str(side)
-    return open_source(side).name if isinstance(side, Source) else _name_of_data(side)
-
-
-def _name_of_data(side: Any) -> str:
     if isinstance(side, (str, Path)):
         return str(side)
     if isinstance(side, (list, tuple)) and side and all(isinstance(s, (str, Path)) for s in side):
@@ -279,51 +276,3 @@ def _changes(reference: Side, current: Side) -> tuple[SchemaChange, ...]:
     from inlay.data.schema import Schema
 
     return Schema.of(reference.schema).diff(Schema.of(current.schema))
-
-
-def _must_be_rows(side: Any, what: str) -> None:
-    if isinstance(side, (Profile, StoredPoints)):
-        message = f"exact distances need rows on both sides, and the {what} is {_name(side)}"
-        raise InvalidArgumentError(message)
-
-
-def _exact(
-    first: Any,
-    second: Any,
-    reference: Side,
-    columns: Sequence[str] | None,
-    threads: int | None,
-) -> dict[str, Any]:
-    """Test each column of numbers on all rows, one at a time."""
-    from inlay.detect import two_sample
-
-    schemas = [open_source(side, columns=columns).schema for side in (first, second)]
-    found = {}
-    for name in schemas[0].names:
-        side = reference.columns.get(name)
-        if name not in schemas[1].names or side is None or side.kind not in _EXACT_KINDS:
-            continue
-        if any(not _is_number(schema.field(name).type) for schema in schemas):
-            continue
-        found[name] = two_sample(
-            *(_whole_column(s, name) for s in (first, second)), threads=threads
-        )
-    return found
-
-
-_EXACT_KINDS = frozenset({"integer", "unsigned", "float"})
-
-
-def _is_number(kind: Any) -> bool:
-    import pyarrow.types as types
-
-    return bool(types.is_integer(kind) or types.is_floating(kind))
-
-
-def _whole_column(side: Any, name: str) -> Any:
-    import pyarrow as pa
-
-    source = open_source(side, columns=[name])
-    return pa.chunked_array(
-        [batch.column(0) for batch in source.batches()], type=source.schema.field(0).type
-    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay.data.columns import columns_of
 from inlay.data.groups import Groups
-from inlay.data.reference import Cells, count_batch, emptied
 from inlay.data.redaction import HASH
+from inlay.data.reference import Cells, count_batch, emptied
 from inlay.data.sources import Source
 from inlay.data.type_names import unit_and_zone
 from inlay.drift.comparison.sides import ColumnSide, Side

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    Counts: TypeAlias = Sequence[float] | NDArray[np.float64]
 
 __all__ = ["Effect", "cell_parts", "effect_between", "nearest_counts", "range_p_value"]
 
@@ -31,8 +33,8 @@ class Effect(NamedTuple):
 
 
 def effect_between(
-    reference: Sequence[float],
-    current: Sequence[float],
+    reference: Counts,
+    current: Counts,
     *,
     level: float,
     error: float = 0.0,
@@ -79,7 +81,7 @@ def effect_between(
 
 
 def nearest_counts(
-    reference: Sequence[float], current: Sequence[float], error: float, *, ordered: bool
+    reference: Counts, current: Counts, error: float, *, ordered: bool
 ) -> NDArray[np.float64]:
     """Return the counts nearest to the reference's shares that estimated counts may stand for.
 
@@ -106,7 +108,7 @@ def nearest_counts(
     return moved * (total / float(np.sum(moved)))
 
 
-def cell_parts(reference: Sequence[float], current: Sequence[float]) -> list[float]:
+def cell_parts(reference: Counts, current: Counts) -> list[float]:
     """Return what each cell adds to the Jensen-Shannon divergence, in bits; none is negative."""
     import numpy as np
 
@@ -163,7 +165,7 @@ class _Divergence(NamedTuple):
     deviation: float
 
 
-def _divergence(reference: Sequence[float], current: Sequence[float]) -> _Divergence:
+def _divergence(reference: Counts, current: Counts) -> _Divergence:
     import numpy as np
 
     m, n = float(np.sum(reference)), float(np.sum(current))
@@ -182,7 +184,7 @@ def _distance(nats: float) -> float:
     return math.sqrt(min(max(nats, 0.0) / math.log(2.0), 1.0))
 
 
-def _shares(counts: Sequence[float]) -> NDArray[np.float64]:
+def _shares(counts: Counts) -> NDArray[np.float64]:
     import numpy as np
 
     values = np.asarray(counts, dtype=np.float64)

@@ -20,7 +20,6 @@ from inlay.summary.top_k import TopK
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inlay.data.groups import GroupKey
     from inlay.data.profile import Profile
 
 __all__ = ["StoredPoints", "is_points_directory"]
@@ -263,7 +262,7 @@ def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:
     kinds: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         kinds.setdefault("unseen" if row["metric"] == _UNSEEN else row["kind"], []).append(row)
-    fields: dict[str, Any] = {"is_hidden": True}
+    fields: dict[str, Any] = {"is_hidden": True}  # names are as they left
     for kind, field in (("moments", "moments"), ("quantiles", "quantiles")):
         if kind in kinds:
             fields[field] = _merged(_SUMMARIES[kind].from_row(row) for row in kinds[kind])
@@ -278,9 +277,9 @@ def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:
     elif counted:
         of: Any = EdgeHistogram if "edges" in kinds else Categories
         fields["cells"] = _cells(of, counted)
-    apart = {name: sum(row[name] or 0 for row in apart_of) for name in _APART}
-    finite = sum(_count(row) for row in apart_of)
-    return ColumnSide(path=path, rows=finite + sum(apart.values()), **apart, **fields)
+    apart: dict[str, Any] = {name: sum(row[name] or 0 for row in apart_of) for name in _APART}
+    fields["rows"] = sum(_count(row) for row in apart_of) + sum(apart.values())
+    return ColumnSide(path=path, **fields, **apart)
 
 
 def _count(row: Mapping[str, Any]) -> int:
@@ -298,12 +297,13 @@ def _cells(of: Any, rows: list[dict[str, Any]]) -> EdgeHistogram | Categories:
     """Add up rows of the same cells: the first of them is checked as a whole."""
     import numpy as np
 
-    first: EdgeHistogram | Categories = of.from_row(rows[0])
+    of.from_row(rows[0])
     names = "bounds" if of is EdgeHistogram else "categories"
     if any(row[names] != rows[0][names] for row in rows):
-        return _merged(of.from_row(row) for row in rows)
+        merged: EdgeHistogram | Categories = _merged(of.from_row(row) for row in rows)
+        return merged
     counts = np.array([row["counts"] for row in rows], dtype=np.int64).sum(axis=0)
-    added: EdgeHistogram | Categories = type(first).from_row(
+    added: EdgeHistogram | Categories = of.from_row(
         {
             names: rows[0][names],
             "counts": counts.tolist(),

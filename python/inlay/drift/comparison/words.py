@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def cell_names(cells: Cells, reference: ColumnSide) -> list[str]:
     edges = [_number(reference.value(edge)) for edge in cells.edges or ()]
     if not edges:
         return []
-    inner = [f"({low}, {high}]" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    inner = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
     return [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]
 
 
