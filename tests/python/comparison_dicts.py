@@ -177,6 +177,11 @@ def comparison(columns, **over):
     } | over
 
 
+def two():
+    """Numbers and names that drifted."""
+    return comparison([numeric(), text()], by=["region"])
+
+
 def full():
     """Columns of every kind, with groups and a schema that changed."""
     columns = [numeric(), text(), timestamp(), column("calm"), column("gone", "undefined")]

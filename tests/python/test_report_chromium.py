@@ -60,7 +60,7 @@ def pages(tmp_path_factory):
     texts = {
         "profile": profile_page(profile(), title="Orders"),
         "check": check_page(report(), title="Orders"),
-        "comparison": comparison_page(comparison_dicts.full(), title="Orders"),
+        "comparison": comparison_page(comparison_dicts.two(), title="Orders"),
         "empty": profile_page(report_dicts.profile([], rows=0)),
         "hostile": profile_page(
             report_dicts.profile([report_dicts.text("<script>fetch('//example.org')</script>")])

@@ -179,7 +179,10 @@ def _names(column: Mapping[str, Any]) -> Drawing | None:
         label=f"Shares of the values of {name}: reference in grey, current below each",
         note=f"Shares{most}: reference grey, current below each.",
         headings=("value", "reference", "current"),
-        rows=[(label, percent(mine), percent(theirs)) for label, mine, theirs in shares],
+        rows=[
+            (escape_controls(label), percent(mine), percent(theirs))
+            for label, mine, theirs in shares
+        ],
     )
 
 
