@@ -12,6 +12,9 @@ namespace py = pybind11;
 extern "C" const char inlay_detail_build_id[];  // this module's own copy, see build_id.cmake
 
 namespace inlay::python {
+
+void register_tally(py::module_& m);
+
 namespace {
 
 void set_error(const char* class_name, const char* message) {
@@ -111,6 +114,7 @@ PYBIND11_MODULE(_core, m) {
   register_arrow(m);
   register_summary(m);
   register_profile(m);
+  register_tally(m);
   register_prometheus(m);
   register_check(m);
   register_drift(m);

@@ -4,32 +4,9 @@
 
 #include "data/column_access.hpp"
 #include "data/column_feed.hpp"
+#include "data/number_values.hpp"
 
 namespace inlay::detail {
-namespace {
-
-ExactInteger decimal_at(const LeafView& view, std::int64_t position) noexcept {
-  switch (view.type->width) {
-    case 4:
-      return ExactInteger::of(element_at<std::int32_t>(view.values, position));
-    case 8:
-      return ExactInteger::of(element_at<std::int64_t>(view.values, position));
-    case 16: {
-      const auto low = element_at<std::uint64_t>(view.values, 2 * position);
-      const auto high = element_at<std::uint64_t>(view.values, 2 * position + 1);
-      const std::uint64_t sign = (high >> 63) != 0 ? ~std::uint64_t{0} : 0;
-      return ExactInteger::of_limbs(low, high, sign, sign);
-    }
-    default:
-      return ExactInteger::of_limbs(element_at<std::uint64_t>(view.values, 4 * position),
-                                    element_at<std::uint64_t>(view.values, 4 * position + 1),
-                                    element_at<std::uint64_t>(view.values, 4 * position + 2),
-                                    element_at<std::uint64_t>(view.values, 4 * position + 3));
-  }
-}
-
-}  // namespace
-
 bool feed_decimals(ColumnProfile& column, const LeafView& view, FeedMemory& memory) noexcept {
   ValuePositions positions(view, memory);
   const LeafView& values = positions.values();

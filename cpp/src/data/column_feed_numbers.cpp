@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <inlay/half_float.hpp>
 #include <inlay/summary/fused.hpp>
-#include <type_traits>
 
 #include "data/column_access.hpp"
 #include "data/column_feed.hpp"
+#include "data/number_values.hpp"
 
 namespace inlay::detail {
 namespace {
@@ -15,83 +14,6 @@ namespace {
 __extension__ typedef __int128 WideSigned;
 
 using Chunk = ValuePositions::Chunk;
-
-struct Half {
-  std::uint16_t bits;
-};
-
-template <class Out, class In>
-Out converted(In value) noexcept {
-  if constexpr (std::is_same_v<In, Half>) {
-    return static_cast<Out>(from_half(value.bits));
-  } else {
-    return static_cast<Out>(value);
-  }
-}
-
-// The chunk's values as Out: where they lie if they can be read there, else in `room`.
-template <class Out, class In>
-const Out* values_of(const LeafView& view, const Chunk& chunk, Out* room) noexcept {
-  if (chunk.list == nullptr) {
-    if constexpr (std::is_integral_v<In> == std::is_integral_v<Out> && sizeof(In) == sizeof(Out) &&
-                  !std::is_same_v<In, Half>) {
-      const auto* first = static_cast<const char*>(view.values) +
-                          chunk.begin * static_cast<std::int64_t>(sizeof(In));
-      if (reinterpret_cast<std::uintptr_t>(first) % alignof(Out) == 0) {
-        return reinterpret_cast<const Out*>(first);
-      }
-    }
-    for (std::size_t i = 0; i < chunk.size; ++i) {
-      room[i] =
-          converted<Out>(element_at<In>(view.values, chunk.begin + static_cast<std::int64_t>(i)));
-    }
-    return room;
-  }
-  for (std::size_t i = 0; i < chunk.size; ++i) {
-    room[i] = converted<Out>(element_at<In>(view.values, chunk.list[i]));
-  }
-  return room;
-}
-
-template <class Float>
-const Float* floats_of(const LeafView& view, const Chunk& chunk, Float* room) noexcept {
-  switch (view.type->width) {
-    case 2:
-      return values_of<Float, Half>(view, chunk, room);
-    case 4:
-      return values_of<Float, float>(view, chunk, room);
-    default:
-      return values_of<Float, double>(view, chunk, room);
-  }
-}
-
-const std::int64_t* signed_of(const LeafView& view, const Chunk& chunk,
-                              std::int64_t* room) noexcept {
-  switch (view.type->width) {
-    case 1:
-      return values_of<std::int64_t, std::int8_t>(view, chunk, room);
-    case 2:
-      return values_of<std::int64_t, std::int16_t>(view, chunk, room);
-    case 4:
-      return values_of<std::int64_t, std::int32_t>(view, chunk, room);
-    default:
-      return values_of<std::int64_t, std::int64_t>(view, chunk, room);
-  }
-}
-
-const std::uint64_t* unsigned_of(const LeafView& view, const Chunk& chunk,
-                                 std::uint64_t* room) noexcept {
-  switch (view.type->width) {
-    case 1:
-      return values_of<std::uint64_t, std::uint8_t>(view, chunk, room);
-    case 2:
-      return values_of<std::uint64_t, std::uint16_t>(view, chunk, room);
-    case 4:
-      return values_of<std::uint64_t, std::uint32_t>(view, chunk, room);
-    default:
-      return values_of<std::uint64_t, std::uint64_t>(view, chunk, room);
-  }
-}
 
 template <class Value>
 bool update_moments(ColumnProfile& column, const Value* values, std::size_t size) noexcept {

@@ -7,19 +7,14 @@
 
 #include "data/column_access.hpp"
 #include "data/column_feed.hpp"
-#include "data/dictionary_indices.hpp"
 #include "data/text_scan.hpp"
+#include "data/text_values.hpp"
 #include "utf8.hpp"
 
 namespace inlay::detail {
 namespace {
 
 using Chunk = ValuePositions::Chunk;
-
-// Of a dictionary with at least so many rows an entry, entries are counted before they are read.
-constexpr std::int64_t kRowsPerEntry = 4;
-// More counters than this would not be constant memory, nor stay in cache.
-constexpr std::int64_t kMaxEntries = std::int64_t{1} << 18;
 
 class TextFeed {
  public:
@@ -131,64 +126,6 @@ class TextFeed {
   std::vector<std::string> long_names_;
 };
 
-// Texts without a gap between them, which may be looked at as one.
-template <class Offset>
-bool read_offsets(const LeafView& view, std::int64_t begin, std::size_t size,
-                  std::string_view* out) noexcept {
-  auto from = element_at<Offset>(view.values, begin);
-  const auto first = from;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto to = element_at<Offset>(view.values, begin + static_cast<std::int64_t>(i) + 1);
-    out[i] = {view.bytes + from, static_cast<std::size_t>(to - from)};
-    from = to;
-  }
-  return is_ascii(view.bytes + first, static_cast<std::size_t>(from - first));
-}
-
-// Returns whether all are known to be ASCII.
-bool read_texts(const LeafView& view, const Chunk& chunk, std::string_view* out) noexcept {
-  if (chunk.list == nullptr && view.type->format == LeafFormat::kOffsets32) {
-    return read_offsets<std::int32_t>(view, chunk.begin, chunk.size, out);
-  }
-  if (chunk.list == nullptr && view.type->format == LeafFormat::kOffsets64) {
-    return read_offsets<std::int64_t>(view, chunk.begin, chunk.size, out);
-  }
-  for (std::size_t i = 0; i < chunk.size; ++i) out[i] = view.text_at(chunk.at(i));
-  return false;
-}
-
-// How many rows refer to each entry; rows that are null, and those that refer to none.
-struct EntryCounts {
-  std::vector<std::uint64_t> counts;
-  std::uint64_t nulls = 0;
-  std::uint64_t invalid = 0;
-};
-
-EntryCounts count_entries(const LeafView& view, FeedMemory& memory) {
-  EntryCounts out;
-  const auto entries = static_cast<std::uint64_t>(view.dictionary->rows);
-  out.counts.resize(entries + 1);  // the last is for what refers to none
-  std::uint64_t* const counts = out.counts.data();
-  for (const LeafRange& range : view.ranges) {
-    for (std::int64_t at = 0; at < range.size; at += kFeedChunk) {
-      const std::int64_t begin = range.begin + at;
-      const auto size = std::min<std::int64_t>(kFeedChunk, range.size - at);
-      const bool all = view.bitmaps.empty() || view.fill_valid(begin, size, memory.valid) == size;
-      with_indices(view, [&](const auto& index_at) {
-        for (std::int64_t i = 0; i < size; ++i) {
-          if (!all && memory.valid[i] == 0) {
-            ++out.nulls;
-          } else {
-            ++counts[std::min(index_at(begin + i), entries)];
-          }
-        }
-      });
-    }
-  }
-  out.invalid = counts[entries];
-  return out;
-}
-
 bool feed_dictionary(ColumnProfile& column, const LeafView& view, FeedMemory& memory) {
   EntryCounts counted = count_entries(view, memory);
   const LeafView& entries = *view.dictionary;
@@ -221,14 +158,14 @@ bool feed_dictionary(ColumnProfile& column, const LeafView& view, FeedMemory& me
 }  // namespace
 
 bool feed_texts(ColumnProfile& column, const LeafView& view, FeedMemory& memory) {
-  if (view.dictionary != nullptr && view.dictionary->rows <= kMaxEntries &&
-      view.dictionary->rows * kRowsPerEntry <= view.rows) {
+  if (counts_entries_first(view)) {
     return feed_dictionary(column, view, memory);
   }
   ValuePositions positions(view, memory);
   TextFeed feed(column, memory);
   bool complete = positions.for_each_chunk(kFeedBlock, [&](const Chunk& chunk) {
-    const bool ascii = read_texts(positions.values(), chunk, memory.text);
+    const std::string_view whole = read_texts(positions.values(), chunk, memory.text);
+    const bool ascii = whole.data() != nullptr && is_ascii(whole.data(), whole.size());
     return feed.add(chunk.size, nullptr, ascii);
   });
   complete = feed.finish() && complete;

@@ -272,6 +272,23 @@ class Flattener {
     visit(schema, child_path("", schema, index), !flat);
   }
 
+  /// As column(), but leaves of a column that is refused are taken back.
+  void column_or_nothing(const ArrowSchema& schema, std::int64_t index,
+                         std::vector<RefusedColumn>& refused) {
+    const std::size_t before = leaves_.size();
+    try {
+      column(schema, index);
+    } catch (const InvalidArgument& error) {
+      for (std::size_t i = before; i < leaves_.size(); ++i) paths_.erase(leaves_[i].path);
+      leaves_.resize(before);
+      std::string path = child_path("", schema, index);
+      const std::string_view what = error.what();
+      const std::string prefix = "column '" + path + "' ";
+      const bool of_column = what.substr(0, prefix.size()) == prefix;
+      refused.push_back({std::move(path), std::string(what.substr(of_column ? prefix.size() : 0))});
+    }
+  }
+
  private:
   void visit(const ArrowSchema& schema, const std::string& path, bool nested) {
     if (utf8_prefix(path) != path.size()) {
@@ -375,11 +392,28 @@ std::string type_name(const ArrowSchema& schema) {
   return "dictionary<" + value_name(schema) + ", " + type_name(*schema.dictionary) + ">";
 }
 
-std::vector<Leaf> flatten(const ArrowSchema& schema) {
+namespace {
+
+void check_table_schema(const ArrowSchema& schema) {
   check_schema(schema);
   if (std::string_view(schema.format) != "+s" || schema.dictionary != nullptr) {
     fail<InvalidArgument>("expected the schema of a table, a struct; its type", type_name(schema));
   }
+}
+
+}  // namespace
+
+std::vector<Leaf> flatten_known(const ArrowSchema& schema, std::vector<RefusedColumn>& refused) {
+  check_table_schema(schema);
+  Flattener flattener;
+  for (std::int64_t i = 0; i < schema.n_children; ++i) {
+    flattener.column_or_nothing(*schema.children[i], i, refused);
+  }
+  return flattener.take();
+}
+
+std::vector<Leaf> flatten(const ArrowSchema& schema) {
+  check_table_schema(schema);
   Flattener flattener;
   for (std::int64_t i = 0; i < schema.n_children; ++i) flattener.column(*schema.children[i], i);
   return flattener.take();

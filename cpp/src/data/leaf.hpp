@@ -60,6 +60,16 @@ struct Leaf {
 ///         type for a union, an interval, a run-end encoded column or a dictionary of nested values
 std::vector<Leaf> flatten(const ArrowSchema& schema);
 
+/// A column of a type that has no leaves. A plain value.
+struct RefusedColumn {
+  std::string path;
+  std::string reason;  // "has a type that is not supported: …"
+};
+
+/// As flatten(), but columns of types that are not supported are left out and listed.
+/// @throws InvalidArgument for a schema that is no struct or makes no sense
+std::vector<Leaf> flatten_known(const ArrowSchema& schema, std::vector<RefusedColumn>& refused);
+
 /// Return the readable name of any Arrow type, e.g. "timestamp[us, UTC]" or "list<utf8>". The
 /// schema must have passed check_schema().
 std::string type_name(const ArrowSchema& schema);

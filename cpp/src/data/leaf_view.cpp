@@ -118,20 +118,32 @@ class Viewer {
   }
   std::vector<LeafView> take() { return std::move(views_); }
 
-  void children(const ArrowSchema& schema, const ArrowArray& array, const Ranges& ranges,
-                const Bitmaps& bitmaps) {
+  /// Views the columns that the next leaves lie in.
+  void columns(const ArrowSchema& schema, const ArrowArray& array, const Ranges& ranges,
+               const Bitmaps& bitmaps) {
     for (std::int64_t i = 0; i < schema.n_children; ++i) {
-      // Position p of a struct is logical position p of each child.
-      const ArrowArray& child = *array.children[i];
-      Ranges moved = ranges;
-      for (LeafRange& range : moved) range.begin += child.offset;
-      Bitmaps seen = bitmaps;
-      for (LeafBitmap& bitmap : seen) bitmap.shift -= child.offset;
-      visit(*schema.children[i], child, std::move(moved), std::move(seen));
+      if (views_.size() == leaves_.size()) return;
+      if (leaves_[views_.size()].column == i) child(schema, array, i, ranges, bitmaps);
     }
   }
 
+  void children(const ArrowSchema& schema, const ArrowArray& array, const Ranges& ranges,
+                const Bitmaps& bitmaps) {
+    for (std::int64_t i = 0; i < schema.n_children; ++i) child(schema, array, i, ranges, bitmaps);
+  }
+
  private:
+  void child(const ArrowSchema& schema, const ArrowArray& array, std::int64_t i,
+             const Ranges& ranges, const Bitmaps& bitmaps) {
+    // Position p of a struct is logical position p of each child.
+    const ArrowArray& child = *array.children[i];
+    Ranges moved = ranges;
+    for (LeafRange& range : moved) range.begin += child.offset;
+    Bitmaps seen = bitmaps;
+    for (LeafBitmap& bitmap : seen) bitmap.shift -= child.offset;
+    visit(*schema.children[i], child, std::move(moved), std::move(seen));
+  }
+
   void visit(const ArrowSchema& schema, const ArrowArray& array, Ranges ranges, Bitmaps bitmaps) {
     if (const std::uint8_t* bits = validity(array); bits != nullptr) bitmaps.push_back({bits, 0});
     if (schema.dictionary == nullptr && std::string_view(schema.format) == "+s") {
@@ -409,7 +421,7 @@ std::vector<LeafView> view_leaves(const ArrowSchema& schema, const ArrowArray& a
   Bitmaps bitmaps;
   if (const std::uint8_t* bits = validity(array); bits != nullptr) bitmaps.push_back({bits, 0});
   Viewer viewer(leaves);
-  viewer.children(schema, array, ranges, bitmaps);
+  viewer.columns(schema, array, ranges, bitmaps);
   return viewer.take();
 }
 

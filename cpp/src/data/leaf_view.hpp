@@ -71,8 +71,10 @@ struct LeafView {
   std::int64_t length_at(std::int64_t position) const noexcept;
 };
 
-/// Return a view of each leaf, in the order of `leaves`, which must be flatten(schema). Reads
-/// offsets, views and sizes, and checks them, so that whatever lies in `ranges` can be read.
+/// Return a view of each leaf, in the order of `leaves`, which must be flatten(schema) or those of
+/// them that lie in some of the columns. Reads offsets, views and sizes, and checks them, so that
+/// whatever lies in `ranges` can be read; of columns that have no leaf it looks at the layout
+/// alone.
 /// @throws InvalidArgument naming the column if array and schema do not fit, offsets go backwards
 ///         or beyond the items, or a view lies outside its buffer
 std::vector<LeafView> view_leaves(const ArrowSchema& schema, const ArrowArray& array,

@@ -1,15 +1,11 @@
 #include <algorithm>
-#include <atomic>
 #include <inlay/data/profile.hpp>
 #include <inlay/error.hpp>
-#include <memory>
-#include <new>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <unordered_map>
 
 #include "data/column_access.hpp"
+#include "data/column_crew.hpp"
 #include "data/column_feed.hpp"
 #include "data/leaf_view.hpp"
 
@@ -20,87 +16,6 @@ using detail::ColumnAccess;
 using detail::FeedMemory;
 using detail::Leaf;
 using detail::LeafView;
-
-// Below, starting a thread costs more than it saves.
-constexpr std::int64_t kValuesPerThread = 50000;
-
-struct Task {
-  ColumnProfile* column;
-  const LeafView* view;
-  std::int64_t cost;
-};
-
-// Relative costs of a value, as measured; they only say which column to begin with.
-std::int64_t cost_of(const LeafView& view) {
-  switch (view.type->kind) {
-    case LeafKind::kNull:
-    case LeafKind::kBoolean:
-    case LeafKind::kList:
-      return view.rows / 8;
-    case LeafKind::kText:
-    case LeafKind::kBinary:
-      return view.dictionary != nullptr ? view.rows : 4 * view.rows;
-    case LeafKind::kDecimal:
-      return 8 * view.rows;
-    default:
-      return 2 * view.rows;
-  }
-}
-
-// Gives columns to threads, the dearest first. A column is one thread's, so nothing depends on how
-// many there are.
-class Crew {
- public:
-  explicit Crew(std::vector<Task> tasks) : tasks_(std::move(tasks)) {
-    std::stable_sort(tasks_.begin(), tasks_.end(),
-                     [](const Task& a, const Task& b) { return a.cost > b.cost; });
-  }
-
-  /// @throws std::bad_alloc
-  void run(unsigned threads) {
-    std::vector<std::thread> others;
-    others.reserve(threads - 1);
-    for (unsigned i = 1; i < threads; ++i) {
-      try {
-        others.emplace_back([this] { work(); });
-      } catch (const std::system_error&) {
-        break;  // no more threads to be had; those that run do the work
-      }
-    }
-    work();
-    for (std::thread& other : others) other.join();
-    if (!complete_.load(std::memory_order_relaxed)) throw std::bad_alloc();
-  }
-
- private:
-  void work() noexcept {
-    const std::unique_ptr<FeedMemory> memory(new (std::nothrow) FeedMemory);
-    if (memory == nullptr) {
-      complete_.store(false, std::memory_order_relaxed);
-      return;
-    }
-    for (;;) {
-      const std::size_t next = next_.fetch_add(1, std::memory_order_relaxed);
-      if (next >= tasks_.size()) return;
-      if (!detail::feed(*tasks_[next].column, *tasks_[next].view, *memory)) {
-        complete_.store(false, std::memory_order_relaxed);
-      }
-    }
-  }
-
-  std::vector<Task> tasks_;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<bool> complete_{true};
-};
-
-unsigned threads_for(unsigned asked, const std::vector<LeafView>& views) {
-  std::int64_t values = 0;
-  for (const LeafView& view : views) values += std::min(view.rows, INT64_MAX / 4 - values);
-  std::int64_t most = asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
-  most = std::min(most, static_cast<std::int64_t>(views.size()));
-  return static_cast<unsigned>(
-      std::clamp(values / kValuesPerThread, std::int64_t{1}, std::max(most, std::int64_t{1})));
-}
 
 // For each leaf of a batch, the index of its column.
 std::vector<std::size_t> match(const std::vector<Leaf>& leaves,
@@ -164,14 +79,20 @@ std::uint64_t Profile::update(const ArrowSchema& schema, const ArrowArray& batch
   const std::vector<Leaf> leaves = detail::flatten(schema);
   const std::vector<std::size_t> columns = match(leaves, columns_);
   const std::vector<LeafView> views = detail::view_leaves(schema, batch, leaves);
-  std::vector<Task> tasks;
-  tasks.reserve(views.size());
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    tasks.push_back({&columns_[columns[i]], &views[i], cost_of(views[i])});
+  std::vector<std::int64_t> costs;
+  costs.reserve(views.size());
+  std::int64_t values = 0;
+  for (const LeafView& view : views) {
+    costs.push_back(detail::feed_cost(view));
+    values += std::min(view.rows, INT64_MAX / 4 - values);
   }
   const auto rows = static_cast<std::uint64_t>(batch.length);
   rows_ += rows;
-  Crew(std::move(tasks)).run(threads_for(threads, views));
+  detail::ColumnCrew(costs).run<FeedMemory>(detail::crew_size(threads, values, views.size()),
+                                            [&](std::size_t i, FeedMemory& memory) noexcept {
+                                              return detail::feed(columns_[columns[i]], views[i],
+                                                                  memory);
+                                            });
   return rows;
 }
 

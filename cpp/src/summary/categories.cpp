@@ -78,6 +78,28 @@ void Categories::add_all(const Item* items, std::size_t size) noexcept {
 }
 
 template <class Item>
+std::size_t Categories::add_and_tell(const Item* items, std::size_t size, Item* outside) noexcept {
+  const detail::NameLookup& lookup = *lookup_;
+  constexpr std::size_t kBlock = 256;
+  std::uint32_t found[kBlock];
+  std::size_t num_outside = 0;
+  for (std::size_t at = 0; at < size; at += kBlock) {
+    const std::size_t length = std::min(size - at, kBlock);
+    const Item* block = items + at;
+    for (std::size_t i = 0; i < length; ++i) found[i] = lookup.find(block[i]);
+    for (std::size_t i = 0; i < length; ++i) {
+      if (found[i] == detail::NameLookup::kNone) [[unlikely]] {
+        outside[num_outside++] = block[i];
+      } else {
+        ++counts_[found[i]];
+      }
+    }
+  }
+  other_ += num_outside;
+  return num_outside;
+}
+
+template <class Item>
 void Categories::add_weighted(const Item* items, const std::int64_t* counts, std::size_t size) {
   std::uint64_t left = room();
   for (std::size_t i = 0; i < size; ++i) {
@@ -112,6 +134,25 @@ void Categories::update(const std::uint64_t* items, std::size_t size) noexcept {
 }
 void Categories::update(const double* items, std::size_t size) noexcept { add_all(items, size); }
 void Categories::update(const bool* items, std::size_t size) noexcept { add_all(items, size); }
+
+std::size_t Categories::update(const std::string_view* items, std::size_t size,
+                               std::string_view* outside) noexcept {
+  return add_and_tell(items, size, outside);
+}
+std::size_t Categories::update(const std::int64_t* items, std::size_t size,
+                               std::int64_t* outside) noexcept {
+  return add_and_tell(items, size, outside);
+}
+std::size_t Categories::update(const std::uint64_t* items, std::size_t size,
+                               std::uint64_t* outside) noexcept {
+  return add_and_tell(items, size, outside);
+}
+
+std::optional<std::size_t> Categories::find(std::string_view name) const noexcept {
+  const std::uint32_t at = lookup_->find(name);
+  if (at == detail::NameLookup::kNone) return std::nullopt;
+  return at;
+}
 
 void Categories::update(const std::string_view* items, const std::int64_t* counts,
                         std::size_t size) {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inlay.data.profile import Profile
     from inlay.data.schema import Field, Schema
     from inlay.data.schema_change import SchemaChange
+    from inlay.data.tally import Tally
 
 # Profiles and checks each bring a good deal of modules along, and most programs use one of them.
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "Profile": "inlay.data.profile",
     "Schema": "inlay.data.schema",
     "SchemaChange": "inlay.data.schema_change",
+    "Tally": "inlay.data.tally",
     "suggest": "inlay.data.checks.suggestion",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "Profile",
     "Schema",
     "SchemaChange",
+    "Tally",
     "suggest",
 ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile_exchange import ProfileExchange
 from inlay.data.redaction import Redact
-from inlay.data.reference import Frozen, cells_of, check_limits, emptied, reference_id
+from inlay.data.reference import Frozen, cells_of, check_limits, reference_id
 from inlay.data.sources import BATCH_ROWS, Source, open_source
 from inlay.data.sources.progress import Progress
 
@@ -285,7 +285,6 @@ class Profile(ProfileExchange):
         groups = {key: cells_of(native, bins=bins, names=names) for key, native in natives.items()}
         counted_from = "sketch"
         if data is not None:
-            cells, groups = emptied(cells), {key: emptied(part) for key, part in groups.items()}
             frozen._count(open_source(data, columns=self._reads), cells, groups, progress)
             counted_from = "rows"
         paths = {key: (native.paths, groups[key]) for key, native in natives.items()}

@@ -11,9 +11,10 @@ from inlay._exceptions import InvalidArgumentError
 from inlay.data.column_profile import ColumnProfile
 from inlay.data.groups import Groups
 from inlay.data.redaction import Hider, Redact, Redaction
-from inlay.data.reference import Cells, Frozen, count_batch, with_names
+from inlay.data.reference import Cells, Frozen, with_names
 from inlay.data.sources import Source
 from inlay.data.sources.progress import Progress, progress_of
+from inlay.data.tally import Recount
 from inlay.summary._arguments import whole
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
@@ -275,30 +276,35 @@ class ProfileCore:
         groups: dict[GroupKey, Cells],
         progress: Progress,
     ) -> None:
-        """Read the rows a second time and count them in cells."""
+        """Read the rows a second time and replace the cells by such with their counts."""
         order = _order(source.schema.names, self._schema.names)
         names = source.schema.names if order is None else [source.schema.names[i] for i in order]
         if names != self._schema.names:
             message = f"the rows must have the columns {self._schema.names}: {names}"
             raise InvalidArgumentError(message)
-        renames = self._renames(self._native.paths)
-        parts = {}
+        whole = Recount(self._schema, cells, self._renames(self._native.paths))
+        parts: dict[GroupKey, Recount] = {}
         if self._groups is not None:
-            parts = {key: self._renames(self._groups.natives[key].paths) for key in groups}
+            for key, part in groups.items():
+                renames = self._renames(self._groups.natives[key].paths)
+                parts[key] = Recount(self._groups.schema, part, renames)
             self._hide_groups_to_come()
         rows = 0
         with progress_of(progress, source) as advance:
             for batch in source.batches():
                 chosen = batch if order is None else batch.select(order)
                 rows += chosen.num_rows
-                count_batch(cells, chosen, renames)
+                whole.add(chosen)
                 if self._groups is not None:
-                    for key, part in self._groups.split(chosen):
-                        if key not in groups:
+                    for key, of_group in self._groups.split(chosen):
+                        if key not in parts:
                             message = f"the rows have a group that the profile has not: {key}"
                             raise InvalidArgumentError(message)
-                        count_batch(groups[key], part, parts[key])
+                        parts[key].add(of_group)
                 advance(batch.num_rows)
+        cells.update(whole.cells())
+        for key, counted in parts.items():
+            groups[key].update(counted.cells())
         if rows != self.rows:
             message = f"the rows must be those of the profile, which counted {self.rows}: {rows}"
             raise InvalidArgumentError(message)

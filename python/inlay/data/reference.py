@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.groups import hidden_key
-from inlay.data.leaf_arrays import leaf_arrays
 from inlay.data.redaction import HASH, hashed_name
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
@@ -20,8 +19,6 @@ from inlay.summary.kll import Kll
 from inlay.summary.top_k import TopK
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from inlay import _core
 
 __all__ = [
@@ -29,8 +26,6 @@ __all__ = [
     "Frozen",
     "cells_of",
     "check_limits",
-    "count_batch",
-    "emptied",
     "reference_id",
     "with_names",
 ]
@@ -168,71 +163,6 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
             "neg_inf_count": column.neg_inf_count,
         }
     )
-
-
-def emptied(cells: Cells) -> Cells:
-    """Return the same edges and names without counts."""
-    fresh: Cells = {}
-    for number, cell in cells.items():
-        twin = cell.copy()
-        twin.reset()
-        fresh[number] = twin
-    return fresh
-
-
-def count_batch(
-    cells: Cells,
-    batch: pa.RecordBatch,
-    renames: Mapping[int, Callable[[bytes], bytes]],
-) -> None:
-    """Count a batch's values in the cells of their leaves, exactly.
-
-    Parameters
-    ----------
-    cells : dict
-        Counted up.
-    batch : pyarrow.RecordBatch
-        With the columns that the profile has.
-    renames : mapping of int to callable
-        For leaves whose names are hidden: what stands for a name.
-    """
-    for number, array in leaf_arrays(batch, cells.keys()):
-        cell = cells[number]
-        if isinstance(cell, EdgeHistogram):
-            cell.update(_as_numbers(array))
-        else:
-            cell.update(_as_names(array, renames.get(number)))
-
-
-def _as_numbers(array: Any) -> Any:
-    """Turn times into the integers of their unit and decimals into doubles."""
-    import pyarrow as pa
-    import pyarrow.types as types
-
-    if types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if types.is_decimal(array.type):
-        return array.cast(pa.float64())
-    if types.is_float16(array.type):
-        return array.cast(pa.float32())
-    if types.is_temporal(array.type):
-        return array.cast(pa.int64() if array.type.bit_width == 64 else pa.int32())
-    return array
-
-
-def _as_names(array: Any, rename: Callable[[bytes], bytes] | None) -> Any:
-    import pyarrow as pa
-    import pyarrow.types as types
-
-    if types.is_string_view(array.type):
-        array = array.cast(pa.large_string())
-    if rename is None:
-        return array
-    if not types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    raw = array.dictionary.cast(pa.large_binary()).to_pylist()
-    hidden = pa.array([None if name is None else rename(name).decode() for name in raw])
-    return pa.DictionaryArray.from_arrays(array.indices, hidden.cast(pa.large_string()))
 
 
 def reference_id(

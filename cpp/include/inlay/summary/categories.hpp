@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <inlay/export.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,14 @@ class INLAY_API Categories {
   void update(const std::uint64_t* items, const std::int64_t* counts, std::size_t size);
   void update(const double* items, const std::int64_t* counts, std::size_t size);
   void update(const bool* items, const std::int64_t* counts, std::size_t size);
+  /// As update(), and copies the items that are not in the list to `outside`, which has room for
+  /// all, in their order. Returns how many there are.
+  std::size_t update(const std::string_view* items, std::size_t size,
+                     std::string_view* outside) noexcept;
+  std::size_t update(const std::int64_t* items, std::size_t size, std::int64_t* outside) noexcept;
+  std::size_t update(const std::uint64_t* items, std::size_t size, std::uint64_t* outside) noexcept;
+  /// The place of a name in the list; nothing if it is not there.
+  std::optional<std::size_t> find(std::string_view name) const noexcept;
   void add_nulls(std::uint64_t n) noexcept { null_count_ += n; }
   /// Adds what `other` counted, under this object's order of the names.
   /// @throws InvalidArgument if the names are not the same, in whatever order, or the counts exceed
@@ -98,6 +107,8 @@ class INLAY_API Categories {
   explicit Categories(std::shared_ptr<const detail::NameLookup> lookup);
   template <class Item>
   void add_all(const Item* items, std::size_t size) noexcept;
+  template <class Item>
+  std::size_t add_and_tell(const Item* items, std::size_t size, Item* outside) noexcept;
   template <class Item>
   void add_weighted(const Item* items, const std::int64_t* counts, std::size_t size);
   std::uint64_t& place_of(std::size_t index) noexcept;

@@ -1,0 +1,602 @@
+"""`Tally`: a table's rows counted in the cells of a reference."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from inlay import _core
+from inlay._exceptions import InvalidArgumentError
+from inlay.data.leaf_arrays import leaf_arrays
+from inlay.summary.categories import Categories
+from inlay.summary.edge_histogram import EdgeHistogram
+from inlay.summary.kll import Kll
+from inlay.summary.moments import Moments
+from inlay.summary.top_k import TopK
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay.data.profile import Profile
+    from inlay.data.reference import Cells
+    from inlay.table import Table
+
+__all__ = ["Recount", "Tally", "count_rows"]
+
+Rename = Callable[[bytes], bytes]
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+class Tally:
+    """Counts of a table's rows in a reference's cells: what its distribution is compared by.
+
+    Each value is in one cell, exactly: between the reference's edges, or under one of its names, or
+    with the names that it does not have. Nulls, NaN and infinities are counted apart. Beside the
+    counts it keeps moments, quantiles, and the frequent ones among the names outside the cells. Its
+    size does not depend on the number of rows.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema or object with ``__arrow_c_schema__``
+        Of the tables to come; nested columns by their leaves, as in a `Profile`.
+    cells : mapping of str to EdgeHistogram or Categories, optional
+        What the values of leaves are counted in, by path. Their own counts are left out.
+    moments, quantiles : bool, default True
+        Whether to keep `Moments` and a `Kll` of numbers and times.
+    k : int, default 200
+        Size of the `Kll`.
+    unseen : int, default 32
+        Counters for text and integers outside the cells; 0: none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the schema has a type without a profile, `cells` name a leaf that is not there or whose
+        values cannot be in such cells (text between edges, lists), or an option is out of range.
+
+    Notes
+    -----
+    Numbers are compared with edges as float64, times as integers of their unit, decimals as the
+    nearest float64. Rows of a dictionary that refer to no entry count as null. A column of type
+    null fits every other; else kind, unit, zone and scale must be those of the schema.
+
+    Any thread may use it at any time. Reading releases the GIL and uses several threads, whose
+    number does not change the result.
+
+    Examples
+    --------
+    >>> import inlay
+    >>> from inlay.data import Tally
+    >>> reference = inlay.Profile.of({"x": list(range(100))}).freeze(bins=4)
+    >>> tally = Tally.of(reference)
+    >>> import pyarrow as pa
+    >>> tally.update(pa.RecordBatch.from_pydict({"x": [1, 2, 80, None]}))
+    4
+    >>> tally.cells["x"].counts, tally.cells["x"].null_count
+    ([2, 0, 0, 1], 1)
+    """
+
+    __slots__ = ("_hiders", "_native", "_renames")
+
+    def __init__(
+        self,
+        schema: Any,
+        *,
+        cells: Mapping[str, EdgeHistogram | Categories] | None = None,
+        moments: bool = True,
+        quantiles: bool = True,
+        k: int = 200,
+        unseen: int = 32,
+    ) -> None:
+        options: dict[str, Any] = {
+            "moments": moments,
+            "quantiles": quantiles,
+            "k": k,
+            "unseen": unseen,
+        }
+        numbered: Cells = {}
+        if cells:
+            numbers = {path: i for i, path in enumerate(_core.Tally(schema).paths)}
+            for path, cell in cells.items():
+                if path not in numbers:
+                    message = f"cells name a column that is not there: {path!r}"
+                    raise InvalidArgumentError(message)
+                if not isinstance(cell, (EdgeHistogram, Categories)):
+                    message = f"cells of column {path!r} are EdgeHistogram or Categories: {cell!r}"
+                    raise TypeError(message)
+                numbered[numbers[path]] = cell
+        self._native = _core.Tally(schema, _natives(numbered), **options)
+        self._renames: dict[int, Rename] = {}
+        self._hiders: dict[int, Rename] = {}
+
+    @classmethod
+    def of(
+        cls,
+        reference: Profile,
+        *,
+        counted: bool = False,
+        moments: bool = True,
+        quantiles: bool = True,
+        k: int = 200,
+        unseen: int = 32,
+    ) -> Tally:
+        """Return a tally in the cells of a reference.
+
+        Parameters
+        ----------
+        reference : Profile
+            Frozen, or a group of a frozen one. Names that it knows hidden only are hidden before
+            they are counted; names that are not to leave the process are hidden in what `to_arrow`
+            gives.
+        counted : bool, default False
+            Whether it holds the reference's own counts, and nothing but these: to compare others
+            with.
+        moments, quantiles : bool, default True
+        k, unseen : int
+            As for the class.
+
+        Returns
+        -------
+        Tally
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the profile is not frozen, or an option is out of range.
+        """
+        with reference._lock:
+            frozen = reference._frozen
+            if frozen is None:
+                message = f"a tally counts in the cells of a reference; freeze() it: {reference!r}"
+                raise InvalidArgumentError(message)
+            paths = reference._native.paths
+            renames = reference._renames(paths)
+            hiders = reference._hiders()
+            schema = reference._schema
+        tally = cls.__new__(cls)
+        tally._native = _core.Tally(
+            schema,
+            _natives(frozen.cells),
+            moments=moments,
+            quantiles=quantiles,
+            k=k,
+            unseen=unseen,
+            counted=counted,
+        )
+        tally._renames = renames
+        tally._hiders = {
+            number: hider.rename
+            for number, path in enumerate(paths)
+            if (hider := hiders.get(path)) is not None and number in frozen.cells
+        }
+        return tally
+
+    def fit(self, schema: Any) -> list[tuple[str, str]]:
+        """Say which columns of tables with a schema are not counted.
+
+        Parameters
+        ----------
+        schema : pyarrow.Schema or object with ``__arrow_c_schema__``
+
+        Returns
+        -------
+        list of tuple of str and str
+            The path and what is wrong: ``"missing"``, ``"added"``, or ``"has the type …"`` with
+            both types. Empty if all columns fit.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is no schema of a table.
+        """
+        return self._native.fit(schema)
+
+    def update(self, data: Any, *, threads: int | None = None) -> int:
+        """Count the rows of a table.
+
+        Parameters
+        ----------
+        data : pyarrow.RecordBatch, pyarrow.Table or object with an Arrow stream
+            Columns are found by name. Those that are missing or of another kind stay as they are;
+            others than the known ones are not looked at: `fit` says which.
+        threads : int, optional
+            How many threads share out the columns; as many as there are cores by default.
+
+        Returns
+        -------
+        int
+            The number of rows.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a column's buffers make no sense; nothing of the batch is counted then. Earlier ones
+            of a stream are.
+        TypeError
+            If `data` is no table.
+        """
+        count = 0 if threads is None else threads
+        return sum(
+            count_rows(self._native, batch, self._renames, count) for batch in _batches(data)
+        )
+
+    def merge(self, *others: Tally) -> None:
+        """Add what other tallies counted.
+
+        Parameters
+        ----------
+        *others : Tally
+            Of the same columns, cells and options.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If one differs; the message names the column or option. Those before it are added.
+        TypeError
+            If one is no tally.
+        """
+        for other in others:
+            if not isinstance(other, Tally):
+                message = f"only tallies can be merged, got {type(other).__name__}"
+                raise TypeError(message)
+        for other in others:
+            self._native.merge(other._native)
+
+    def reset(self) -> None:
+        """Forget the counts and keep the cells."""
+        self._native.reset()
+
+    def copy(self) -> Tally:
+        """Return an independent copy."""
+        return self._with(self._native.copy())
+
+    def __copy__(self) -> Tally:
+        """Return an independent copy."""
+        return self.copy()
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both have the same columns and cells and counted the same."""
+        if not isinstance(other, Tally):
+            return NotImplemented
+        return self._native.equals(other._native)
+
+    __hash__ = None  # type: ignore[assignment]  # a state that changes
+
+    def __repr__(self) -> str:
+        """Return a line with the rows and columns."""
+        return f"<inlay.data.Tally of {self.rows:,} rows, {len(self.columns)} columns>"
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self._native.rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The paths of the columns and of the leaves of nested ones, in order."""
+        return tuple(self._native.paths)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the native state takes; what copies share is counted for each."""
+        return self._native.memory_bytes
+
+    @property
+    def cells(self) -> dict[str, EdgeHistogram | Categories]:
+        """What values were counted in, by path: copies, of now."""
+        return {
+            column.path: cell_of(column.cells)
+            for column in self._columns()
+            if column.cells is not None
+        }
+
+    @property
+    def moments(self) -> dict[str, Moments]:
+        """The moments of numbers, times and booleans, by path: copies, of now."""
+        return {
+            column.path: Moments._of(column.moments)
+            for column in self._columns()
+            if column.moments is not None
+        }
+
+    @property
+    def quantiles(self) -> dict[str, Kll]:
+        """The quantiles of numbers and times, by path: copies, of now."""
+        return {
+            column.path: Kll._of(column.quantiles)
+            for column in self._columns()
+            if column.quantiles is not None
+        }
+
+    @property
+    def unseen(self) -> dict[str, TopK]:
+        """The frequent names outside the cells, by path: copies, of now.
+
+        Text of more than 256 bytes stands under its beginning and a hash.
+        """
+        return {
+            column.path: TopK._of(column.unseen)
+            for column in self._columns()
+            if column.unseen is not None
+        }
+
+    def missing_counts(self) -> dict[str, dict[str, int]]:
+        """Return what was counted apart.
+
+        Returns
+        -------
+        dict of str to dict of str to int
+            By path: ``rows``, ``null_count``, ``nan_count``, ``pos_inf_count``, ``neg_inf_count``.
+        """
+        names = ("rows", "null_count", "nan_count", "pos_inf_count", "neg_inf_count")
+        return {
+            column.path: {name: getattr(column, name) for name in names}
+            for column in self._columns()
+        }
+
+    def to_arrow(
+        self,
+        *,
+        time: datetime.datetime,
+        start_time: datetime.datetime | None = None,
+        observed_time: datetime.datetime | None = None,
+        revision: int = 0,
+        origin: int = 0,
+        window_seq: int = 0,
+        resource: Mapping[str, str] | None = None,
+        attrs: Mapping[str, str] | None = None,
+        metric: str = "data.column",
+        derived: bool = False,
+    ) -> Table:
+        """Return rows of the table ``points``.
+
+        Parameters
+        ----------
+        time : datetime with a zone
+            The end of the time the rows are of.
+        start_time : datetime with a zone, optional
+            Its start; `time` by default.
+        observed_time : datetime with a zone, optional
+            When it was known; `time` by default.
+        revision, origin, window_seq : int, default 0
+            As the table has them.
+        resource : mapping of str to str, optional
+            What the process runs on. ``service.name`` enters ``series_id``.
+        attrs : mapping of str to str, optional
+            What else tells the series apart, beside ``column``, the path.
+        metric : str, default "data.column"
+        derived : bool, default False
+            Whether ``form`` is ``derived`` rather than ``delta``.
+
+        Returns
+        -------
+        Table
+            Of layer ``data``: for each column of which a row was seen, rows of the kinds it has,
+            ``edges`` or ``categories``, ``moments``, ``quantiles``, and one of metric
+            ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen. If
+            there was no row at all, the cells with counts of 0 and status ``insufficient``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a time has no zone, `start_time` is after `time`, or `attrs` has ``column``.
+        """
+        from inlay.table import Table
+
+        start_time = time if start_time is None else start_time
+        observed_time = time if observed_time is None else observed_time
+        if start_time > time:
+            message = f"start_time must not be after time, {time}: {start_time}"
+            raise InvalidArgumentError(message)
+        named = {} if attrs is None else dict(attrs)
+        if "column" in named:
+            message = f"attrs must not have the column's own: {named['column']!r}"
+            raise InvalidArgumentError(message)
+        shared = {} if resource is None else dict(resource)
+        native = self._leaving()
+        points = native.points(
+            [_core.canonical_json({**named, "column": path}) for path in native.paths],
+            metric=metric,
+            time_us=_microseconds(time, "time"),
+            start_time_us=_microseconds(start_time, "start_time"),
+            observed_time_us=_microseconds(observed_time, "observed_time"),
+            revision=revision,
+            origin=origin,
+            window_seq=window_seq,
+            derived=derived,
+            resource=_core.canonical_json(shared),
+            service_name=shared.get("service.name", ""),
+        )
+        return Table(points)
+
+    def to_bytes(self) -> bytes:
+        """Return all of it, to go on later in this place: names as they are counted."""
+        return self._native.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, like: Tally | None = None) -> Tally:
+        """Return what `to_bytes` wrote.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any bytes; they are not trusted.
+        like : Tally, optional
+            Of the same columns and cells; what it hides is hidden.
+
+        Returns
+        -------
+        Tally
+            Equal counts and quantiles. To go on as this one does to the last bit, the one that was
+            written must go on from its bytes too: a sketch is settled when it is written.
+
+        Raises
+        ------
+        SerializationError
+            If they are no tally, cut short, damaged or of a newer version; the message names the
+            offset.
+        InvalidArgumentError
+            If `like` has other columns or cells.
+        """
+        native = _core.Tally.from_bytes(data)
+        if like is None:
+            tally = cls.__new__(cls)
+            tally._native, tally._renames, tally._hiders = native, {}, {}
+            return tally
+        empty = like._native.copy()
+        empty.reset()
+        empty.merge(native)  # refuses what does not fit
+        return like._with(native)
+
+    def _with(self, native: _core.Tally) -> Tally:
+        twin = type(self).__new__(type(self))
+        twin._native, twin._renames, twin._hiders = native, self._renames, self._hiders
+        return twin
+
+    def _columns(self) -> Iterator[_core.TallyColumn]:
+        native = self._native.copy()  # so that all belong to one moment
+        return map(native.column, range(len(native.paths)))
+
+    def _leaving(self) -> _core.Tally:
+        """Return the native tally with the names as they may leave."""
+        # Keys of a mapping are invariant, and the native one takes all that count as integers.
+        return self._native.redacted(self._hiders) if self._hiders else self._native  # type: ignore[arg-type]
+
+
+def count_rows(
+    native: _core.Tally, batch: pa.RecordBatch, renames: Mapping[int, Rename], threads: int = 0
+) -> int:
+    """Count a batch in a native tally.
+
+    Parameters
+    ----------
+    native : native tally
+        Counted up.
+    batch : pyarrow.RecordBatch
+    renames : mapping of int to callable
+        For leaves that are counted by hidden names: what stands for a name.
+    threads : int, default 0
+        0: as many as there are cores.
+
+    Returns
+    -------
+    int
+        The number of rows.
+    """
+    if not renames:
+        return native.update(batch, threads=threads)
+    unfit = {path for path, problem in native.fit(batch.schema) if problem != "added"}
+    paths = native.paths
+    hidden = [number for number in renames if paths[number] not in unfit]
+    rows = native.update(batch, threads=threads, skip=list(renames))
+    known = _without_unsupported(batch)
+    places = {path: number for number, path in enumerate(_core.Tally(known.schema).paths)}
+    wanted = {places[paths[number]]: number for number in hidden}
+    for place, array in leaf_arrays(known, wanted.keys()):
+        number = wanted[place]
+        native.update_column(number, _hidden_names(array, renames[number]))
+    return rows
+
+
+def _without_unsupported(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the columns of types that a tally has."""
+    import pyarrow as pa
+
+    kept = []
+    for number, field in enumerate(batch.schema):
+        try:
+            _core.Tally(pa.schema([field]))
+        except InvalidArgumentError:
+            continue
+        kept.append(number)
+    return batch if len(kept) == batch.num_columns else batch.select(kept)
+
+
+class Recount:
+    """Rows that are read a second time, counted in cells and nothing else.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the batches to come.
+    cells : dict
+        By the number of a leaf; they stay as they are.
+    renames : mapping of int to callable
+        As for `count_rows`.
+    """
+
+    def __init__(self, schema: pa.Schema, cells: Cells, renames: Mapping[int, Rename]) -> None:
+        self._native = _core.Tally(
+            schema, _natives(cells), moments=False, quantiles=False, unseen=0
+        )
+        self._numbers = list(cells)
+        self._renames = {number: renames[number] for number in renames if number in cells}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its columns are not those of the schema.
+        """
+        for path, problem in self._native.fit(batch.schema):
+            message = f"column {path!r} of the rows is not the profile's: {problem}"
+            raise InvalidArgumentError(message)
+        count_rows(self._native, batch, self._renames)
+
+    def cells(self) -> Cells:
+        """Return the cells with the counts."""
+        return {number: cell_of(self._native.column(number).cells) for number in self._numbers}
+
+
+def _hidden_names(array: Any, rename: Rename) -> Any:
+    """Return a dictionary's array with what stands for its names."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    if types.is_null(array.type):
+        return array
+    if types.is_string_view(array.type):
+        array = array.cast(pa.large_string())
+    if not types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    raw = array.dictionary.cast(pa.large_binary()).to_pylist()
+    hidden = pa.array([None if name is None else rename(name).decode() for name in raw])
+    return pa.DictionaryArray.from_arrays(array.indices, hidden.cast(pa.large_string()))
+
+
+def cell_of(native: Any) -> EdgeHistogram | Categories:
+    """Return the summary of a native one."""
+    if isinstance(native, _core.EdgeHistogram):
+        return EdgeHistogram._of(native)
+    return Categories._of(native)
+
+
+def _natives(cells: Cells) -> Any:
+    return {number: cell._native for number, cell in cells.items()}
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    """Give the record batches of a table or stream."""
+    if hasattr(data, "__arrow_c_array__"):
+        yield data
+        return
+    if not hasattr(data, "__arrow_c_stream__"):
+        message = (
+            f"expected a record batch, a table or a stream of Arrow, got {type(data).__name__}"
+        )
+        raise TypeError(message)
+    import pyarrow as pa
+
+    yield from pa.RecordBatchReader.from_stream(data)
+
+
+def _microseconds(moment: datetime.datetime, name: str) -> int:
+    if moment.tzinfo is None:
+        message = f"{name} must have a zone: {moment!r}"
+        raise InvalidArgumentError(message)
+    return (moment - _EPOCH) // _MICROSECOND
