@@ -6,6 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from inlay.drift.comparison.column import ColumnComparison
+    from inlay.drift.comparison.result import Comparison
+    from inlay.drift.comparison.stored_points import StoredPoints
     from inlay.drift.correction import benjamini_hochberg, e_bh
     from inlay.drift.summary_distances import ChiSquared, Distance, Distances, Parts, distances
     from inlay.drift.drift_judge import DriftJudge
@@ -13,11 +16,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ChiSquared": "inlay.drift.summary_distances",
+    "ColumnComparison": "inlay.drift.comparison.column",
+    "Comparison": "inlay.drift.comparison.result",
     "Distance": "inlay.drift.summary_distances",
     "Distances": "inlay.drift.summary_distances",
     "DriftJudge": "inlay.drift.drift_judge",
     "Judge": "inlay.drift.judge",
     "Parts": "inlay.drift.summary_distances",
+    "StoredPoints": "inlay.drift.comparison.stored_points",
     "benjamini_hochberg": "inlay.drift.correction",
     "distances": "inlay.drift.summary_distances",
     "e_bh": "inlay.drift.correction",
@@ -25,11 +31,14 @@ _HOMES = {
 
 __all__ = [
     "ChiSquared",
+    "ColumnComparison",
+    "Comparison",
     "Distance",
     "Distances",
     "DriftJudge",
     "Judge",
     "Parts",
+    "StoredPoints",
     "benjamini_hochberg",
     "distances",
     "e_bh",

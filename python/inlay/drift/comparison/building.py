@@ -19,6 +19,7 @@ from inlay.drift.comparison.column import (
     NewName,
     facts_of,
 )
+from inlay.drift.comparison.counting import mismatch
 from inlay.drift.comparison.drivers import drivers_of
 from inlay.drift.comparison.matching import Cells, matched, name_of
 from inlay.drift.comparison.measures import exact_distances, measured
@@ -105,6 +106,11 @@ def _column(
     theirs = current.columns.get(mine.path)
     if theirs is None:
         return dataclasses.replace(made, reason="the column is not in the current data")
+    made = dataclasses.replace(made, type=theirs.type or None)
+    problem = mismatch(mine, theirs.kind, theirs.type)
+    if problem:
+        return dataclasses.replace(made, reason=problem)
+    made = dataclasses.replace(made, current=facts_of(theirs), overlay=overlay_of(mine, theirs))
     cells = matched(mine, theirs)
     aspects = [missing_aspect(mine, theirs, level=level)]
     reason, names = "", []
@@ -140,7 +146,6 @@ def _column(
     missing = [aspect for aspect in present if aspect.name == "missing"]
     return dataclasses.replace(
         made,
-        type=theirs.type or None,
         reason=reason,
         distances=distances,
         cells=parts,
@@ -148,8 +153,6 @@ def _column(
         vanished=() if isinstance(cells, str) else _vanished(cells, mine),
         missing=missing[0].shares if missing else None,
         outside=ranges[0].shares[1] if ranges else None,
-        current=facts_of(theirs),
-        overlay=overlay_of(mine, theirs),
         aspects=present,
     )
 

@@ -9,8 +9,8 @@ from inlay import _core
 from inlay.data.columns import columns_of
 from inlay.data.groups import Groups
 from inlay.data.redaction import HASH
-from inlay.data.reference import Cells, count_batch, emptied
 from inlay.data.sources import Source
+from inlay.data.tally import cell_of, count_rows
 from inlay.data.type_names import unit_and_zone
 from inlay.drift.comparison.sides import ColumnSide, Side
 
@@ -23,14 +23,15 @@ __all__ = ["counted", "mismatch"]
 
 _NUMBERS = frozenset({"integer", "unsigned", "float", "decimal"})
 _TIMES = frozenset({"time", "timestamp", "duration", "date"})
+_MOST_GROUPS = 1_000
 
 
-def mismatch(reference: ColumnSide, kind: str, type_name: str) -> str:
+def mismatch(reference: ColumnSide, kind: str | None, type_name: str) -> str:
     """Say why values of a type cannot be compared with a reference's; nothing if they can.
 
     Numbers of any width and kind compare; times if their unit is the same.
     """
-    if not reference.kind or not kind or (reference.kind in _NUMBERS and kind in _NUMBERS):
+    if not reference.kind or kind == "" or (reference.kind in _NUMBERS and kind in _NUMBERS):
         return ""
     if reference.kind != kind:
         return f"the type changed from {reference.type} to {type_name}"
@@ -39,37 +40,6 @@ def mismatch(reference: ColumnSide, kind: str, type_name: str) -> str:
         if was != now:
             return f"the unit changed from {was} to {now}"
     return ""
-
-
-class _Counter:
-    """Counts batches of one schema in the cells of a reference's columns."""
-
-    def __init__(self, reference: Mapping[str, ColumnSide], schema: pa.Schema) -> None:
-        self.native = _core.Profile(schema, top=256)
-        self.reference = reference
-        self.cells: Cells = {}
-        self.renames: dict[int, Any] = {}
-        for number, path in enumerate(self.native.paths):
-            known = reference.get(path)
-            if known is None or known.cells is None:
-                continue
-            native = self.native.column(number)
-            if mismatch(known, native.kind, native.type):
-                continue
-            self.cells[number] = known.cells
-            if known.is_hidden:
-                self.renames[number] = known.hide or HASH.rename
-        self.cells = emptied(self.cells)
-
-    def update(self, batch: pa.RecordBatch, threads: int) -> None:
-        self.native.update(batch, threads=threads)
-        count_batch(self.cells, batch, self.renames)
-
-    def columns(self) -> dict[str, ColumnSide]:
-        return {
-            path: ColumnSide.of_native(self.native.column(number), cells=self.cells.get(number))
-            for number, path in enumerate(self.native.paths)
-        }
 
 
 def counted(
@@ -81,7 +51,7 @@ def counted(
     ----------
     reference : Side
     source : Source
-        The rows. Columns that the reference has not are only named, of other kinds only counted.
+        The rows. Columns that the reference has not, or of another kind, are not looked at.
     by : sequence of str
         Columns that make the groups.
     threads : int, optional
@@ -100,15 +70,20 @@ def counted(
     """
     import pyarrow as pa
 
-    tops = {
-        column.steps[0]
-        for path, column in columns_of(source.schema).items()
-        if column.steps and path in reference.columns
-    }
+    tops = set()
+    unread: dict[str, ColumnSide] = {}
+    for path, column in columns_of(source.schema).items():
+        side = reference.columns.get(path)
+        if side is None or not column.steps:
+            continue
+        if mismatch(side, column.kind, column.type):
+            unread[path] = ColumnSide(path=path, kind=column.kind or "other", type=column.type)
+        else:
+            tops.add(column.steps[0])
     chosen = [i for i, field in enumerate(source.schema) if i in tops or field.name in by]
     schema = pa.schema([source.schema.field(i) for i in chosen])
-    whole = _Counter(reference.columns, schema)
     splitter = _Splitter(reference, schema, tuple(by)) if by else None
+    whole = _Counter(reference.columns, schema.remove_metadata())
     rows = 0
     for batch in source.batches():
         part = batch.select(chosen)
@@ -116,36 +91,70 @@ def counted(
         whole.update(part, threads or 0)
         if splitter is not None:
             splitter.update(part, threads or 0)
-    groups = {} if splitter is None else splitter.sides(name)
     return Side(
         name=name,
         rows=rows,
-        columns=whole.columns(),
+        columns={**unread, **whole.columns()},
         schema=source.schema,
         by=tuple(by),
-        groups=groups,
+        groups={} if splitter is None else splitter.sides(name),
         shown_keys={} if splitter is None else splitter.shown_keys(),
     )
+
+
+class _Counter:
+    """Counts batches of one schema in the cells of a reference's columns."""
+
+    def __init__(self, reference: Mapping[str, ColumnSide], schema: pa.Schema) -> None:
+        leaves = _core.Tally(schema, {}, moments=False, quantiles=False, unseen=0)
+        cells: dict[Any, Any] = {}
+        self.renames: dict[int, Any] = {}
+        for number, path in enumerate(leaves.paths):
+            known = reference.get(path)
+            if known is None or known.cells is None:
+                continue
+            column = leaves.column(number)
+            if mismatch(known, column.kind, column.type):
+                continue
+            cells[number] = known.cells._native
+            if known.is_hidden:
+                self.renames[number] = known.hide or HASH.rename
+        self.native = _core.Tally(schema, cells)
+
+    def update(self, batch: pa.RecordBatch, threads: int) -> None:
+        """Count a batch."""
+        count_rows(self.native, batch, self.renames, threads)
+
+    def columns(self) -> dict[str, ColumnSide]:
+        """Return what was counted."""
+        found = {}
+        for number, path in enumerate(self.native.paths):
+            column = self.native.column(number)
+            cells = None if column.cells is None else cell_of(column.cells)
+            found[path] = ColumnSide.of_native(
+                column, cells=cells, is_hidden=number in self.renames
+            )
+        return found
 
 
 class _Splitter:
     """Counts the rows of each group apart; groups that the reference has not, too."""
 
-    _MOST = 1_000
-
     def __init__(self, reference: Side, schema: pa.Schema, by: tuple[str, ...]) -> None:
         self.reference = reference
         self.by = by
         self.counters: dict[GroupKey, _Counter] = {}
-        self.groups = Groups(by, schema, self._MOST, _core.Profile)
-        hidden = {
-            name: side.hide or HASH.rename
-            for name in by
-            if (side := reference.columns.get(name)) is not None and side.is_hidden
-        }
-        self.groups.hide_later(hidden)
+        self.groups = Groups(by, schema, _MOST_GROUPS, _core.Profile)
+        self.groups.hide_later(
+            {
+                name: side.hide or HASH.rename
+                for name in by
+                if (side := reference.columns.get(name)) is not None and side.is_hidden
+            }
+        )
 
     def update(self, batch: pa.RecordBatch, threads: int) -> None:
+        """Count a batch's rows, each in its group."""
         for key, rows in self.groups.split(batch, admit=True):
             counter = self.counters.get(key)
             if counter is None:
@@ -155,6 +164,7 @@ class _Splitter:
             counter.update(rows, threads)
 
     def sides(self, name: str) -> dict[GroupKey, Side]:
+        """Return what was counted of each group."""
         return {
             key: Side(
                 name=name,
@@ -166,15 +176,13 @@ class _Splitter:
         }
 
     def shown_keys(self) -> dict[GroupKey, GroupKey]:
-        known = self.reference.shown_keys
+        """Return the keys as they may leave."""
         sides = [self.reference.columns.get(name) for name in self.by]
-        shown = {}
-        for key in self.counters:
-            if key in known:
-                shown[key] = known[key]
-            else:
-                shown[key] = tuple(
-                    text if side is None else side.name(text, side)
-                    for text, side in zip(key, sides, strict=True)
-                )
-        return shown
+        return {
+            key: self.reference.shown_keys.get(key)
+            or tuple(
+                text if side is None else side.name(text, side)
+                for text, side in zip(key, sides, strict=True)
+            )
+            for key in self.counters
+        }

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from inlay.drift.comparison.counting import mismatch
 from inlay.drift.comparison.sides import ColumnSide, rank_error, sketch_error
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
@@ -42,16 +41,13 @@ class Cells(NamedTuple):
 
 
 def matched(reference: ColumnSide, current: ColumnSide) -> Cells | str:
-    """Find the counts of both sides in the cells of the reference.
+    """Find the counts of both sides in the cells of the reference, whose kinds are the same.
 
     Returns
     -------
     Cells or str
         Or the reason why there are none.
     """
-    problem = mismatch(reference, current.kind, current.type)
-    if problem:
-        return problem
     cells = reference.cells
     if cells is None:
         return reference.problem or "the reference has no cells"

@@ -50,7 +50,7 @@ class ColumnSide:
     hide : callable, optional
         What stands for a name in what leaves.
     is_hidden : bool
-        Whether names stand for others here already.
+        Whether what stands for names is here already, and not the names.
     is_clear : bool
         Whether names were declared to leave as they are.
     """
