@@ -78,9 +78,7 @@ def _exact(run: Run) -> None:
 
     rows = run.size(ROWS, quick=20_000)
     before, after = (mixed_table(rows, seed=seed) for seed in SEEDS)
-    run.report(
-        "exact", run.time_each(lambda: inlay.compare(before, after, exact=True), inner=1)
-    )
+    run.report("exact", run.time_each(lambda: inlay.compare(before, after, exact=True), inner=1))
 
 
 @bench.case("numpy and pandas", needs=["numpy", "pandas", "scipy"])
@@ -118,9 +116,7 @@ def _numpy(run: Run) -> None:
                 float(np.sum(gap[:-1] * np.diff(pooled))),
             )
         for name in texts[:3]:  # the others have nothing but rare names
-            counts = pd.DataFrame(
-                [side[name].value_counts() for side in strings]
-            ).fillna(0)
+            counts = pd.DataFrame([side[name].value_counts() for side in strings]).fillna(0)
             found[name] = stats.chi2_contingency(counts.to_numpy()).pvalue
         return found
 

@@ -190,6 +190,7 @@ def test_a_table_without_columns_is_undefined():
         ({"threshold": True}, "threshold.*True"),
         ({"level": 1.0}, "level.*1.0"),
         ({"level": "5 %"}, "level.*5 %"),
+        ({"threads": -1}, "threads.*-1"),
         ({"columns": ["nowhere"]}, "nowhere"),
         ({"by": ["nowhere"]}, "nowhere"),
     ],

@@ -19,6 +19,7 @@ from inlay.drift.comparison.exact import exact_tests, must_be_rows
 from inlay.drift.comparison.result import Comparison
 from inlay.drift.comparison.sides import Side, side_of_profile
 from inlay.drift.comparison.stored_points import StoredPoints, is_points_directory
+from inlay.summary._arguments import whole
 
 if TYPE_CHECKING:
     from inlay.data.groups import GroupKey
@@ -74,8 +75,9 @@ def compare(
     TypeError
         If a side is none of these.
     InvalidArgumentError
-        If `threshold` or `level` is out of range, a column of `by` or `columns` is not there, the
-        groups of a side are by other columns, or `exact` is asked for and a side is not rows.
+        If `threshold`, `level` or `threads` is out of range, a column of `by` or `columns` is not
+        there, the groups of a side are by other columns, or `exact` is asked for and a side is not
+        rows.
     SerializationError
         If a file cannot be read.
 
@@ -106,6 +108,8 @@ def compare(
     "share of 'phone' 0.50 → 0.75"
     """
     _check(threshold, level)
+    if threads is not None:
+        whole("threads", threads, 2**16)
     names = (by,) if isinstance(by, str) else tuple(by)
     chosen = None
     if columns is not None:
@@ -135,8 +139,8 @@ def _compared(
     level: float,
     exact: Mapping[str, Any] | None,
 ) -> Comparison:
-    whole = columns_of_sides(mine, theirs, threshold=threshold, level=level, exact=exact)
-    [whole] = judged([(mine, theirs, whole)], level=level)
+    made = columns_of_sides(mine, theirs, threshold=threshold, level=level, exact=exact)
+    [found] = judged([(mine, theirs, made)], level=level)
     groups: dict[GroupKey, Comparison] = {}
     if by:
         keys = list(dict.fromkeys([*mine.groups, *theirs.groups]))
@@ -157,7 +161,7 @@ def _compared(
     return Comparison(
         mine,
         theirs,
-        ordered_by_contribution(whole),
+        ordered_by_contribution(found),
         level=level,
         threshold=threshold,
         changes=_changes(mine, theirs),
