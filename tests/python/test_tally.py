@@ -66,9 +66,7 @@ def test_a_tally_of_the_reference_rows_has_the_reference_counts(reference):
     for path, cell in tally.cells.items():
         column = reference[path]
         assert cell == (column.edges or column.categories), path
-    assert tally.cells.keys() == {
-        p for p in reference if reference[p].edges or reference[p].categories
-    }
+    assert tally.cells.keys() == {p for p in reference if reference[p].edges or reference[p].categories}
     assert Tally.of(reference, counted=True).cells == tally.cells
     assert Tally.of(reference, counted=True).rows == 5000
 
