@@ -66,7 +66,7 @@ def test_a_column_that_left_a_group_or_a_type_that_changed_does_not_stop_a_profi
 
 
 def test_numbers_of_other_widths_compare():
-    for kind in (pa.int32(), pa.float32(), pa.float64(), pa.uint16(), pa.decimal128(12, 2)):
+    for kind in (pa.int32(), pa.float32(), pa.float64(), pa.uint16(), pa.decimal128(24, 2)):
         column = one(pa.array(X, pa.int64()), pa.array(X).cast(kind))
         assert (column.verdict, column.effect) == ("no", 0.0), kind
     codes = [i % 5 for i in range(N)]  # few whole numbers are names

@@ -33,7 +33,7 @@ BEFORE, AFTER = table(1), table(2, shift=0.5)
 
 
 def effects(found):
-    return {column.name: (column.verdict, column.effect) for column in found}
+    return {column.name: (column.verdict, round(column.effect, 9)) for column in found}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_rows_of_any_form_give_the_same(form, tmp_path, expected):
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
     found = inlay.compare(inlay.Profile.of(BEFORE, reference=True), form(AFTER, tmp_path / "after"))
-    assert effects(found) == pytest.approx(expected)
+    assert effects(found) == expected
 
 
 def parquet(rows, folder):
@@ -76,13 +76,13 @@ def csv(rows, folder):
 
 def test_a_reference_file_equals_the_rows_it_was_made_of(tmp_path, expected):
     inlay.Profile.of(BEFORE, reference=True).save(tmp_path / "reference.inlay")
-    assert effects(inlay.compare(tmp_path / "reference.inlay", AFTER)) == pytest.approx(expected)
+    assert effects(inlay.compare(tmp_path / "reference.inlay", AFTER)) == expected
 
 
 def test_threads_and_batches_do_not_change_the_result(expected):
     reference = inlay.Profile.of(BEFORE, reference=True)
     for threads in (1, 3):
-        assert effects(inlay.compare(reference, AFTER, threads=threads)) == pytest.approx(expected)
+        assert effects(inlay.compare(reference, AFTER, threads=threads)) == expected
 
 
 def test_two_references_with_the_same_cells_are_compared_exactly(expected):
@@ -363,5 +363,5 @@ def test_a_frame_with_other_column_order_compares_by_name():
     frame = AFTER.to_pandas()[["n", "x", "device"]]
     assert isinstance(frame, pd.DataFrame)
     found = inlay.compare(BEFORE, frame)
-    assert [change.kind for change in found.changes] == ["columns_reordered"]
+    assert "columns_reordered" in {change.kind for change in found.changes}
     assert effects(found)["x"] == effects(inlay.compare(BEFORE, AFTER))["x"]

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inlay.data.redaction import CLEAR_NAMES
 from inlay.drift.comparison.aspects import (
     ends_of,
     missing_aspect,
@@ -167,13 +168,15 @@ def _new_names(mine: ColumnSide, theirs: ColumnSide) -> tuple[NewName, ...]:
         return ()
     found = []
     entries = counter.top(counter.size)
+    # More names than counters: how many more is not known.
+    many = len(known | _names(entries)) > CLEAR_NAMES or counter.max_error > 0
     for item, _, low, high in entries:
         name = name_of(item)
         if name is None or name in known or not low:
             continue
         if mine.cells.other and (mine.top_k is None or mine.top_k.upper_bound(item)):
             continue  # it may be one of those that the reference counted together
-        found.append(NewName(theirs.new_name(name, mine, len(known | _names(entries))), low, high))
+        found.append(NewName(theirs.new_name(name, mine, many=many), low, high))
         if len(found) == _MOST_NEW:
             break
     return tuple(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay.drift.comparison.aspects import Aspect
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from inlay.drift import Distance
 
 __all__ = ["Cell", "ColumnComparison", "Driver", "NewName"]
+
+
+_NUMBERS = ("value", "low", "high", "p_value")
 
 
 class Cell(NamedTuple):
@@ -149,10 +153,7 @@ class ColumnComparison:
             "contribution": self.contribution,
             "distances": {
                 name: {
-                    "value": distance.value,
-                    "low": distance.low,
-                    "high": distance.high,
-                    "p_value": distance.p_value,
+                    **{key: _finite(getattr(distance, key)) for key in _NUMBERS},
                     "reason": distance.reason,
                 }
                 for name, distance in self.distances.items()
@@ -171,6 +172,11 @@ class ColumnComparison:
             ],
             "overlay": None if self.overlay is None else self.overlay._asdict(),
         }
+
+
+def _finite(number: float | None) -> float | None:
+    """Return what JSON has a number for: a bound that is infinite is none."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def facts_of(side: Any) -> dict[str, Any]:
@@ -193,8 +199,3 @@ def facts_of(side: Any) -> dict[str, Any]:
         shown[name] = None if number is None else side.value(number)
     shown["std"] = moments.std()
     return shown
-
-
-def group_text(names: Sequence[str], key: Sequence[str]) -> str:
-    """Write a group's key: ``region = eu, device = phone``."""
-    return ", ".join(f"{name} = {text}" for name, text in zip(names, key, strict=True))

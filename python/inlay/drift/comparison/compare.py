@@ -127,13 +127,17 @@ def compare(
         raise InvalidArgumentError(message)
     theirs = _current_side(second, mine, names, chosen, threads)
     tests = exact_tests(first, second, mine, chosen, threads) if exact else None
-    return _compared(mine, theirs, names, threshold=threshold, level=level, exact=tests)
+    changes = _changes(mine, theirs)
+    if columns is not None:  # in an order of the caller's
+        changes = tuple(change for change in changes if change.kind != "columns_reordered")
+    return _compared(mine, theirs, names, changes, threshold=threshold, level=level, exact=tests)
 
 
 def _compared(
     mine: Side,
     theirs: Side,
     by: tuple[str, ...],
+    changes: tuple[SchemaChange, ...],
     *,
     threshold: float,
     level: float,
@@ -164,7 +168,7 @@ def _compared(
         ordered_by_contribution(found),
         level=level,
         threshold=threshold,
-        changes=_changes(mine, theirs),
+        changes=changes,
         by=by,
         groups=groups,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay.data.columns import columns_of
 from inlay.data.groups import Groups
-from inlay.data.redaction import HASH
+from inlay.data.redaction import CLEAR_NAMES, HASH, NAMED_KINDS
 from inlay.data.sources import Source
 from inlay.data.tally import cell_of, count_rows
 from inlay.data.type_names import unit_and_zone
@@ -24,6 +24,8 @@ __all__ = ["counted", "mismatch"]
 _NUMBERS = frozenset({"integer", "unsigned", "float", "decimal"})
 _TIMES = frozenset({"time", "timestamp", "duration", "date"})
 _MOST_GROUPS = 1_000
+# Enough counters to tell whether there are more names than may leave in clear.
+_UNSEEN = CLEAR_NAMES + 28
 
 
 def mismatch(reference: ColumnSide, kind: str | None, type_name: str) -> str:
@@ -117,9 +119,9 @@ class _Counter:
             if mismatch(known, column.kind, column.type):
                 continue
             cells[number] = known.cells._native
-            if known.is_hidden:
+            if known.is_hidden and column.kind in NAMED_KINDS:
                 self.renames[number] = known.hide or HASH.rename
-        self.native = _core.Tally(schema, cells)
+        self.native = _core.Tally(schema, cells, unseen=_UNSEEN)
 
     def update(self, batch: pa.RecordBatch, threads: int) -> None:
         """Count a batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,17 +54,32 @@ def measured(reference: ColumnSide, current: ColumnSide, cells: Cells | str) -> 
     found: dict[str, Distance] = {}
     if not isinstance(cells, str):
         of_cells = distances(cells.reference, cells.current)
-        found |= {name: getattr(of_cells, name) for name in OF_CELLS}
+        found |= {name: _defined(getattr(of_cells, name)) for name in OF_CELLS}
     mine, theirs = reference.quantiles, current.quantiles
     if isinstance(cells, str) or not cells.is_ordered:
         return found
-    if mine is not None and theirs is not None and mine.count and theirs.count:
+    if (
+        mine is not None
+        and theirs is not None
+        and mine.count
+        and theirs.count
+        and mine.dtype == theirs.dtype
+    ):
         of_order: Any = distances(mine, theirs)
     elif isinstance(reference.cells, EdgeHistogram) and isinstance(current.cells, EdgeHistogram):
         of_order = distances(reference.cells, current.cells)
     else:
         return found
-    return found | {name: getattr(of_order, name) for name in OF_ORDER}
+    return found | {name: _defined(getattr(of_order, name)) for name in OF_ORDER}
+
+
+def _defined(distance: Any) -> Distance:
+    """Say of a distance that is no number that it is not defined."""
+    from inlay.drift import Distance
+
+    if distance.value is not None and math.isnan(distance.value):
+        return Distance(None, None, None, None, "it is no number for these values")
+    return Distance(*distance[:5])
 
 
 def p_value_of(cells: Cells) -> float | None:

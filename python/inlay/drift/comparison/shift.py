@@ -67,7 +67,7 @@ def effect_between(
     """
     found = _divergence(reference, current)
     z = NormalDist().inv_cdf(1.0 - level)
-    high = found.value + z * found.deviation
+    high = found.high(z)
     low = found
     slack = 0.0
     if error > 0.0:
@@ -75,7 +75,7 @@ def effect_between(
         slack = _distance(found.value) - _distance(low.value)
     return Effect(
         _distance(found.value),
-        _distance(low.value - z * low.deviation),
+        _distance(low.low(z)),
         min(_distance(high) + slack, 1.0),
     )
 
@@ -159,10 +159,29 @@ def range_p_value(outside: int, n: int, n_reference: int) -> float:
 
 
 class _Divergence(NamedTuple):
-    """In nats."""
+    """A debiased divergence in nats, and its variance.
+
+    Attributes
+    ----------
+    value : float
+        It may be below 0 by chance.
+    base, slope : float
+        The variance of an estimate of x is ``base + slope * x``, as of a noncentral chi-square.
+    """
 
     value: float
-    deviation: float
+    base: float
+    slope: float
+
+    def low(self, z: float) -> float:
+        """Return the lower end, by the variance of what was found: it errs on the low side."""
+        return self.value - z * math.sqrt(self.base + self.slope * max(self.value, 0.0))
+
+    def high(self, z: float) -> float:
+        """Return the largest x of which the value is no more than z deviations below."""
+        half = 0.5 * z * z * self.slope
+        under = self.slope * self.value + 0.5 * half * self.slope + self.base
+        return self.value + half + z * math.sqrt(max(under, 0.0))
 
 
 def _divergence(reference: Counts, current: Counts) -> _Divergence:
@@ -171,13 +190,14 @@ def _divergence(reference: Counts, current: Counts) -> _Divergence:
     m, n = float(np.sum(reference)), float(np.sum(current))
     p, q = _shares(reference), _shares(current)
     middle = 0.5 * (p + q)
-    cells = int(np.count_nonzero(middle))
+    freedom = max(int(np.count_nonzero(middle)) - 1, 0)
     unit = (1.0 / n + 1.0 / m) / 8.0
-    plain = 0.5 * float(np.sum(_terms(p, middle)) + np.sum(_terms(q, middle)))
+    plain = max(0.5 * float(np.sum(_terms(p, middle)) + np.sum(_terms(q, middle))), 0.0)
     # The derivative by a share is half the logarithm of its ratio to the middle.
     variance = 0.25 * (_spread(p, middle) / m + _spread(q, middle) / n)
-    variance += 2.0 * max(cells - 1, 0) * unit**2
-    return _Divergence(plain - max(cells - 1, 0) * unit, math.sqrt(variance))
+    value = plain - freedom * unit
+    slope = variance / value if value > freedom * unit else 4.0 * unit
+    return _Divergence(value, 2.0 * freedom * unit**2, slope)
 
 
 def _distance(nats: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay.data.leaf_values import TEMPORAL_KINDS, json_value
-from inlay.data.redaction import CLEAR_NAMES, hashed_name
+from inlay.data.redaction import hashed_name
 from inlay.data.type_names import unit_and_zone
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
@@ -128,9 +128,9 @@ class ColumnSide:
             return hashed_name(text)
         return text if hide is None else hide(text.encode()).decode(errors="backslashreplace")
 
-    def new_name(self, text: str, reference: ColumnSide, known: int) -> str:
-        """Return a name that the reference has not; hashed where there are too many names."""
-        if not reference.is_clear and known > CLEAR_NAMES and not self.is_hidden:
+    def new_name(self, text: str, reference: ColumnSide, *, many: bool) -> str:
+        """Return a name that the reference has not; hashed where names are many."""
+        if many and not (reference.is_clear or self.is_hidden):
             return hashed_name(text)
         return self.name(text, reference)
 

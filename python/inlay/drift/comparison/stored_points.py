@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay.data.redaction import is_hashed
 from inlay.drift.comparison.sides import ColumnSide, Side
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
@@ -262,7 +263,7 @@ def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:
     kinds: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         kinds.setdefault("unseen" if row["metric"] == _UNSEEN else row["kind"], []).append(row)
-    fields: dict[str, Any] = {"is_hidden": True}  # names are as they left
+    fields: dict[str, Any] = {}
     for kind, field in (("moments", "moments"), ("quantiles", "quantiles")):
         if kind in kinds:
             fields[field] = _merged(_SUMMARIES[kind].from_row(row) for row in kinds[kind])
@@ -276,7 +277,10 @@ def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:
         fields["problem"] = f"counted in the cells of several references in that time: {listed}"
     elif counted:
         of: Any = EdgeHistogram if "edges" in kinds else Categories
-        fields["cells"] = _cells(of, counted)
+        cells = fields["cells"] = _cells(of, counted)
+        if isinstance(cells, Categories):
+            fields["is_hidden"] = all(map(is_hashed, cells.names))
+            fields["is_clear"] = not fields["is_hidden"]  # they left so already
     apart: dict[str, Any] = {name: sum(row[name] or 0 for row in apart_of) for name in _APART}
     fields["rows"] = sum(_count(row) for row in apart_of) + sum(apart.values())
     return ColumnSide(path=path, **fields, **apart)
