@@ -20,9 +20,11 @@ void register_edge_histogram(pybind11::module_& m);
 void register_categories(pybind11::module_& m);
 void register_top_k(pybind11::module_& m);
 void register_reservoir(pybind11::module_& m);
+void register_item_keys(pybind11::module_& m);
 void register_profile(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);
+void register_drift_rows(pybind11::module_& m);
 
 }  // namespace inlay::python

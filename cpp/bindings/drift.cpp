@@ -16,6 +16,9 @@
 namespace py = pybind11;
 
 namespace inlay::python {
+
+void register_drift_judge(py::module_& m);  // in drift_judge.cpp
+
 namespace {
 
 using Counts = std::vector<std::uint64_t>;
@@ -108,6 +111,7 @@ void register_drift(py::module_& m) {
         py::pos_only());
   m.def("bucket_distances", &bucket_fields, py::arg("reference"), py::arg("current"),
         py::pos_only(), py::kw_only(), py::arg("cells"));
+  register_drift_judge(m);
 }
 
 }  // namespace inlay::python

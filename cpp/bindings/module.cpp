@@ -118,4 +118,5 @@ PYBIND11_MODULE(_core, m) {
   register_prometheus(m);
   register_check(m);
   register_drift(m);
+  register_drift_rows(m);
 }

@@ -114,6 +114,7 @@ py::dict stats(const State& state) {
   out["dropped_events"] = stats.dropped_events;
   out["dropped_spans"] = stats.dropped_spans;
   out["dropped_verdicts"] = stats.dropped_verdicts;
+  out["dropped_points"] = stats.dropped_points;
   out["dropped_batches"] = stats.dropped_batches;
   out["turns"] = stats.turns;
   out["last_turn_us"] = stats.last_turn_us;
@@ -201,6 +202,22 @@ bool add_verdict(const State& state, std::string metric, std::string verdict, st
   row.revision = revision;
   row.series_id = series_id;
   const bool kept = state->observer.verdict(std::move(row));
+  if ((state->observer.attention().load() & kRestarted) != 0) state->run_restart_hook();
+  return kept;
+}
+
+bool add_table(const State& state, const std::string& name, const Table& table) {
+  bool kept = false;
+  {
+    const py::gil_scoped_release release;  // waits for a turn; a table never changes
+    if (name == "points") {
+      kept = state->observer.points(table);
+    } else if (name == "verdicts") {
+      kept = state->observer.verdicts(table);
+    } else {
+      throw InvalidArgument("a window takes tables of points and of verdicts, not '" + name + "'");
+    }
+  }
   if ((state->observer.attention().load() & kRestarted) != 0) state->run_restart_hook();
   return kept;
 }
@@ -319,6 +336,11 @@ void register_observer(py::module_& module) {
            py::arg("part_values") = py::none(), py::arg("time_us") = py::none(),
            py::arg("start_us") = py::none(), py::arg("revision") = 0,
            py::arg("series_id") = py::none())
+      .def("add_table", &add_table, py::arg("name"), py::arg("table"),
+           "Keep a table of points or verdicts for the open window; False if it holds its fill.")
+      .def(
+          "now_us", [](const State& state) { return state->observer.now_us(); },
+          "Return the time that windows are cut at, in microseconds of Unix time.")
       // Turning, peeking and stopping merge the window's state, which takes milliseconds; no Python
       // object is touched.
       .def("turn", batch_of(&Observer::turn), Released())

@@ -23,6 +23,7 @@ void register_summary(py::module_& m) {
   register_categories(m);
   register_top_k(m);
   register_reservoir(m);
+  register_item_keys(m);
 }
 
 }  // namespace inlay::python

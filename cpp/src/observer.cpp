@@ -117,6 +117,10 @@ bool Observer::span(Span span) {
 
 bool Observer::verdict(Verdict verdict) { return core_->add(std::move(verdict)); }
 
+bool Observer::points(const Table& table) { return core_->add_points(table); }
+bool Observer::verdicts(const Table& table) { return core_->add_verdicts(table); }
+int64_t Observer::now_us() const noexcept { return core_->now_us(); }
+
 std::shared_ptr<const NativeBatch> Observer::turn() { return core_->turn(); }
 std::shared_ptr<const NativeBatch> Observer::peek() { return core_->peek(); }
 void Observer::start() { core_->start(); }

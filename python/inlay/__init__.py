@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inlay.data.checks.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
+    from inlay.data.watch.watch import Watch
     from inlay.drift.comparison.compare import compare
     from inlay.observer import Observer
     from inlay.summary import (
@@ -87,6 +88,7 @@ _HOMES = {
     "Table": "inlay.table",
     "summary": "inlay.summary",
     "Timer": "inlay._core",
+    "Watch": "inlay.data.watch.watch",
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
@@ -136,6 +138,7 @@ __all__ = [
     "Table",
     "Timer",
     "TopK",
+    "Watch",
     "__version__",
     "build_info",
     "checks",

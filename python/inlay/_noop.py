@@ -14,8 +14,14 @@ from inlay.observer import Observer
 
 if TYPE_CHECKING:
     import datetime
+    import os
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Unpack
 
+    from inlay.data.profile import Profile
+    from inlay.data.watch.detached import DetachedWatch
+    from inlay.data.watch.settings import WatchOptions
+    from inlay.data.watch.watch import Watch
     from inlay.observer import Probe
     from inlay.sinks import Sink
     from inlay.sinks._channel import Channel
@@ -42,6 +48,7 @@ class NoopObserver(Observer):
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self._callbacks = {}
         self._probes: list[Probe] = []
+        self._detached_watches: list[DetachedWatch] = []
         self._idle_core: ObserverCore | None = None
         self.target: Observer | None = None
         _process.track(self)
@@ -163,6 +170,22 @@ class NoopObserver(Observer):
         else:
             with self._lock:
                 self._probes.extend(probes)
+
+    def watch(
+        self,
+        name: str,
+        reference: Profile | str | os.PathLike[str] | None = None,
+        **options: Unpack[WatchOptions],
+    ) -> Watch:
+        """Return a watch that counts nothing until there is a target."""
+        if self.target is not None:
+            return self.target.watch(name, reference, **options)
+        from inlay.data.watch.detached import DetachedWatch
+
+        watch = DetachedWatch(name, reference, dict(options))
+        with self._lock:
+            self._detached_watches.append(watch)
+        return watch
 
     def event(
         self,
@@ -331,7 +354,17 @@ class NoopObserver(Observer):
                     del self._made[name]
                     self._callbacks.pop(name, None)
             probes, self._probes = self._probes, []
+            watches, self._detached_watches = self._detached_watches, []
         target.probe(*probes)
+        for watch in watches:
+            try:
+                watch.attach(target)
+            except (ValueError, TypeError, OSError) as error:
+                warnings.warn(
+                    f"watch {watch.name!r} made before install() stays without effect: {error}",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
 
     def _begin_exit(self, deadline: float) -> bool:  # noqa: ARG002
         return False

@@ -16,6 +16,7 @@ from inlay._facts import Facts
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
 from inlay._threads import new_rlock
+from inlay._watching import Watching
 from inlay.metric._making import Instruments
 from inlay.metric._observables import GaugeCallback, Observables
 from inlay.sinks._channel import Channel
@@ -54,7 +55,7 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts):
+class Observer(Instruments, Facts, Watching):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -411,11 +412,19 @@ class Observer(Instruments, Facts):
         if not self._idle_child():
             now = time.monotonic()
             self._observables.run(now + (deadline - now) / 2)  # the sinks need the rest
+            self._close_watches()
         self._delivery.finish(deadline)
         self._core.observed()  # a cut that waits for a callback does not wait any longer
         self._core.stop()
         self._self.closed = True
         self._observables.close()
+
+    def _close_watches(self) -> None:
+        if self._watches is not None:
+            try:
+                self._watches.close()
+            except Exception as error:
+                self._self.observe_failed("watches", "raised", error)
 
     def _join(self, deadline: float) -> bool:
         delivery = self._delivery
@@ -450,6 +459,8 @@ class Observer(Instruments, Facts):
         self._delivery = self._delivery.renew()
         self._resource = resource_attributes(self._given)
         self._core.set_resource(canonical_json(self._resource))
+        if self._watches is not None:
+            self._watches.forked()
         self._finalizer.detach()
         self._finalizer = weakref.finalize(self, _abandon, self._core, self._observables)
         self._finalizer.atexit = False

@@ -24,6 +24,7 @@ struct ObserverOptions {
       3'600'000'000;             ///< A series idle for this long, with no handle, is forgotten.
   uint32_t queue_capacity = 64;  ///< Turned windows that may wait to be taken.
   uint32_t max_events = 10'000;  ///< Events, spans, and verdicts, of each kept per window.
+  int64_t max_table_bytes = int64_t{1} << 28;  ///< Of whole tables, kept per window.
   int64_t observe_timeout_us = 1'000'000;  ///< How long a cut waits for callbacks.
   std::shared_ptr<Clock> clock;            ///< Null: the system's.
 };
@@ -81,7 +82,7 @@ struct Next {
 /// Counts that tell the observer's own cost and losses, since this process incarnation began.
 struct ObserverStats {
   int64_t records, folds, series, overflow, dropped_after_stop, dropped_not_finite, dropped_memory,
-      dropped_events, dropped_spans, dropped_verdicts, dropped_batches, turns, last_turn_us,
+      dropped_events, dropped_spans, dropped_verdicts, dropped_points, dropped_batches, turns, last_turn_us,
       queue_depth;
 };
 
@@ -127,6 +128,16 @@ class INLAY_API Observer {
   bool event(Event event);
   bool span(Span span);
   bool verdict(Verdict verdict);
+
+  /// Keep a whole table of points or verdicts for the open window; observed_time, origin,
+  /// window_seq and resource become those of its turn. False: the window holds its maximum already,
+  /// or the observer is stopped; all its rows are counted.
+  /// @throws InvalidArgument when it has not the columns of points or verdicts
+  bool points(const Table& table);
+  bool verdicts(const Table& table);
+
+  /// The time that windows are cut at, Unix microseconds; it never runs backwards.
+  int64_t now_us() const noexcept;
 
   /// Cuts the window now and returns it; `next` will return it as well.
   std::shared_ptr<const NativeBatch> turn();

@@ -17,8 +17,6 @@ namespace {
 constexpr std::uint64_t kPerOctave = 3;
 // The sum over m >= 2 of 1 / (m log^2 m) is 2.10974…; this bounds it from above.
 constexpr double kWeightSum = 2.1098;
-// Terms that far below the largest are nothing in a double.
-constexpr double kNegligible = 40;
 // A process in a state of bytes may claim this many starts; 64 octaves have fewer.
 constexpr std::uint64_t kMostStarts = 64 * kPerOctave + 2 * kPerOctave;
 constexpr std::string_view kMagic = "inDE";
@@ -54,9 +52,16 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::mo
   total_.resize(alpha_.size());
 }
 
-double DirichletEProcess::log_null(const double* counts, double rows) const {
-  double sum = alpha_constant_ - detail::log_gamma(alpha_sum_ + rows);
-  for (std::size_t i = 0; i < alpha_.size(); ++i) sum += detail::log_gamma(alpha_[i] + counts[i]);
+double DirichletEProcess::log_null() const {
+  constexpr std::size_t kBlock = 64;
+  double arguments[kBlock];
+  double sum = alpha_constant_ - detail::log_gamma(alpha_sum_ + rows_);
+  for (std::size_t from = 0; from < cells(); from += kBlock) {
+    const std::size_t length = std::min(kBlock, cells() - from);
+    for (std::size_t i = 0; i < length; ++i) arguments[i] = alpha_[from + i] + total_[from + i];
+    detail::log_gamma_all(arguments, arguments, length);
+    for (std::size_t i = 0; i < length; ++i) sum += arguments[i];
+  }
   return sum;
 }
 
@@ -70,7 +75,7 @@ void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_u
   }
   if (added == 0) return;
   ++windows_;
-  starts_.push_back({windows_, start_us, log_weight(windows_) + log_null(total_.data(), rows_)});
+  starts_.push_back({windows_, start_us, log_weight(windows_) + log_null_});
   before_.insert(before_.end(), total_.begin(), total_.end());
   for (std::size_t i = 0; i < cells(); ++i) total_[i] += static_cast<double>(counts[i]);
   rows_ += static_cast<double>(added);
@@ -148,12 +153,12 @@ void DirichletEProcess::evaluate() {
       finish(j, sum, detail::log_gamma(all));
     }
   }
+  for (std::size_t j = 0; j < size; ++j) terms[j] -= largest;
+  detail::exp_negative_all(terms, terms, size);
   double sum = 0;
-  for (std::size_t j = 0; j < size; ++j) {
-    const double below = terms[j] - largest;
-    if (below > -kNegligible) sum += detail::exp_negative(below);
-  }
-  log_e_ = largest + detail::log_positive(sum) - log_null(total_.data(), rows_);
+  for (std::size_t j = 0; j < size; ++j) sum += terms[j];
+  log_null_ = log_null();
+  log_e_ = largest + detail::log_positive(sum) - log_null_;
 }
 
 DirichletEProcess::Change DirichletEProcess::most_likely_change() const {

@@ -94,7 +94,7 @@ class Integrals {
     const double mass = s.h1 - s.h0;
     add(OrderedDistance::kCramerVonMises, mass * square(d), mass * square(s.least),
         mass * square(s.most));
-    if (s.h1 < 1) {
+    if (s.h1 > 0 && s.h1 < 1) {
       const double weight = mass / (s.h1 * (1 - s.h1));
       add(OrderedDistance::kAndersonDarling, weight * square(d), weight * square(s.least),
           weight * square(s.most));

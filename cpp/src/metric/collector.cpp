@@ -35,7 +35,7 @@ Collector::Collector(std::string_view service_name) {
   add("inlay.records", "counter", "{record}");
   add("inlay.folds", "counter", "{fold}");
   for (const char* reason :
-       {"not_finite", "memory", "after_stop", "events", "spans", "verdicts", "batches"}) {
+       {"not_finite", "memory", "after_stop", "events", "spans", "verdicts", "points", "batches"}) {
     add("inlay.dropped", "counter", "1", canonical_json({{"reason", reason}}));
   }
 }
@@ -316,6 +316,7 @@ void Collector::append_self(PointsBuilder& builder, size_t num_series, const Sel
                            static_cast<double>(now.events - before.events),
                            static_cast<double>(now.spans - before.spans),
                            static_cast<double>(now.verdicts - before.verdicts),
+                           static_cast<double>(now.points - before.points),
                            static_cast<double>(now.batches - before.batches)};
   reported_ = now;
   for (size_t i = 0; i < self_metrics_.size(); ++i) {

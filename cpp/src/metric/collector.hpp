@@ -21,6 +21,7 @@ struct SelfCounts {
   int64_t events = 0;
   int64_t spans = 0;
   int64_t verdicts = 0;
+  int64_t points = 0;
   int64_t batches = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "arrow/stamp.hpp"
 #include "inlay/error.hpp"
 #include "inlay/names.hpp"
 
@@ -86,7 +87,7 @@ Core::Core(ObserverOptions options)
       origin_(random_origin()),
       resource_(options_.resource),
       registry_(this, options_.service_name, options_.max_series),
-      side_tables_(options_.max_events),
+      side_tables_(options_.max_events, options_.max_table_bytes),
       outbox_(options_.queue_capacity),
       collector_(options_.service_name),
       timer_(this, clock_) {
@@ -110,7 +111,7 @@ Core::Now Core::logical_now() const noexcept {
   return {std::max(now.wall_us, start_us_.load() + elapsed_us - elapsed_us / 10), now.steady_ns};
 }
 
-int64_t Core::now_us() { return logical_now().us; }
+int64_t Core::now_us() const noexcept { return logical_now().us; }
 
 int64_t Core::until_due_us() {
   const int64_t window = options_.window_us;
@@ -144,6 +145,7 @@ std::shared_ptr<const NativeBatch> Core::cut(bool last) {
   counts.events = side_tables_.dropped_events();
   counts.spans = side_tables_.dropped_spans();
   counts.verdicts = side_tables_.dropped_verdicts();
+  counts.points = side_tables_.dropped_points();
   counts.batches = outbox_.dropped();
   batch->points = collector_.points(Collector::Mode::cut, head, registry_, counts);
   fill_side_tables(side_tables_.take(), *batch);
@@ -205,6 +207,18 @@ bool Core::add(Verdict verdict) {
   return side_tables_.add(std::move(verdict));
 }
 
+bool Core::add_points(const Table& table) {
+  check_columns(table_schema("points"), table);
+  if (restart_pending_.load()) restart_after_fork();
+  return side_tables_.add_points(table);
+}
+
+bool Core::add_verdicts(const Table& table) {
+  check_columns(table_schema("verdicts"), table);
+  if (restart_pending_.load()) restart_after_fork();
+  return side_tables_.add_verdicts(table);
+}
+
 void Core::turn_when_due() {
   if (observing_.load()) outbox_.observe(options_.observe_timeout_us);
   std::lock_guard lock(turn_mutex_);
@@ -263,6 +277,7 @@ ObserverStats Core::stats() {
   stats.dropped_events = side_tables_.dropped_events();
   stats.dropped_spans = side_tables_.dropped_spans();
   stats.dropped_verdicts = side_tables_.dropped_verdicts();
+  stats.dropped_points = side_tables_.dropped_points();
   stats.dropped_batches = outbox_.dropped();
   stats.turns = window_seq();
   stats.last_turn_us = collector_.last_turn_us;

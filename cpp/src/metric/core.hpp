@@ -48,6 +48,8 @@ class INLAY_API Core {
   bool add(Event event);
   bool add(Span span);
   bool add(Verdict verdict);
+  bool add_points(const Table& table);
+  bool add_verdicts(const Table& table);
   std::shared_ptr<const NativeBatch> turn();
   std::shared_ptr<const NativeBatch> peek();
   void start();
@@ -59,7 +61,7 @@ class INLAY_API Core {
   ObserverStats stats();
   int64_t origin() const noexcept { return origin_.load(std::memory_order_relaxed); }
   int64_t window_seq() const noexcept { return window_seq_.load(std::memory_order_relaxed); }
-  int64_t now_us();
+  int64_t now_us() const noexcept;
 
   /// For the timer: how long until the open window is due, and cutting it.
   int64_t until_due_us();

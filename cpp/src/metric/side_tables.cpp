@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrow/row_builders.hpp"
+#include "arrow/stamp.hpp"
 
 namespace inlay::detail {
 
@@ -42,6 +43,29 @@ bool SideTables::add(Verdict verdict) {
   return true;
 }
 
+bool SideTables::admit(const Table& table, int64_t& dropped) {
+  if (closed_ || table.nbytes() > max_table_bytes_ - table_bytes_) {
+    dropped += table.num_rows();
+    return false;
+  }
+  table_bytes_ += table.nbytes();
+  return true;
+}
+
+bool SideTables::add_points(Table table) {
+  std::lock_guard lock(mutex_);
+  if (!admit(table, dropped_points_)) return false;
+  contents_.point_tables.push_back(std::move(table));
+  return true;
+}
+
+bool SideTables::add_verdicts(Table table) {
+  std::lock_guard lock(mutex_);
+  if (!admit(table, dropped_verdicts_)) return false;
+  contents_.verdict_tables.push_back(std::move(table));
+  return true;
+}
+
 void SideTables::add(Series* series, Exemplar exemplar) {
   std::lock_guard lock(mutex_);
   const auto [found, added] = contents_.exemplars.try_emplace(series);
@@ -63,6 +87,9 @@ SideTables::Contents SideTables::take() {
   contents_.spans.clear();
   contents_.verdicts.clear();
   contents_.exemplars.clear();
+  contents_.point_tables.clear();
+  contents_.verdict_tables.clear();
+  table_bytes_ = 0;
   return taken;
 }
 
@@ -73,6 +100,8 @@ SideTables::Contents SideTables::copy() {
   copied.spans = contents_.spans;
   copied.verdicts = contents_.verdicts;
   copied.exemplars = contents_.exemplars;
+  copied.point_tables = contents_.point_tables;
+  copied.verdict_tables = contents_.verdict_tables;
   for (auto& [series, kept] : copied.exemplars)
     series->refs.fetch_add(1, std::memory_order_relaxed);
   return copied;
@@ -93,6 +122,11 @@ int64_t SideTables::dropped_verdicts() {
   return dropped_verdicts_;
 }
 
+int64_t SideTables::dropped_points() {
+  std::lock_guard lock(mutex_);
+  return dropped_points_;
+}
+
 void SideTables::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
@@ -110,7 +144,10 @@ void SideTables::after_fork_in_child() noexcept {
   contents_.events.clear();
   contents_.spans.clear();
   contents_.verdicts.clear();
-  dropped_events_ = dropped_spans_ = dropped_verdicts_ = 0;
+  contents_.point_tables.clear();
+  contents_.verdict_tables.clear();
+  dropped_events_ = dropped_spans_ = dropped_verdicts_ = dropped_points_ = 0;
+  table_bytes_ = 0;
   mutex_.unlock();
 }
 
@@ -153,6 +190,15 @@ Table verdict_table(const std::vector<Verdict>& verdicts, const TurnHeader& head
     builder.append(row);
   }
   return std::move(builder).finish();
+}
+
+/// Return a table and, after its rows, those of tables that were made elsewhere.
+Table with_tables(const char* name, Table table, const std::vector<Table>& others,
+                  const TurnHeader& header) {
+  if (others.empty()) return table;
+  std::vector<Chunk> chunks = table.data().chunks;
+  for (const Table& other : others) append_stamped(table_schema(name), other, header, chunks);
+  return make_table(table.data().schema, std::move(chunks));
 }
 
 }  // namespace
@@ -209,7 +255,9 @@ void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch) 
     }
   }
   batch.exemplars = std::move(exemplars).finish();
-  batch.verdicts = verdict_table(contents.verdicts, header, batch);
+  batch.verdicts = with_tables("verdicts", verdict_table(contents.verdicts, header, batch),
+                               contents.verdict_tables, header);
+  batch.points = with_tables("points", std::move(batch.points), contents.point_tables, header);
 }
 
 }  // namespace inlay::detail

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "inlay/arrow/table.hpp"
 #include "inlay/batch.hpp"
 #include "inlay/observer.hpp"
 #include "metric/series.hpp"
@@ -17,18 +18,23 @@ struct Exemplar {
   std::string trace_id, span_id;
 };
 
-/// What the open window keeps besides series: events, spans, verdicts and exemplars, each bounded.
-/// Thread-safe.
+/// What the open window keeps besides series: events, spans, verdicts, exemplars and whole tables
+/// of points and verdicts, each bounded. Thread-safe.
 class SideTables {
  public:
   static constexpr size_t kMaxExemplars = 4;  // per series and window
 
-  explicit SideTables(uint32_t max_rows) : max_rows_(max_rows) {}
+  SideTables(uint32_t max_rows, int64_t max_table_bytes)
+      : max_rows_(max_rows), max_table_bytes_(max_table_bytes) {}
   ~SideTables();
 
   bool add(Event event);
   bool add(Span span);
   bool add(Verdict verdict);
+
+  /// Keeps a table that has the columns of points or verdicts, all of its rows or none.
+  bool add_points(Table table);
+  bool add_verdicts(Table table);
 
   /// Keeps an exemplar; when the series holds its maximum, the smallest value makes room for a
   /// larger.
@@ -39,6 +45,7 @@ class SideTables {
     std::vector<Span> spans;
     std::vector<Verdict> verdicts;
     std::unordered_map<Series*, std::vector<Exemplar>> exemplars;  // each key holds a reference
+    std::vector<Table> point_tables, verdict_tables;
     ~Contents();
     Contents() = default;
     Contents(Contents&&) = default;
@@ -51,6 +58,7 @@ class SideTables {
   int64_t dropped_events();
   int64_t dropped_spans();
   int64_t dropped_verdicts();
+  int64_t dropped_points();
 
   /// From now on every event, span and verdict is refused and counted.
   void close();
@@ -61,17 +69,22 @@ class SideTables {
   void after_fork_in_child() noexcept;
 
  private:
+  bool admit(const Table& table, int64_t& dropped);
+
   const uint32_t max_rows_;
+  const int64_t max_table_bytes_;
   std::mutex mutex_;
   Contents contents_;
   int64_t dropped_events_ = 0;
   int64_t dropped_spans_ = 0;
   int64_t dropped_verdicts_ = 0;
+  int64_t dropped_points_ = 0;
+  int64_t table_bytes_ = 0;
   bool closed_ = false;
 };
 
 /// Writes the tables of events, spans, verdicts and exemplars of `batch`, whose other members are
-/// set.
+/// set, and adds the tables of points to its points.
 void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch);
 
 }  // namespace inlay::detail

@@ -1,4 +1,4 @@
-"""The bytes of a profile: one container, checked as a whole before anything of it is used."""
+"""The container of states that are kept: checked as a whole before anything of it is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_GROWTH = 1 << 10
 _SMALL = 1 << 20
 
 
-def pack(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
+def pack(header: dict[str, Any], blobs: Sequence[bytes], *, magic: bytes = _MAGIC) -> bytes:
     """Make a container.
 
     Parameters
@@ -38,6 +38,8 @@ def pack(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
     header : dict
         What JSON can hold.
     blobs : sequence of bytes
+    magic : bytes
+        The first 8 bytes, which tell what it holds.
 
     Returns
     -------
@@ -57,11 +59,13 @@ def pack(header: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
     codec = _ZSTD
     if len(body) > _allowed(len(payload)):
         payload, codec = body, _PLAIN
-    head = _HEAD.pack(_MAGIC, VERSION, codec, len(payload), len(body))
+    head = _HEAD.pack(magic, VERSION, codec, len(payload), len(body))
     return b"".join([head, hashlib.sha256(head + payload).digest(), payload])
 
 
-def unpack(data: Any, where: str) -> tuple[dict[str, Any], list[bytes]]:
+def unpack(
+    data: Any, where: str, *, magic: bytes = _MAGIC, what: str = "profile"
+) -> tuple[dict[str, Any], list[bytes]]:
     """Take a container apart.
 
     Parameters
@@ -70,6 +74,10 @@ def unpack(data: Any, where: str) -> tuple[dict[str, Any], list[bytes]]:
         Any bytes; they are not trusted.
     where : str
         What an error calls them.
+    magic : bytes
+        As given to `pack`.
+    what : str
+        What it holds, for an error.
 
     Returns
     -------
@@ -83,8 +91,8 @@ def unpack(data: Any, where: str) -> tuple[dict[str, Any], list[bytes]]:
         message names where, and the offset.
     """
     view = memoryview(data).cast("B")
-    if bytes(view[: len(_MAGIC)]) != _MAGIC:
-        _refuse(where, 0, f"it is no profile of inlay, it begins with {bytes(view[:8])!r}")
+    if bytes(view[: len(magic)]) != magic:
+        _refuse(where, 0, f"it is no {what} of inlay, it begins with {bytes(view[:8])!r}")
     if len(view) < _START:
         _refuse(where, len(view), f"it ends within the head, which has {_START} bytes")
     _, version, codec, size, full = _HEAD.unpack(view[: _HEAD.size])

@@ -77,7 +77,7 @@ class INLAY_API DirichletEProcess {
   };
   void evaluate();
   void drop_starts();
-  double log_null(const double* counts, double rows) const;
+  double log_null() const;
 
   std::vector<double> alpha_;
   double alpha_sum_ = 0;
@@ -87,6 +87,7 @@ class INLAY_API DirichletEProcess {
   std::vector<double> total_;
   double rows_ = 0;
   std::uint64_t windows_ = 0;
+  double log_null_ = 0;  // log DM(c_1 + … + c_t; alpha)
   double log_e_ = 0;
   std::size_t best_ = 0;  // the start that contributes most
 };

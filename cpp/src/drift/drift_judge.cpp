@@ -1,0 +1,335 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <inlay/drift/drift_judge.hpp>
+#include <inlay/error.hpp>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "arrow/assemble.hpp"
+#include "arrow/table_reader.hpp"
+#include "drift/judge_state.hpp"
+#include "drift/log_gamma.hpp"
+
+namespace inlay {
+namespace {
+
+using detail::CountedRow;
+using detail::JudgedRow;
+using detail::JudgedSeries;
+using detail::Verdict;
+
+// A thread is worth its start from about so many rows on.
+constexpr std::size_t kRowsPerThread = 256;
+// Rows of a table that is returned, as many as 32-bit offsets of "undefined" allow and more.
+constexpr std::size_t kChunkRows = std::size_t{1} << 20;
+
+/// The columns of one chunk that judging reads.
+struct Chunk {
+  Chunk(const Table& points, std::size_t index)
+      : reader(points, index),
+        series_id(reader.integers("series_id")),
+        kind(reader.strings("kind")),
+        form(reader.strings("form")),
+        reference_id(reader.strings("reference_id")),
+        counts(reader.integer_lists("counts")),
+        start_time(reader.integers("start_time")),
+        time(reader.integers("time")),
+        revision(reader.integers("revision")),
+        pos_inf_count(reader.integers("pos_inf_count")),
+        neg_inf_count(reader.integers("neg_inf_count")) {
+    const auto require = [](const auto& column, const char* name) {
+      if (!column.exists()) detail::fail<InvalidArgument>("the points lack a column", name);
+    };
+    require(series_id, "series_id");
+    require(kind, "kind");
+    require(counts, "counts");
+    require(start_time, "start_time");
+  }
+
+  bool is_judged(std::int64_t row) const {
+    if (form.exists() && !form.is_null(row) && form.value(row) != "delta") return false;
+    if (kind.is_null(row)) return false;
+    const std::string_view name = kind.value(row);
+    return name == "edges" || name == "categories";
+  }
+
+  CountedRow read(std::int64_t row) const {
+    CountedRow out;
+    out.start_us = start_time.value(row);
+    if (!reference_id.is_null(row)) out.reference_id = reference_id.value(row);
+    if (counts.is_null(row)) return out;
+    const auto range = counts.range(row);
+    out.counts.reserve(static_cast<std::size_t>(range.size));
+    const auto add = [&out](std::uint64_t& total, std::int64_t count) {
+      out.is_damaged |= count < 0;
+      total += static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
+    };
+    for (std::int64_t i = range.begin; i < range.begin + range.size; ++i) {
+      add(out.counts.emplace_back(0), counts.items().value(i));
+    }
+    if (!out.counts.empty() && kind.value(row) == "edges") {
+      add(out.counts.front(), neg_inf_count.value(row));
+      add(out.counts.back(), pos_inf_count.value(row));
+    }
+    return out;
+  }
+
+  TableReader reader;
+  Int64Column series_id;
+  StringColumnReader kind, form, reference_id;
+  Int64ListColumn counts;
+  Int64Column start_time, time, revision, pos_inf_count, neg_inf_count;
+};
+
+/// A row that is judged: where it lies, and where its outcome goes.
+struct Place {
+  const Chunk* chunk;
+  std::int64_t row;
+  std::size_t outcome;
+};
+
+using Family = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+
+struct HashOfFamily {
+  std::size_t operator()(const Family& key) const {
+    std::size_t hash = 0;
+    const auto mix = [&hash](std::int64_t part) {
+      hash = (hash ^ static_cast<std::size_t>(part)) * 0x9E3779B97F4A7C15U;
+      hash ^= hash >> 29;
+    };
+    std::apply([&mix](auto... parts) { (mix(parts), ...); }, key);
+    return hash;
+  }
+};
+
+// Turns a provisional yes whose e-value does not suffice into a no.
+void apply_level(std::vector<JudgedRow>& rows, const std::vector<std::size_t>& tested,
+                 const DriftJudge::Options& options) {
+  std::vector<std::size_t> ranked = tested;
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [&rows](std::size_t a, std::size_t b) { return rows[a].log_e > rows[b].log_e; });
+  const double size = options.correct ? static_cast<double>(ranked.size()) : 1;
+  std::size_t discoveries = 0;
+  for (std::size_t i = 0; i < ranked.size(); ++i) {
+    const double rank = options.correct ? static_cast<double>(i + 1) : 1;
+    const double needed = detail::log_positive(size / (options.level * rank));
+    if (rows[ranked[i]].log_e >= needed) discoveries = i + 1;
+  }
+  for (std::size_t i = discoveries; i < ranked.size(); ++i) rows[ranked[i]].verdict = Verdict::kNo;
+}
+
+const char* name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kNo:
+      return "no";
+    case Verdict::kYes:
+      return "yes";
+    default:
+      return "undefined";
+  }
+}
+
+const TableSpec& outcome_spec() {
+  static const TableSpec spec{"drift",
+                              {{"point", ColumnType::kInt64, false},
+                               {"verdict", ColumnType::kUtf8, false},
+                               {"reason", ColumnType::kUtf8, true},
+                               {"value", ColumnType::kFloat64, true},
+                               {"effect", ColumnType::kFloat64, true},
+                               {"low", ColumnType::kFloat64, true},
+                               {"high", ColumnType::kFloat64, true},
+                               {"threshold", ColumnType::kFloat64, false},
+                               {"log_e", ColumnType::kFloat64, true},
+                               {"n", ColumnType::kInt64, false},
+                               {"n_reference", ColumnType::kInt64, false},
+                               {"since", ColumnType::kTimestampUs, true}}};
+  return spec;
+}
+
+Table table_of(const std::vector<JudgedRow>& rows, double threshold) {
+  std::vector<detail::Chunk> chunks;
+  for (std::size_t from = 0; from < rows.size(); from += kChunkRows) {
+    const std::size_t to = std::min(rows.size(), from + kChunkRows);
+    detail::FixedColumn<std::int64_t> point, n, n_reference, since;
+    detail::StringColumn verdict, reason;
+    detail::FixedColumn<double> value, effect, low, high, limit, log_e;
+    const auto append = [](detail::FixedColumn<double>& column, std::int64_t at, double x) {
+      if (!std::isnan(x)) column.append(at, x);
+    };
+    for (std::size_t i = from; i < to; ++i) {
+      const JudgedRow& row = rows[i];
+      const auto at = static_cast<std::int64_t>(i - from);
+      point.append(at, row.point);
+      verdict.append(at, std::string_view(name_of(row.verdict)));
+      if (row.reason != nullptr) reason.append(at, std::string_view(row.reason));
+      append(value, at, row.value);
+      append(effect, at, row.effect);
+      append(low, at, row.low);
+      append(high, at, row.high);
+      limit.append(at, threshold);
+      append(log_e, at, row.log_e);
+      n.append(at, row.n);
+      n_reference.append(at, row.n_reference);
+      if (row.since_us) since.append(at, *row.since_us);
+    }
+    const auto size = static_cast<std::int64_t>(to - from);
+    std::vector<detail::BuiltColumn> columns;
+    columns.push_back(point.take(size));
+    columns.push_back(verdict.take(size));
+    columns.push_back(reason.take(size));
+    for (auto* column : {&value, &effect, &low, &high, &limit, &log_e}) {
+      columns.push_back(column->take(size));
+    }
+    columns.push_back(n.take(size));
+    columns.push_back(n_reference.take(size));
+    columns.push_back(since.take(size, ColumnType::kTimestampUs));
+    chunks.push_back(detail::assemble_chunk(outcome_spec(), std::move(columns), size));
+  }
+  return detail::make_table(detail::shared_schema(outcome_spec()), std::move(chunks));
+}
+
+// Calls judge(i) for each i below `size`, on as many threads as that is worth.
+template <class Judge>
+void share_out(std::size_t size, std::size_t rows, unsigned threads, const Judge& judge) {
+  if (threads == 0) threads = std::max(std::thread::hardware_concurrency(), 1U);
+  const std::size_t useful =
+      std::min({static_cast<std::size_t>(threads), size, rows / kRowsPerThread + 1});
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr error;
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < size; i = next++) judge(i);
+    } catch (...) {
+      const std::lock_guard<std::mutex> guard(mutex);
+      error = std::current_exception();
+    }
+  };
+  std::vector<std::thread> others;
+  try {
+    for (std::size_t i = 1; i < useful; ++i) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // Fewer threads than wanted do the same work.
+  }
+  work();
+  for (std::thread& other : others) other.join();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+DriftJudge::DriftJudge(Options options) : state_(std::make_unique<State>()) {
+  if (!(options.level > 0 && options.level < 1)) {
+    detail::fail<InvalidArgument>("level must lie between 0 and 1", options.level);
+  }
+  if (!(options.threshold > 0 && options.threshold < 1)) {
+    detail::fail<InvalidArgument>("threshold must lie between 0 and 1", options.threshold);
+  }
+  state_->options = options;
+}
+
+DriftJudge::DriftJudge(DriftJudge&& other) noexcept = default;
+DriftJudge& DriftJudge::operator=(DriftJudge&& other) noexcept = default;
+DriftJudge::~DriftJudge() = default;
+
+const DriftJudge::Options& DriftJudge::options() const noexcept { return state_->options; }
+std::size_t DriftJudge::num_series() const noexcept { return state_->series.size(); }
+
+void DriftJudge::add_reference(Reference reference) {
+  detail::ReferenceCells cells(std::move(reference.counts), reference.is_exact,
+                               reference.is_ordered);
+  JudgedSeries& series = state_->series[reference.series_id];
+  series.family = reference.family;
+  const auto known = series.references.find(reference.reference_id);
+  if (known != series.references.end()) {
+    const bool is_same = known->second.counts == cells.counts &&
+                         known->second.is_exact == cells.is_exact &&
+                         known->second.is_ordered == cells.is_ordered;
+    if (is_same) return;
+    if (series.progress && series.progress->reference_id == reference.reference_id) {
+      series.progress.reset();
+    }
+  }
+  series.references.insert_or_assign(std::move(reference.reference_id), std::move(cells));
+}
+
+bool DriftJudge::has_reference(std::int64_t series_id, const std::string& reference_id) const {
+  const auto series = state_->series.find(series_id);
+  return series != state_->series.end() && series->second.references.contains(reference_id);
+}
+
+std::size_t DriftJudge::memory_bytes() const noexcept {
+  std::size_t out = sizeof *this + sizeof *state_;
+  for (const auto& [id, series] : state_->series) {
+    out += sizeof id + sizeof series;
+    for (const auto& [name, cells] : series.references) {
+      out += name.capacity() + sizeof cells + cells.counts.capacity() * sizeof(std::uint64_t) +
+             cells.group.capacity() * sizeof(std::uint16_t) +
+             cells.group_counts.capacity() * sizeof(std::uint64_t);
+    }
+    if (series.progress) {
+      out += series.progress->process.memory_bytes() +
+             series.progress->dispersion.state().pending.capacity() * sizeof(std::uint64_t);
+    }
+  }
+  return out;
+}
+
+Table DriftJudge::judge(const Table& points, unsigned threads) {
+  std::vector<Chunk> chunks;
+  chunks.reserve(points.num_chunks());
+  for (std::size_t i = 0; i < points.num_chunks(); ++i) chunks.emplace_back(points, i);
+
+  // Rows by series, in the order of the table.
+  std::vector<JudgedRow> rows;
+  std::vector<Family> families;
+  std::vector<std::pair<JudgedSeries*, std::vector<Place>>> work;
+  std::unordered_map<std::int64_t, std::size_t> work_of;
+  std::int64_t first = 0;
+  for (const Chunk& chunk : chunks) {
+    for (std::int64_t row = 0; row < chunk.reader.num_rows(); ++row) {
+      if (!chunk.is_judged(row)) continue;
+      JudgedRow outcome;
+      outcome.point = first + row;
+      const std::int64_t id = chunk.series_id.value(row);
+      const auto known = state_->series.find(id);
+      std::int64_t family = 0;
+      if (known == state_->series.end()) {
+        outcome.reason = "no_reference";
+      } else {
+        family = known->second.family;
+        const auto [place, is_new] = work_of.try_emplace(id, work.size());
+        if (is_new) work.emplace_back(&known->second, std::vector<Place>{});
+        work[place->second].second.push_back({&chunk, row, rows.size()});
+      }
+      families.emplace_back(family, chunk.start_time.value(row), chunk.time.value(row),
+                            chunk.revision.value(row));
+      rows.push_back(outcome);
+    }
+    first += chunk.reader.num_rows();
+  }
+
+  share_out(work.size(), rows.size(), threads, [&](std::size_t i) {
+    for (const Place& place : work[i].second) {
+      const std::int64_t point = rows[place.outcome].point;
+      rows[place.outcome] =
+          detail::judge_row(*work[i].first, place.chunk->read(place.row), state_->options);
+      rows[place.outcome].point = point;
+    }
+  });
+
+  std::unordered_map<Family, std::vector<std::size_t>, HashOfFamily> tested;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].verdict != Verdict::kUndefined) tested[families[i]].push_back(i);
+  }
+  for (const auto& [family, members] : tested) apply_level(rows, members, state_->options);
+  return table_of(rows, state_->options.threshold);
+}
+
+}  // namespace inlay

@@ -1,0 +1,87 @@
+#include "drift/reference_cells.hpp"
+
+#include <algorithm>
+#include <inlay/drift/dirichlet_e_process.hpp>
+#include <inlay/error.hpp>
+#include <numeric>
+#include <utility>
+
+namespace inlay::detail {
+namespace {
+
+// Neighbours, until a group has its share of the rows.
+void group_ordered(ReferenceCells& cells) {
+  const std::size_t size = cells.counts.size();
+  if (size <= ReferenceCells::kMaxGroups) {
+    std::iota(cells.group.begin(), cells.group.end(), std::uint16_t{0});
+    return;
+  }
+  const double share = static_cast<double>(cells.rows) / ReferenceCells::kMaxGroups;
+  double below = 0;
+  std::uint16_t current = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    cells.group[i] = current;
+    below += static_cast<double>(cells.counts[i]);
+    if (below >= share * (current + 1) && current + 1U < ReferenceCells::kMaxGroups) ++current;
+  }
+}
+
+// The largest first, each to the group that is lightest so far; group 0 has what is rare.
+void group_names(ReferenceCells& cells) {
+  const std::size_t names = cells.counts.size() - 1;
+  std::vector<std::size_t> frequent;
+  for (std::size_t i = 0; i < names; ++i) {
+    if (cells.counts[i] >= ReferenceCells::kRare) frequent.push_back(i);
+  }
+  std::stable_sort(frequent.begin(), frequent.end(),
+                   [&](std::size_t a, std::size_t b) { return cells.counts[a] > cells.counts[b]; });
+  std::vector<std::uint64_t> sizes(std::min(frequent.size(), ReferenceCells::kMaxGroups - 1));
+  for (const std::size_t i : frequent) {
+    const auto lightest = std::min_element(sizes.begin(), sizes.end());
+    *lightest += cells.counts[i];
+    cells.group[i] = static_cast<std::uint16_t>(lightest - sizes.begin() + 1);
+  }
+}
+
+}  // namespace
+
+ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exact, bool ordered)
+    : counts(std::move(cell_counts)), group(counts.size()), is_exact(exact), is_ordered(ordered) {
+  if (counts.empty()) fail<InvalidArgument>("a reference must have cells; cells", counts.size());
+  for (const std::uint64_t count : counts) {
+    if (count > DirichletEProcess::kMaxRows - rows) {
+      fail<InvalidArgument>("a reference's rows must be at most 2^52; count", count);
+    }
+    rows += count;
+  }
+  if (is_ordered) {
+    group_ordered(*this);
+  } else {
+    group_names(*this);
+  }
+  group_counts.resize(*std::max_element(group.begin(), group.end()) + std::size_t{1});
+  group_counts = grouped(counts.data());
+  // Every cell but the last ends at a value of the reference; one without rows was cut elsewhere.
+  if (is_ordered) {
+    is_exact = is_exact &&
+               std::find(counts.begin(), counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
+  }
+}
+
+std::vector<std::uint64_t> ReferenceCells::grouped(const std::uint64_t* cell_counts) const {
+  std::vector<std::uint64_t> out(group_counts.size());
+  for (std::size_t i = 0; i < group.size(); ++i) out[group[i]] += cell_counts[i];
+  return out;
+}
+
+std::vector<double> ReferenceCells::alpha() const {
+  std::vector<double> out;
+  const bool are_spacings = is_ordered && is_exact;
+  for (const std::uint64_t count : group_counts) {
+    out.push_back(static_cast<double>(count) + (are_spacings ? 0.0 : 0.5));
+  }
+  if (are_spacings) out.back() += 1;
+  return out;
+}
+
+}  // namespace inlay::detail

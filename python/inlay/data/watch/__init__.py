@@ -1,0 +1,1 @@
+"""Watching a stream of tables: panes of event time, and what is judged and written of each."""

@@ -1,0 +1,185 @@
+"""The rows that a watch writes: of each pane, of merged panes, and of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from inlay import _core
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay._core import ObserverCore
+    from inlay.data.groups import GroupKey
+    from inlay.data.watch.tallies import Tallies
+    from inlay.summary.categories import Categories
+    from inlay.summary.edge_histogram import EdgeHistogram
+
+__all__ = ["PaneRows"]
+
+_PANE, _REFERENCE = "data.pane", "data.reference"
+_TAKEN = frozenset({"column", "watch", "panes"})
+
+
+class PaneRows:
+    """Makes tables of points for the panes of a watch. Not thread-safe.
+
+    Parameters
+    ----------
+    core : ObserverCore
+        Whose window they go to.
+    resource : mapping of str to str
+        Of the observer.
+    name : str
+        Of the watch.
+    by : tuple of str
+        Columns whose values are attributes.
+    """
+
+    __slots__ = ("_by", "_columns", "_core", "_name", "_resource", "_service")
+
+    def __init__(
+        self, core: ObserverCore, resource: Mapping[str, str], name: str, by: tuple[str, ...]
+    ) -> None:
+        self._core = core
+        self._resource = _core.canonical_json(dict(resource))
+        self._service = resource["service.name"]
+        self._name = name
+        self._by = by
+        # The attributes of each column by group and number of panes: the same in every pane.
+        self._columns: dict[tuple[GroupKey | None, int], list[str]] = {}
+
+    def attrs(self, key: GroupKey | None, *, panes: int = 1, **others: str) -> str:
+        """Return the attributes of a series as canonical JSON."""
+        members = {"watch": self._name, **others}
+        if panes > 1:
+            members["panes"] = str(panes)
+        if key is not None:
+            for name, value in zip(self._by, key, strict=True):
+                members[f"by.{name}" if name in _TAKEN else name] = value
+        return _core.canonical_json(members)
+
+    def of_pane(
+        self,
+        tallies: Tallies | None,
+        *,
+        rows: int,
+        start: int,
+        end: int,
+        revision: int,
+        panes: int = 1,
+    ) -> pa.Table:
+        """Make the rows of a pane.
+
+        Parameters
+        ----------
+        tallies : Tallies or None
+        rows : int
+        start, end : int
+            Its bounds, in microseconds of event time.
+        revision : int
+            0, or the number of the late part.
+        panes : int
+            How many panes were merged; if more than one, the rows are ``derived``.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns of all rows, then of each group, then one row of metric ``data.pane``. A
+            column that lacked in all batches has no row.
+        """
+        import pyarrow as pa
+
+        from inlay.table import Table
+
+        tables = []
+        for key, tally in () if tallies is None else tallies.parts():
+            attrs = self._columns.get((key, panes))
+            if attrs is None:
+                attrs = [self.attrs(key, panes=panes, column=path) for path in tally.columns]
+                self._columns[key, panes] = attrs
+            native = tally._leaving().points(
+                attrs,
+                metric="data.column",
+                time_us=end,
+                start_time_us=start,
+                observed_time_us=self._core.now_us(),
+                revision=revision,
+                origin=self._core.origin,
+                window_seq=self._core.window_seq,
+                derived=panes > 1,
+                resource=self._resource,
+                service_name=self._service,
+            )
+            tables.append(Table(native).to_pyarrow())
+        if panes == 1:
+            row = {
+                **self._shared(start, end, revision),
+                "metric": _PANE,
+                "kind": "counter",
+                "unit": "{row}",
+                "attrs": self.attrs(None),
+                "status": "ok" if rows else "insufficient",
+                "value": float(rows),
+                "count": rows,
+            }
+            tables.append(self._table([row]))
+        return pa.concat_tables(tables)
+
+    def of_reference(
+        self,
+        key: GroupKey | None,
+        cells: Mapping[str, EdgeHistogram | Categories],
+        time: int,
+        *,
+        panes: int = 1,
+    ) -> pa.Table:
+        """Make the rows of a reference's own counts, under the attributes of the series judged.
+
+        Parameters
+        ----------
+        key : tuple of str or None
+            The group.
+        cells : mapping of str to EdgeHistogram or Categories
+            By column.
+        time : int
+            In microseconds of Unix time.
+        panes : int
+            As for `of_pane`.
+        """
+        shared = {**self._shared(time, time, 0), "form": "derived"}
+        rows = [
+            {
+                **shared,
+                "metric": _REFERENCE,
+                "kind": "edges" if hasattr(cell, "edges") else "categories",
+                "attrs": self.attrs(key, panes=panes, column=path),
+                **cell._row(),
+            }
+            for path, cell in cells.items()
+        ]
+        return self._table(rows)
+
+    def _shared(self, start: int, end: int, revision: int) -> dict[str, Any]:
+        return {
+            "time": end,
+            "start_time": start,
+            "observed_time": self._core.now_us(),
+            "revision": revision,
+            "form": "delta",
+            "origin": self._core.origin,
+            "window_seq": self._core.window_seq,
+            "layer": "data",
+            "resource": self._resource,
+            "status": "ok",
+        }
+
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        import pyarrow as pa
+
+        from inlay.table import arrow_schema
+
+        for row in rows:
+            row["series_id"] = _core.series_id(row["metric"], row["attrs"], self._service)
+        return pa.Table.from_pylist(rows, schema=arrow_schema("points"))

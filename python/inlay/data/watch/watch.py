@@ -1,0 +1,391 @@
+"""`Watch`: a stream of tables in panes of event time, written and judged as they close."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from inlay._exceptions import InvalidArgumentError, StoppedError
+from inlay._threads import new_rlock
+from inlay.data.profile_file import read_file, write_file
+from inlay.data.watch.checkpoint import pack_stream, unpack_stream
+from inlay.data.watch.event_time import moment_us
+from inlay.data.watch.intake import batches_of
+from inlay.data.watch.judging import Judging
+from inlay.data.watch.kept_apart import REASONS
+from inlay.data.watch.settings import settings_of
+from inlay.data.watch.stream import Stream
+
+if TYPE_CHECKING:
+    import datetime
+    import os
+
+    import pyarrow as pa
+
+    from inlay.data.profile import Profile
+    from inlay.data.watch.judging import Judge
+    from inlay.data.watch.settings import WatchOptions
+    from inlay.observer import Observer
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Counts a stream of tables in panes of event time, and says when they are not as they were.
+
+    Made by `Observer.watch`. Any thread may use it at any time.
+
+    Parameters
+    ----------
+    observer : Observer
+        Whose windows get the rows.
+    name : str
+        What the stream is called; one watch of an observer has it at a time.
+    reference : Profile, str or os.PathLike, optional
+        What the rows are compared with: a profile, or the file of one. It is frozen if it is not
+        yet. Without it volume, freshness, schema, missing values, moments and quantiles are
+        watched.
+    every : float
+        How long a pane is, in seconds. Panes are ``[k * every, (k + 1) * every)`` of Unix time.
+    every_rows : int, optional
+        Panes of so many rows, in the order in which they come, instead. There is no late row then.
+    min_rows : int
+        What the default judge needs in a pane to say yes or no.
+    event_time : str, optional
+        The column of event times: timestamps (without a zone: UTC), dates, or numbers in seconds
+        of Unix time. Without it the time of a row is that of its arrival.
+    lateness : float, optional
+        How long after the end of a pane its rows are still taken, as revisions; three panes unless
+        given. In seconds of event time.
+    disorder : float, optional
+        By how much rows may come out of order before they count as late; a fifth of a pane unless
+        given. In seconds. A pane closes that much later.
+    skew : float
+        How far the clock of a source may run ahead, in seconds. Rows beyond are kept apart.
+    idle : float, optional
+        After how long without rows a source holds no pane open; one pane unless given. In seconds.
+    sources : sequence of str
+        Sources that are waited for from the beginning; others join as they come.
+    by : sequence of str
+        Columns whose values make groups that are counted apart as well.
+    max_groups : int
+        How many; the rows of later ones are in one more.
+    window : int
+        Panes of a sliding window, whose rows are written beside those of the panes.
+    key : str or sequence of str
+        Columns that identify a row; one that comes again is counted and left out.
+    remember : int
+        How many keys are remembered at least, 8 to 16 bytes each.
+    judges : sequence of Judge, optional
+        Who judges each pane. By default, with a reference, `inlay.drift.DriftJudge` and
+        `inlay.drift.MissingnessJudge`.
+    on_too_late : callable, optional
+        Gets a record batch of the rows that come too late.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a setting is out of range or the observer has a watch of that name.
+    TypeError
+        If a setting is of another type, or a judge lacks a method.
+    FileNotFoundError, SerializationError
+        If the reference's file is not there or damaged.
+
+    Notes
+    -----
+    *What is written*, to the observer's open window when a pane closes: its points of metric
+    ``data.column`` (one row a column and summary), one row of ``data.pane`` with the number of
+    rows, and the judges' verdicts. What comes late is written as the same rows again with revision
+    1, 2, …, that hold the late part alone.
+
+    *Memory.* At most 64 panes are open, and 64 have late parts that wait; where there are more, the
+    oldest is written at once. It does not grow with the number of rows.
+
+    *Forks.* A forked child's watch starts empty.
+
+    Examples
+    --------
+    >>> import inlay
+    >>> clock = inlay.ManualClock(1_700_000_100)
+    >>> obs = inlay.Observer(clock=clock)
+    >>> watch = obs.watch("orders", every=60, event_time="at", disorder=0)
+    >>> watch.update({"at": [1_700_000_050, 1_700_000_070], "price": [3.5, 4.0]})
+    2
+    >>> watch.update({"at": [1_700_000_100], "price": [2.0]})
+    1
+    >>> panes = obs.collect().points.to_pylist()
+    >>> [(row["start_time"].second, row["value"]) for row in panes if row["metric"] == "data.pane"]
+    [(20, 2.0)]
+    """
+
+    __module__ = "inlay"
+
+    def __init__(
+        self,
+        observer: Observer,
+        name: str,
+        reference: Profile | str | os.PathLike[str] | None = None,
+        **options: Unpack[WatchOptions],
+    ) -> None:
+        rest: dict[str, Any] = dict(options)
+        judges = rest.pop("judges", None)
+        min_rows = rest.pop("min_rows", 1000)
+        self._too_late = rest.pop("on_too_late", None)
+        self._settings = settings_of(name, **rest)
+        self._observer = observer
+        self._reference = _frozen(reference)
+        if judges is None:
+            judges = _default_judges(self._reference, min_rows)
+        self._lock = new_rlock()
+        self._closed = False
+        self._judging = Judging(judges, failed=self._judge_failed)
+        self._stream = self._new_stream()
+        self._stream.begin()
+
+    def _new_stream(self) -> Stream:
+        return Stream(
+            self._observer, self._settings, self._reference, self._judging, self._too_late
+        )
+
+    # ---- what it is ----------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """What the stream is called."""
+        return self._settings.name
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more rows."""
+        return self._closed
+
+    @property
+    def watermark(self) -> float | None:
+        """Up to which event time rows are taken to be complete, in Unix seconds; None at first."""
+        with self._lock:
+            value = self._stream.watermark.value
+        return None if value is None else value / 1e6
+
+    @property
+    def open_panes(self) -> int:
+        """How many panes are open."""
+        with self._lock:
+            if self._stream.row_panes is not None:
+                return int(self._stream.row_panes.open is not None)
+            return len(self._stream.panes.open)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of what is counted and of the keys that are remembered."""
+        with self._lock:
+            return self._stream.memory_bytes
+
+    @property
+    def too_late(self) -> pa.Table:
+        """The last 1,000 rows that came too late."""
+        return self.kept_apart("too_late")
+
+    def kept_apart(self, reason: str) -> pa.Table:
+        """Return the last 1,000 rows that came to no pane.
+
+        Parameters
+        ----------
+        reason : {"too_late", "future", "missing"}
+            Beyond `lateness`; ahead of their arrival by more than `skew`; without an event time.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such reason.
+        """
+        if reason not in REASONS:
+            message = f"a reason is one of {', '.join(REASONS)}: {reason!r}"
+            raise InvalidArgumentError(message)
+        with self._lock:
+            return self._stream.apart.table(reason)
+
+    @property
+    def counts_apart(self) -> dict[str, int]:
+        """How many rows came to no pane, by reason."""
+        with self._lock:
+            return dict(self._stream.apart.counts)
+
+    # ---- rows ----------------------------------------------------------------------------------
+    def update(
+        self,
+        data: Any,
+        *,
+        source: str | None = None,
+        arrival: float | datetime.datetime | None = None,
+    ) -> int:
+        """Count more rows, and close the panes that are complete now.
+
+        Parameters
+        ----------
+        data : object
+            As for `Profile.of`: a table, batch, frame, mapping of columns, file … It may have fewer
+            columns than before, more, or others of another type: that is an event, and the rest is
+            counted.
+        source : str, optional
+            Where the rows come from, if from several places: each has its own event time.
+        arrival : float or datetime, optional
+            When they arrived: Unix seconds or with a time zone; now unless given.
+
+        Returns
+        -------
+        int
+            How many rows came to panes. The others are counted, see `kept_apart`.
+
+        Raises
+        ------
+        TypeError, InvalidArgumentError, SerializationError
+            As for `Profile.of`; rows of batches before the one that cannot be read were counted.
+        InvalidArgumentError
+            If the first table lacks a column that the watch was told of.
+        StoppedError
+            If it is closed.
+        """
+        name = "" if source is None else source
+        if not isinstance(name, str):
+            message = f"source is text, got {type(name).__name__}: {name!r}"
+            raise TypeError(message)
+        arrived = None if arrival is None else moment_us("arrival", arrival)
+        rows = 0
+        for batch in batches_of(data):
+            with self._lock:
+                self._must_be_open()
+                stream = self._stream
+                rows += stream.take(
+                    batch, name, stream.core.now_us() if arrived is None else arrived
+                )
+        return rows
+
+    def tick(self) -> None:
+        """Look at the clock: close panes that are complete, and write what came late.
+
+        The observer does this before each cut.
+        """
+        with self._lock:
+            if not self._closed:
+                self._stream.tick()
+
+    def close(self, *, discard: bool = False) -> None:
+        """Close all panes; later rows are refused. Closing again does nothing.
+
+        Parameters
+        ----------
+        discard : bool
+            Whether to write nothing more: for a watch whose saved state another will go on with.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if not discard:
+                self._stream.finish()
+                self._stream.tick()
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            message = f"the watch is closed and takes no more rows: {self.name!r}"
+            raise StoppedError(message)
+
+    # ---- checkpoints ---------------------------------------------------------------------------
+    def save_state(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """Save what the watch holds: open panes, watermark, late rows, keys, judges.
+
+        Rows that are kept apart are not in it, but their numbers are.
+
+        Parameters
+        ----------
+        path : str or os.PathLike, optional
+            A file to write, whole or not at all.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        with self._lock:
+            data = pack_stream(self._stream)
+        if path is not None:
+            write_file(Path(path), data)
+        return data
+
+    def load_state(self, source: bytes | str | os.PathLike[str]) -> None:
+        """Go on where a saved state ends; what this watch held is forgotten.
+
+        Parameters
+        ----------
+        source : bytes, str or os.PathLike
+            What `save_state` gave, or its file.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is of another watch: another name, setting, reference or judge, which the message
+            names. This watch stays as it was then.
+        SerializationError
+            If it is none, damaged, or of a newer version. This watch stays as it was then.
+        FileNotFoundError
+            If there is no such file.
+        StoppedError
+            If it is closed.
+        """
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data, where = bytes(source), "the state"
+        else:
+            path = Path(source)
+            data, where = read_file(path), str(path)
+        with self._lock:
+            self._must_be_open()
+            judges = self._judging.state()
+            fresh = self._new_stream()
+            try:
+                unpack_stream(data, where, fresh)
+            except BaseException:
+                self._judging.restore(judges)
+                raise
+            self._stream = fresh
+
+    # ---- for the observer ----------------------------------------------------------------------
+    def _forked(self) -> None:
+        """Begin anew in a forked child, at its first rows: the parent's rows are the parent's."""
+        self._lock = new_rlock()
+        if not self._closed:
+            self._judging.reset()
+            self._stream = self._new_stream()
+
+    def _judge_failed(self, judge: Judge, error: Exception) -> None:
+        self._stream.judge_failed(judge, error)
+
+    def __repr__(self) -> str:
+        """Return its name, state and open panes."""
+        state = "closed" if self._closed else f"{self.open_panes} open panes"
+        return f"<inlay.Watch {self.name!r}: {state}>"
+
+
+def _frozen(reference: Any) -> Profile | None:
+    """Return a reference whose names are as they may leave."""
+    from inlay.data.profile import Profile
+
+    if reference is None:
+        return None
+    if not isinstance(reference, Profile):
+        if not isinstance(reference, (str, Path)) and not hasattr(reference, "__fspath__"):
+            message = f"a reference is a Profile or its file, got {type(reference).__name__}"
+            raise TypeError(message)
+        reference = Profile.load(reference)
+    return (reference if reference.is_reference else reference.freeze())._leaving()
+
+
+def _default_judges(reference: Profile | None, min_rows: int) -> list[Judge]:
+    if reference is None:
+        return []
+    from inlay.drift.drift_judge import DriftJudge
+    from inlay.drift.missingness_judge import MissingnessJudge
+
+    return [DriftJudge(min_rows=min_rows), MissingnessJudge(min_rows=min_rows)]

@@ -1,0 +1,263 @@
+"""`DriftJudge`: whether a column's values still come from the distribution of its reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inlay import _core
+from inlay._exceptions import InvalidArgumentError, SerializationError
+from inlay.drift.correction import check_level
+from inlay.drift.judge import check_scope
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay.drift.references import Reference, References
+    from inlay.table import Table
+
+__all__ = ["DriftJudge"]
+
+_KINDS = ("edges", "categories")
+_E_BH = "e-bh"
+
+
+class DriftJudge:
+    """The default judge: a change that is certain, whenever one looks, and large enough to matter.
+
+    Parameters
+    ----------
+    level : float, default 0.05
+        The chance that a series whose rows keep coming from the reference's distribution is ever
+        judged otherwise; with a correction, the rate of false discoveries among the columns of a
+        window.
+    threshold : float, default 0.02
+        The Jensen-Shannon distance (base 2, 0 to 1) that the change must certainly exceed. A shift
+        by 0.1 standard deviations of a normal distribution is 0.042 away, one by 0.005 is 0.002.
+    min_rows : int, default 1000
+        Rows of a series, over all its windows, below which the verdict is ``insufficient``.
+    correction : {"e-bh", None}, default "e-bh"
+        How the columns of one watch, window and revision are judged together.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is out of its range; the message names it.
+
+    Notes
+    -----
+    Verdicts of method ``drift``. ``log_e`` is that of the series' e-process: the probability of all
+    windows if the shares of the cells changed at some time, over that if they did not, both
+    learning from everything seen and the latter from the reference too. ``effect`` is the distance
+    between the reference and all rows since the time at which the change most likely began, less
+    the bias of samples of that size, and ``low`` and ``high`` its 90 % interval; ``n`` is the
+    number of those rows, and of a yes ``reason`` says since when. ``value`` is the distance of this
+    window alone. Yes needs ``low`` above ``threshold`` and a ``log_e`` that passes.
+
+    Undefined are ``empty`` windows, series of fewer than `min_rows` rows (``insufficient``), rows
+    without a reference (``no_reference``, ``other_reference``) or with other cells than it has
+    (``other_cells``), and what is not calibrated (``uncalibrated``): rows of a window that depend
+    on each other, and references whose counts are estimates of a sketch or whose edges are not
+    among its rows. Windows take part in the order in which they come; late rows are a window more,
+    and their pane's verdict comes again with their revision.
+
+    The judge keeps about 7 kB for a column of ten cells. Not thread-safe; `judge` shares series out
+    to threads, and the outcome does not depend on their number.
+
+    Examples
+    --------
+    >>> from inlay.drift import DriftJudge
+    >>> DriftJudge(threshold=0.05)
+    DriftJudge(level=0.05, threshold=0.05, min_rows=1000, correction='e-bh')
+    """
+
+    __module__ = "inlay.drift"
+
+    name = "drift"
+    version = "1"
+
+    def __init__(
+        self,
+        *,
+        level: float = 0.05,
+        threshold: float = 0.02,
+        min_rows: int = 1000,
+        correction: str | None = _E_BH,
+    ) -> None:
+        check_level(level)
+        if not isinstance(threshold, int | float) or not 0 < threshold < 1:
+            message = f"threshold must lie between 0 and 1: {threshold!r}"
+            raise InvalidArgumentError(message)
+        if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < 1:
+            message = f"min_rows must be 1 or more: {min_rows!r}"
+            raise InvalidArgumentError(message)
+        if correction not in (_E_BH, None):
+            message = f"correction must be {_E_BH!r} or None: {correction!r}"
+            raise InvalidArgumentError(message)
+        self.level = float(level)
+        self.threshold = float(threshold)
+        self.min_rows = min_rows
+        self.correction = correction
+        self._native = _core.DriftJudge(
+            level=self.level,
+            threshold=self.threshold,
+            min_rows=min_rows,
+            correct=correction is not None,
+        )
+        self._known: dict[tuple[int, str], Reference] = {}
+
+    def judge(
+        self,
+        points: Any,
+        references: References | None = None,
+        *,
+        scope: str = "process",
+        threads: int = 0,
+    ) -> Table:
+        """Return what this judge says of rows of points.
+
+        Parameters
+        ----------
+        points : Table or any Arrow-capable table
+            In the order of emission, windows whole. Rows of other metrics and kinds are passed
+            over.
+        references : References, optional
+            What holds at that time. Without, those known from earlier calls.
+        scope : {"process", "host", "fleet"}
+            Whose rows they are.
+        threads : int, default 0
+            0 for as many as there are cores.
+
+        Returns
+        -------
+        Table
+            Rows of ``verdicts``, in the order of the points.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a column is not there or of another type, or `scope` is none.
+        """
+        import pyarrow as pa
+
+        from inlay.drift.keys import is_any
+        from inlay.drift.references import METRIC, points_columns
+        from inlay.drift.replay import COLUMNS
+        from inlay.table import Table
+
+        check_scope(scope)
+        table = points_columns(points, COLUMNS)
+        mask = is_any(table["metric"], (METRIC,)) & is_any(table["kind"], _KINDS)
+        if not mask.all():
+            table = table.filter(pa.array(mask))
+        if references is not None and table.num_rows:
+            self._learn(table, references)
+        found = Table(self._native.judge(_core.Table(table), threads=threads)).to_pyarrow()
+        return Table(self._verdicts(table, found, references, scope))
+
+    def _learn(self, table: pa.Table, references: References) -> None:
+        """Hand on the references of series that come for the first time, or have new ones."""
+        from inlay.drift.keys import distinct, first_rows, members_of
+
+        ids, of_id = distinct(table["reference_id"])
+        attrs, of_attrs = distinct(table["attrs"])
+        resources, of_resource = distinct(table["resource"])
+        watches, of_watch = members_of(table["attrs"], "watch")
+        series = table["series_id"].to_numpy()
+        firsts, _ = first_rows(
+            (of_attrs, len(attrs)), (of_id, len(ids)), (of_resource, len(resources))
+        )
+        for row in firsts.tolist():
+            key = int(series[row]), ids[of_id[row]]
+            reference = references.find(key[0], attrs[of_attrs[row]], key[1] or None)
+            if reference is None or self._known.get(key) is reference:
+                continue
+            self._known[key] = reference
+            self._native.add_reference(
+                *key,
+                list(reference.counts),
+                exact=reference.exact,
+                ordered=reference.kind == "edges",
+                family=_core.series_id(watches[of_watch[row]], "{}", ""),
+            )
+
+    def _verdicts(
+        self, table: pa.Table, found: pa.Table, references: References | None, scope: str
+    ) -> pa.Table:
+        from inlay.drift.verdict_rows import verdict_rows
+
+        rows = found["point"].to_numpy()
+        given = {
+            name: found[name]
+            for name in ("value", "effect", "low", "high", "threshold", "log_e", "n", "n_reference")
+        }
+        return verdict_rows(
+            table,
+            rows,
+            judge=type(self).__name__,
+            judge_version=self.version,
+            scope=scope,
+            method="drift",
+            verdict=found["verdict"],
+            reason=_reasons(table, found, references),
+            reference_id=table["reference_id"].take(found["point"]),
+            **given,
+        )
+
+    def save_state(self) -> bytes:
+        """Return the state: references, e-processes and settings."""
+        return self._native.to_bytes()
+
+    def load_state(self, data: bytes) -> None:
+        """Take up what `save_state` of a judge with the same settings returned.
+
+        Raises
+        ------
+        SerializationError
+            If it did not, or that of a newer version.
+        """
+        native = _core.DriftJudge.from_bytes(data)
+        own = (self.level, self.threshold, self.min_rows, self.correction is not None)
+        if native.options != own:
+            message = f"the state is that of a judge with other settings: {native.options}"
+            raise SerializationError(message)
+        self._native = native
+        self._known = {}
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that references and e-processes take."""
+        return self._native.memory_bytes
+
+    def __repr__(self) -> str:
+        """Return the settings."""
+        return (
+            f"DriftJudge(level={self.level}, threshold={self.threshold}, "
+            f"min_rows={self.min_rows}, correction={self.correction!r})"
+        )
+
+
+def _reasons(table: pa.Table, found: pa.Table, references: References | None) -> pa.Array:
+    """Return why a verdict is undefined, and of a yes since when."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    reasons = found["reason"].combine_chunks()
+    yes = np.flatnonzero(pc.equal(found["verdict"], "yes").to_numpy(zero_copy_only=False))
+    lost = np.flatnonzero(
+        pc.fill_null(pc.equal(reasons, "no_reference"), False).to_numpy(zero_copy_only=False)
+    )
+    if len(yes) == 0 and (len(lost) == 0 or references is None):
+        return reasons
+    texts = reasons.to_numpy(zero_copy_only=False).copy()
+    if len(yes):
+        since = found["since"].take(pa.array(yes))
+        stamps = pc.strftime(since.cast(pa.timestamp("us")), format="since %Y-%m-%dT%H:%M:%SZ")
+        texts[yes] = stamps.to_numpy(zero_copy_only=False)
+    if len(lost) and references is not None:
+        of_lost = found["point"].take(pa.array(lost))
+        attrs = table["attrs"].take(of_lost).to_pylist()
+        series = table["series_id"].take(of_lost).to_pylist()
+        for row, who, text in zip(lost.tolist(), series, attrs, strict=True):
+            texts[row] = references.why_not(who, text)
+    return pa.array(texts, pa.utf8(), from_pandas=True)

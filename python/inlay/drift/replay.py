@@ -1,0 +1,431 @@
+"""Points of a directory, day by day in the order in which they were emitted."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from inlay._exceptions import InvalidArgumentError, SerializationError
+from inlay.drift.keys import is_any
+from inlay.drift.references import METRIC, REFERENCE_METRIC
+from inlay.points import POINTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay._files.snapshot import TableSnapshot
+
+__all__ = ["COLUMNS", "PANE_METRIC", "UNSEEN_METRIC", "Replay"]
+
+_Value = TypeVar("_Value")
+
+PANE_METRIC = "data.pane"
+"""Metric of the rows that say how many rows a pane has."""
+
+UNSEEN_METRIC = "data.column.unseen"
+"""Metric of the rows that hold the names outside a reference."""
+
+COLUMNS = (
+    "time",
+    "start_time",
+    "observed_time",
+    "revision",
+    "origin",
+    "window_seq",
+    "layer",
+    "metric",
+    "kind",
+    "series_id",
+    "attrs",
+    "resource",
+    "status",
+    "value",
+    "count",
+    "null_count",
+    "nan_count",
+    "pos_inf_count",
+    "neg_inf_count",
+    "categories",
+    "counts",
+    "reference_id",
+)
+"""The columns of points that judges read; the edges are those of the reference."""
+
+_REFERENCE_COLUMNS = (*COLUMNS, "bounds")
+# Metric -> the kinds of it that are read.
+_JUDGED: dict[str, tuple[str, ...]] = {
+    METRIC: ("categories", "edges"),
+    UNSEEN_METRIC: ("top_k",),
+    PANE_METRIC: ("counter",),
+}
+_REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges")}
+_TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
+_REQUIRED = frozenset(column.name for column in POINTS if not column.nullable)
+# Files move while writers compact; what met such a moment is looked at anew.
+_TRIES = 8
+
+
+class Replay:
+    """The points of a directory that can be judged.
+
+    Not thread-safe.
+
+    Parameters
+    ----------
+    directory : str or os.PathLike
+        What `inlay.sinks.Files` writes; writers may be at work meanwhile.
+    start, end : datetime with a zone, optional
+        Only rows emitted (``observed_time``) from `start` on and before `end`.
+    after : mapping of int to int, optional
+        Origin to the last ``window_seq`` that is of no interest any more.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such directory.
+    InvalidArgumentError
+        If a time has no zone, `start` is after `end`, or the directory holds no points.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        start: datetime.datetime | None = None,
+        end: datetime.datetime | None = None,
+        after: Mapping[int, int] | None = None,
+    ) -> None:
+        self.directory = Path(directory)
+        if not self.directory.is_dir():
+            message = "no such directory"
+            raise FileNotFoundError(2, message, str(directory))
+        for name, moment in (("start", start), ("end", end)):
+            if moment is not None and moment.tzinfo is None:
+                message = f"{name} must have a zone: {moment!r}"
+                raise InvalidArgumentError(message)
+        if start is not None and end is not None and start > end:
+            message = f"start must not be after end, {end}: {start}"
+            raise InvalidArgumentError(message)
+        self.start, self.end = start, end
+        self._after = dict(after or {})
+        self.notes: tuple[str, ...] = ()
+        self._points: TableSnapshot | None = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="inlay-replay-")
+        self._refresh()
+
+    def _refresh(self) -> None:
+        from inlay._files.snapshot import take_snapshot
+
+        for _ in range(_TRIES):
+            folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
+            try:
+                snapshot = take_snapshot(self.directory, folder)
+            except FileNotFoundError:
+                continue
+            break
+        else:
+            message = f"the files of {self.directory} move too fast to be read"
+            raise OSError(message)
+        if "points" not in snapshot.tables:
+            message = f"the directory holds no points: {str(self.directory)!r}"
+            raise InvalidArgumentError(message)
+        self._points, self.notes = snapshot.tables["points"], snapshot.notes
+
+    def days(self) -> list[datetime.date]:
+        """Return the UTC days of ``observed_time`` on which something may lie, in order."""
+        from inlay._files.layout import date_of
+
+        points = self._require()
+        found = {day for path in points.parquet if (day := _day_of(path)) is not None}
+        for table in (*self._loose(points), *points.streams):
+            found.update(_dates(table))
+        first = None if self.start is None else date_of(_micros(self.start))
+        last = None if self.end is None else date_of(_micros(self.end))
+        return sorted(
+            day for day in found if (first is None or day >= first) and (last is None or day <= last)
+        )
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Iterate over the days that have points to be judged.
+
+        Yields
+        ------
+        pyarrow.Table
+            `COLUMNS`, text as dictionaries, sorted by ``observed_time``: windows whole, a row
+            delivered twice once.
+
+        Raises
+        ------
+        SerializationError
+            If a file cannot be read or has other types; the message names it.
+        InvalidArgumentError
+            If a column is not there, or holds a null and may not; the message names both.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def read(day: datetime.date) -> pa.Table | None:
+            return self._retrying(lambda: self._read(day, _JUDGED, COLUMNS))
+
+        days = self.days()
+        # A day is read while the one before it is judged.
+        with ThreadPoolExecutor(1, thread_name_prefix="inlay-replay") as reader:
+            ahead = reader.submit(read, days[0]) if days else None
+            for following in [*days[1:], None]:
+                rows = None if ahead is None else ahead.result()
+                ahead = None if following is None else reader.submit(read, following)
+                if rows is not None:
+                    yield rows
+
+    def references(self) -> pa.Table:
+        """Return all rows of metric ``data.reference`` that were emitted before `end`.
+
+        Earlier ones than `start` are among them: a period is judged by what held when it began.
+        """
+        import pyarrow as pa
+
+        start, self.start = self.start, None
+        after, self._after = self._after, {}
+        try:
+            found = [
+                self._retrying(lambda day=day: self._read(day, _REFERENCES, _REFERENCE_COLUMNS))
+                for day in self.days()
+            ]
+        finally:
+            self.start, self._after = start, after
+        tables = [table for table in found if table is not None]
+        if not tables:
+            return _schema(_REFERENCE_COLUMNS).empty_table()
+        return pa.concat_tables(tables, promote_options="permissive")
+
+    def _require(self) -> TableSnapshot:
+        assert self._points is not None
+        return self._points
+
+    def _retrying(self, work: Callable[[], _Value]) -> _Value:
+        for _ in range(_TRIES):
+            try:
+                return work()
+            except FileNotFoundError:
+                self._refresh()
+        message = f"the files of {self.directory} move too fast to be read"
+        raise OSError(message)
+
+    def _loose(self, points: TableSnapshot) -> Iterator[pa.Table]:
+        """Read Parquet files that lie under no date: streams that were too large for memory."""
+        for path in points.parquet:
+            if _day_of(path) is None:
+                yield _read_file(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
+
+    def _read(
+        self, day: datetime.date, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
+    ) -> pa.Table | None:
+        import pyarrow as pa
+
+        points = self._require()
+        parts = []
+        for path in points.parquet:
+            if _day_of(path) == day and not self._is_past(path):
+                parts.append(_read_file(path, wanted, columns))
+        for table in (*self._loose(points), *points.streams):
+            part = _cast(_wanted(_named(table, columns, "a stream"), wanted), columns, "a stream")
+            parts.append(_of_day(part, day))
+        parts = [part for part in map(self._within, parts) if part.num_rows]
+        if not parts:
+            return None
+        rows = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+        return _in_order(rows, has_twins=points.overlaps)
+
+    def _is_past(self, path: Path) -> bool:
+        if not self._after:
+            return False
+        parts = path.stem.split("-")
+        origin = int(parts[0], 16)
+        origin -= 1 << 64 if origin >= 1 << 63 else 0
+        return int(parts[-1]) <= self._after.get(origin, -1)
+
+    def _within(self, rows: pa.Table) -> pa.Table:
+        """Leave out what lies outside the period or before the position."""
+        import numpy as np
+        import pyarrow as pa
+
+        if rows.num_rows == 0 or (self.start is None and self.end is None and not self._after):
+            return rows
+        observed = rows["observed_time"].cast(pa.int64()).to_numpy()
+        mask = np.ones(rows.num_rows, bool)
+        if self.start is not None:
+            mask &= observed >= _micros(self.start)
+        if self.end is not None:
+            mask &= observed < _micros(self.end)
+        if self._after:
+            origins = rows["origin"].to_numpy()
+            sequence = rows["window_seq"].to_numpy()
+            for origin, last in self._after.items():
+                mask &= (origins != origin) | (sequence > last)
+        return rows if mask.all() else rows.filter(pa.array(mask))
+
+
+def _read_file(
+    path: Path, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
+) -> pa.Table:
+    """Read the rows of some metrics and kinds; of row groups without any nothing is decoded."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(_TEXTS)) as file:
+            _check_names(file.schema_arrow.names, columns, str(path))
+            groups = [
+                number
+                for number in range(file.metadata.num_row_groups)
+                if _may_hold(file.metadata.row_group(number), wanted)
+            ]
+            rows = file.read_row_groups(groups, columns=list(columns))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        message = f"{path} cannot be read: {error}"
+        raise SerializationError(message) from error
+    return _cast(_wanted(rows.select(list(columns)), wanted), columns, str(path))
+
+
+def _may_hold(group: object, wanted: Mapping[str, tuple[str, ...]]) -> bool:
+    """Tell by the extremes of a row group, which is sorted by kind and metric, what it may hold."""
+    kinds = {kind for each in wanted.values() for kind in each}
+    for name, texts in (("kind", kinds), ("metric", set(wanted))):
+        extremes = _extremes(group, name)
+        if extremes is not None and not any(extremes[0] <= text <= extremes[1] for text in texts):
+            return False
+    return True
+
+
+def _extremes(group: object, name: str) -> tuple[str, str] | None:
+    for number in range(group.num_columns):  # type: ignore[attr-defined]
+        column = group.column(number)  # type: ignore[attr-defined]
+        if column.path_in_schema == name:
+            statistics = column.statistics
+            if statistics is None or not statistics.has_min_max:
+                return None
+            return statistics.min, statistics.max
+    return None
+
+
+def _wanted(rows: pa.Table, wanted: Mapping[str, tuple[str, ...]]) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    mask = np.zeros(rows.num_rows, bool)
+    for metric, kinds in wanted.items():
+        mask |= is_any(rows["metric"], (metric,)) & is_any(rows["kind"], kinds)
+    return rows if mask.all() else rows.filter(pa.array(mask))
+
+
+def _check_names(found: Collection[str], columns: tuple[str, ...], where: str) -> None:
+    for name in columns:
+        if name not in found:
+            message = f"{where}: points have a column that is not there: {name!r}"
+            raise InvalidArgumentError(message)
+
+
+def _named(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
+    _check_names(rows.column_names, columns, where)
+    return rows.select(list(columns))
+
+
+def _schema(columns: tuple[str, ...]) -> pa.Schema:
+    import pyarrow as pa
+
+    from inlay.table import arrow_schema
+
+    points = arrow_schema("points")
+    text = pa.dictionary(pa.int32(), pa.utf8())
+    return pa.schema(
+        [
+            pa.field(name, text if name in _TEXTS else points.field(name).type)
+            for name in columns
+        ]
+    )
+
+
+def _cast(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
+    """Give the columns the types of points, text as dictionaries; refuse nulls where none may be."""
+    import pyarrow as pa
+
+    made = []
+    for field, column in zip(_schema(columns), rows.columns, strict=True):
+        if field.name in _REQUIRED and column.null_count:
+            message = f"{where}: column {field.name!r} must not have nulls: {column.null_count}"
+            raise InvalidArgumentError(message)
+        try:
+            if field.name in _TEXTS and not pa.types.is_dictionary(column.type):
+                column = column.cast(pa.utf8()).dictionary_encode()
+            made.append(column if column.type == field.type else column.cast(field.type))
+        except pa.ArrowException as error:
+            message = f"{where}: column {field.name!r} has another type: {column.type}"
+            raise SerializationError(message) from error
+    return pa.Table.from_arrays(made, schema=_schema(columns))
+
+
+def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
+    """Sort by emission. Rows of one window stay as they are: by series and time, or as written."""
+    import numpy as np
+    import pyarrow as pa
+
+    observed = rows["observed_time"].cast(pa.int64()).to_numpy()
+    revision = rows["revision"].to_numpy()
+    if has_twins or revision.any():
+        times = [rows[name].cast(pa.int64()).to_numpy() for name in ("start_time", "time")]
+        numbers = [rows[name].to_numpy() for name in ("series_id", "window_seq", "origin")]
+        kinds = rows["kind"].combine_chunks().indices.to_numpy()
+        keys = (kinds, numbers[0], revision, *times, *numbers[1:], observed)
+        order = np.lexsort(keys)
+        if has_twins:
+            twin = np.ones(len(order), bool)
+            twin[:1] = False
+            for key in keys:
+                ordered = key[order]
+                twin[1:] &= ordered[1:] == ordered[:-1]
+            order = order[~twin]
+    elif (observed[1:] >= observed[:-1]).all():
+        return rows
+    else:
+        order = np.argsort(observed, kind="stable")
+    return rows.take(pa.array(order))
+
+
+def _of_day(rows: pa.Table, day: datetime.date) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if rows.num_rows == 0:
+        return rows
+    days = rows["observed_time"].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    return rows.filter(pc.equal(days, pa.scalar(day)))
+
+
+def _dates(rows: pa.Table) -> set[datetime.date]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if rows.num_rows == 0 or "observed_time" not in rows.column_names:
+        return set()
+    days = rows["observed_time"].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    return {day for day in pc.unique(days).to_pylist() if day is not None}
+
+
+def _day_of(path: Path) -> datetime.date | None:
+    for parent in path.parents:
+        if parent.name.startswith("date="):
+            try:
+                return datetime.date.fromisoformat(parent.name.removeprefix("date="))
+            except ValueError:
+                return None
+    return None
+
+
+def _micros(moment: datetime.datetime) -> int:
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (moment - epoch) // datetime.timedelta(microseconds=1)

@@ -1,0 +1,99 @@
+"""Verdicts that a directory holds against verdicts made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from inlay._exceptions import SerializationError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Comparison", "compare_stored"]
+
+_KEY = ("series_id", "attrs", "origin", "method", "judge", "scope", "start_time", "time", "revision")
+
+
+class Comparison(NamedTuple):
+    """How stored verdicts and new ones agree.
+
+    Attributes
+    ----------
+    same : int
+        Verdicts that say the same.
+    differ : int
+        Verdicts about the same that say something else.
+    only_stored, only_new : int
+        Verdicts that the other side lacks.
+    """
+
+    same: int
+    differ: int
+    only_stored: int
+    only_new: int
+
+
+def compare_stored(directory: Path, verdicts: pa.Table) -> Comparison:
+    """Compare by series, method, judge, scope, window and revision.
+
+    Parameters
+    ----------
+    directory : Path
+        Of tables.
+    verdicts : pyarrow.Table
+        Rows of ``verdicts``. Stored ones of other judges and scopes are passed over.
+
+    Returns
+    -------
+    Comparison
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    stored = stored_verdicts(directory, (*_KEY, "verdict"))
+    for name in ("judge", "scope"):
+        known = pc.unique(verdicts[name].cast(pa.utf8()))
+        stored = stored.filter(pc.is_in(stored[name], known.combine_chunks()
+            if isinstance(known, pa.ChunkedArray) else known))
+    stored = stored.group_by(list(_KEY)).aggregate([("verdict", "max")])
+    new = verdicts.select([*_KEY, "verdict"])
+    both = stored.join(new, list(_KEY), join_type="full outer")
+    old, made = both["verdict_max"], both["verdict"]
+    paired = pc.and_(pc.is_valid(old), pc.is_valid(made))
+    same = pc.sum(pc.fill_null(pc.equal(old, made), False)).as_py() or 0
+    pairs = pc.sum(paired).as_py() or 0
+    return Comparison(same, pairs - same, stored.num_rows - pairs, new.num_rows - pairs)
+
+
+def stored_verdicts(directory: Path, columns: tuple[str, ...]) -> pa.Table:
+    """Read some columns of the verdicts of a directory.
+
+    Raises
+    ------
+    SerializationError
+        If a file cannot be read; the message names it.
+    """
+    import tempfile
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from inlay._files.snapshot import take_snapshot
+    from inlay.table import arrow_schema
+
+    points = arrow_schema("verdicts")
+    schema = pa.schema([pa.field(name, points.field(name).type) for name in columns])
+    with tempfile.TemporaryDirectory(prefix="inlay-verdicts-") as scratch:
+        found = take_snapshot(directory, Path(scratch)).tables.get("verdicts")
+        parts = []
+        for path in () if found is None else found.parquet:
+            try:
+                parts.append(pq.ParquetFile(path).read(columns=list(columns)))
+            except (pa.ArrowException, OSError) as error:
+                message = f"{path} cannot be read: {error}"
+                raise SerializationError(message) from error
+        parts += [] if found is None else [table.select(list(columns)) for table in found.streams]
+        if not parts:
+            return schema.empty_table()
+        return pa.concat_tables([part.select(list(columns)).cast(schema) for part in parts])
