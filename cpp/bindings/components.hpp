@@ -23,5 +23,6 @@ void register_reservoir(pybind11::module_& m);
 void register_profile(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
+void register_two_sample(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -113,4 +113,5 @@ PYBIND11_MODULE(_core, m) {
   register_profile(m);
   register_prometheus(m);
   register_check(m);
+  register_two_sample(m);
 }
