@@ -140,7 +140,6 @@ Fields fields_of(const TwoSample& result) {
   out["m"] = result.m;
   out["ks"] = some(result.ks);
   out["ks_location"] = some(result.ks_location);
-  out["ks_difference"] = some(result.ks_difference);
   out["ks_p_value"] = some(result.ks_p_value);
   out["cramer_von_mises"] = some(result.cramer_von_mises);
   out["cramer_von_mises_p_value"] = some(result.cramer_von_mises_p_value);

@@ -13,88 +13,103 @@ __extension__ typedef __int128 Wide;
 
 double value_of(std::uint64_t key) noexcept { return detail::from_ordered_bits<double>(key); }
 
-// What one walk over the distinct values of both samples adds up.
+// What one walk over the distinct values of both samples adds up, of the difference n m (F - G).
 struct Sums {
-  std::int64_t ks = 0;         // n m times the largest difference
-  std::int64_t ks_signed = 0;  // the same with its sign
+  std::int64_t ks = 0;  // the largest one
   std::uint64_t ks_key = 0;
-  Wide squares_x = 0;      // sum over x of (2 midrank - 2 rank among x)^2
-  Wide squares_y = 0;      // the same of y
-  double anderson = 0.0;   // Scholz and Stephens' eq. 7 but for its factors
-  double area = 0.0;       // n m times the area between the distribution functions
-  double square_area = 0;  // (n m)^2 times the integral of their squared difference
+  double squares = 0.0;      // its squares, over all values one by one
+  Wide ties = 0;             // four times what ties change in U of Anderson (1962)
+  double anderson = 0.0;     // Scholz and Stephens' eq. 7 but for its factors
+  double area = 0.0;         // its area
+  double square_area = 0.0;  // the area of its square
 };
 
 // Sum over t = 1 … count of (distance - 2 t)^2.
-Wide squares(std::int64_t distance, std::int64_t count) noexcept {
-  const Wide d = distance;
-  const Wide c = count;
-  return c * d * d - 2 * d * c * (c + 1) + 2 * c * (c + 1) * (2 * c + 1) / 3;
+Wide squares(Wide distance, Wide count) noexcept {
+  return count * distance * distance - 2 * distance * count * (count + 1) +
+         2 * count * (count + 1) * (2 * count + 1) / 3;
+}
+
+// A value that a values of x and b of y share, with so many of each below it. The sum of squares is
+// that of an order that has those of x first; what midranks make of U beside that order is `ties`.
+void add_ties(Sums& sums, Wide n, Wide m, Wide below_x, Wide below_y, Wide a, Wide b) noexcept {
+  const auto start = static_cast<double>(below_x * m - below_y * n);
+  const auto middle = start + static_cast<double>(a * m);
+  const auto add = [&](double from, double step, double count) {
+    sums.squares += count * from * from + from * step * count * (count + 1.0) +
+                    step * step * count * (count + 1.0) * (2.0 * count + 1.0) / 6.0;
+  };
+  add(start, static_cast<double>(m), static_cast<double>(a));
+  add(middle, -static_cast<double>(n), static_cast<double>(b));
+  // Twice a midrank less twice the rank among its own, squared; and of the order.
+  const Wide middle_ranks =
+      n * squares(2 * below_y + a + b + 1, a) + m * squares(2 * below_x + a + b + 1, b);
+  const Wide in_order = 4 * (n * a * below_y * below_y + m * b * (below_x + a) * (below_x + a));
+  sums.ties += middle_ranks - in_order;
 }
 
 // Both have values, and kEnd behind them.
 Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::int64_t m) noexcept {
   Sums sums;
-  const std::int64_t all = n + m;
-  const auto total = static_cast<double>(all);
-  std::int64_t below_x = 0;
-  std::int64_t below_y = 0;
-  std::int64_t difference = 0;  // n m (F(v) - G(v))
+  const std::uint64_t* const first_x = x;
+  const std::uint64_t* const first_y = y;
+  const auto total = static_cast<double>(n + m);
+  std::int64_t difference = 0;
+  double before = 0.0;  // the same
+  double below = 0.0;   // values of either sample
   std::uint64_t key = std::min(*x, *y);
   double value = value_of(key);
   while (key != SortedSample::kEnd) {
     // Without a branch where there are no ties, which continuous data seldom have.
-    std::int64_t a = *x == key ? 1 : 0;
-    std::int64_t b = *y == key ? 1 : 0;
-    x += a;
-    y += b;
+    const std::int64_t in_x = *x == key ? 1 : 0;
+    const std::int64_t in_y = *y == key ? 1 : 0;
+    x += in_x;
+    y += in_y;
     std::uint64_t next = std::min(*x, *y);
-    if (next == key) {
-      while (*x == key) ++x, ++a;
-      while (*y == key) ++y, ++b;
+    double ties = 1.0;
+    if (in_x + in_y == 2 || next == key) {
+      const std::uint64_t* const tie_x = x - in_x;
+      const std::uint64_t* const tie_y = y - in_y;
+      while (*x == key) ++x;
+      while (*y == key) ++y;
       next = std::min(*x, *y);
+      const std::int64_t a = x - tie_x;
+      const std::int64_t b = y - tie_y;
+      add_ties(sums, n, m, tie_x - first_x, tie_y - first_y, a, b);
+      difference += a * m - b * n;
+      ties = static_cast<double>(a + b);
+    } else {
+      difference += in_x != 0 ? m : -n;
     }
-    difference += a * m - b * n;
     const std::int64_t magnitude = difference < 0 ? -difference : difference;
     if (magnitude > sums.ks) {
       sums.ks = magnitude;
-      sums.ks_signed = difference;
       sums.ks_key = key;
     }
-    // Twice the midrank is 2 (below_x + below_y) + a + b + 1; the rank among x, 2 (below_x + t).
-    if (a + b == 1) {
-      sums.squares_x += Wide{a * 4} * below_y * below_y;
-      sums.squares_y += Wide{b * 4} * below_x * below_x;
-    } else {
-      sums.squares_x += squares(2 * below_y + a + b + 1, a);
-      sums.squares_y += squares(2 * below_x + a + b + 1, b);
-    }
-    const auto ties = static_cast<double>(a + b);
-    const double rank = static_cast<double>(below_x + below_y) + ties / 2;
-    const double among_x = static_cast<double>(below_x) + static_cast<double>(a) / 2;
-    const double off = total * among_x - rank * static_cast<double>(n);
-    sums.anderson += ties * off * off / (rank * (total - rank) - total * ties / 4);
-    below_x += a;
-    below_y += b;
+    // By midranks: the difference halfway between those below and up to the value.
+    const auto after = static_cast<double>(difference);
+    const double halfway = (before + after) / 2;
+    const double rank = below + ties / 2;
+    sums.anderson += ties * halfway * halfway / (rank * (total - rank) - total * ties / 4);
+    below += ties;
+    before = after;
+    const double square = after * after;
+    sums.squares += ties == 1.0 ? square : 0.0;
     if (next == SortedSample::kEnd) break;
     const double next_value = value_of(next);
     const double gap = next_value - value;
-    const auto height = static_cast<double>(magnitude);
-    sums.area += height * gap;
-    sums.square_area += height * height * gap;
+    sums.area += std::fabs(after) * gap;
+    sums.square_area += square * gap;
     key = next;
     value = next_value;
   }
   return sums;
 }
 
-// U of Anderson (1962) from the squares, then T, all in integers until the last division.
-double cramer_von_mises(const Sums& sums, std::int64_t n, std::int64_t m) noexcept {
-  const Wide four_u = sums.squares_x * n + sums.squares_y * m;
-  const Wide product = Wide{n} * m;
-  const Wide numerator = 6 * four_u - 4 * product * (4 * product - 1);
-  return static_cast<double>(numerator) /
-         (24.0 * static_cast<double>(product) * static_cast<double>(n + m));
+// T of Anderson (1962): nothing is taken from anything of its size, so that no digits are lost.
+double cramer_von_mises(const Sums& sums, double n, double m) noexcept {
+  const double total = n + m;
+  return (sums.squares / total + static_cast<double>(sums.ties) / 4) / (n * m * total);
 }
 
 void anderson_darling(const Sums& sums, std::uint64_t n, std::uint64_t m, bool constant,
@@ -128,15 +143,9 @@ TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
   const double product = static_cast<double>(n) * static_cast<double>(m);
   out.ranks = Undefined::kDefined;
   out.ks = static_cast<double>(sums.ks) / product;
-  if (sums.ks != 0) {
-    out.ks_location = value_of(sums.ks_key);
-    out.ks_difference = static_cast<double>(sums.ks_signed) / product;
-  } else {
-    out.ks_location = x.value(0);
-    out.ks_difference = 0.0;
-  }
+  out.ks_location = sums.ks != 0 ? value_of(sums.ks_key) : x.value(0);
   out.ks_p_value = kolmogorov_p_value(out.ks, out.n, out.m);
-  out.cramer_von_mises = cramer_von_mises(sums, n, m);
+  out.cramer_von_mises = cramer_von_mises(sums, static_cast<double>(n), static_cast<double>(m));
   out.cramer_von_mises_p_value = cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
   const double low = std::min(x.value(0), y.value(0));
   const double high = std::max(x.value(x.size() - 1), y.value(y.size() - 1));

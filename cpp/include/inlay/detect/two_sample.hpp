@@ -23,11 +23,10 @@ struct INLAY_API TwoSample {
 
   std::uint64_t n = 0;  // of the first sample
   std::uint64_t m = 0;  // of the second
-  /// Kolmogorov-Smirnov: the largest difference of the two distribution functions, the first value
-  /// where it occurs, and there the first function less the second.
+  /// Kolmogorov-Smirnov: the largest difference of the two distribution functions, and the first
+  /// value where it occurs.
   double ks = kNone;
   double ks_location = kNone;
-  double ks_difference = kNone;
   double ks_p_value = kNone;
   /// Cramer-von Mises: T of Anderson (1962), by midranks.
   double cramer_von_mises = kNone;
