@@ -26,5 +26,6 @@ void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);
 void register_drift_rows(pybind11::module_& m);
+void register_two_sample(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -119,4 +119,5 @@ PYBIND11_MODULE(_core, m) {
   register_check(m);
   register_drift(m);
   register_drift_rows(m);
+  register_two_sample(m);
 }
