@@ -277,15 +277,30 @@ def test_a_name_that_the_reference_counted_among_others_is_not_called_new(rng):
 
 
 def test_exact_distances_are_those_of_all_rows(rng):
-    pytest.importorskip("inlay.detect")
     x, y = rng.normal(size=5_000), rng.normal(0.2, size=7_000)
-    column = one(x, y, exact=True)
-    ks = stats.ks_2samp(x, y)
-    found = column.distances["ks"]
-    assert found.low == found.value == found.high == pytest.approx(ks.statistic, rel=1e-12)
-    assert column.distances["wasserstein"].value == pytest.approx(
-        stats.wasserstein_distance(x, y), rel=1e-9
-    )
+    estimated, found = one(x, y).distances, one(x, y, exact=True).distances
+    ks, cvm = stats.ks_2samp(x, y), stats.cramervonmises_2samp(x, y)
+    expected = {
+        "ks": (ks.statistic, ks.pvalue),
+        "cramer_von_mises": (cvm.statistic * 12_000 / (5_000 * 7_000), cvm.pvalue),
+        "wasserstein": (stats.wasserstein_distance(x, y), None),
+        "energy": (stats.energy_distance(x, y), None),
+    }
+    for name, (value, p_value) in expected.items():
+        assert found[name].low == found[name].value == found[name].high
+        assert found[name].value == pytest.approx(value, rel=1e-9)
+        assert estimated[name].low <= found[name].value <= estimated[name].high
+        assert found[name].p_value == pytest.approx(p_value, rel=0.05, abs=1e-12)
+    ad = stats.anderson_ksamp([x, y], variant="midrank").pvalue
+    assert found["anderson_darling"].p_value <= ad  # scipy's ends at 0.001
+    assert found["psi"] == estimated["psi"]
+
+
+def test_exact_distances_say_why_there_is_none():
+    column = one([1.0, 2.0, math.inf] * 50, [1.0, 2.0, 3.0] * 50, exact=True)
+    assert column.distances["ks"].value == pytest.approx(1 / 3)
+    assert column.distances["wasserstein"].value is None
+    assert column.distances["wasserstein"].reason == "infinite"
 
 
 # ---- what it gives -------------------------------------------------------------------------------

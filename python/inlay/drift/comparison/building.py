@@ -141,7 +141,7 @@ def _column(
     new = () if isinstance(cells, str) else _new_names(mine, theirs)
     distances = measured(mine, theirs, cells)
     if exact is not None:
-        distances |= exact_distances(exact)
+        distances |= exact_distances(exact, distances)
     present = tuple(aspect for aspect in aspects if aspect is not None)
     ranges = [aspect for aspect in present if aspect.name == "range"]
     missing = [aspect for aspect in present if aspect.name == "missing"]

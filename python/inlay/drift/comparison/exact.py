@@ -68,7 +68,7 @@ def exact_tests(
         kinds = [schema.field(name).type for schema in schemas]
         if all(types.is_integer(kind) or types.is_floating(kind) for kind in kinds):
             x, y = (_column(each, name) for each in (first, second))
-            found[name] = two_sample(x, y, threads=threads)
+            found[name] = two_sample(x, y, threads=threads or None)
     return found
 
 

@@ -12,6 +12,7 @@ from inlay.drift.comparison.sides import ColumnSide
 from inlay.summary.edge_histogram import EdgeHistogram
 
 if TYPE_CHECKING:
+    from inlay.detect import TwoSample
     from inlay.drift import Distance
 
 __all__ = ["OF_CELLS", "OF_ORDER", "exact_distances", "measured", "p_value_of"]
@@ -124,14 +125,34 @@ def _pooled(reference: Sequence[int], current: Sequence[int]) -> tuple[list[int]
     return mine, theirs
 
 
-def exact_distances(result: Any) -> Mapping[str, Distance]:
-    """Turn what the exact two-sample tests found into distances without an interval."""
+def exact_distances(result: TwoSample, estimated: Mapping[str, Distance]) -> dict[str, Distance]:
+    """Turn what tests on all rows found into distances whose interval is a point.
+
+    Parameters
+    ----------
+    result : TwoSample
+    estimated : mapping of str to Distance
+        What the summaries gave.
+
+    Returns
+    -------
+    dict of str to Distance
+        Of `OF_ORDER`. The statistic of Cramer and von Mises is brought to the size of the distance;
+        Anderson and Darling's is standardised otherwise, so its distance stays as it was estimated
+        and has the exact p-value.
+    """
     from inlay.drift import Distance
 
     found = {}
+    scale = (result.n + result.m) / (result.n * result.m) if result.n and result.m else 1.0
     for name in OF_ORDER:
-        value = getattr(result, name, None)
-        if value is not None:
-            p_value = getattr(result, f"{name}_p_value", None)
-            found[name] = Distance(value, value, value, p_value, None)
+        value: float | None = getattr(result, name)
+        p_value: float | None = getattr(result, f"{name}_p_value", None)
+        if value is None:
+            found[name] = Distance(None, None, None, None, result.reasons.get(name))
+        elif name != "anderson_darling":
+            exact = value * scale if name == "cramer_von_mises" else value
+            found[name] = Distance(exact, exact, exact, p_value, None)
+        elif name in estimated:
+            found[name] = estimated[name]._replace(p_value=p_value)
     return found
