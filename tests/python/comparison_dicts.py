@@ -109,7 +109,7 @@ def numeric(name="price", verdict="yes", cells=30, **over):
 def text(name="device", verdict="yes", names=("phone", "desktop", "tablet"), **over):
     """Names of which one grew, one is new and one is gone."""
     cells = [
-        {"name": each, "reference": 300 - 50 * i, "current": 250 + 50 * i, "part": 0.01 * i}
+        {"name": each, "reference": max(300 - 50 * i, 1), "current": 250 + 50 * i, "part": 0.01 * i}
         for i, each in enumerate(names)
     ]
     return (

@@ -18,11 +18,13 @@ from inlay.report.charts import (
     places_of,
 )
 from inlay.report.comparisons import percent
-from inlay.report.formats import escape_controls, number
+from inlay.report.formats import count, escape_controls, number
 
 __all__ = ["overlay_drawing", "parts_drawing"]
 
 _MOST_NAMES, _MOST_PARTS = 10, 12
+#: Rows of the table behind a chart of names: a reference may have thousands.
+_MOST_ROWS = 50
 # Longer than a name's: this chart stands alone, and a cell is named by two times at most.
 _CELL_WIDTH = 44
 # The page's colours: the reference is grey behind, the current side has the colour of bars.
@@ -134,6 +136,8 @@ def _names(column: Mapping[str, Any]) -> Drawing | None:
         )
         for cell in cells
     ]
+    if len(shares) > _MOST_ROWS:
+        shares.sort(key=lambda each: -max(each[1:]))
     shown = sorted(shares, key=lambda each: -max(each[1:]))[:_MOST_NAMES]
     labels = distinct_labels([name for name, _, _ in shown])
     values = [
@@ -174,6 +178,8 @@ def _names(column: Mapping[str, Any]) -> Drawing | None:
     )
     name = escape_controls(str(column["name"]))
     most = "" if len(shown) == len(shares) else f" of the {len(shown)} most frequent values"
+    if len(shares) > _MOST_ROWS:
+        most += f", {_MOST_ROWS} of {count(len(shares))} listed"
     return Drawing(
         spec=spec,
         label=f"Shares of the values of {name}: reference in grey, current below each",
@@ -181,7 +187,7 @@ def _names(column: Mapping[str, Any]) -> Drawing | None:
         headings=("value", "reference", "current"),
         rows=[
             (escape_controls(label), percent(mine), percent(theirs))
-            for label, mine, theirs in shares
+            for label, mine, theirs in shares[:_MOST_ROWS]
         ],
     )
 
@@ -235,12 +241,16 @@ def parts_drawing(column: Mapping[str, Any]) -> Drawing | None:
     )
     sums = [sum(cell[side] for cell in cells) for side in ("reference", "current")]
     most = "" if len(shown) == len(cells) else f"; the {len(shown)} that add most are drawn"
+    listed = cells
+    if len(cells) > _MOST_ROWS:
+        listed = sorted(cells, key=lambda cell: -cell["part"])[:_MOST_ROWS]
+        most += f", {_MOST_ROWS} of {count(len(cells))} listed"
     return Drawing(
         spec=spec,
         label=f"What each cell adds to the difference of {escape_controls(str(column['name']))}",
         note=f"What each cell adds to the difference{most}.",
         headings=("cell", "reference", "share", "current", "share", "adds"),
-        rows=_part_rows(cells, sums, total),
+        rows=_part_rows(listed, sums, total),
     )
 
 
