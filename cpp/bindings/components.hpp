@@ -27,5 +27,6 @@ void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);
 void register_drift_rows(pybind11::module_& m);
 void register_online_detectors(pybind11::module_& m);
+void register_two_sample(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -120,4 +120,5 @@ PYBIND11_MODULE(_core, m) {
   register_drift(m);
   register_drift_rows(m);
   register_online_detectors(m);
+  register_two_sample(m);
 }

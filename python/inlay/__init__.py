@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
     from inlay.data.watch.watch import Watch
+    from inlay.drift.comparison.compare import compare
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -91,6 +92,7 @@ _HOMES = {
     "__version__": "inlay._core",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
+    "compare": "inlay.drift.comparison.compare",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -141,6 +143,7 @@ __all__ = [
     "__version__",
     "build_info",
     "checks",
+    "compare",
     "data",
     "detect",
     "drift",

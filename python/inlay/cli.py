@@ -19,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("inlay.bench", "tell the overhead on this machine"),
     "demo": ("inlay.demo", "serve a model, send it requests, show what was measured"),
     "profile": ("inlay._profile_command", "tell what is in a table, column by column"),
+    "compare": ("inlay._compare_command", "tell what drifted between two sets of data"),
     "check": ("inlay._check_command", "check data against a contract"),
     "judge": ("inlay._judge_command", "judge what several processes wrote into a directory"),
     "suggest": ("inlay._suggest_command", "suggest a contract from data that is good"),

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 import chromium
+import comparison_dicts
 import pytest
 import report_dicts
 
-from inlay.report import check_page, profile_page
+from inlay.report import check_page, comparison_page, profile_page
 
 pytest.importorskip("vl_convert", reason="pages are drawn by vl-convert")
 
@@ -59,6 +60,7 @@ def pages(tmp_path_factory):
     texts = {
         "profile": profile_page(profile(), title="Orders"),
         "check": check_page(report(), title="Orders"),
+        "comparison": comparison_page(comparison_dicts.two(), title="Orders"),
         "empty": profile_page(report_dicts.profile([], rows=0)),
         "hostile": profile_page(
             report_dicts.profile([report_dicts.text("<script>fetch('//example.org')</script>")])
@@ -69,7 +71,7 @@ def pages(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["profile", "check", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["profile", "check", "comparison", "empty", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_asks_for_nothing_and_complains_of_nothing(browser, pages, name, scheme):
     path = pages / f"{name}.html"
@@ -105,13 +107,13 @@ def test_a_script_that_got_into_a_page_would_not_run(browser, pages, tmp_path):
     assert any("Content Security Policy" in str(each) for each in browser.complaints())
 
 
-@pytest.mark.parametrize("name", ["profile", "check"])
+@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
 def test_a_page_fits_a_telephone(browser, pages, name):
     browser.open(pages / f"{name}.html", width=360, height=800)
     assert browser.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize("name", ["profile", "check"])
+@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
 def test_the_keyboard_reaches_everything_that_opens_or_scrolls(browser, pages, name):
     browser.open(pages / f"{name}.html", width=360)
     browser.press("Tab")
@@ -202,7 +204,7 @@ def is_alike(one, other):
     return mean <= MEAN_OFF and most <= MOST_OFF
 
 
-@pytest.mark.parametrize("name", ["profile", "check"])
+@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_looks_as_it_was_drawn(browser, pages, name, scheme, record_property):
     """`INLAY_DRAW=1 pytest …` draws the pictures anew, to be looked at and committed."""

@@ -11,7 +11,16 @@ from inlay._exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     from inlay import _core
 
-__all__ = ["CLEAR_NAMES", "HASH", "NAMED_KINDS", "Hider", "Redact", "Redaction", "hashed_name"]
+__all__ = [
+    "CLEAR_NAMES",
+    "HASH",
+    "NAMED_KINDS",
+    "Hider",
+    "Redact",
+    "Redaction",
+    "hashed_name",
+    "is_hashed",
+]
 
 Redact: TypeAlias = bool | Mapping[str, bool | Callable[[str], str]] | None
 """What ``redact=`` takes."""
@@ -43,6 +52,11 @@ def hashed_name(name: str | bytes) -> str:
     """
     data = name.encode(errors="surrogateescape") if isinstance(name, str) else name
     return _MARK + hashlib.sha256(data).hexdigest()[:_DIGITS]
+
+
+def is_hashed(name: str) -> bool:
+    """Return whether a name reads like one that `hashed_name` gave."""
+    return name.startswith(_MARK) and len(name) == len(_MARK) + _DIGITS
 
 
 class Hider(NamedTuple):

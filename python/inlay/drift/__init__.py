@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
     from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
+    from inlay.drift.comparison.column import ColumnComparison
+    from inlay.drift.comparison.result import Comparison
+    from inlay.drift.comparison.stored_points import StoredPoints
     from inlay.drift.correction import benjamini_hochberg, e_bh
     from inlay.drift.distance_judge import DistanceJudge
     from inlay.drift.drift_judge import DriftJudge
@@ -21,6 +24,8 @@ _HOMES = {
     "Backtest": "inlay.drift.backtesting",
     "CategoryJudge": "inlay.drift.category_judge",
     "ChiSquared": "inlay.drift.summary_distances",
+    "ColumnComparison": "inlay.drift.comparison.column",
+    "Comparison": "inlay.drift.comparison.result",
     "Distance": "inlay.drift.summary_distances",
     "DistanceJudge": "inlay.drift.distance_judge",
     "Distances": "inlay.drift.summary_distances",
@@ -28,6 +33,7 @@ _HOMES = {
     "Judge": "inlay.drift.judge",
     "MissingnessJudge": "inlay.drift.missingness_judge",
     "Parts": "inlay.drift.summary_distances",
+    "StoredPoints": "inlay.drift.comparison.stored_points",
     "Reference": "inlay.drift.references",
     "References": "inlay.drift.references",
     "SegmentJudge": "inlay.drift.segment_judge",
@@ -41,6 +47,8 @@ __all__ = [
     "Backtest",
     "CategoryJudge",
     "ChiSquared",
+    "ColumnComparison",
+    "Comparison",
     "Distance",
     "DistanceJudge",
     "Distances",
@@ -51,6 +59,7 @@ __all__ = [
     "Reference",
     "References",
     "SegmentJudge",
+    "StoredPoints",
     "backtest",
     "benjamini_hochberg",
     "distances",

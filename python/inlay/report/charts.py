@@ -14,13 +14,25 @@ from inlay.report.formats import count, escape_controls, number, share, shorten,
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["Drawing", "chart", "drawing"]
+__all__ = [
+    "CONFIG",
+    "HEIGHT",
+    "ROW",
+    "WIDTH",
+    "Drawing",
+    "cell_ends",
+    "chart",
+    "distinct_labels",
+    "drawing",
+    "place_axis",
+    "places_of",
+]
 
 # Narrow enough for a telephone, and to stand beside the numbers on a desk.
-_WIDTH, _HEIGHT, _ROW = 300, 120, 18
+WIDTH, HEIGHT, ROW = 300, 120, 18
 _MOST_NAMES, _NAME_WIDTH = 10, 20
 _TEMPORAL_KINDS = frozenset({"date", "time", "timestamp"})
-_CONFIG: dict[str, Any] = {
+CONFIG: dict[str, Any] = {
     # A bar takes the colour of the text around it, so light and dark are the page's to choose.
     "bar": {"color": "currentColor"},
     "view": {"stroke": None},
@@ -95,9 +107,8 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
     if not counts or len(bounds) != len(counts) + 1 or not sum(counts):
         return None
     temporal = column.get("kind") in _TEMPORAL_KINDS and isinstance(bounds[0], str)
-    found = [_milliseconds(b) if temporal else _finite(b) for b in bounds]
-    places = [place for place in found if place is not None]
-    if len(places) < len(found) or not places[0] < places[-1]:
+    places = places_of(bounds, temporal=temporal)
+    if places is None or not places[0] < places[-1]:
         return None
     below, above = int(cells.get("below") or 0), int(cells.get("above") or 0)
     scale = "utc" if temporal else "log" if cells.get("log") and places[0] > 0 else "linear"
@@ -108,12 +119,12 @@ def _spread(column: Mapping[str, Any]) -> Drawing | None:
             # An empty cell draws nothing; the first and last keep the axis as wide as the range.
             if n or a == places[0] or b == places[-1]
         ],
-        x=_place_axis(scale, places[0], places[-1]),
+        x=place_axis(scale, places[0], places[-1]),
         x2={"field": "b"},
         y={"field": "n", "type": "quantitative", "axis": _count_axis(max(counts))},
-        height=_HEIGHT,
+        height=HEIGHT,
     )
-    lows, highs = _lows_and_highs(column.get("kind"), bounds, places)
+    lows, highs = cell_ends(column.get("kind"), bounds, places)
     ends = f"from {lows[0]} to {highs[-1]}"
     peak = max(range(len(counts)), key=counts.__getitem__)
     rows = [(low, high, count(n)) for low, high, n in zip(lows, highs, counts, strict=True)]
@@ -150,7 +161,7 @@ def _frequent(column: Mapping[str, Any]) -> Drawing | None:
         for e in entries
     ]
     shown = entries[:_MOST_NAMES]
-    names = _distinct([row[0] for row in rows[:_MOST_NAMES]])
+    names = distinct_labels([row[0] for row in rows[:_MOST_NAMES]])
     spec = _spec(
         [{"v": name, "n": e["low"]} for name, e in zip(names, shown, strict=True)],
         x={
@@ -164,7 +175,7 @@ def _frequent(column: Mapping[str, Any]) -> Drawing | None:
             "sort": None,
             "axis": {"ticks": False, "labelLimit": 0},
         },
-        height=_ROW * len(shown),
+        height=ROW * len(shown),
     )
     of = "hashed value" if column.get("redacted") else "value"
     note = f"The most frequent {of}" if len(shown) == 1 else f"The {len(shown)} most frequent {of}s"
@@ -179,17 +190,24 @@ def _frequent(column: Mapping[str, Any]) -> Drawing | None:
 
 def _spec(cells: list[dict[str, Any]], *, height: int, **encoding: Any) -> dict[str, Any]:
     return {
-        "width": _WIDTH,
+        "width": WIDTH,
         "height": height,
         "background": "transparent",
-        "config": _CONFIG,
+        "config": CONFIG,
         "data": {"values": cells},
         "mark": {"type": "bar", "tooltip": True},
         "encoding": encoding,
     }
 
 
-def _lows_and_highs(
+def places_of(bounds: Sequence[Any], *, temporal: bool) -> list[float] | None:
+    """Give bounds as numbers for an axis, times in milliseconds; None if one has no place."""
+    found = [_milliseconds(b) if temporal else _finite(b) for b in bounds]
+    places = [place for place in found if place is not None]
+    return places if len(places) == len(found) else None
+
+
+def cell_ends(
     kind: Any, bounds: Sequence[Any], places: Sequence[float]
 ) -> tuple[list[str], list[str]]:
     """Write the ends of the cells; whole numbers that have a cell each are named themselves."""
@@ -200,7 +218,8 @@ def _lows_and_highs(
     return ends[:-1], ends[1:]
 
 
-def _place_axis(scale: str, first: float, last: float) -> dict[str, Any]:
+def place_axis(scale: str, first: float, last: float) -> dict[str, Any]:
+    """Encode the lower ends of cells on a horizontal axis."""
     axis: dict[str, Any] = {"tickCount": 5, "labelOverlap": True}
     encoding = {"field": "a", "axis": axis, "scale": {"type": scale, "nice": False}}
     if scale == "utc":
@@ -248,12 +267,12 @@ def _range(low: int, high: int) -> str:
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct_labels(names: Sequence[str], *, width: int = _NAME_WIDTH) -> list[str]:
     """Cut names to what fits beside a bar, and keep apart those that then are equal."""
     seen: dict[str, int] = {}
     labels = []
     for name in names:
-        label = shorten(_plain(name), _NAME_WIDTH) or "(empty)"
+        label = shorten(_plain(name), width) or "(empty)"
         seen[label] = seen.get(label, 0) + 1
         labels.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
     return labels

@@ -8,14 +8,17 @@ from typing import Any
 from inlay.report.columns import HEADINGS as COLUMN_HEADINGS
 from inlay.report.columns import NUMBERS as COLUMN_NUMBERS
 from inlay.report.columns import column_row
+from inlay.report.comparisons import HEADINGS as COMPARISON_HEADINGS
+from inlay.report.comparisons import NUMBERS as COMPARISON_NUMBERS
+from inlay.report.comparisons import comparison_row, comparison_summary, drifted_first
 from inlay.report.formats import count, escape_controls, shorten
-from inlay.report.given import check_profile, check_report
+from inlay.report.given import check_comparison, check_profile, check_report
 from inlay.report.page import escape
 from inlay.report.results import HEADINGS as CHECK_HEADINGS
 from inlay.report.results import NUMBERS as CHECK_NUMBERS
 from inlay.report.results import first_violated, result_row, summary, verdict
 
-__all__ = ["check_table", "profile_table"]
+__all__ = ["check_table", "comparison_table", "profile_table"]
 
 _MOST_ROWS, _MOST_TEXT = 100, 60
 
@@ -83,6 +86,35 @@ def check_table(report: Mapping[str, Any]) -> str:
         (result_row(result) for result in results),
         CHECK_NUMBERS,
         left_out=len(results) - _MOST_ROWS,
+    )
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> str:
+    """Make a table of compared columns, the drifted ones first, as a fragment of HTML.
+
+    Parameters
+    ----------
+    comparison : mapping
+        What ``Comparison.to_dict()`` gave.
+
+    Returns
+    -------
+    str
+        A caption and a table; no script, no style sheet, no chart, nothing from elsewhere.
+
+    Raises
+    ------
+    TypeError, InvalidArgumentError
+        If it is no such mapping.
+    """
+    check_comparison(comparison)
+    columns = drifted_first(comparison["columns"])
+    return _fragment(
+        comparison_summary(comparison),
+        COMPARISON_HEADINGS,
+        (comparison_row(column) for column in columns),
+        COMPARISON_NUMBERS,
+        left_out=len(columns) - _MOST_ROWS,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["check_profile", "check_report"]
+__all__ = ["check_comparison", "check_profile", "check_report"]
 
 
 def check_profile(given: Any) -> None:
@@ -26,6 +26,12 @@ def check_profile(given: Any) -> None:
 def check_report(given: Any) -> None:
     """See that something is what ``CheckReport.to_dict()`` gives; raises as `check_profile`."""
     _check(given, ("rows", "passed", "results"), "CheckReport.to_dict()")
+
+
+def check_comparison(given: Any) -> None:
+    """See that something is what ``Comparison.to_dict()`` gives; raises as `check_profile`."""
+    keys = ("verdict", "drifted", "reference", "current", "columns", "level", "threshold")
+    _check(given, keys, "Comparison.to_dict()")
 
 
 def _check(given: Any, keys: tuple[str, ...], origin: str) -> None:

@@ -1,0 +1,286 @@
+#include <inlay/detect/two_sample.hpp>
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <inlay/detect/p_values.hpp>
+#include <inlay/error.hpp>
+
+#include "column_input.hpp"
+#include "components.hpp"
+#include "shared_summary.hpp"
+
+namespace inlay::python {
+namespace {
+
+using Fields = py::typing::Dict<py::str, py::object>;
+
+/// A column that a Python object lends, as the core reads it.
+class ColumnSample final : public SampleSource {
+ public:
+  explicit ColumnSample(const py::handle& object) : input_(object.ptr()) {}
+  std::size_t size() const noexcept override { return input_.size(); }
+  std::size_t read(SpanSink& sink) const noexcept override {
+    const std::size_t before = input_.rounded();
+    const std::size_t nulls = input_.for_each_span(
+        [&](const auto* values, std::size_t size) { sink.take(values, size); });
+    rounded_ = input_.rounded() - before;
+    return nulls;
+  }
+  /// Of the last reading.
+  std::size_t rounded() const noexcept { return rounded_; }
+
+ private:
+  ColumnInput input_;
+  mutable std::size_t rounded_ = 0;
+};
+
+/// One side of a comparison: sorted before, or a column yet to be sorted.
+class Side {
+ public:
+  explicit Side(const py::handle& object) {
+    if (py::isinstance<SortedSample>(object)) {
+      given_ = &object.cast<const SortedSample&>();
+    } else {
+      column_ = std::make_unique<ColumnSample>(object);
+    }
+  }
+  /// Touches no Python object. @throws std::bad_alloc, InvalidArgument
+  const SortedSample& sorted() {
+    if (given_ != nullptr) return *given_;
+    own_ = SortedSample(*column_);
+    return own_;
+  }
+  void forget() { own_ = SortedSample(); }
+  std::size_t rounded() const { return column_ == nullptr ? 0 : column_->rounded(); }
+
+ private:
+  const SortedSample* given_ = nullptr;
+  std::unique_ptr<ColumnSample> column_;
+  SortedSample own_;
+};
+
+/// Calls f(i) for each i below count, on so many threads at most; throws what the first to fail
+/// did.
+template <class F>
+void in_threads(std::size_t count, unsigned threads, F&& f) {
+  const unsigned most = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+  const auto workers = static_cast<unsigned>(std::min<std::size_t>(most, count));
+  std::atomic<std::size_t> next{0};
+  std::vector<std::exception_ptr> errors(count);
+  const auto work = [&] {
+    for (;;) {
+      const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= count) return;
+      try {
+        f(i);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  others.reserve(workers);
+  for (unsigned i = 1; i < workers; ++i) {
+    try {
+      others.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;  // no more threads to be had; those that run do the work
+    }
+  }
+  work();
+  for (std::thread& other : others) other.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+void warn_of(std::size_t rounded) {
+  if (rounded != 0) warn_of_rounding(rounded);
+}
+
+const char* reason_of(Undefined undefined) {
+  switch (undefined) {
+    case Undefined::kDefined:
+      return nullptr;
+    case Undefined::kEmpty:
+      return "empty";
+    case Undefined::kInfinite:
+      return "infinite";
+    case Undefined::kOverflow:
+      return "overflow";
+    case Undefined::kConstant:
+      return "constant";
+    case Undefined::kTooFew:
+      return "insufficient";
+  }
+  return "empty";
+}
+
+std::optional<double> some(double value) {
+  return std::isnan(value) ? std::nullopt : std::optional<double>(value);
+}
+
+Fields fields_of(const TwoSample& result) {
+  Fields out;
+  out["n"] = result.n;
+  out["m"] = result.m;
+  out["ks"] = some(result.ks);
+  out["ks_location"] = some(result.ks_location);
+  out["ks_p_value"] = some(result.ks_p_value);
+  out["cramer_von_mises"] = some(result.cramer_von_mises);
+  out["cramer_von_mises_p_value"] = some(result.cramer_von_mises_p_value);
+  out["anderson_darling"] = some(result.anderson_darling);
+  out["anderson_darling_p_value"] = some(result.anderson_darling_p_value);
+  out["wasserstein"] = some(result.wasserstein);
+  out["energy"] = some(result.energy);
+  py::dict reasons;
+  const auto add = [&](const char* name, Undefined undefined) {
+    if (const char* reason = reason_of(undefined)) reasons[name] = reason;
+  };
+  add("ks", result.ranks);
+  add("cramer_von_mises", result.ranks);
+  add("anderson_darling", result.anderson);
+  add("wasserstein", result.distances);
+  add("energy", result.distances);
+  out["reasons"] = reasons;
+  return out;
+}
+
+// What was kept apart belongs to the sides, which may be gone when the fields are made.
+struct Compared {
+  TwoSample result;
+  std::uint64_t counts[4] = {};  // NaN and nulls of x, then of y
+};
+
+py::list two_samples(const std::vector<py::object>& x, const std::vector<py::object>& y,
+                     unsigned threads) {
+  if (x.size() != y.size()) {
+    detail::fail<InvalidArgument>("as many columns on either side are compared", y.size());
+  }
+  std::vector<std::unique_ptr<Side>> left;
+  std::vector<std::unique_ptr<Side>> right;
+  for (const py::object& column : x) left.push_back(std::make_unique<Side>(column));
+  for (const py::object& column : y) right.push_back(std::make_unique<Side>(column));
+  std::vector<Compared> compared(x.size());
+  const auto compare = [&](std::size_t i, const SortedSample& a, const SortedSample& b) {
+    compared[i] = {two_sample(a, b),
+                   {a.nan_count(), a.null_count(), b.nan_count(), b.null_count()}};
+  };
+  {
+    // Safe: the sides hold the memory, and no Python object is touched until the threads are done.
+    const py::gil_scoped_release release;
+    if (x.size() == 1) {
+      const SortedSample* sides[2] = {};
+      in_threads(2, threads,
+                 [&](std::size_t i) { sides[i] = &(i == 0 ? left : right)[0]->sorted(); });
+      compare(0, *sides[0], *sides[1]);
+    } else {
+      in_threads(x.size(), threads, [&](std::size_t i) {
+        compare(i, left[i]->sorted(), right[i]->sorted());
+        left[i]->forget();
+        right[i]->forget();
+      });
+    }
+  }
+  std::size_t rounded = 0;
+  py::list out;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    rounded += left[i]->rounded() + right[i]->rounded();
+    Fields fields = fields_of(compared[i].result);
+    fields["nan_counts"] = py::make_tuple(compared[i].counts[0], compared[i].counts[2]);
+    fields["null_counts"] = py::make_tuple(compared[i].counts[1], compared[i].counts[3]);
+    out.append(fields);
+  }
+  warn_of(rounded);
+  return out;
+}
+
+std::vector<std::unique_ptr<SortedSample>> sort_columns(const std::vector<py::object>& columns,
+                                                        unsigned threads) {
+  std::vector<std::unique_ptr<ColumnSample>> sources;
+  for (const py::object& column : columns) {
+    sources.push_back(std::make_unique<ColumnSample>(column));
+  }
+  std::vector<std::unique_ptr<SortedSample>> out(columns.size());
+  {
+    // Safe: the sources hold the memory, and no Python object is touched meanwhile.
+    const py::gil_scoped_release release;
+    in_threads(sources.size(), threads,
+               [&](std::size_t i) { out[i] = std::make_unique<SortedSample>(*sources[i]); });
+  }
+  std::size_t rounded = 0;
+  for (const auto& source : sources) rounded += source->rounded();
+  warn_of(rounded);
+  return out;
+}
+
+std::vector<double> quantile_distances(const std::vector<py::object>& x,
+                                       const std::vector<py::object>& y, int p, unsigned threads) {
+  if (x.size() != y.size()) {
+    detail::fail<InvalidArgument>("as many columns on either side are compared", y.size());
+  }
+  std::vector<std::unique_ptr<Side>> left;
+  std::vector<std::unique_ptr<Side>> right;
+  for (const py::object& column : x) left.push_back(std::make_unique<Side>(column));
+  for (const py::object& column : y) right.push_back(std::make_unique<Side>(column));
+  std::vector<double> out(x.size());
+  {
+    // Safe: as above.
+    const py::gil_scoped_release release;
+    in_threads(x.size(), threads, [&](std::size_t i) {
+      out[i] = quantile_distance(left[i]->sorted(), right[i]->sorted(), p);
+      left[i]->forget();
+      right[i]->forget();
+    });
+  }
+  return out;
+}
+
+}  // namespace
+
+void register_two_sample(py::module_& m) {
+  py::class_<SortedSample>(m, "SortedSample", "The values of a column in ascending order.")
+      .def("__len__", &SortedSample::size)
+      .def_property_readonly("nan_count", &SortedSample::nan_count)
+      .def_property_readonly("null_count", &SortedSample::null_count)
+      .def_property_readonly("memory_bytes", &SortedSample::memory_bytes)
+      .def(
+          "value",
+          [](const SortedSample& self, std::size_t i) {
+            if (i >= self.size()) detail::fail<OutOfRange>("no value at this position", i);
+            return self.value(i);
+          },
+          py::arg("i"), py::pos_only());
+  m.def("sort_columns", &sort_columns, py::arg("columns"), py::pos_only(), py::kw_only(),
+        py::arg("threads") = 0, "Sort columns, each in one thread.");
+  m.def("two_samples", &two_samples, py::arg("x"), py::arg("y"), py::pos_only(), py::kw_only(),
+        py::arg("threads") = 0, "Compare columns, or sorted samples, pair by pair.");
+  m.def("quantile_distances", &quantile_distances, py::arg("x"), py::arg("y"), py::pos_only(),
+        py::kw_only(), py::arg("p"), py::arg("threads") = 0,
+        "Wasserstein-p to the p-th power, pair by pair.");
+  m.def("kolmogorov_p_value", &kolmogorov_p_value, py::arg("d"), py::arg("n"), py::arg("m"),
+        py::pos_only(), "The upper tail of the two-sample Kolmogorov-Smirnov statistic.");
+  m.def("cramer_von_mises_p_value", &cramer_von_mises_p_value, py::arg("t"), py::arg("n"),
+        py::arg("m"), py::pos_only(),
+        "The upper tail of the two-sample Cramer-von Mises statistic.");
+  m.def("anderson_darling_p_value", &anderson_darling_p_value, py::arg("a"), py::pos_only(),
+        "The upper tail of the standardised two-sample Anderson-Darling statistic.");
+  m.def("f_p_value", &f_p_value, py::arg("f"), py::arg("numerator"), py::arg("denominator"),
+        py::pos_only(), "The upper tail of the F distribution.");
+}
+
+}  // namespace inlay::python

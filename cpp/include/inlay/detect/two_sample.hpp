@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <inlay/detect/sorted_sample.hpp>
+#include <inlay/export.hpp>
+#include <limits>
+
+namespace inlay {
+
+/// Why statistics of two samples have no value.
+enum class Undefined : std::uint8_t {
+  kDefined,
+  kEmpty,     // a side has no values
+  kInfinite,  // an infinite value makes the distance infinite or not a number
+  kOverflow,  // beyond the largest double
+  kConstant,  // all values of both sides are equal
+  kTooFew,    // fewer values than the statistic's variance needs
+};
+
+/// Exact statistics of two samples, ties included. What has no value is NaN, and says why.
+struct INLAY_API TwoSample {
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+  std::uint64_t n = 0;  // of the first sample
+  std::uint64_t m = 0;  // of the second
+  /// Kolmogorov-Smirnov: the largest difference of the two distribution functions, and the first
+  /// value where it occurs.
+  double ks = kNone;
+  double ks_location = kNone;
+  double ks_p_value = kNone;
+  /// Cramer-von Mises: T of Anderson (1962), by midranks.
+  double cramer_von_mises = kNone;
+  double cramer_von_mises_p_value = kNone;
+  /// Anderson-Darling of two samples by midranks, standardised: Scholz and Stephens (1987), eq. 7.
+  double anderson_darling = kNone;
+  double anderson_darling_p_value = kNone;
+  /// Wasserstein-1: the area between the two distribution functions, in the unit of the values.
+  double wasserstein = kNone;
+  /// Energy distance: the root of twice the integral of their squared difference.
+  double energy = kNone;
+  Undefined ranks = Undefined::kEmpty;      // of KS and Cramer-von Mises
+  Undefined anderson = Undefined::kEmpty;   // of Anderson-Darling
+  Undefined distances = Undefined::kEmpty;  // of Wasserstein and energy
+};
+
+/// One pass over both; nothing is allocated but for the exact p-values of small samples.
+/// Safe for concurrent use, as the samples are only read.
+/// @throws std::bad_alloc
+INLAY_API TwoSample two_sample(const SortedSample& x, const SortedSample& y);
+
+/// The mean of the p-th power (1 or 2) of the distance between equal quantiles of both samples:
+/// Wasserstein-p to the p-th power. NaN if a side is empty or holds an infinity.
+/// Safe for concurrent use.
+INLAY_API double quantile_distance(const SortedSample& x, const SortedSample& y, int p) noexcept;
+
+}  // namespace inlay

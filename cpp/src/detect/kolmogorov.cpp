@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <cmath>
+#include <inlay/detect/p_values.hpp>
+#include <vector>
+
+namespace inlay {
+namespace {
+
+// About 20 ms of the recurrence below, whether by cells or by rows.
+constexpr double kMaxCells = 1e7;
+constexpr std::uint64_t kMaxRows = 1000000;
+
+// Cells (i, j) with |i / n - j / m| < d: the whole less two triangles of legs 1 - d.
+double cells_within(double d, double n, double m) noexcept {
+  const double outside = 1.0 - std::min(d, 1.0);
+  return n * m * (1.0 - outside * outside);
+}
+
+// The probability that a random path from (0, 0) to (n, m) reaches |i / n - j / m| >= d, of which
+// the probability at a cell is the mean of those of the two cells before it, weighted by the chance
+// to come from there: averages alone, so that small ones keep their digits.
+double exact(double d, std::int64_t n, std::int64_t m) {
+  // d is a multiple of 1 / (n m) but for its rounding.
+  const std::int64_t limit = std::llround(d * static_cast<double>(n) * static_cast<double>(m));
+  std::vector<double> row(static_cast<std::size_t>(m) + 1, 1.0);
+  // Row 0 is the way up along j.
+  row[0] = limit <= 0 ? 1.0 : 0.0;
+  for (std::int64_t j = 1; j <= m; ++j) {
+    row[static_cast<std::size_t>(j)] = j * n >= limit ? 1.0 : row[static_cast<std::size_t>(j - 1)];
+  }
+  for (std::int64_t i = 1; i <= n; ++i) {
+    // |i m - j n| < limit, for j from `first` to `last`.
+    const std::int64_t least = i * m - limit;
+    const std::int64_t first = least < 0 ? 0 : least / n + 1;
+    const std::int64_t last = std::min(m, (i * m + limit - 1) / n);
+    // What lies below the band is outside it; so is what lies above and was never written.
+    if (first > 0) row[static_cast<std::size_t>(first - 1)] = 1.0;
+    std::int64_t j = first;
+    if (j == 0 && j <= last) ++j;  // (i, 0) is reached from (i - 1, 0) alone
+    double before = row[static_cast<std::size_t>(j - 1)];
+    for (; j <= last; ++j) {
+      const auto up = static_cast<double>(j);
+      const auto right = static_cast<double>(i);
+      double& cell = row[static_cast<std::size_t>(j)];
+      before = (right * cell + up * before) / (up + right);
+      cell = before;
+    }
+  }
+  return row[static_cast<std::size_t>(m)];
+}
+
+// Of one sample of n values, n perhaps no integer.
+double limit_p_value(double d, double n) noexcept {
+  const double z = std::sqrt(n) * d;
+  if (z > 1.6) {
+    const double x = 6.0 * n * d + 1.0;
+    const double square = x * x / (18.0 * n);
+    const double factor = 1.0 - (2.0 * square * square - 4.0 * square - 1.0) / (18.0 * n);
+    // Where the expansion fails the first order is an upper bound of the right size.
+    return std::min(1.0, 2.0 * std::exp(-square) * (factor > 0.0 && factor < 1.0 ? factor : 1.0));
+  }
+  const double shifted = z + 1.0 / (6.0 * std::sqrt(n)) + (z - 1.0) / (4.0 * n);
+  if (shifted <= 0.0) return 1.0;
+  constexpr double kPi = 3.14159265358979323846;
+  if (shifted < 1.0) {
+    double sum = 0.0;
+    for (int k = 1; k < 20; k += 2) {
+      sum += std::exp(-k * k * kPi * kPi / (8.0 * shifted * shifted));
+    }
+    return std::clamp(1.0 - std::sqrt(2.0 * kPi) / shifted * sum, 0.0, 1.0);
+  }
+  double sum = 0.0;
+  for (int k = 1; k < 8; ++k) {
+    sum += (k % 2 == 1 ? 2.0 : -2.0) * std::exp(-2.0 * k * k * shifted * shifted);
+  }
+  return std::clamp(sum, 0.0, 1.0);
+}
+
+}  // namespace
+
+bool kolmogorov_is_exact(double d, std::uint64_t n, std::uint64_t m) noexcept {
+  return std::max(n, m) <= kMaxRows &&
+         cells_within(d, static_cast<double>(n), static_cast<double>(m)) <= kMaxCells;
+}
+
+double kolmogorov_p_value(double d, std::uint64_t n, std::uint64_t m) {
+  if (!(d > 0.0)) return 1.0;
+  if (kolmogorov_is_exact(d, n, m)) {
+    // The shorter row is the one kept; the law is the same.
+    return std::min(1.0, exact(d, static_cast<std::int64_t>(std::max(n, m)),
+                               static_cast<std::int64_t>(std::min(n, m))));
+  }
+  const auto x = static_cast<double>(n);
+  const auto y = static_cast<double>(m);
+  return limit_p_value(d, x * y / (x + y));
+}
+
+}  // namespace inlay

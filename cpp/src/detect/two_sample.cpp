@@ -1,0 +1,192 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <inlay/detect/p_values.hpp>
+#include <inlay/detect/two_sample.hpp>
+
+#include "summary/block_sort.hpp"
+
+namespace inlay {
+namespace {
+
+__extension__ typedef __int128 Wide;
+
+double value_of(std::uint64_t key) noexcept { return detail::from_ordered_bits<double>(key); }
+
+// What one walk over the distinct values of both samples adds up, of the difference n m (F - G).
+struct Sums {
+  std::int64_t ks = 0;  // the largest one
+  std::uint64_t ks_key = 0;
+  double squares = 0.0;      // its squares, over all values one by one
+  Wide ties = 0;             // four times what ties change in U of Anderson (1962)
+  double anderson = 0.0;     // Scholz and Stephens' eq. 7 but for its factors
+  double area = 0.0;         // its area
+  double square_area = 0.0;  // the area of its square
+};
+
+// Sum over t = 1 … count of (distance - 2 t)^2.
+Wide squares(Wide distance, Wide count) noexcept {
+  return count * distance * distance - 2 * distance * count * (count + 1) +
+         2 * count * (count + 1) * (2 * count + 1) / 3;
+}
+
+// A value that a values of x and b of y share, with so many of each below it. The sum of squares is
+// that of an order that has those of x first; what midranks make of U beside that order is `ties`.
+void add_ties(Sums& sums, Wide n, Wide m, Wide below_x, Wide below_y, Wide a, Wide b) noexcept {
+  const auto start = static_cast<double>(below_x * m - below_y * n);
+  const auto middle = start + static_cast<double>(a * m);
+  const auto add = [&](double from, double step, double count) {
+    sums.squares += count * from * from + from * step * count * (count + 1.0) +
+                    step * step * count * (count + 1.0) * (2.0 * count + 1.0) / 6.0;
+  };
+  add(start, static_cast<double>(m), static_cast<double>(a));
+  add(middle, -static_cast<double>(n), static_cast<double>(b));
+  // Twice a midrank less twice the rank among its own, squared; and of the order.
+  const Wide middle_ranks =
+      n * squares(2 * below_y + a + b + 1, a) + m * squares(2 * below_x + a + b + 1, b);
+  const Wide in_order = 4 * (n * a * below_y * below_y + m * b * (below_x + a) * (below_x + a));
+  sums.ties += middle_ranks - in_order;
+}
+
+// Both have values, and kEnd behind them.
+Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::int64_t m) noexcept {
+  Sums sums;
+  const std::uint64_t* const first_x = x;
+  const std::uint64_t* const first_y = y;
+  const auto total = static_cast<double>(n + m);
+  std::int64_t difference = 0;
+  double before = 0.0;  // the same
+  double below = 0.0;   // values of either sample
+  std::uint64_t key = std::min(*x, *y);
+  double value = value_of(key);
+  while (key != SortedSample::kEnd) {
+    // Without a branch where there are no ties, which continuous data seldom have.
+    const std::int64_t in_x = *x == key ? 1 : 0;
+    const std::int64_t in_y = *y == key ? 1 : 0;
+    x += in_x;
+    y += in_y;
+    std::uint64_t next = std::min(*x, *y);
+    double ties = 1.0;
+    if (in_x + in_y == 2 || next == key) {
+      const std::uint64_t* const tie_x = x - in_x;
+      const std::uint64_t* const tie_y = y - in_y;
+      while (*x == key) ++x;
+      while (*y == key) ++y;
+      next = std::min(*x, *y);
+      const std::int64_t a = x - tie_x;
+      const std::int64_t b = y - tie_y;
+      add_ties(sums, n, m, tie_x - first_x, tie_y - first_y, a, b);
+      difference += a * m - b * n;
+      ties = static_cast<double>(a + b);
+    } else {
+      difference += in_x != 0 ? m : -n;
+    }
+    const std::int64_t magnitude = difference < 0 ? -difference : difference;
+    if (magnitude > sums.ks) {
+      sums.ks = magnitude;
+      sums.ks_key = key;
+    }
+    // By midranks: the difference halfway between those below and up to the value.
+    const auto after = static_cast<double>(difference);
+    const double halfway = (before + after) / 2;
+    const double rank = below + ties / 2;
+    sums.anderson += ties * halfway * halfway / (rank * (total - rank) - total * ties / 4);
+    below += ties;
+    before = after;
+    const double square = after * after;
+    sums.squares += ties == 1.0 ? square : 0.0;
+    if (next == SortedSample::kEnd) break;
+    const double next_value = value_of(next);
+    const double gap = next_value - value;
+    sums.area += std::fabs(after) * gap;
+    sums.square_area += square * gap;
+    key = next;
+    value = next_value;
+  }
+  return sums;
+}
+
+// T of Anderson (1962): nothing is taken from anything of its size, so that no digits are lost.
+double cramer_von_mises(const Sums& sums, double n, double m) noexcept {
+  const double total = n + m;
+  return (sums.squares / total + static_cast<double>(sums.ties) / 4) / (n * m * total);
+}
+
+void anderson_darling(const Sums& sums, std::uint64_t n, std::uint64_t m, bool constant,
+                      TwoSample& out) noexcept {
+  if (n + m < 4) {
+    out.anderson = Undefined::kTooFew;
+    return;
+  }
+  if (constant) {
+    out.anderson = Undefined::kConstant;
+    return;
+  }
+  const auto total = static_cast<double>(n + m);
+  const double both = 1.0 / static_cast<double>(n) + 1.0 / static_cast<double>(m);
+  const double statistic = sums.anderson * both * (total - 1.0) / (total * total);
+  out.anderson = Undefined::kDefined;
+  out.anderson_darling = (statistic - 1.0) / std::sqrt(anderson_darling_variance(n, m));
+  out.anderson_darling_p_value = anderson_darling_p_value(out.anderson_darling);
+}
+
+}  // namespace
+
+TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
+  TwoSample out;
+  out.n = x.size();
+  out.m = y.size();
+  if (out.n == 0 || out.m == 0) return out;
+  const auto n = static_cast<std::int64_t>(out.n);
+  const auto m = static_cast<std::int64_t>(out.m);
+  const Sums sums = walk(x.keys(), n, y.keys(), m);
+  const double product = static_cast<double>(n) * static_cast<double>(m);
+  out.ranks = Undefined::kDefined;
+  out.ks = static_cast<double>(sums.ks) / product;
+  out.ks_location = sums.ks != 0 ? value_of(sums.ks_key) : x.value(0);
+  out.ks_p_value = kolmogorov_p_value(out.ks, out.n, out.m);
+  out.cramer_von_mises = cramer_von_mises(sums, static_cast<double>(n), static_cast<double>(m));
+  out.cramer_von_mises_p_value = cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
+  const double low = std::min(x.value(0), y.value(0));
+  const double high = std::max(x.value(x.size() - 1), y.value(y.size() - 1));
+  anderson_darling(sums, out.n, out.m, low == high, out);
+  if (x.has_infinity() || y.has_infinity()) {
+    out.distances = Undefined::kInfinite;
+    return out;
+  }
+  const double wasserstein = sums.area / product;
+  const double energy = std::sqrt(2.0 * (sums.square_area / product / product));
+  if (!std::isfinite(wasserstein) || !std::isfinite(energy)) {
+    out.distances = Undefined::kOverflow;
+    return out;
+  }
+  out.distances = Undefined::kDefined;
+  out.wasserstein = wasserstein;
+  out.energy = energy;
+  return out;
+}
+
+double quantile_distance(const SortedSample& x, const SortedSample& y, int p) noexcept {
+  if (x.size() == 0 || y.size() == 0 || x.has_infinity() || y.has_infinity()) {
+    return TwoSample::kNone;
+  }
+  const auto n = static_cast<std::int64_t>(x.size());
+  const auto m = static_cast<std::int64_t>(y.size());
+  std::size_t i = 0;
+  std::size_t j = 0;
+  std::int64_t at = 0;  // n m times the probability reached
+  double sum = 0.0;
+  while (i < x.size() && j < y.size()) {
+    const std::int64_t end_x = static_cast<std::int64_t>(i + 1) * m;
+    const std::int64_t end_y = static_cast<std::int64_t>(j + 1) * n;
+    const std::int64_t end = std::min(end_x, end_y);
+    const double distance = std::fabs(x.value(i) - y.value(j));
+    sum += static_cast<double>(end - at) * (p == 1 ? distance : distance * distance);
+    at = end;
+    i += end == end_x ? 1U : 0U;
+    j += end == end_y ? 1U : 0U;
+  }
+  return sum / (static_cast<double>(n) * static_cast<double>(m));
+}
+
+}  // namespace inlay

@@ -1,0 +1,1 @@
+"""Two tables, or what is known of them, set side by side: column by column, and in one verdict."""

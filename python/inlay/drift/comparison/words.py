@@ -1,0 +1,108 @@
+"""What changed, in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from inlay.drift.comparison.aspects import Aspect
+from inlay.drift.comparison.column import Cell, NewName
+from inlay.drift.comparison.matching import Cells
+from inlay.drift.comparison.sides import ColumnSide
+
+__all__ = ["OTHER_NAMES", "cell_names", "no_drift", "said"]
+
+OTHER_NAMES = "(other names)"
+"""What the last cell of names is called."""
+
+_MOST_NAMES, _MOST_TEXT = 3, 40
+
+
+def cell_names(cells: Cells, reference: ColumnSide) -> list[str]:
+    """Name the cells: ``(1.5, 2]``, or by the names they count as these may leave."""
+    if cells.names is not None:
+        return [*(reference.name(name, reference) for name in cells.names), OTHER_NAMES]
+    edges = [_number(reference.value(edge)) for edge in cells.edges or ()]
+    if not edges:
+        return []
+    inner = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
+    return [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]
+
+
+def said(
+    aspect: Aspect,
+    reference: ColumnSide,
+    current: ColumnSide,
+    cells: Sequence[Cell],
+    new_names: Sequence[NewName],
+    *,
+    is_ordered: bool,
+) -> str:
+    """Say what an aspect found."""
+    if aspect.name == "missing":
+        return f"missing {_share(aspect.shares[0])} → {_share(aspect.shares[1])}"
+    if aspect.name == "range":
+        ends = ""
+        if reference.moments is not None and reference.moments.min is not None:
+            low, high = (
+                _number(reference.value(end))
+                for end in (reference.moments.min, reference.moments.max or 0.0)
+            )
+            ends = f" of {low}" if low == high else f" of {low} to {high}"
+        return f"{_share(aspect.shares[1])} of the values lie outside{ends}"
+    largest = max(cells, key=lambda cell: cell.part)
+    totals = [sum(cell.reference for cell in cells), sum(cell.current for cell in cells)]
+    before, after = largest.reference / totals[0], largest.current / totals[1]
+    if not is_ordered:
+        if largest.name == OTHER_NAMES:
+            return f"share of other names {before:.2f} → {after:.2f}{_examples(new_names)}"
+        return f"share of {_quoted(largest.name)} {before:.2f} → {after:.2f}"
+    most = f"most from {largest.name}: {_share(before)} → {_share(after)}"
+    means = _means(reference, current)
+    return f"{means}, {most}" if means else most
+
+
+def no_drift(aspect: Aspect, corrected: float, threshold: float, level: float) -> str:
+    """Say why an aspect is no drift."""
+    effect = aspect.effect
+    if effect.value <= threshold:
+        return f"effect {effect.value:.3g} does not exceed {threshold:g}"
+    if corrected > level:
+        return f"p-value {corrected:.2g} is above {level:g}"
+    return f"effect {effect.value:.3g} may be as small as {effect.low:.3g}, threshold {threshold:g}"
+
+
+def _means(reference: ColumnSide, current: ColumnSide) -> str:
+    moments = reference.moments, current.moments
+    if moments[0] is None or moments[1] is None:
+        return ""
+    before, after = moments[0].mean, moments[1].mean
+    if before is None or after is None:
+        return ""
+    return f"mean {_number(reference.value(before))} → {_number(current.value(after))}"
+
+
+def _examples(new_names: Sequence[NewName]) -> str:
+    if not new_names:
+        return ""
+    shown = ", ".join(_quoted(entry.name) for entry in new_names[:_MOST_NAMES])
+    more = ", …" if len(new_names) > _MOST_NAMES else ""
+    return f", new are {shown}{more}"
+
+
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= _MOST_TEXT else name[: _MOST_TEXT - 1] + "…")
+
+
+def _number(of: Any) -> str:
+    return f"{of:.4g}" if isinstance(of, (int, float)) and not isinstance(of, bool) else str(of)
+
+
+def _share(of: float) -> str:
+    percent = 100.0 * of
+    if percent in {0.0, 100.0}:
+        return f"{percent:.0f} %"
+    if percent < 0.1:
+        return f"{percent:.2g} %"
+    return f"{percent:.2f} %" if percent > 99.0 else f"{percent:.1f} %"
