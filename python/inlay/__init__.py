@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, metric, points, report, sinks, summary
+    from inlay import checks, data, detect, metric, points, report, sinks, summary
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inlay.data.checks.contract import Contract
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
+    from inlay.detect.embedding import Embedding
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -95,6 +96,8 @@ _HOMES = {
     "get_observer": "inlay._installed",
     "get_pkg_config_dir": "inlay._build",
     "data": "inlay.data",
+    "detect": "inlay.detect",
+    "Embedding": "inlay.detect.embedding",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -112,6 +115,7 @@ __all__ = [
     "ContractError",
     "Counter",
     "EdgeHistogram",
+    "Embedding",
     "ExpHistogram",
     "Gauge",
     "Histogram",
@@ -137,6 +141,7 @@ __all__ = [
     "build_info",
     "checks",
     "data",
+    "detect",
     "get_cmake_dir",
     "get_include",
     "get_library",

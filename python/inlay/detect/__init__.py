@@ -1,4 +1,4 @@
-"""Tests of two samples of rows, and detectors of change: what needs values rather than summaries."""
+"""Tests of two samples of rows, and detectors of change: what needs values, not summaries."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay.detect.domain_classifier import domain_classifier
+    from inlay.detect.domain import domain_classifier
     from inlay.detect.embedding import Embedding
     from inlay.detect.kernel import energy_distance, mmd
     from inlay.detect.normal import frechet, mahalanobis
     from inlay.detect.reconstruction import PCAReconstruction
     from inlay.detect.row_statistic import RowStatistic
+    from inlay.detect.samples import Sorted, TwoSample, two_sample, two_sample_table
     from inlay.detect.sliced import sliced_wasserstein
-    from inlay.detect.two_sample import Sorted, TwoSample, two_sample, two_sample_table
 
 # Most programs use one of them.
 _HOMES = {
     "Embedding": "inlay.detect.embedding",
     "PCAReconstruction": "inlay.detect.reconstruction",
     "RowStatistic": "inlay.detect.row_statistic",
-    "Sorted": "inlay.detect.two_sample",
-    "TwoSample": "inlay.detect.two_sample",
-    "domain_classifier": "inlay.detect.domain_classifier",
+    "Sorted": "inlay.detect.samples",
+    "TwoSample": "inlay.detect.samples",
+    "domain_classifier": "inlay.detect.domain",
     "energy_distance": "inlay.detect.kernel",
     "frechet": "inlay.detect.normal",
     "mahalanobis": "inlay.detect.normal",
     "mmd": "inlay.detect.kernel",
     "sliced_wasserstein": "inlay.detect.sliced",
-    "two_sample": "inlay.detect.two_sample",
-    "two_sample_table": "inlay.detect.two_sample",
+    "two_sample": "inlay.detect.samples",
+    "two_sample_table": "inlay.detect.samples",
 }
 
 __all__ = [
