@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
     from inlay.data.watch.watch import Watch
+    from inlay.detect.embedding import Embedding
     from inlay.drift.comparison.compare import compare
     from inlay.observer import Observer
     from inlay.summary import (
@@ -101,6 +102,7 @@ _HOMES = {
     "data": "inlay.data",
     "detect": "inlay.detect",
     "drift": "inlay.drift",
+    "Embedding": "inlay.detect.embedding",
     "metric": "inlay.metric",
     "points": "inlay.points",
     "query": "inlay._query",
@@ -118,6 +120,7 @@ __all__ = [
     "ContractError",
     "Counter",
     "EdgeHistogram",
+    "Embedding",
     "ExpHistogram",
     "Gauge",
     "Histogram",

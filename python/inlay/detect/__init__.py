@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inlay.detect.adwin import ADWIN
     from inlay.detect.cusum import CUSUM
     from inlay.detect.ddm import DDM
-    from inlay.detect.domain_classifier import domain_classifier
+    from inlay.detect.domain import domain_classifier
     from inlay.detect.eddm import EDDM
     from inlay.detect.embedding import Embedding
     from inlay.detect.fhddm import FHDDM
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from inlay.detect.page_hinkley import PageHinkley
     from inlay.detect.reconstruction import PCAReconstruction
     from inlay.detect.row_statistic import RowStatistic
+    from inlay.detect.samples import Sorted, TwoSample, two_sample, two_sample_table
     from inlay.detect.sliced import sliced_wasserstein
-    from inlay.detect.two_sample import Sorted, TwoSample, two_sample, two_sample_table
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
@@ -42,16 +42,16 @@ _HOMES = {
     "PCAReconstruction": "inlay.detect.reconstruction",
     "PageHinkley": "inlay.detect.page_hinkley",
     "RowStatistic": "inlay.detect.row_statistic",
-    "Sorted": "inlay.detect.two_sample",
-    "TwoSample": "inlay.detect.two_sample",
-    "domain_classifier": "inlay.detect.domain_classifier",
+    "Sorted": "inlay.detect.samples",
+    "TwoSample": "inlay.detect.samples",
+    "domain_classifier": "inlay.detect.domain",
     "energy_distance": "inlay.detect.kernel",
     "frechet": "inlay.detect.normal",
     "mahalanobis": "inlay.detect.normal",
     "mmd": "inlay.detect.kernel",
     "sliced_wasserstein": "inlay.detect.sliced",
-    "two_sample": "inlay.detect.two_sample",
-    "two_sample_table": "inlay.detect.two_sample",
+    "two_sample": "inlay.detect.samples",
+    "two_sample_table": "inlay.detect.samples",
 }
 
 __all__ = [

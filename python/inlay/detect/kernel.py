@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["energy_distance", "mmd"]
 
 _TILE = 1024  # 4 MiB of float32: a tile of the kernel matrix
-_MEDIAN_ROWS = 1000
+_MEDIAN_ROWS = 500
 # Scaled rows are clipped here, so that their squares stay within a float32. What lies farther from
 # the mean than this many bandwidths is far from everything else all the same.
 _FAR = 1e15
@@ -49,7 +49,7 @@ def mmd(
         out and counted.
     bandwidth : float, optional
         Sigma of the kernel ``exp(-|x - y|**2 / (2 * sigma**2))``, in the unit of the values. By
-        default the median distance between the rows of a seeded sample of 1,000 of both sides.
+        default the median distance between the rows of a seeded sample of 500 of both sides.
     estimator : {"unbiased", "biased"}, default "unbiased"
         Whether the value is the mean over pairs of different rows, which may be negative, or over
         all pairs, which is not.

@@ -86,7 +86,7 @@ def _array(data: Any, name: str) -> tuple[Any, int]:
     if isinstance(data, np.ma.MaskedArray):
         if data.dtype.kind not in "fiub":
             return np.asarray(data), 0
-        return data.astype(np.float64).filled(np.nan), 0
+        return np.ma.filled(data.astype(np.float64), np.nan), 0
     if isinstance(data, np.ndarray) and data.dtype.names is None:
         return data, 0
     if package in ("pyarrow", "polars", "pandas") or isinstance(data, Mapping):

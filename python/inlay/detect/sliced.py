@@ -1,0 +1,129 @@
+"""Sliced Wasserstein distance: exact distances of rows seen from random directions."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import Any
+
+from inlay import _core
+from inlay._exceptions import InvalidArgumentError
+from inlay.detect.row_statistic import RowStatistic
+from inlay.detect.rows import two_sides
+
+__all__ = ["sliced_wasserstein"]
+
+_AT_ONCE = 16  # projections held at a time, 8 bytes a row each
+_NORMAL_95 = 1.959963984540054
+
+
+def sliced_wasserstein(
+    reference: Any,
+    current: Any,
+    *,
+    projections: int = 64,
+    p: int = 2,
+    seed: int = 0,
+    threads: int | None = None,
+) -> RowStatistic:
+    """Mean over random directions of the exact Wasserstein distance of projected rows.
+
+    Parameters
+    ----------
+    reference, current : array-like of numbers, shape (n, d) and (m, d)
+        Rows; tables and Arrow columns of lists too. Rows with NaN, an infinity or a null are left
+        out and counted.
+    projections : int, default 64
+        Directions, uniform on the sphere. Of one column the distance is that itself.
+    p : {1, 2}, default 2
+        The order of the distance.
+    seed : int, default 0
+        Of the directions.
+    threads : int, optional
+        At most so many; by default as many as there are cores.
+
+    Returns
+    -------
+    RowStatistic
+        ``value`` is ``mean(W_p**p) ** (1 / p)``, in the unit of the values; ``low`` and ``high``
+        say how far the choice of directions may have moved it, at 95 %. No p-value. Undefined:
+        ``"empty"``, ``"overflow"``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `projections` or `threads` is below 1, `p` is neither 1 nor 2, or the sides differ in
+        their columns.
+    TypeError
+        If a side does not hold numbers.
+
+    References
+    ----------
+    N. Bonneel, J. Rabin, G. Peyré, H. Pfister, "Sliced and Radon Wasserstein Barycenters of
+    Measures", Journal of Mathematical Imaging and Vision 51 (2015).
+
+    Examples
+    --------
+    >>> import inlay.detect
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(7).normal(size=(500, 4))
+    >>> inlay.detect.sliced_wasserstein(rows, rows).value
+    0.0
+    >>> 0.8 < inlay.detect.sliced_wasserstein(rows, rows + 1.0).value < 1.2
+    True
+    """
+    if projections < 1:
+        message = f"projections must be at least 1: {projections}"
+        raise InvalidArgumentError(message)
+    if p not in (1, 2):
+        message = f"p must be 1 or 2: {p!r}"
+        raise InvalidArgumentError(message)
+    if threads is not None and threads < 1:
+        message = f"threads must be at least 1: {threads}"
+        raise InvalidArgumentError(message)
+    import numpy as np
+
+    x, y, left_out = two_sides(reference, current)
+
+    def made(value: float | None, reason: str | None = None, **more: Any) -> RowStatistic:
+        return RowStatistic(
+            method="sliced_wasserstein",
+            value=value,
+            p_value=None,
+            reason=reason,
+            n=len(y),
+            n_reference=len(x),
+            left_out=left_out,
+            low=more.pop("low", None),
+            high=more.pop("high", None),
+            details=MappingProxyType({**more, "p": p}),
+        )
+
+    if len(x) == 0 or len(y) == 0:
+        return made(None, "empty")
+    if x.shape[1] == 1:
+        directions = np.ones((1, 1))
+    else:
+        directions = np.random.default_rng(seed).normal(size=(projections, x.shape[1]))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    powers: list[float] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for at in range(0, len(directions), _AT_ONCE):
+            some = directions[at : at + _AT_ONCE]
+            powers += _core.quantile_distances(
+                list(some @ x.T), list(some @ y.T), p=p, threads=threads or 0
+            )
+    distances = np.asarray(powers)
+    if not np.isfinite(distances).all():
+        return made(None, "overflow")
+    mean = float(distances.mean())
+    value = mean ** (1.0 / p)
+    if len(distances) == 1:
+        return made(value, projections=1)
+    error = _NORMAL_95 * float(distances.std(ddof=1)) / math.sqrt(len(distances))
+    return made(
+        value,
+        low=max(0.0, mean - error) ** (1.0 / p),
+        high=(mean + error) ** (1.0 / p),
+        projections=len(distances),
+    )
