@@ -217,7 +217,7 @@ TEST(CusumFit, WaitsForSpread) {
   for (int i = 0; i < 500; ++i) EXPECT_FALSE(detector.update(3.0));
   EXPECT_EQ(detector.undefined(), Undefined::kConstant);
   detector.update(4.0);
-  EXPECT_EQ(detector.undefined(), Undefined::kNo);
+  EXPECT_EQ(detector.undefined(), Undefined::kDefined);
   EXPECT_TRUE(detector.update(4.0));
 }
 

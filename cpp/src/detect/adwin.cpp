@@ -141,7 +141,7 @@ bool Adwin::has_cut() const noexcept {
 Undefined Adwin::undefined() const noexcept {
   if (!std::isfinite(variance) || !std::isfinite(total)) return Undefined::kOverflow;
   const bool few = !drift && !(width > static_cast<double>(parameters.grace_period));
-  return few ? Undefined::kInsufficient : Undefined::kNo;
+  return few ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: delta (8 bytes), base-128 integers: clock, buckets of a size, least part, grace

@@ -49,7 +49,8 @@ inline void Cusum::step(double value) noexcept {
 
 Undefined Cusum::undefined() const noexcept {
   if (fitted) {
-    return std::isfinite(upper) && std::isfinite(lower) ? Undefined::kNo : Undefined::kOverflow;
+    return std::isfinite(upper) && std::isfinite(lower) ? Undefined::kDefined
+                                                        : Undefined::kOverflow;
   }
   if (!std::isfinite(squares) || !std::isfinite(seen.mean)) return Undefined::kOverflow;
   const bool few = seen.n < static_cast<double>(parameters.warm_up);

@@ -33,7 +33,7 @@ inline void Ddm::step(double value) noexcept {
 
 Undefined Ddm::undefined() const noexcept {
   const bool few = !(rate.n > static_cast<double>(parameters.warm_start));
-  return few ? Undefined::kInsufficient : Undefined::kNo;
+  return few ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: warm-up (base-128), thresholds of warning and alarm (8 bytes each). State: number of

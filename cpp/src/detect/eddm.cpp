@@ -42,7 +42,7 @@ inline void Eddm::step(double value) noexcept {
 
 Undefined Eddm::undefined() const noexcept {
   const bool few = !drift && !(distance.n > static_cast<double>(parameters.warm_start));
-  return few ? Undefined::kInsufficient : Undefined::kNo;
+  return few ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: warm-up (base-128), alpha and beta (8 bytes each). State, base-128: values, place of

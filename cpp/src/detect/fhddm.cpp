@@ -58,7 +58,7 @@ inline void Fhddm::step(double value) noexcept {
 }
 
 Undefined Fhddm::undefined() const noexcept {
-  return held < ring.size() ? Undefined::kInsufficient : Undefined::kNo;
+  return held < ring.size() ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: size of the window (base-128), confidence (8 bytes), size of the short one

@@ -47,7 +47,7 @@ inline void HddmA::step(double value) noexcept {
 }
 
 Undefined HddmA::undefined() const noexcept {
-  return all.n == 0.0 ? Undefined::kInsufficient : Undefined::kNo;
+  return all.n == 0.0 ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: confidences of alarm and warning (8 bytes each), one byte: whether two-sided. State,

@@ -64,7 +64,7 @@ inline void HddmW::step(double value) noexcept {
 }
 
 Undefined HddmW::undefined() const noexcept {
-  return all.any ? Undefined::kNo : Undefined::kInsufficient;
+  return all.any ? Undefined::kDefined : Undefined::kInsufficient;
 }
 
 // Parameters: confidences of alarm and warning, lambda (8 bytes each), one byte: whether two-sided.

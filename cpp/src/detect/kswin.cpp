@@ -247,7 +247,7 @@ inline void Kswin::step(double value) noexcept {
 }
 
 Undefined Kswin::undefined() const noexcept {
-  return held < ring.size() ? Undefined::kInsufficient : Undefined::kNo;
+  return held < ring.size() ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 std::size_t Kswin::memory_bytes() const noexcept {

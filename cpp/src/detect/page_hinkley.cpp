@@ -35,7 +35,7 @@ Undefined PageHinkley::undefined() const noexcept {
     return Undefined::kOverflow;
   }
   const bool few = mean.n < static_cast<double>(parameters.min_instances);
-  return few ? Undefined::kInsufficient : Undefined::kNo;
+  return few ? Undefined::kInsufficient : Undefined::kDefined;
 }
 
 // Parameters: least number of values (base-128), delta, threshold, alpha (8 bytes each), mode (one

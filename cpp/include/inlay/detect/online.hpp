@@ -14,9 +14,9 @@ class ByteWriter;
 
 namespace detect {
 
-/// Why a detector has no answer yet, or none any more.
+/// Whether a detector has an answer, and why not.
 enum class Undefined : std::uint8_t {
-  kNo,
+  kDefined,
   kInsufficient,  ///< fewer values than it needs since it began or last alarmed
   kConstant,      ///< no spread to measure the values by
   kOverflow,      ///< values so large that a sum left the range of doubles
