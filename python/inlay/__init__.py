@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from inlay.data.schema import Schema
     from inlay.data.watch.watch import Watch
     from inlay.detect.embedding import Embedding
+    from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.comparison.compare import compare
     from inlay.observer import Observer
     from inlay.summary import (
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
 _HOMES = {
+    "Backtest": "inlay.drift.backtesting",
     "Batch": "inlay.table",
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
@@ -91,6 +93,7 @@ _HOMES = {
     "Timer": "inlay._core",
     "Watch": "inlay.data.watch.watch",
     "__version__": "inlay._core",
+    "backtest": "inlay.drift.backtesting",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "compare": "inlay.drift.comparison.compare",
@@ -111,6 +114,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Backtest",
     "Batch",
     "BoundCounter",
     "BoundGauge",
@@ -144,6 +148,7 @@ __all__ = [
     "TopK",
     "Watch",
     "__version__",
+    "backtest",
     "build_info",
     "checks",
     "compare",
