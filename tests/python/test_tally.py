@@ -173,6 +173,37 @@ def test_integers_are_counted_by_their_digits_and_new_ones_named(kind):
     assert (row["metric"], row["categories"], row["counts"]) == ("data.column.unseen", ["9"], [2])
 
 
+def test_bytes_that_are_no_text_are_shown_by_their_digits():
+    batch = pa.RecordBatch.from_pydict(
+        {"x": [b"a", b"\xe2\x82!", b"\xff", b"\xff", "größe".encode()]}
+    )
+    tally = Tally(batch.schema, cells={"x": Categories(["a"])})
+    tally.update(batch)
+    row = tally.to_arrow(time=TIME).to_pyarrow().to_pylist()[1]
+    expected = tally.unseen["x"]._row()
+    assert {name: row[name] for name in expected} == expected
+    assert dict(zip(row["categories"], row["counts"], strict=True)) == {
+        "\\xff": 2,
+        "\\xe2\\x82!": 1,
+        "größe": 1,
+    }
+
+
+def test_new_names_beyond_the_counters_keep_their_bounds():
+    rng = np.random.default_rng(5)
+    words = np.array([f"user {i}" for i in rng.integers(0, 10**6, 30_000)])
+    words[rng.random(30_000) < 0.2] = "new one"
+    batch = pa.RecordBatch.from_pydict({"x": words.tolist()})
+    tally = Tally(batch.schema, cells={"x": Categories(["user 1"])}, unseen=8)
+    tally.update(batch)
+    found = tally.unseen["x"]
+    first = found.top(1)[0]
+    count = int((words == "new one").sum())
+    assert first.item == "new one"
+    assert first.low <= count <= first.high
+    assert found.count == tally.cells["x"].other == 30_000 - int((words == "user 1").sum())
+
+
 def test_floats_and_booleans_are_counted_by_name():
     batch = pa.RecordBatch.from_pydict(
         {"x": [1.0, 2.5, math.nan, None], "y": [True, False, None, True]}
