@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from elsewhere import elsewhere
 from harness import Bench, Run
+from peak_memory import peak_mib
 from wide_table import FLOATS, ROWS, TEXTS
 from workload import mixed_table
 
 bench = Bench("profile")
 BATCH, SMALL = 65_536, 1_024
-
-
-def _status_kib(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1])
-    raise ValueError(f"no such line in /proc/self/status: {field!r}")
-
-
-def _peak_mib(work: Callable[[], object]) -> float:
-    """Return by how much the resident memory rose above its start while `work` ran."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the high-water mark
-    before = _status_kib("VmRSS")
-    work()
-    return (_status_kib("VmHWM") - before) / 1024
 
 
 @bench.case("inlay", needs=["numpy", "pyarrow"])
@@ -49,7 +33,7 @@ def _inlay(run: Run) -> None:
             made[0].update(part)
 
     inlay.Profile.of(parts[0].slice(0, 10), progress=False)  # what it imports is not its peak
-    peak = _peak_mib(whole)
+    peak = peak_mib(whole)
     if not run.quick:  # of a short table the interpreter's own memory is most
         run.report("peak", [peak])
     for work, profile_it in (

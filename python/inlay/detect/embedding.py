@@ -167,7 +167,7 @@ class Embedding:
         if bandwidth is None:
             from inlay.detect.kernel import median_distance
 
-            bandwidth = median_distance(given, given[:0], seed) if len(given) else 0.0
+            bandwidth = median_distance(given, given[:0], seed)[0] if len(given) else 0.0
             if bandwidth == 0.0:
                 message = (
                     f"a bandwidth needs rows that differ, or must be given; rows: {len(given)}"
