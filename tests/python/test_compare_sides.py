@@ -365,3 +365,37 @@ def test_a_frame_with_other_column_order_compares_by_name():
     found = inlay.compare(BEFORE, frame)
     assert "columns_reordered" in {change.kind for change in found.changes}
     assert effects(found)["x"] == effects(inlay.compare(BEFORE, AFTER))["x"]
+
+
+def test_what_a_watch_wrote_compares_as_its_rows_do(tmp_path):
+    rng = np.random.default_rng(5)
+
+    def rows(hour, shift):
+        start = np.datetime64(f"2026-05-01T{hour:02}:00:00")
+        micros = np.sort(rng.integers(0, 600_000_000, N)).astype("timedelta64[us]")
+        return pa.table(
+            {
+                "at": pa.array(start + micros, pa.timestamp("us", "UTC")),
+                "x": rng.normal(shift, size=N),
+                "region": rng.choice(["eu", "us"], N),
+            }
+        )
+
+    columns = ["x", "region"]
+    reference = inlay.Profile.of(rows(0, 0.0).select(columns), by=["region"], reference=True)
+    late = [rows(3, 0.5), rows(4, 0.5)]
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]) as obs:
+        watch = obs.watch("features", reference, every=300, event_time="at", by=["region"])
+        for part in (rows(1, 0.0), rows(2, 0.0), *late):
+            watch.update(part)
+        watch.close()
+    third = dt.datetime(2026, 5, 1, 2, 30, tzinfo=UTC)
+    found = inlay.compare(reference, StoredPoints(tmp_path, start=third))
+    expected = inlay.compare(reference, pa.concat_tables(late).select(columns))
+    assert found.rows == expected.rows == 2 * N
+    assert found.drifted == expected.drifted == ("x",)
+    assert [c.current for c in found["x"].cells] == [c.current for c in expected["x"].cells]
+    assert set(found.groups) == {("eu",), ("us",)}
+    for key, group in found.groups.items():
+        assert effects(group) == effects(expected.groups[key])
+    assert inlay.compare(reference, StoredPoints(tmp_path, end=third)).drifted == ()

@@ -153,6 +153,6 @@ def exact_distances(result: TwoSample, estimated: Mapping[str, Distance]) -> dic
         elif name != "anderson_darling":
             exact = value * scale if name == "cramer_von_mises" else value
             found[name] = Distance(exact, exact, exact, p_value, None)
-        elif name in estimated:
+        elif name in estimated and estimated[name].value is not None:
             found[name] = estimated[name]._replace(p_value=p_value)
     return found

@@ -187,10 +187,9 @@ class StoredPoints:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        kept = pc.and_(
-            pc.is_in(table["metric"], value_set=pa.array(_METRICS, table["metric"].type)),
-            pc.equal(table["form"], "delta"),
-        )
+        # Parquet may hold either as a dictionary.
+        metric, form = (table[name].cast(pa.utf8()) for name in ("metric", "form"))
+        kept = pc.and_(pc.is_in(metric, value_set=pa.array(_METRICS)), pc.equal(form, "delta"))
         if self.start is not None:
             kept = pc.and_(kept, pc.greater_equal(table["start_time"], self.start))
         if self.end is not None:
