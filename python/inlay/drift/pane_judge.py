@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.held_panes import HeldPanes
+from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
 from inlay.drift.verdict_rows import verdict_rows

@@ -137,7 +137,9 @@ class References:
 
         Returns
         -------
+
         References
+        ----------
 
         Raises
         ------
