@@ -22,6 +22,7 @@ void register_top_k(pybind11::module_& m);
 void register_reservoir(pybind11::module_& m);
 void register_item_keys(pybind11::module_& m);
 void register_profile(pybind11::module_& m);
+void register_tally(pybind11::module_& m);
 void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);

@@ -12,9 +12,6 @@ namespace py = pybind11;
 extern "C" const char inlay_detail_build_id[];  // this module's own copy, see build_id.cmake
 
 namespace inlay::python {
-
-void register_tally(py::module_& m);
-
 namespace {
 
 void set_error(const char* class_name, const char* message) {

@@ -203,7 +203,7 @@ bool Kll<T>::flush(bool exactly) noexcept {
 
 template <class T>
 bool Kll<T>::settle() noexcept {
-  if (buffered_ != 0 && !flush(true)) return false;
+  if (buffered_ != 0 && !flush(buffered_ != block_)) return false;
   detail::bucket_memory.release(buffer_);
   buffer_ = nullptr;
   buffer_capacity_ = 0;
