@@ -5,6 +5,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+import typing_extensions
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 class BoundCounter:
@@ -828,6 +830,106 @@ class Profile:
     @property
     def top(self) -> int: ...
 
+class TallyColumn:
+    @property
+    def cells(self) -> EdgeHistogram | Categories | None: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def moments(self) -> Moments | None: ...
+    @property
+    def nan_count(self) -> int: ...
+    @property
+    def neg_inf_count(self) -> int: ...
+    @property
+    def null_count(self) -> int: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def pos_inf_count(self) -> int: ...
+    @property
+    def quantiles(self) -> KllFloat | KllDouble | None: ...
+    @property
+    def reference_id(self) -> str | None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def unseen(self) -> TopK | None: ...
+
+class Tally:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> Tally: ...
+    def __init__(
+        self,
+        schema: typing.Any,
+        cells: collections.abc.Mapping[
+            typing.SupportsInt | typing.SupportsIndex, EdgeHistogram | Categories
+        ] = {},
+        /,
+        *,
+        moments: bool = True,
+        quantiles: bool = True,
+        k: typing.SupportsInt | typing.SupportsIndex = 200,
+        unseen: typing.SupportsInt | typing.SupportsIndex = 32,
+        counted: bool = False,
+    ) -> None: ...
+    def column(self, index: typing.SupportsInt | typing.SupportsIndex) -> TallyColumn: ...
+    def copy(self) -> Tally: ...
+    def equals(self, other: Tally) -> bool: ...
+    def fit(self, schema: typing.Any) -> list[tuple[str, str]]: ...
+    def merge(self, other: Tally) -> None: ...
+    def points(
+        self,
+        attrs: collections.abc.Sequence[str],
+        /,
+        *,
+        metric: str = "data.column",
+        time_us: typing.SupportsInt | typing.SupportsIndex,
+        start_time_us: typing.SupportsInt | typing.SupportsIndex,
+        observed_time_us: typing.SupportsInt | typing.SupportsIndex,
+        revision: typing.SupportsInt | typing.SupportsIndex = 0,
+        origin: typing.SupportsInt | typing.SupportsIndex,
+        window_seq: typing.SupportsInt | typing.SupportsIndex,
+        derived: bool = False,
+        resource: str,
+        service_name: str,
+    ) -> Table: ...
+    def redacted(
+        self,
+        renames: collections.abc.Mapping[
+            typing.SupportsInt | typing.SupportsIndex, collections.abc.Callable[[bytes], bytes]
+        ],
+    ) -> Tally: ...
+    def reset(self) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    def update(
+        self,
+        batch: typing.Any,
+        /,
+        *,
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
+        skip: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
+    ) -> int: ...
+    def update_column(
+        self, index: typing.SupportsInt | typing.SupportsIndex, array: typing.Any
+    ) -> None: ...
+    @property
+    def k(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def paths(self) -> list[str]: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def unseen(self) -> int: ...
+
 class PrometheusAccumulator:
     def __init__(
         self,
@@ -919,13 +1021,132 @@ class CheckPlan:
     @property
     def paths(self) -> list[str]: ...
 
+class DirichletEProcess:
+    def __init__(
+        self, alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    def update(
+        self,
+        counts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        /,
+        *,
+        start_us: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    @property
+    def change(self) -> tuple[int, list[int]]: ...
+    @property
+    def log_e(self) -> float: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def num_starts(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def windows(self) -> int: ...
+
+class DriftJudge:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> DriftJudge: ...
+    def __init__(
+        self,
+        *,
+        level: typing.SupportsFloat | typing.SupportsIndex,
+        threshold: typing.SupportsFloat | typing.SupportsIndex,
+        min_rows: typing.SupportsInt | typing.SupportsIndex,
+        correct: bool,
+    ) -> None: ...
+    def add_reference(
+        self,
+        series_id: typing.SupportsInt | typing.SupportsIndex,
+        reference_id: str,
+        counts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        *,
+        exact: bool,
+        ordered: bool,
+        family: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def has_reference(
+        self, series_id: typing.SupportsInt | typing.SupportsIndex, reference_id: str
+    ) -> bool: ...
+    def judge(
+        self, points: Table, /, *, threads: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> Table: ...
+    def to_bytes(self) -> bytes: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def num_series(self) -> int: ...
+    @property
+    def options(self) -> tuple[float, float, int, bool]: ...
+
+def bucket_distances(
+    reference: ExpHistogram,
+    current: ExpHistogram,
+    /,
+    *,
+    cells: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[
+    list[tuple[float | None, float | None, float | None, float | None, str | None]],
+    list[float],
+    list[int],
+    list[int],
+]: ...
 def build_info() -> dict[str, typing.Any]: ...
 def canonical_json(members: dict[str, str]) -> str: ...
+def cell_distances(
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+) -> tuple[
+    list[tuple[float | None, float | None, float | None, float | None, str | None]],
+    float,
+    float | None,
+    int,
+    int,
+]: ...
+def cell_parts(
+    kind: typing.SupportsInt | typing.SupportsIndex,
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+) -> list[float]: ...
+def distances_of_rows(
+    reference: typing_extensions.Buffer,
+    edges: typing_extensions.Buffer,
+    current: typing_extensions.Buffer,
+    of_row: typing_extensions.Buffer,
+    /,
+    *,
+    cells: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[bytes, bytes, list[str]]: ...
 def item_keys(values: typing.Any) -> bytes: ...
 def kll_item_size(data: typing.Any) -> int: ...
 def negotiate_exposition(accept: str) -> tuple[str, str]: ...
 def now_ns() -> int: ...
+def ordered_distances(
+    edges: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    /,
+    *,
+    lowest: typing.SupportsFloat | typing.SupportsIndex | None,
+    highest: typing.SupportsFloat | typing.SupportsIndex | None,
+    has_infinity: bool,
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
 def series_id(metric: str, attrs: str, service_name: str) -> int: ...
+@typing.overload
+def sketch_distances(
+    reference: KllFloat, current: KllFloat
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
+@typing.overload
+def sketch_distances(
+    reference: KllDouble, current: KllDouble
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
 def table_schemas() -> dict[str, tuple[tuple[str, str, bool], ...]]: ...
+def tally_distances(
+    reference: Tally,
+    current: Tally,
+    kinds: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+) -> list[tuple[str, list[float | None]]]: ...
 
 __version__: str
