@@ -1,6 +1,7 @@
 #include "drift/reference_cells.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <inlay/drift/dirichlet_e_process.hpp>
 #include <inlay/error.hpp>
 #include <numeric>
@@ -26,12 +27,26 @@ void group_ordered(ReferenceCells& cells) {
   }
 }
 
+// The least count of a name that stands for itself. A name in no list was not counted more often
+// than the least of the list, nor more often than all such together; those listed that chance may
+// have put above it are too frequent in the reference on average, since they were chosen by that.
+double least_count(const ReferenceCells& cells) {
+  constexpr double kDeviations = 4;  // Poisson's; a list of 1,000 names then has none by chance
+  std::uint64_t unlisted = cells.counts.back();
+  for (std::size_t i = 0; i + 1 < cells.counts.size(); ++i) {
+    unlisted = std::min(unlisted, cells.counts[i]);
+  }
+  const auto most = static_cast<double>(unlisted);
+  return std::max(static_cast<double>(ReferenceCells::kRare), most + kDeviations * std::sqrt(most));
+}
+
 // The largest first, each to the group that is lightest so far; group 0 has what is rare.
 void group_names(ReferenceCells& cells) {
   const std::size_t names = cells.counts.size() - 1;
+  const double least = least_count(cells);
   std::vector<std::size_t> frequent;
   for (std::size_t i = 0; i < names; ++i) {
-    if (cells.counts[i] >= ReferenceCells::kRare) frequent.push_back(i);
+    if (static_cast<double>(cells.counts[i]) >= least) frequent.push_back(i);
   }
   std::stable_sort(frequent.begin(), frequent.end(),
                    [&](std::size_t a, std::size_t b) { return cells.counts[a] > cells.counts[b]; });

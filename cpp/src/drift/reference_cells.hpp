@@ -10,9 +10,10 @@ namespace inlay::detail {
 ///
 /// Its state holds about 50 rows of counts, so cells are joined into at most kMaxGroups; what is
 /// lost is power against changes inside a group. Ordered cells are joined with their neighbours.
-/// Names that the reference saw fewer than kRare times are joined with what is in no list: that
-/// a name is listed because it was seen makes its share too large, and this keeps the bias out.
-/// The others are dealt out so that groups are about equally large. Plain values.
+/// Names that the reference saw fewer than kRare times are joined with what is in no list, and so
+/// are those of a list that was cut where they stand about as high as what was cut off: that a name
+/// is listed because it was frequent makes its share too large, and this keeps the bias out. The
+/// others are dealt out so that groups are about equally large. Plain values.
 struct ReferenceCells {
   static constexpr std::size_t kMaxGroups = 16;
   static constexpr std::uint64_t kRare = 5;

@@ -256,7 +256,9 @@ def _reasons(table: pa.Table, found: pa.Table, references: References | None) ->
     texts = reasons.to_numpy(zero_copy_only=False).copy()
     if len(yes):
         since = found["since"].take(pa.array(yes))
-        stamps = pc.strftime(since.cast(pa.timestamp("us")), format="since %Y-%m-%dT%H:%M:%SZ")
+        stamps = pc.strftime(
+            since.cast(pa.timestamp("s"), safe=False), format="since %Y-%m-%dT%H:%M:%SZ"
+        )
         texts[yes] = stamps.to_numpy(zero_copy_only=False)
     if len(lost) and references is not None:
         of_lost = found["point"].take(pa.array(lost))
