@@ -11,7 +11,7 @@ import pytest
 from watched import BEGAN, Watched, rows
 
 import inlay
-from inlay.drift import DriftJudge, MissingnessJudge
+from inlay.drift import DriftJudge, MissingnessJudge, backtest
 
 
 class Recorder:
@@ -159,7 +159,7 @@ def test_a_replay_of_the_points_gives_the_same_verdicts(tmp_path: Path, late: bo
     watched.observer.stop()
     live = verdicts(watched)
     judges = [DriftJudge(min_rows=1000), MissingnessJudge(min_rows=1000)]
-    replayed = inlay.backtest(tmp_path, judges).verdicts.to_pylist()
+    replayed = backtest(tmp_path, judges).verdicts.to_pylist()
     names = [name for name in live[0] if name not in ("observed_time", "origin")]
 
     def sortable(found: list[dict[str, Any]]) -> list[str]:

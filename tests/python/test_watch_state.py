@@ -195,7 +195,7 @@ def test_states_whose_parts_contradict_are_refused() -> None:
     refused(panes=None)
     refused(has_schema=False)
     for number in range(len(blobs)):
-        parts = [*blobs[:number], b"nonsense", *blobs[number + 1 :]]
+        parts = [*blobs[:number], b"nonsense!", *blobs[number + 1 :]]
         wrong = pack(header, parts, magic=_MAGIC)
         with pytest.raises(inlay.SerializationError):
             watched.watch.load_state(wrong)

@@ -176,8 +176,6 @@ class Stream:
             placed = self._take_timed(batch, index, source, arrival, instruments, now)
         if self.row_panes is None:
             self._emit(self.panes.due(self.watermark.advance(now), settle=False))
-        if self.kind is not None and len(self.kind.known) > self._written_groups:
-            self._write_new_groups(now)
         return placed
 
     def _index(self, schema: pa.Schema) -> int | None:
@@ -330,6 +328,7 @@ class Stream:
     def _close(self, number: int, pane: Pane, revision: int, start: int, end: int) -> None:
         if pane.rows == 0:
             self._event("data.pane.empty", start=start, end=end)
+        self._write_new_groups()  # before their rows are judged
         self._write(
             self._rows.of_pane(
                 pane.tallies, rows=pane.rows, start=start, end=end, revision=revision
@@ -371,12 +370,13 @@ class Stream:
         for key in (None, *self.kind.known):
             self._write_reference_of(key, time)
 
-    def _write_new_groups(self, now: int) -> None:
-        assert self.kind is not None
+    def _write_new_groups(self) -> None:
+        if self.kind is None or len(self.kind.known) == self._written_groups:
+            return
         fresh = list(self.kind.known)[self._written_groups :]
         self._written_groups = len(self.kind.known)
         for key in fresh:
-            self._write_reference_of(key, now)
+            self._write_reference_of(key, self.core.now_us())
 
     def _write_reference_of(self, key: Any, time: int) -> None:
         assert self.kind is not None

@@ -10,7 +10,7 @@ from inlay._threads import new_rlock
 from inlay.data.profile_file import read_file, write_file
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
 from inlay.data.watch.event_time import moment_us
-from inlay.data.watch.intake import batches_of
+from inlay.data.watch.intake import Reader
 from inlay.data.watch.judging import Judging
 from inlay.data.watch.kept_apart import REASONS
 from inlay.data.watch.settings import settings_of
@@ -138,6 +138,7 @@ class Watch:
             judges = _default_judges(self._reference, min_rows)
         self._lock = new_rlock()
         self._closed = False
+        self._reader = Reader()
         self._judging = Judging(judges, failed=self._judge_failed)
         self._stream = self._new_stream()
         self._stream.begin()
@@ -250,7 +251,7 @@ class Watch:
             raise TypeError(message)
         arrived = None if arrival is None else moment_us("arrival", arrival)
         rows = 0
-        for batch in batches_of(data):
+        for batch in self._reader.batches(data):
             with self._lock:
                 self._must_be_open()
                 stream = self._stream
