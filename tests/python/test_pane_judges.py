@@ -143,7 +143,9 @@ def test_a_state_that_is_none_is_refused(judge):
 def test_missing_rows_are_found_and_their_share_told():
     row = dp.edges_row([95] * 10, null_count=30, nan_count=20)
     well = dp.edges_row([99] * 10, column="y", null_count=10)
-    references = [dp.reference_row(each, [9900] * 10, null_count=1000, nan_count=0) for each in (row, well)]
+    references = [
+        dp.reference_row(each, [9900] * 10, null_count=1000, nan_count=0) for each in (row, well)
+    ]
     bad, good = said(MissingnessJudge(), [row, well], references)
     assert (bad["verdict"], bad["method"], bad["judge"]) == (
         "yes",
@@ -213,9 +215,7 @@ def test_log_gamma_is_scipys():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(
-            st.integers(0, 3), st.one_of(st.floats(0, 1), st.just(0.02)), st.floats(-5, 9)
-        ),
+        st.tuples(st.integers(0, 3), st.one_of(st.floats(0, 1), st.just(0.02)), st.floats(-5, 9)),
         max_size=30,
     )
 )
@@ -308,11 +308,7 @@ def test_series_without_by_have_no_segments():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1, max_size=8
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1, max_size=8))
 def test_surprise_is_scipys_and_powers_add_up(pairs):
     forecast, actual = (np.array(each, float) for each in zip(*pairs, strict=True))
     found = explain(forecast, actual, least_power=1e-9, enough_power=0.67)
