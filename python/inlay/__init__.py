@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from inlay.data.profile import Profile
     from inlay.data.schema import Schema
     from inlay.data.watch.watch import Watch
+    from inlay.drift.backtesting import Backtest, backtest
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it; a module's own name gives the module itself.
 _HOMES = {
+    "Backtest": "inlay.drift.backtesting",
     "Batch": "inlay.table",
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
@@ -89,6 +91,7 @@ _HOMES = {
     "Timer": "inlay._core",
     "Watch": "inlay.data.watch.watch",
     "__version__": "inlay._core",
+    "backtest": "inlay.drift.backtesting",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "get_cmake_dir": "inlay._build",
@@ -106,6 +109,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Backtest",
     "Batch",
     "BoundCounter",
     "BoundGauge",
@@ -138,6 +142,7 @@ __all__ = [
     "TopK",
     "Watch",
     "__version__",
+    "backtest",
     "build_info",
     "checks",
     "data",

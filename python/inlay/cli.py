@@ -20,6 +20,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("inlay.demo", "serve a model, send it requests, show what was measured"),
     "profile": ("inlay._profile_command", "tell what is in a table, column by column"),
     "check": ("inlay._check_command", "check data against a contract"),
+    "judge": ("inlay._judge_command", "judge what several processes wrote into a directory"),
     "suggest": ("inlay._suggest_command", "suggest a contract from data that is good"),
     "query": ("inlay._query_command", "run SQL over the tables in a directory"),
     "compact": ("inlay._compact_command", "tidy what dead processes left in a directory"),

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import itertools
 import math
 
 import numpy as np
@@ -45,7 +46,8 @@ def batch_of(seed: int = 0, rows: int = 5000) -> pa.RecordBatch:
 
 @pytest.fixture(scope="module")
 def reference() -> inlay.Profile:
-    return inlay.Profile.of(batch_of()).freeze()
+    rows = batch_of()
+    return inlay.Profile.of(rows).freeze(rows)
 
 
 def test_freeze_counts_what_numpy_counts(reference):
@@ -66,7 +68,9 @@ def test_a_tally_of_the_reference_rows_has_the_reference_counts(reference):
     for path, cell in tally.cells.items():
         column = reference[path]
         assert cell == (column.edges or column.categories), path
-    assert tally.cells.keys() == {p for p in reference if reference[p].edges or reference[p].categories}
+    assert tally.cells.keys() == {
+        p for p in reference if reference[p].edges or reference[p].categories
+    }
     assert Tally.of(reference, counted=True).cells == tally.cells
     assert Tally.of(reference, counted=True).rows == 5000
 
@@ -79,7 +83,7 @@ NUMBERS = {
     "int32": pa.array([1, None, -3, 2**30], pa.int32()),
     "uint32": pa.array([1, None, 3, 2**31], pa.uint32()),
     "int64": pa.array([1, None, -3, 2**62], pa.int64()),
-    "uint64": pa.array([1, None, 3, 2**63 + 5], pa.uint64()),
+    "uint64": pa.array([1, None, 3, 2**63], pa.uint64()),
     "half": pa.array(np.array([1.5, -3, 60000, np.nan], np.float16)),
     "float": pa.array([1.5, None, math.inf, math.nan], pa.float32()),
     "double": pa.array([0.1, None, -math.inf, 1e300], pa.float64()),
@@ -239,7 +243,7 @@ def test_parts_merge_into_the_whole_and_bytes_hold_all(values, cuts, threads):
     whole.update(batch, threads=threads)
     merged = Tally(batch.schema, cells=cells)
     bounds = sorted({0, len(values), *(min(cut, len(values)) for cut in cuts)})
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in itertools.pairwise(bounds):
         part = Tally(batch.schema, cells=cells)
         part.update(batch.slice(begin, end - begin))
         merged.merge(part)
@@ -404,7 +408,7 @@ def test_bad_arguments_are_refused(reference):
     with pytest.raises(TypeError, match="list"):
         tally.update([1])
     with pytest.raises(inlay.InvalidArgumentError, match="zone"):
-        tally.to_arrow(time=datetime.datetime(2026, 1, 1))  # noqa: DTZ001
+        tally.to_arrow(time=datetime.datetime(2026, 1, 1))
     with pytest.raises(inlay.InvalidArgumentError, match="start_time"):
         tally.to_arrow(time=TIME, start_time=TIME + datetime.timedelta(1))
     with pytest.raises(inlay.InvalidArgumentError, match="'mine'"):

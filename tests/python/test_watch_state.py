@@ -38,7 +38,8 @@ def feed(watched, step):
 def make():
     rng = np.random.default_rng(99)
     reference = inlay.Profile.of(
-        {{"x": rng.normal(size=500), "n": rng.integers(0, 5, 500), "city": rng.choice(["a", "b"], 500)}},
+        {{"x": rng.normal(size=500), "n": rng.integers(0, 5, 500),
+          "city": rng.choice(["a", "b"], 500)}},
         reference=True,
     )
     return Watched(reference, event_time="at", disorder=20, lateness=120, idle=90, by="city",
@@ -51,7 +52,8 @@ def show(rows):
         if row["layer"] == "data" and row["kind"] not in ("gauge", "histogram") and (
             row["metric"] in ("data.column", "data.pane", "data.column.unseen")):
             row["summary"] = None if row["summary"] is None else row["summary"].hex()
-            print(json.dumps({{k: str(v) for k, v in row.items() if k not in SKIP}}, sort_keys=True))
+            kept = {{name: str(value) for name, value in row.items() if name not in SKIP}}
+            print(json.dumps(kept, sort_keys=True))
 
 path, first, last, die = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "die"
 watched = make()
@@ -193,9 +195,10 @@ def test_states_whose_parts_contradict_are_refused() -> None:
     refused(panes=None)
     refused(has_schema=False)
     for number in range(len(blobs)):
+        parts = [*blobs[:number], b"nonsense!", *blobs[number + 1 :]]
+        wrong = pack(header, parts, magic=_MAGIC)
         with pytest.raises(inlay.SerializationError):
-            wrong = [*blobs[:number], b"nonsense", *blobs[number + 1 :]]
-            watched.watch.load_state(pack(header, wrong, magic=_MAGIC))
+            watched.watch.load_state(wrong)
     assert watched.watch.save_state() == state
 
 

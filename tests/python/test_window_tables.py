@@ -52,10 +52,11 @@ def test_other_columns_types_and_nulls_are_refused() -> None:
     observer = inlay.Observer()
     whole = table("points", [ROW])
     add = observer.core.add_table
-    with pytest.raises(inlay.InvalidArgumentError, match="number of columns: 1|columns.*1"):
+    with pytest.raises(inlay.InvalidArgumentError, match="number of columns"):
         add("points", native(whole.select(["time"])))
+    names = [name if name != "value" else "x" for name in whole.column_names]
     with pytest.raises(inlay.InvalidArgumentError, match="value"):
-        add("points", native(whole.rename_columns([*whole.column_names[:16], "x", *whole.column_names[17:]])))
+        add("points", native(whole.rename_columns(names)))
     wrong = whole.set_column(16, "value", pa.array([1.0], pa.float32()))
     with pytest.raises(inlay.InvalidArgumentError, match="value"):
         add("points", native(wrong))

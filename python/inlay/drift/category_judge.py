@@ -90,7 +90,7 @@ class CategoryJudge(PaneJudge):
             other,
             rows.count,
             known[rows.reference],
-            rows.of_references("count"),
+            rows.of_references("num_values"),
             level=self.level,
         )
         tested = np.where(rows.reason == 0, test.log_e, np.nan)
@@ -169,7 +169,8 @@ class CategoryJudge(PaneJudge):
         for place in np.lexsort((-expected, row)).tolist():
             number = int(members[row[place]])
             names = rows.references[int(rows.reference[number])].names
-            said = parts[number] = parts[number] or ([], [])
+            said: tuple[list[str], list[float]] = parts[number] or ([], [])
+            parts[number] = said
             if len(said[0]) < _LISTED:
                 said[0].append(names[int(cell[place])])
                 said[1].append(float(expected[place]))

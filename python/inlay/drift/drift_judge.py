@@ -139,7 +139,7 @@ class DriftJudge:
         """
         import pyarrow as pa
 
-        from inlay.drift.keys import is_any
+        from inlay.drift.keys import is_any, members_of
         from inlay.drift.references import METRIC, points_columns
         from inlay.drift.replay import COLUMNS
         from inlay.table import Table
@@ -149,6 +149,10 @@ class DriftJudge:
         mask = is_any(table["metric"], (METRIC,)) & is_any(table["kind"], _KINDS)
         if not mask.all():
             table = table.filter(pa.array(mask))
+        # Windows of several panes overlap: a row would be evidence as often as it is in one.
+        panes, of_row = members_of(table["attrs"], "panes")
+        if any(panes):
+            table = table.filter(pa.array([not panes[number] for number in of_row.tolist()]))
         if references is not None and table.num_rows:
             self._learn(table, references)
         found = Table(self._native.judge(_core.Table(table), threads=threads)).to_pyarrow()

@@ -188,9 +188,7 @@ def _reduced(resources: Any, fields: Sequence[str]) -> Any:
         members = json.loads(text)
         kept = {name: members[name] for name in fields if isinstance(members.get(name), str)}
         texts.append(_core.canonical_json(kept))
-    return pa.DictionaryArray.from_arrays(
-        pa.array(of_row, pa.int32()), pa.array(texts, pa.utf8())
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(of_row, pa.int32()), pa.array(texts, pa.utf8()))
 
 
 def _add_lists(rows: pa.Table, order: Any, starts: Any, is_top: Any) -> tuple[Any, Any]:

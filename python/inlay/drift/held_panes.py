@@ -69,7 +69,9 @@ class HeldPanes:
         """Tell of late rows whether 32 later panes came before them: however rows are cut up."""
         import numpy as np
 
-        known = np.zeros(0, np.int64) if self._rows is None else np.unique(_micros(self._rows, "time"))
+        known = (
+            np.zeros(0, np.int64) if self._rows is None else np.unique(_micros(self._rows, "time"))
+        )
         panes, firsts = np.unique(ends, return_index=True)
         result = ends[late] <= self._forgotten_us
         for number, place in enumerate(late.tolist()):

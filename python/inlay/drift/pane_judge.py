@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.held_panes import HeldPanes
+from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
 from inlay.drift.verdict_rows import verdict_rows
@@ -207,9 +207,7 @@ class PaneJudge(abc.ABC):
         reason[(reason == 0) & (rows < self.min_rows)] = _INSUFFICIENT
         reason[rows == 0] = _EMPTY
         reason[is_lost] = _NOT_HELD
-        return PaneRows(
-            table, cells, offsets, count, missing, rows, found, reference, reason
-        )
+        return PaneRows(table, cells, offsets, count, missing, rows, found, reference, reason)
 
     def _verdicts(
         self,
@@ -225,12 +223,13 @@ class PaneJudge(abc.ABC):
         """Make verdicts of some rows, those with a reason, of the rows or their own, undefined."""
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         reason = rows.reason[members]
         texts = pa.array([None, *REASONS[1:]], pa.utf8()).take(pa.array(reason))
         if own_reason is not None:
             own = pa.array(own_reason, pa.utf8())
-            texts = pa.compute.coalesce(texts, own) if own.null_count < len(own) else texts
+            texts = pc.coalesce(texts, own) if own.null_count < len(own) else texts
             reason = np.where(texts.is_null().to_numpy(zero_copy_only=False), reason, 1)
         words = np.where(reason > 0, 2, np.asarray(yes, bool).astype(np.int64))
         verdict = pa.array(["no", "yes", "undefined"]).take(pa.array(words))

@@ -82,7 +82,7 @@ class Reference(NamedTuple):
         return cell_names(self.cells.edges)
 
     @property
-    def count(self) -> int:
+    def num_values(self) -> int:
         """Number of values in the cells, infinities among them."""
         return sum(self.counts)
 
@@ -94,7 +94,7 @@ class Reference(NamedTuple):
     @property
     def rows(self) -> int:
         """Number of rows, missing values included."""
-        return self.count + self.missing
+        return self.num_values + self.missing
 
 
 class References:
@@ -137,7 +137,7 @@ class References:
 
         Returns
         -------
-        References
+        inlay.drift.References
 
         Raises
         ------

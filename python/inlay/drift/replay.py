@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+import weakref
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.drift.keys import is_any
@@ -15,13 +17,13 @@ from inlay.drift.references import METRIC, REFERENCE_METRIC
 from inlay.points import POINTS
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import pyarrow as pa
 
     from inlay._files.snapshot import TableSnapshot
 
 __all__ = ["COLUMNS", "PANE_METRIC", "UNSEEN_METRIC", "Replay"]
-
-_Value = TypeVar("_Value")
 
 PANE_METRIC = "data.pane"
 """Metric of the rows that say how many rows a pane has."""
@@ -83,6 +85,13 @@ class Replay:
     after : mapping of int to int, optional
         Origin to the last ``window_seq`` that is of no interest any more.
 
+    Attributes
+    ----------
+    position : dict of int to int
+        `after`, and further what the iteration gave out.
+    notes : tuple of str
+        What could not be read.
+
     Raises
     ------
     FileNotFoundError
@@ -111,17 +120,18 @@ class Replay:
             message = f"start must not be after end, {end}: {start}"
             raise InvalidArgumentError(message)
         self.start, self.end = start, end
-        self._after = dict(after or {})
+        self.position = dict(after or {})
         self.notes: tuple[str, ...] = ()
         self._points: TableSnapshot | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="inlay-replay-")
+        self._scratch = tempfile.mkdtemp(prefix="inlay-replay-")
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         self._refresh()
 
     def _refresh(self) -> None:
         from inlay._files.snapshot import take_snapshot
 
         for _ in range(_TRIES):
-            folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
+            folder = Path(tempfile.mkdtemp(dir=self._scratch))
             try:
                 snapshot = take_snapshot(self.directory, folder)
             except FileNotFoundError:
@@ -146,7 +156,9 @@ class Replay:
         first = None if self.start is None else date_of(_micros(self.start))
         last = None if self.end is None else date_of(_micros(self.end))
         return sorted(
-            day for day in found if (first is None or day >= first) and (last is None or day <= last)
+            day
+            for day in found
+            if (first is None or day >= first) and (last is None or day <= last)
         )
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -165,20 +177,42 @@ class Replay:
         InvalidArgumentError
             If a column is not there, or holds a null and may not; the message names both.
         """
-        from concurrent.futures import ThreadPoolExecutor
+        for _ in range(_TRIES):
+            try:
+                yield from self._days()
+            except FileNotFoundError:
+                # What was given out is behind `position`; the rest comes from the files anew.
+                self._refresh()
+            else:
+                return
+        message = f"the files of {self.directory} move too fast to be read"
+        raise OSError(message)
 
-        def read(day: datetime.date) -> pa.Table | None:
-            return self._retrying(lambda: self._read(day, _JUDGED, COLUMNS))
+    def _days(self) -> Iterator[pa.Table]:
+        from concurrent.futures import ThreadPoolExecutor
 
         days = self.days()
         # A day is read while the one before it is judged.
         with ThreadPoolExecutor(1, thread_name_prefix="inlay-replay") as reader:
-            ahead = reader.submit(read, days[0]) if days else None
+
+            def read(day: datetime.date) -> Future[pa.Table | None]:
+                return reader.submit(self._read, day, _JUDGED, COLUMNS, dict(self.position))
+
+            ahead = read(days[0]) if days else None
             for following in [*days[1:], None]:
                 rows = None if ahead is None else ahead.result()
-                ahead = None if following is None else reader.submit(read, following)
+                ahead = None if following is None else read(following)
                 if rows is not None:
+                    self._advance(rows)
                     yield rows
+
+    def _advance(self, rows: pa.Table) -> None:
+        import numpy as np
+
+        origin, sequence = rows["origin"].to_numpy(), rows["window_seq"].to_numpy()
+        for each in np.unique(origin).tolist():
+            last = int(sequence[origin == each].max())
+            self.position[each] = max(last, self.position.get(each, -1))
 
     def references(self) -> pa.Table:
         """Return all rows of metric ``data.reference`` that were emitted before `end`.
@@ -188,14 +222,20 @@ class Replay:
         import pyarrow as pa
 
         start, self.start = self.start, None
-        after, self._after = self._after, {}
         try:
-            found = [
-                self._retrying(lambda day=day: self._read(day, _REFERENCES, _REFERENCE_COLUMNS))
-                for day in self.days()
-            ]
+            for _ in range(_TRIES):
+                try:
+                    found = [
+                        self._read(day, _REFERENCES, _REFERENCE_COLUMNS, {}) for day in self.days()
+                    ]
+                    break
+                except FileNotFoundError:
+                    self._refresh()
+            else:
+                message = f"the files of {self.directory} move too fast to be read"
+                raise OSError(message)
         finally:
-            self.start, self._after = start, after
+            self.start = start
         tables = [table for table in found if table is not None]
         if not tables:
             return _schema(_REFERENCE_COLUMNS).empty_table()
@@ -205,15 +245,6 @@ class Replay:
         assert self._points is not None
         return self._points
 
-    def _retrying(self, work: Callable[[], _Value]) -> _Value:
-        for _ in range(_TRIES):
-            try:
-                return work()
-            except FileNotFoundError:
-                self._refresh()
-        message = f"the files of {self.directory} move too fast to be read"
-        raise OSError(message)
-
     def _loose(self, points: TableSnapshot) -> Iterator[pa.Table]:
         """Read Parquet files that lie under no date: streams that were too large for memory."""
         for path in points.parquet:
@@ -221,38 +252,34 @@ class Replay:
                 yield _read_file(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
 
     def _read(
-        self, day: datetime.date, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
+        self,
+        day: datetime.date,
+        wanted: Mapping[str, tuple[str, ...]],
+        columns: tuple[str, ...],
+        after: Mapping[int, int],
     ) -> pa.Table | None:
         import pyarrow as pa
 
         points = self._require()
         parts = []
         for path in points.parquet:
-            if _day_of(path) == day and not self._is_past(path):
+            if _day_of(path) == day and not _is_past(path, after):
                 parts.append(_read_file(path, wanted, columns))
         for table in (*self._loose(points), *points.streams):
             part = _cast(_wanted(_named(table, columns, "a stream"), wanted), columns, "a stream")
             parts.append(_of_day(part, day))
-        parts = [part for part in map(self._within, parts) if part.num_rows]
+        parts = [part for part in (self._within(part, after) for part in parts) if part.num_rows]
         if not parts:
             return None
         rows = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
         return _in_order(rows, has_twins=points.overlaps)
 
-    def _is_past(self, path: Path) -> bool:
-        if not self._after:
-            return False
-        parts = path.stem.split("-")
-        origin = int(parts[0], 16)
-        origin -= 1 << 64 if origin >= 1 << 63 else 0
-        return int(parts[-1]) <= self._after.get(origin, -1)
-
-    def _within(self, rows: pa.Table) -> pa.Table:
+    def _within(self, rows: pa.Table, after: Mapping[int, int]) -> pa.Table:
         """Leave out what lies outside the period or before the position."""
         import numpy as np
         import pyarrow as pa
 
-        if rows.num_rows == 0 or (self.start is None and self.end is None and not self._after):
+        if rows.num_rows == 0 or (self.start is None and self.end is None and not after):
             return rows
         observed = rows["observed_time"].cast(pa.int64()).to_numpy()
         mask = np.ones(rows.num_rows, bool)
@@ -260,12 +287,21 @@ class Replay:
             mask &= observed >= _micros(self.start)
         if self.end is not None:
             mask &= observed < _micros(self.end)
-        if self._after:
+        if after:
             origins = rows["origin"].to_numpy()
             sequence = rows["window_seq"].to_numpy()
-            for origin, last in self._after.items():
+            for origin, last in after.items():
                 mask &= (origins != origin) | (sequence > last)
         return rows if mask.all() else rows.filter(pa.array(mask))
+
+
+def _is_past(path: Path, after: Mapping[int, int]) -> bool:
+    if not after:
+        return False
+    first, *_, last = path.stem.split("-")
+    origin = int(first, 16)
+    origin -= 1 << 64 if origin >= 1 << 63 else 0
+    return int(last) <= after.get(origin, -1)
 
 
 def _read_file(
@@ -343,15 +379,12 @@ def _schema(columns: tuple[str, ...]) -> pa.Schema:
     points = arrow_schema("points")
     text = pa.dictionary(pa.int32(), pa.utf8())
     return pa.schema(
-        [
-            pa.field(name, text if name in _TEXTS else points.field(name).type)
-            for name in columns
-        ]
+        [pa.field(name, text if name in _TEXTS else points.field(name).type) for name in columns]
     )
 
 
 def _cast(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
-    """Give the columns the types of points, text as dictionaries; refuse nulls where none may be."""
+    """Give columns the types of points, text as dictionaries; refuse forbidden nulls."""
     import pyarrow as pa
 
     made = []

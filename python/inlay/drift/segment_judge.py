@@ -106,9 +106,7 @@ class SegmentJudge(PaneJudge):
         times = [rows.table[name].cast("int64").to_numpy() for name in ("start_time", "time")]
         origin = rows.table["origin"].to_numpy()
         revision = rows.table["revision"].to_numpy()
-        codes = codes_of(
-            *(each[segments] for each in (of_whole, revision, origin, *times))
-        )
+        codes = codes_of(*(each[segments] for each in (of_whole, revision, origin, *times)))
         order = np.argsort(codes, kind="stable")
         tables = []
         names = list(wholes)
@@ -175,9 +173,12 @@ class SegmentJudge(PaneJudge):
                     yes=is_drift and found.is_complete and len(found.values) < len(kinds),
                     value=found.surprise if is_drift else 0.0,
                     effect=effect,
-                    parts=[(f"{name}={kinds[at]}", power)
-                           for at, power in zip(found.values, found.power, strict=True)]
-                    if is_drift else [],
+                    parts=[
+                        (f"{name}={kinds[at]}", power)
+                        for at, power in zip(found.values, found.power, strict=True)
+                    ]
+                    if is_drift
+                    else [],
                 )
             )
         return tables

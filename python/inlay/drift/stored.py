@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare_stored"]
 
-_KEY = ("series_id", "attrs", "origin", "method", "judge", "scope", "start_time", "time", "revision")
+_KEY = (
+    "series_id",
+    "attrs",
+    "origin",
+    "method",
+    "judge",
+    "scope",
+    "start_time",
+    "time",
+    "revision",
+)
 
 
 class Comparison(NamedTuple):
@@ -54,8 +64,12 @@ def compare_stored(directory: Path, verdicts: pa.Table) -> Comparison:
     stored = stored_verdicts(directory, (*_KEY, "verdict"))
     for name in ("judge", "scope"):
         known = pc.unique(verdicts[name].cast(pa.utf8()))
-        stored = stored.filter(pc.is_in(stored[name], known.combine_chunks()
-            if isinstance(known, pa.ChunkedArray) else known))
+        stored = stored.filter(
+            pc.is_in(
+                stored[name],
+                known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known,
+            )
+        )
     stored = stored.group_by(list(_KEY)).aggregate([("verdict", "max")])
     new = verdicts.select([*_KEY, "verdict"])
     both = stored.join(new, list(_KEY), join_type="full outer")

@@ -74,9 +74,7 @@ def _panes(stream: Stream) -> list[Pane]:
     return panes
 
 
-def _add_tallies(
-    pane: Pane, blobs: list[bytes], kind: TallyKind | None
-) -> list[list[str]] | None:
+def _add_tallies(pane: Pane, blobs: list[bytes], kind: TallyKind | None) -> list[list[str]] | None:
     """Add the tallies of a pane; return the groups' keys, or None if it has no tallies.
 
     A sketch is settled when it is written, so that this watch goes on with what others will read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inlay import _core
+from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,19 +76,41 @@ class Duplicates:
             self._remember(fresh)
         return known
 
+    def check(self, schema: pa.Schema) -> None:
+        """Refuse a first table whose rows have no keys.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a column of the key is not there once, or its values are told apart by nothing; the
+            message names it.
+        """
+        import pyarrow as pa
+
+        for name in self.columns:
+            if schema.names.count(name) != 1:
+                shown = ", ".join(map(repr, schema.names[:20])) or "none"
+                message = f"a column of key is not there once (the table has {shown}): {name!r}"
+                raise InvalidArgumentError(message)
+            field = schema.field(name)
+            try:
+                _keys_of(pa.array([], field.type))
+            except TypeError as error:
+                message = f"column {name!r} makes no key: {error}"
+                raise InvalidArgumentError(message) from error
+
     def _keys(self, batch: pa.RecordBatch) -> np.ndarray:
         import numpy as np
-        import pyarrow as pa
 
         combined = np.zeros(batch.num_rows, dtype=np.uint64)
         for name in self.columns:
             index = batch.schema.get_field_index(name)
             if index < 0:  # told as a change of the schema
                 continue
-            array = batch.column(index)
-            if pa.types.is_string_view(array.type):
-                array = array.cast(pa.large_string())
-            keys = np.frombuffer(_core.item_keys(array), dtype=np.uint64)
+            try:
+                keys = _keys_of(batch.column(index))
+            except TypeError:  # of a type that is told as a change of the schema
+                continue
             if len(self.columns) == 1:
                 return keys
             some = combined | keys
@@ -138,3 +161,13 @@ class Duplicates:
         self._old = parts[0] if len(parts[0]) else None
         self._runs = parts[1:]
         self._size = sum(len(run) for run in self._runs)
+
+
+def _keys_of(array: pa.Array) -> np.ndarray:
+    """Return a number for each item, 0 for a null."""
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.large_string())
+    return np.frombuffer(_core.item_keys(array), dtype=np.uint64)

@@ -10,12 +10,12 @@ from inlay.data.sources import BATCH_ROWS, open_source
 from inlay.data.watch.event_time import event_times, is_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Parted", "batches_of", "part", "runs", "time_index"]
+__all__ = ["Parted", "Reader", "part", "pick", "runs", "time_index", "unusable"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,16 +38,26 @@ class Parted:
     future: pa.RecordBatch | None
 
 
-def batches_of(data: Any) -> Iterator[pa.RecordBatch]:
-    """Read data as record batches; a plain one is taken as it is."""
-    import pyarrow as pa
+class Reader:
+    """Reads data as record batches; a plain one is taken as it is. Thread-safe."""
 
-    if isinstance(data, pa.RecordBatch) and data.num_rows <= BATCH_ROWS:
-        types = pa.types
-        if not any(types.is_run_end_encoded(kind) for kind in data.schema.types):
-            yield data
-            return
-    yield from open_source(data).batches()
+    __slots__ = ("_plain",)
+
+    def __init__(self) -> None:
+        self._plain: pa.Schema | None = None  # of the last batch that was one
+
+    def batches(self, data: Any) -> Iterable[pa.RecordBatch]:
+        """Return the record batches of data, as for `Profile.of`."""
+        import pyarrow as pa
+
+        if not isinstance(data, pa.RecordBatch) or data.num_rows > BATCH_ROWS:
+            return open_source(data).batches()
+        schema = data.schema
+        if self._plain is None or not schema.equals(self._plain):
+            if any(pa.types.is_run_end_encoded(kind) for kind in schema.types):
+                return open_source(data).batches()
+            self._plain = schema
+        return (data,)
 
 
 def time_index(schema: pa.Schema, column: str) -> int | None:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from inlay.drift.judge import Judge
     from inlay.drift.references import References
-    from inlay.table import Table
 
-__all__ = ["Judge", "Judging"]
-
-
-class Judge(Protocol):
-    """Says of rows of points whether they are well."""
-
-    name: str
-    version: str
-
-    def judge(self, points: Table, references: Any, *, scope: str) -> Table:
-        """Return rows of verdicts."""
-
-    def save_state(self) -> bytes:
-        """Return the state."""
-
-    def load_state(self, state: bytes) -> None:
-        """Take over a state."""
+__all__ = ["Judging"]
 
 
 class Judging:

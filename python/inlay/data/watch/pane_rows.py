@@ -37,7 +37,7 @@ class PaneRows:
         Columns whose values are attributes.
     """
 
-    __slots__ = ("_by", "_columns", "_core", "_name", "_resource", "_service")
+    __slots__ = ("_by", "_columns", "_core", "_name", "_resource", "_schema", "_service")
 
     def __init__(
         self, core: ObserverCore, resource: Mapping[str, str], name: str, by: tuple[str, ...]
@@ -47,6 +47,7 @@ class PaneRows:
         self._service = resource["service.name"]
         self._name = name
         self._by = by
+        self._schema: pa.Schema | None = None
         # The attributes of each column by group and number of panes: the same in every pane.
         self._columns: dict[tuple[GroupKey | None, int], list[str]] = {}
 
@@ -178,8 +179,18 @@ class PaneRows:
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         import pyarrow as pa
 
-        from inlay.table import arrow_schema
+        if self._schema is None:
+            from inlay.table import arrow_schema
 
+            self._schema = arrow_schema("points")
         for row in rows:
             row["series_id"] = _core.series_id(row["metric"], row["attrs"], self._service)
-        return pa.Table.from_pylist(rows, schema=arrow_schema("points"))
+        # Most columns of these rows are null: Table.from_pylist would look at each of their values.
+        filled = {name for row in rows for name in row}
+        arrays = [
+            pa.array([row.get(field.name) for row in rows], field.type)
+            if field.name in filled
+            else pa.nulls(len(rows), field.type)
+            for field in self._schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._schema)

@@ -1,4 +1,4 @@
-"""Numbers of a state that was kept somewhere: what they must be before anything is done with them."""
+"""Numbers of a state that was kept somewhere: what they must be before they are used."""
 
 from __future__ import annotations
 

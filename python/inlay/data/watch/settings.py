@@ -13,7 +13,8 @@ from inlay.summary._arguments import whole
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inlay.data.watch.judging import Judge
+    from inlay.drift.judge import Judge
+
 
 __all__ = ["Settings", "WatchOptions", "settings_of"]
 
@@ -65,23 +66,6 @@ class Settings:
     key: tuple[str, ...]
     remember: int
 
-    def check_columns(self, schema: pa.Schema) -> None:
-        """Refuse a first table that lacks a column of `by` or `key`.
-
-        Raises
-        ------
-        InvalidArgumentError
-            The message names the column and what there is.
-        """
-        for what, names in (("by", self.by), ("key", self.key)):
-            for name in names:
-                if schema.names.count(name) != 1:
-                    shown = ", ".join(map(repr, schema.names[:20])) or "none"
-                    message = (
-                        f"a column of {what} is not there once (the table has {shown}): {name!r}"
-                    )
-                    raise InvalidArgumentError(message)
-
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold, equal for equal settings."""
         return {
@@ -127,18 +111,19 @@ def settings_of(
     if every_rows is not None and whole("every_rows", every_rows, 2**40) == 0:
         message = f"every_rows must be 1 or more: {every_rows}"
         raise InvalidArgumentError(message)
-    if event_time is not None and not isinstance(event_time, str):
-        message = f"event_time is the name of a column, got {type(event_time).__name__}"
+    column: Any = event_time
+    if column is not None and not isinstance(column, str):
+        message = f"event_time is the name of a column, got {type(column).__name__}"
         raise TypeError(message)
     settings = Settings(
         name=name,
         every=every_us,
         every_rows=every_rows,
         event_time=event_time,
-        lateness=_microseconds("lateness", _or(lateness, _LATENESS * every)),
-        disorder=_microseconds("disorder", _or(disorder, _DISORDER * every)),
+        lateness=_microseconds("lateness", _LATENESS * every if lateness is None else lateness),
+        disorder=_microseconds("disorder", _DISORDER * every if disorder is None else disorder),
         skew=_microseconds("skew", skew),
-        idle=_microseconds("idle", _or(idle, every)),
+        idle=_microseconds("idle", every if idle is None else idle),
         sources=_names("sources", sources),
         by=_names("by", by),
         max_groups=_positive("max_groups", max_groups, 2**20),
@@ -150,10 +135,6 @@ def settings_of(
         message = f"event_time makes no groups, leave it out of by: {event_time!r}"
         raise InvalidArgumentError(message)
     return settings
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _positive(name: str, value: int, most: int) -> int:

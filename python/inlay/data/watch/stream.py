@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
@@ -15,7 +15,7 @@ from inlay.data.watch.panes import MOST_EMPTY, MOST_OPEN, Gap, Pane, TimePanes
 from inlay.data.watch.row_panes import RowPanes
 from inlay.data.watch.schema_watch import SchemaWatch
 from inlay.data.watch.sliding import SlidingWindow
-from inlay.data.watch.tallies import Tallies, TallyKind
+from inlay.data.watch.tallies import Tallies, TallyKind, check_groups
 from inlay.data.watch.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inlay.data.watch.judging import Judging
     from inlay.data.watch.panes import Due
     from inlay.data.watch.settings import Settings
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Stream"]
@@ -140,15 +141,18 @@ class Stream:
             self.expect(batch.schema)
         assert self.schemas is not None
         for change in self.schemas.see(source, batch.schema):
+            details = {"old": change.old, "new": change.new}
             self._event(
                 "data.schema_change",
+                {
+                    "source": source,
+                    "kind": change.kind,
+                    "column": change.column,
+                    "compatible": str(change.compatible),
+                    **{name: text for name, text in details.items() if text is not None},
+                },
                 severity=_INFORMATION if change.compatible else _WARNING,
                 body=str(change),
-                source=source,
-                kind=change.kind,
-                column=change.column,
-                compatible=str(change.compatible),
-                **{name: text for name, text in (("old", change.old), ("new", change.new)) if text},
             )
         if batch.num_rows == 0:
             return 0
@@ -172,8 +176,6 @@ class Stream:
             placed = self._take_timed(batch, index, source, arrival, instruments, now)
         if self.row_panes is None:
             self._emit(self.panes.due(self.watermark.advance(now), settle=False))
-        if self.kind is not None and len(self.kind.known) > self._written_groups:
-            self._write_new_groups(now)
         return placed
 
     def _index(self, schema: pa.Schema) -> int | None:
@@ -185,7 +187,9 @@ class Stream:
         if self._time_schema is None:
             if column is not None and index is None:
                 raise unusable(schema, column)
-            self.settings.check_columns(schema)
+            check_groups(self.settings.by, schema)
+            if self.duplicates is not None:
+                self.duplicates.check(schema)
         self._time_schema, self._time_index = schema, index
         return index
 
@@ -245,7 +249,7 @@ class Stream:
         if self.panes.is_late(number, self.watermark.value):
             instruments.count("late", rows.num_rows)
         self._count(pane, rows)
-        return rows.num_rows
+        return int(rows.num_rows)
 
     def _keep_late(self, rows: pa.RecordBatch, instruments: SourceInstruments) -> None:
         import numpy as np
@@ -269,7 +273,7 @@ class Stream:
             start += some.num_rows
             if panes.room == 0:
                 self._close_rows()
-        return rows.num_rows
+        return int(rows.num_rows)
 
     @staticmethod
     def _count(pane: Pane, rows: pa.RecordBatch) -> None:
@@ -312,7 +316,9 @@ class Stream:
         for one in due:
             if isinstance(one, Gap):
                 start, end = one.first * every, one.end * every
-                self._event("data.pane.gap", start=start, end=end, panes=str(one.end - one.first))
+                self._event(
+                    "data.pane.gap", {"panes": str(one.end - one.first)}, start=start, end=end
+                )
                 if self.sliding is not None:
                     self.sliding.skip()
                 continue
@@ -322,6 +328,7 @@ class Stream:
     def _close(self, number: int, pane: Pane, revision: int, start: int, end: int) -> None:
         if pane.rows == 0:
             self._event("data.pane.empty", start=start, end=end)
+        self._write_new_groups()  # before their rows are judged
         self._write(
             self._rows.of_pane(
                 pane.tallies, rows=pane.rows, start=start, end=end, revision=revision
@@ -363,12 +370,13 @@ class Stream:
         for key in (None, *self.kind.known):
             self._write_reference_of(key, time)
 
-    def _write_new_groups(self, now: int) -> None:
-        assert self.kind is not None
+    def _write_new_groups(self) -> None:
+        if self.kind is None or len(self.kind.known) == self._written_groups:
+            return
         fresh = list(self.kind.known)[self._written_groups :]
         self._written_groups = len(self.kind.known)
         for key in fresh:
-            self._write_reference_of(key, now)
+            self._write_reference_of(key, self.core.now_us())
 
     def _write_reference_of(self, key: Any, time: int) -> None:
         assert self.kind is not None
@@ -383,12 +391,12 @@ class Stream:
     def _event(
         self,
         name: str,
+        attributes: Mapping[str, str] | None = None,
         *,
         severity: int = _WARNING,
         body: str | None = None,
         start: int | None = None,
         end: int | None = None,
-        **attributes: str,
     ) -> None:
         self.core.event(
             name,
@@ -396,7 +404,7 @@ class Stream:
             end_time_us=end,
             severity=severity,
             body=body,
-            attrs=_core.canonical_json({"watch": self.settings.name, **attributes}),
+            attrs=_core.canonical_json({"watch": self.settings.name, **(attributes or {})}),
             layer="data",
         )
 
@@ -407,9 +415,9 @@ class Stream:
             self._write_reference(self.core.now_us())
             self.day = max(self.day or 0, day or 0)
 
-    def judge_failed(self, judge: Any, error: Exception) -> None:
+    def judge_failed(self, judge: Judge, error: Exception) -> None:
         """Note that a judge raised."""
-        self._event("data.judge.failed", severity=_ERROR, body=repr(error), judge=judge.name)
+        self._event("data.judge.failed", {"judge": judge.name}, severity=_ERROR, body=repr(error))
 
     # ---- what it holds -------------------------------------------------------------------------
     def tallies(self) -> Iterator[Tallies]:

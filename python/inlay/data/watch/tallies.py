@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inlay._exceptions import InvalidArgumentError
 from inlay.data.groups import OTHER, GroupKey, Groups
 from inlay.data.tally import Tally
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from inlay.summary.categories import Categories
     from inlay.summary.edge_histogram import EdgeHistogram
 
-__all__ = ["Tallies", "TallyKind"]
+__all__ = ["Tallies", "TallyKind", "check_groups"]
 
 
 class TallyKind:
@@ -46,7 +47,7 @@ class TallyKind:
         # The groups that there are, in the order in which they came.
         self.known: dict[GroupKey, Any] = {}
         self._emptied: dict[GroupKey, Tally] = {}
-        self._groups: Groups | None = None
+        self._groups: Groups | None = None  # of tables with this schema
         self._split_schema: pa.Schema | None = None
         self._rest: pa.Schema | None = None
         if self.by:
@@ -69,23 +70,27 @@ class TallyKind:
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[GroupKey, pa.RecordBatch]]:
         """Take a batch apart by group; one without the columns of by has none."""
-        if self._groups is None or not batch.schema.equals(self._split_schema):
+        if self._split_schema is None or not batch.schema.equals(self._split_schema):
+            self._groups = self._new_groups(batch.schema)
             self._split_schema = batch.schema
-            names = batch.schema.names
-            if any(names.count(name) != 1 for name in self.by):
-                self._groups = None
-                return
-            self._groups = Groups(self.by, batch.schema, self._most, _nothing)
-            self._groups.natives = self.known
-            self._groups._known = {key for key in self.known if OTHER not in key}
-            if self._reference is not None:
-                self._groups.hide_later(_renames(self._reference))
-        yield from self._groups.split(batch, admit=True)
+        if self._groups is not None:
+            yield from self._groups.split(batch, admit=True)
+
+    def _new_groups(self, schema: pa.Schema) -> Groups | None:
+        try:
+            groups = Groups(self.by, schema, self._most, _nothing)
+        except InvalidArgumentError:  # told as a change of the schema
+            return None
+        groups.natives = self.known
+        groups._known = {key for key in self.known if OTHER not in key}
+        if self._reference is not None:
+            groups.hide_later(_renames(self._reference))
+        return groups
 
     def restore(self, known: list[list[str]]) -> None:
         """Take over which groups there are."""
         self.known = {tuple(key): None for key in known}
-        self._groups = None
+        self._split_schema = None
 
     def read(self, data: bytes, key: GroupKey | None = None) -> Tally:
         """Read a tally of this kind.
@@ -114,6 +119,18 @@ class TallyKind:
             for number, cell in sorted(frozen.cells.items())
             if paths[number] not in own
         }
+
+
+def check_groups(by: tuple[str, ...], schema: pa.Schema) -> None:
+    """Refuse a first table by whose columns no groups can be made.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The message names the column.
+    """
+    if by:
+        Groups(by, schema, 1, _nothing)
 
 
 def _nothing(_: pa.Schema) -> Any:

@@ -10,7 +10,7 @@ from inlay._threads import new_rlock
 from inlay.data.profile_file import read_file, write_file
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
 from inlay.data.watch.event_time import moment_us
-from inlay.data.watch.intake import batches_of
+from inlay.data.watch.intake import Reader
 from inlay.data.watch.judging import Judging
 from inlay.data.watch.kept_apart import REASONS
 from inlay.data.watch.settings import settings_of
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inlay.data.profile import Profile
-    from inlay.data.watch.judging import Judge
     from inlay.data.watch.settings import WatchOptions
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Watch"]
@@ -138,6 +138,7 @@ class Watch:
             judges = _default_judges(self._reference, min_rows)
         self._lock = new_rlock()
         self._closed = False
+        self._reader = Reader()
         self._judging = Judging(judges, failed=self._judge_failed)
         self._stream = self._new_stream()
         self._stream.begin()
@@ -244,13 +245,13 @@ class Watch:
         StoppedError
             If it is closed.
         """
-        name = "" if source is None else source
+        name: Any = "" if source is None else source
         if not isinstance(name, str):
             message = f"source is text, got {type(name).__name__}: {name!r}"
             raise TypeError(message)
         arrived = None if arrival is None else moment_us("arrival", arrival)
         rows = 0
-        for batch in batches_of(data):
+        for batch in self._reader.batches(data):
             with self._lock:
                 self._must_be_open()
                 stream = self._stream
@@ -368,17 +369,19 @@ class Watch:
         return f"<inlay.Watch {self.name!r}: {state}>"
 
 
-def _frozen(reference: Any) -> Profile | None:
+def _frozen(given: Any) -> Profile | None:
     """Return a reference whose names are as they may leave."""
     from inlay.data.profile import Profile
 
-    if reference is None:
+    if given is None:
         return None
-    if not isinstance(reference, Profile):
-        if not isinstance(reference, (str, Path)) and not hasattr(reference, "__fspath__"):
-            message = f"a reference is a Profile or its file, got {type(reference).__name__}"
-            raise TypeError(message)
-        reference = Profile.load(reference)
+    if isinstance(given, Profile):
+        reference = given
+    elif isinstance(given, (str, Path)) or hasattr(given, "__fspath__"):
+        reference = Profile.load(given)
+    else:
+        message = f"a reference is a Profile or its file, got {type(given).__name__}"
+        raise TypeError(message)
     return (reference if reference.is_reference else reference.freeze())._leaving()
 
 

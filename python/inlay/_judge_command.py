@@ -1,0 +1,190 @@
+"""``inlay judge``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inlay._report_output import write_json
+from inlay._terminal_table import write_line, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inlay.drift.directory_judge import Judged
+
+__all__ = ["DRIFTS", "add_parser", "run"]
+
+DRIFTS = 3
+"""Exit status when something drifts."""
+
+_EPILOG = """\
+exit status: 0 nothing drifts, or another process judges this directory already; 1 the command
+failed; 2 it was called wrongly; 3 a new verdict, or the newest one of a column, says yes
+
+examples:
+  inlay judge telemetry/
+  inlay judge telemetry/ --reference train.inlay --dry-run
+  inlay judge telemetry/ --follow 60
+  inlay judge telemetry/ --json | jq '.latest[] | select(.verdict == "yes")'
+"""
+
+_HEADINGS = ("column", "of", "method", "verdict", "effect", "threshold", "rows", "until", "reason")
+_NUMBERS = (4, 5, 6)
+_OPTIONAL = (5, 6, 7)
+_SIGNS = {"yes": "✗ drifts", "no": "✓ no", "undefined": "? undefined"}
+_ORDER = {"yes": 0, "undefined": 1, "no": 2}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "judge",
+        help="judge what several processes wrote into a directory",
+        description="Add up what all processes counted in the same windows, judge what is new "
+        "against the reference, and write the verdicts into the directory.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("directory", metavar="DIR", help="what inlay.sinks.Files writes")
+    parser.add_argument(
+        "--reference", metavar="FILE", help="a saved profile, instead of what the points bring"
+    )
+    parser.add_argument(
+        "--level", type=float, default=0.05, help="false alarms allowed (default: 0.05)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.02,
+        help="Jensen-Shannon distance that a drift must exceed (default: 0.02)",
+    )
+    parser.add_argument(
+        "--scope", choices=("fleet", "host"), default="fleet", help="add up over all, or by host"
+    )
+    parser.add_argument(
+        "--idle",
+        type=float,
+        default=900.0,
+        metavar="SECONDS",
+        help="wait so long for a process that writes nothing (default: 900)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON document a run")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing, neither verdicts nor state"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="forget the state and judge everything anew"
+    )
+    parser.add_argument(
+        "--follow",
+        type=float,
+        metavar="SECONDS",
+        help="judge again whenever so many seconds have passed, until interrupted",
+    )
+    parser.set_defaults(refuse=parser.error)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    if arguments.follow is not None and not arguments.follow > 0.0:
+        arguments.refuse(f"--follow needs seconds above 0: {arguments.follow}")
+    if arguments.dry_run and arguments.fresh:
+        arguments.refuse("--fresh forgets the state, which --dry-run does not touch")
+    from inlay.drift.directory_judge import DirectoryJudge
+    from inlay.drift.references import References
+    from inlay.drift.run import default_judges
+
+    references = None if arguments.reference is None else References.of(Path(arguments.reference))
+    judge = DirectoryJudge(
+        Path(arguments.directory),
+        default_judges(level=arguments.level, threshold=arguments.threshold),
+        scope=arguments.scope,
+        references=references,
+        idle=arguments.idle,
+    )
+    if not arguments.dry_run:
+        leader = judge.lead()
+        if leader is not None:
+            write_line(f"inlay judge: {leader} judges {arguments.directory} already")
+            return 0
+    try:
+        if arguments.fresh:
+            judge.forget()
+        while True:
+            judged = judge.run(dry=arguments.dry_run)
+            _show(judged, arguments)
+            if arguments.follow is None:
+                return DRIFTS if judged.drifts else 0
+            time.sleep(arguments.follow)
+    finally:
+        judge.resign()
+
+
+def _show(judged: Judged, arguments: argparse.Namespace) -> None:
+    for note in judged.notes:
+        write_line(f"inlay judge: {note}", out=sys.stderr)
+    latest = sorted(judged.latest.to_pylist(), key=_rank)
+    words = judged.verdicts["verdict"].to_pylist()
+    counts = {word: words.count(word) for word in ("yes", "no", "undefined")}
+    if arguments.json:
+        write_json(
+            {
+                "points": judged.rows,
+                "waiting": judged.pending,
+                "too_late": judged.too_late,
+                "verdicts": counts,
+                "drifts": judged.drifts,
+                "notes": list(judged.notes),
+                "latest": [_plain(row) for row in latest],
+            }
+        )
+    else:
+        if latest:
+            rows = [_cells(row) for row in latest]
+            write_table(_HEADINGS, rows, numbers=_NUMBERS, optional=_OPTIONAL)
+            write_line("")
+        said = ", ".join(f"{count} {word}" for word, count in counts.items())
+        waiting = f"; {judged.pending} wait for a process" if judged.pending else ""
+        write_line(f"{judged.rows} new points, new verdicts: {said}{waiting}")
+    sys.stdout.flush()
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (_ORDER.get(row["verdict"], 1), -(row["effect"] or 0.0), row["attrs"], row["method"])
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    members = json.loads(row["attrs"])
+    column = members.pop("column", "")
+    of = ", ".join(f"{name}={value}" for name, value in sorted(members.items()))
+    return [
+        column,
+        of,
+        row["method"],
+        _SIGNS.get(row["verdict"], row["verdict"]),
+        "" if row["effect"] is None else f"{row['effect']:.4f}",
+        "" if row["threshold"] is None else f"{row['threshold']:.4g}",
+        "" if row["n"] is None else f"{row['n']:,}",
+        f"{row['time']:%Y-%m-%d %H:%M:%S}",
+        row["reason"] or "",
+    ]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is null; times as ISO 8601."""
+    return {
+        name: value.isoformat() if hasattr(value, "isoformat") else value
+        for name, value in row.items()
+        if value is not None
+    }

@@ -1,0 +1,170 @@
+"""What the judges of a watch say as panes close, and that a replay of its points says the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from watched import BEGAN, Watched, rows
+
+import inlay
+from inlay.drift import DriftJudge, MissingnessJudge, backtest
+
+
+class Recorder:
+    """Keeps the points it sees, and raises when it is told."""
+
+    name = "recorder"
+    version = "1"
+
+    def __init__(self) -> None:
+        self.seen: list[list[dict[str, Any]]] = []
+        self.references: list[int] = []
+        self.fail = False
+
+    def judge(
+        self, points: inlay.Table, references: Any = None, *, scope: str = "process"
+    ) -> inlay.Table:
+        assert scope == "process"
+        if self.fail:
+            message = "out of order"
+            raise RuntimeError(message)
+        self.seen.append(points.to_pylist())
+        self.references.append(len(references))
+        return inlay.Table.empty("verdicts")
+
+    def save_state(self) -> bytes:
+        return b""
+
+    def load_state(self, data: bytes) -> None:
+        del data
+
+
+def reference(n: int = 20_000) -> inlay.Profile:
+    rng = np.random.default_rng(1)
+    return inlay.Profile.of(
+        {"x": rng.normal(size=n), "y": rng.normal(size=n), "city": rng.choice(["a", "b"], n)},
+        reference=True,
+    )
+
+
+def feed(watched: Watched, panes: int, *, drifts_at: int = 10**9, n: int = 2000) -> None:
+    """Give panes of n rows, of which `y` shifts by half a standard deviation from one on."""
+    rng = np.random.default_rng(2)
+    for pane in range(panes):
+        watched.at(60 * pane + 60)
+        times = np.sort(rng.uniform(60 * pane, 60 * pane + 60, n))
+        shift = 0.5 if pane >= drifts_at else 0.0
+        values = {"x": rng.normal(size=n), "y": rng.normal(shift, 1.0, n)}
+        watched.watch.update(rows(times, **values, city=rng.choice(["a", "b"], n)))
+        watched.collect()
+    watched.finish()
+
+
+def verdicts(watched: Watched) -> list[dict[str, Any]]:
+    return [row for batch in watched.batches for row in batch.verdicts.to_pylist()]
+
+
+def test_judges_see_what_is_written() -> None:
+    judge = Recorder()
+    watched = Watched(reference(), event_time="at", disorder=0, judges=[judge])
+    feed(watched, 4)
+    seen = [row for points in judge.seen for row in points]
+    metrics = {"data.column", "data.pane", "data.column.unseen"}
+    written = [row for row in watched.points if row["metric"] in metrics]
+    for row in [*seen, *written]:
+        for name in ("observed_time", "window_seq"):  # those of the turn come later
+            del row[name]
+    assert seen == written
+    assert judge.references == [3] * len(judge.seen)
+
+
+def test_a_judge_that_raises_is_an_event_and_the_others_go_on() -> None:
+    bad, good = Recorder(), DriftJudge()
+    watched = Watched(reference(), event_time="at", disorder=0, judges=[bad, good])
+    bad.fail = True
+    feed(watched, 3)
+    failed = [attrs for name, attrs in watched.events if name == "data.judge.failed"]
+    assert failed == [{"judge": "recorder", "watch": "orders"}]
+    assert verdicts(watched)
+
+
+def test_the_default_judges_find_a_shift_and_nothing_else() -> None:
+    watched = Watched(reference(), event_time="at", disorder=0, judges=None)
+    feed(watched, 12, drifts_at=6)
+    found = verdicts(watched)
+    assert {row["judge"] for row in found} == {"DriftJudge", "MissingnessJudge"}
+    fired = {
+        (json.loads(row["attrs"])["column"], round(row["start_time"].timestamp() - BEGAN) // 60)
+        for row in found
+        if row["verdict"] == "yes"
+    }
+    assert {column for column, _ in fired} == {"y"}
+    assert 6 <= min(pane for _, pane in fired) <= 7
+    assert {row["origin"] for row in found} == {watched.batches[0].origin}
+
+
+def test_an_empty_pane_is_undefined_and_the_next_is_judged() -> None:
+    judges = [DriftJudge(), MissingnessJudge()]
+    watched = Watched(reference(), event_time="at", disorder=0, judges=judges)
+    rng = np.random.default_rng(0)
+    watched.at(240)
+    for start in (0, 120, 180):
+        times = np.full(2000, float(start))
+        values = {"x": rng.normal(size=2000), "y": rng.normal(size=2000)}
+        watched.watch.update(rows(times, **values, city=rng.choice(["a", "b"], 2000)))
+    watched.collect()
+    found = {
+        (row["judge"], json.loads(row["attrs"])["column"], row["start_time"].timestamp() - BEGAN): (
+            row["verdict"],
+            row["reason"],
+        )
+        for row in verdicts(watched)
+    }
+    for judge in ("DriftJudge", "MissingnessJudge"):
+        for column in ("x", "y", "city"):
+            assert found[judge, column, 60] == ("undefined", "empty")
+            assert found[judge, column, 120] == ("no", None)
+
+
+def test_min_rows_is_the_default_judges() -> None:
+    watched = Watched(reference(), event_time="at", disorder=0, judges=None, min_rows=50)
+    feed(watched, 3, n=100)
+    assert {row["verdict"] for row in verdicts(watched)} == {"no"}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_replay_of_the_points_gives_the_same_verdicts(tmp_path: Path, late: bool) -> None:
+    watched = Watched(
+        reference(), event_time="at", disorder=0, lateness=600, by="city", judges=None
+    )
+    watched.observer.add_sink(inlay.sinks.Files(tmp_path))
+    rng = np.random.default_rng(3)
+    n = 3000
+    for pane in range(10):
+        watched.at(60 * pane + 60)
+        times = np.sort(rng.uniform(60 * pane, 60 * pane + 60, n))
+        if late:
+            times[: n // 3] -= 90
+        y = rng.normal(0.4 if pane > 5 else 0.0, 1.0, n)
+        if pane != 4:
+            watched.watch.update(
+                rows(times, x=rng.normal(size=n), y=y, city=rng.choice(["a", "b"], n))
+            )
+        watched.collect()
+    watched.finish()
+    watched.observer.stop()
+    live = verdicts(watched)
+    judges = [DriftJudge(min_rows=1000), MissingnessJudge(min_rows=1000)]
+    replayed = backtest(tmp_path, judges).verdicts.to_pylist()
+    names = [name for name in live[0] if name not in ("observed_time", "origin")]
+
+    def sortable(found: list[dict[str, Any]]) -> list[str]:
+        return sorted(json.dumps({n: str(row[n]) for n in names}, sort_keys=True) for row in found)
+
+    assert any(row["verdict"] == "yes" for row in live)
+    assert any(row["revision"] > 0 for row in live) == late
+    assert sortable(replayed) == sortable(live)
