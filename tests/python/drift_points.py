@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def complete(rows: list[dict[str, Any]]) -> pa.Table:
     made = []
     for row in rows:
         full = {**shared, **row}
-        service = __import__("json").loads(full["resource"]).get("service.name", "")
+        service = json.loads(full["resource"]).get("service.name", "")
         full.setdefault("series_id", _core.series_id(full["metric"], full["attrs"], service))
         made.append(full)
     return pa.Table.from_pylist(made, schema=SCHEMA)

@@ -253,18 +253,27 @@ def test_any_number_of_threads_gives_the_same(threads: int) -> None:
 def test_columns_of_a_pane_are_corrected_together() -> None:
     rng = np.random.default_rng(14)
     rows = [
-        edges_row(rng.multinomial(2_000, shares(0.12 if at < 3 else 0)), pane=pane, column=f"c{at}")
-        for pane in range(12)
+        edges_row(rng.multinomial(100, shares(0.15 if at < 1 else 0)), pane=pane, column=f"c{at}")
+        for pane in range(60)
         for at in range(12)
     ]
     references = known(*rows[:12])
-    plain = verdicts(DriftJudge(correction=None, threshold=1e-9), rows, references)
-    together = verdicts(DriftJudge(threshold=1e-9), rows, references)
+    plain = verdicts(DriftJudge(correction=None, threshold=1e-9, min_rows=1), rows, references)
+    together = verdicts(DriftJudge(threshold=1e-9, min_rows=1), rows, references)
     differ = 0
-    for pane in range(12):
+    for pane in range(60):
         of_pane = slice(pane * 12, pane * 12 + 12)
-        expected = e_bh([each["log_e"] for each in together[of_pane]])
+        # What is undefined, for a first pair of windows that differs by chance, is not tested.
+        expected = e_bh(
+            [
+                None if each["verdict"] == "undefined" else each["log_e"]
+                for each in together[of_pane]
+            ]
+        )
         for each, single, is_found in zip(together[of_pane], plain[of_pane], expected, strict=True):
+            if each["verdict"] == "undefined":
+                assert each["reason"] == "uncalibrated"
+                continue
             has_effect = each["low"] > 1e-9
             assert each["verdict"] == ("yes" if is_found and has_effect else "no")
             passes = single["log_e"] >= math.log(20)

@@ -1,6 +1,7 @@
 """Points read back from a directory, and windows of several processes added up."""
 
 import datetime
+import itertools
 
 import drift_points as dp
 import numpy as np
@@ -85,7 +86,7 @@ def test_bad_directories_are_told_apart(tmp_path):
     with pytest.raises(inlay.InvalidArgumentError, match="no points"):
         Replay(tmp_path)
     dp.write(tmp_path, dp.month(2, 1))
-    naive = datetime.datetime(2026, 1, 1)  # noqa: DTZ001
+    naive = datetime.datetime(2026, 1, 1)
     with pytest.raises(inlay.InvalidArgumentError, match="zone"):
         Replay(tmp_path, start=naive)
     late, early = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2027, 2026))
@@ -220,7 +221,7 @@ def test_how_rows_are_cut_up_changes_nothing(cuts, seed, through_bytes):
     expected += [] if ends is None else ends.to_pylist()
     windows, found = FleetWindows(idle_us=IDLE), []
     places = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in itertools.pairwise(places):
         found += windows.add(table.slice(begin, end - begin)).to_pylist()
         if through_bytes:
             twin = FleetWindows(idle_us=IDLE)

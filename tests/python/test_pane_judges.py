@@ -76,22 +76,22 @@ def test_no_rows_give_no_verdicts(judge):
 
 @pytest.mark.parametrize("judge", JUDGES)
 def test_settings_out_of_range_are_refused(judge):
-    with pytest.raises(inlay.InvalidArgumentError, match="min_rows .* 0"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"min_rows .* 0"):
         judge(min_rows=0)
-    with pytest.raises(inlay.InvalidArgumentError, match="scope .* 'world'"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"scope .* 'world'"):
         judge().judge(inlay.Table.empty("points"), References(), scope="world")
     if judge is not SegmentJudge:
         with pytest.raises(inlay.InvalidArgumentError, match=r"level .* 1\.5"):
             judge(level=1.5)
     with pytest.raises(inlay.InvalidArgumentError, match="threshold"):
         judge(thresholds={"psi": -1.0}) if judge is DistanceJudge else judge(threshold=-1.0)
-    assert eval(repr(judge())).__dict__.keys() == judge().__dict__.keys()  # noqa: S307
+    assert eval(repr(judge())).__dict__.keys() == judge().__dict__.keys()
 
 
 def test_points_that_do_not_fit_their_reference_are_refused():
     row = dp.edges_row([100] * 10)
     short = {**row, "counts": [100] * 9}
-    with pytest.raises(inlay.InvalidArgumentError, match="another number of counts .* 9"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"another number of counts .* 9"):
         said(MissingnessJudge(), [short], [dp.reference_row(row, [100] * 10)])
     without = dp.complete([row]).drop_columns(["counts"])
     with pytest.raises(inlay.InvalidArgumentError, match="'counts'"):
@@ -143,7 +143,9 @@ def test_a_state_that_is_none_is_refused(judge):
 def test_missing_rows_are_found_and_their_share_told():
     row = dp.edges_row([95] * 10, null_count=30, nan_count=20)
     well = dp.edges_row([99] * 10, column="y", null_count=10)
-    references = [dp.reference_row(each, [9900] * 10, null_count=1000, nan_count=0) for each in (row, well)]
+    references = [
+        dp.reference_row(each, [9900] * 10, null_count=1000, nan_count=0) for each in (row, well)
+    ]
     bad, good = said(MissingnessJudge(), [row, well], references)
     assert (bad["verdict"], bad["method"], bad["judge"]) == (
         "yes",
@@ -165,7 +167,7 @@ def test_a_difference_that_is_certain_and_small_is_no_drift():
     row = dp.edges_row([99_500_000] * 10, null_count=5_000_000)
     reference = dp.reference_row(row, [100_000_000] * 10)
     (found,) = said(MissingnessJudge(), [row], [reference])
-    assert found["log_e"] > 100
+    assert found["log_e"] > 20
     assert found["verdict"] == "no"
 
 
@@ -213,9 +215,7 @@ def test_log_gamma_is_scipys():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(
-            st.integers(0, 3), st.one_of(st.floats(0, 1), st.just(0.02)), st.floats(-5, 9)
-        ),
+        st.tuples(st.integers(0, 3), st.one_of(st.floats(0, 1), st.just(0.02)), st.floats(-5, 9)),
         max_size=30,
     )
 )
@@ -295,9 +295,28 @@ def test_without_drift_no_segment_is_named():
         assert (row["verdict"], row["part_names"]) == ("no", [])
 
 
-def test_segments_that_cannot_be_added_are_undefined():
+def test_segments_with_cells_of_their_own_are_explained_too():
     rows, references = segments(0.6)
-    assert {r["reason"] for r in said(SegmentJudge(), rows, references[1:])} == {"no_reference"}
+    for place, (row, reference) in enumerate(zip(rows, references, strict=True)):
+        edges = [edge + place for edge in dp.EDGES]
+        for each in (row, reference):
+            each |= {"bounds": edges, "reference_id": dp.hash_of_edges(edges)}
+    device, region = said(SegmentJudge(), rows, references)
+    assert (region["verdict"], region["part_names"]) == ("yes", ["region=us"])
+    assert region["part_values"][0] > 0.8
+    assert device["verdict"] == "no"
+
+
+def test_a_segment_that_is_new_is_named():
+    rows, references = segments(0.0)
+    kept = [row for row in references if '"us"' not in row["attrs"]]
+    _, region = said(SegmentJudge(), rows, kept)
+    assert (region["verdict"], region["part_names"]) == ("yes", ["region=us"])
+
+
+def test_segments_without_reference_or_rows_are_undefined():
+    rows, references = segments(0.6)
+    assert {r["reason"] for r in said(SegmentJudge(), rows, [])} == {"no_reference"}
     few = [{**row, "counts": [1] * 10, "count": 10} for row in rows]
     assert {r["reason"] for r in said(SegmentJudge(), few, references)} == {"insufficient"}
 
@@ -308,21 +327,17 @@ def test_series_without_by_have_no_segments():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1, max_size=8
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1, max_size=8))
 def test_surprise_is_scipys_and_powers_add_up(pairs):
     forecast, actual = (np.array(each, float) for each in zip(*pairs, strict=True))
     found = explain(forecast, actual, least_power=1e-9, enough_power=0.67)
-    if forecast.sum() == 0 or actual.sum() in (0, forecast.sum()):
+    if actual.sum() == forecast.sum():
         assert found.values == []
         return
     power = (actual - forecast) / (actual.sum() - forecast.sum())
     assert found.power == pytest.approx(power[found.values].tolist())
     assert found.is_complete == (sum(found.power) >= 0.67)
-    p, q = forecast / forecast.sum(), actual / actual.sum()
+    p, q = (each / max(each.sum(), 1.0) for each in (forecast, actual))
     surprise = 0.5 * (special.rel_entr(p, (p + q) / 2) + special.rel_entr(q, (p + q) / 2))
     assert found.surprise == pytest.approx(float(surprise[found.values].sum()), abs=1e-12)
 
@@ -337,7 +352,8 @@ def test_distances_are_those_of_two_summaries():
         dp.reference_row(names, [3000, 4000, 2000, 900, 100]),
     ]
     methods = ["psi", "jensen_shannon", "kl", "hellinger", "total_variation", "l_infinity", "ks"]
-    judge = DistanceJudge([*methods, "chi2", "cramer_von_mises", "anderson_darling"])
+    methods += ["chi2", "cramer_von_mises", "anderson_darling"]
+    judge = DistanceJudge(methods, thresholds={"psi": 0.1})
     verdicts = said(judge, [row, names], references)
     for kind, column, place in ((inlay.EdgeHistogram, "x", 0), (inlay.Categories, "c", 1)):
         reference = kind.from_row(references[place])
@@ -347,7 +363,7 @@ def test_distances_are_those_of_two_summaries():
         assert ("ks" in found) == (column == "x")
         for method, each in found.items():
             if method == "chi2":
-                assert each["value"] == pytest.approx(expected.chi2.statistic)
+                assert each["value"] == pytest.approx(expected.chi2.value)
                 assert each["effect"] == pytest.approx(expected.chi2.cramers_v)
                 continue
             of_method = getattr(expected, method)

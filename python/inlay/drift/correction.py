@@ -39,7 +39,7 @@ def e_bh(log_e: Sequence[float | None], level: float = 0.05) -> list[bool]:
     Examples
     --------
     >>> import inlay
-    >>> inlay.drift.e_bh([6.0, 3.5, 0.0], level=0.05)
+    >>> inlay.drift.e_bh([6.0, 3.0, 0.0], level=0.05)
     [True, False, False]
     """
     check_level(level)

@@ -154,10 +154,10 @@ class DistanceJudge(PaneJudge):
         wants_order = any(list(METHODS).index(name) >= _CELL_METHODS for name in self.methods)
         bounds = np.asarray(edges if wants_order else [], np.float64)
         found, why, known = _core.distances_of_rows(
-            counts.reshape(-1),
-            bounds.reshape(-1),
-            np.ascontiguousarray(cells).reshape(-1),
-            place.astype(np.int64).reshape(-1),
+            counts.reshape(-1).data,
+            bounds.reshape(-1).data,
+            np.ascontiguousarray(cells).reshape(-1).data,
+            place.astype(np.int64).reshape(-1).data,
             cells=cells.shape[1],
         )
         shape = (len(members), len(METHODS))

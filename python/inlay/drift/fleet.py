@@ -176,7 +176,8 @@ class FleetWindows:
         if self._pending is not None:
             with pa.ipc.new_stream(sink, self._pending.schema) as writer:
                 writer.write_table(self._pending)
-        return len(head).to_bytes(8, "little") + head + sink.getvalue().to_pybytes()
+        pending: bytes = sink.getvalue().to_pybytes()
+        return len(head).to_bytes(8, "little") + head + pending
 
     def load(self, data: bytes) -> None:
         """Take over a state.

@@ -61,7 +61,8 @@ def is_any(texts: Any, wanted: Collection[str]) -> np.ndarray[Any, Any]:
     import numpy as np
 
     known, of_row = distinct(texts)
-    return np.asarray([text in wanted for text in known], bool)[of_row]
+    chosen: np.ndarray[Any, Any] = np.asarray([text in wanted for text in known], bool)[of_row]
+    return chosen
 
 
 def members_of(texts: Any, name: str) -> tuple[list[str], np.ndarray[Any, Any]]:

@@ -15,7 +15,7 @@ from inlay.drift.references import References
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ScopedJudges", "default_judges"]
+__all__ = ["ScopedJudges", "checked_judges", "default_judges"]
 
 _FIELDS = {"host": ("service.name", "host.name"), "fleet": ("service.name",)}
 

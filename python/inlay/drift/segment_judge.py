@@ -14,7 +14,6 @@ from inlay.drift.segments import explain
 __all__ = ["SegmentJudge"]
 
 _OWN = frozenset({"column", "watch"})
-_MIXED = "segments have cells of their own"
 _ALIKE = "the segments together are as in the reference"
 
 
@@ -42,13 +41,13 @@ class SegmentJudge(PaneJudge):
     One verdict for each column, pane and attribute of ``by``, of method ``segments.<attribute>``
     and about the series without that attribute. What is explained are the rows in the cells that
     have a larger share than in the reference: how many of them are more than expected is the total
-    variation distance times the rows. `explain` says how it is done. ``value`` is the surprise of
+    variation distance times the rows. Where segments have cells of their own, or one is new, these
+    are the cells of each segment, and of what it has too much that is left out which chance alone
+    gives on average. `explain` says how it is done. ``value`` is the surprise of
     the segments found (the attribute with the largest one explains best), ``effect`` the total
     variation distance less what chance alone gives on average, ``part_names`` the segments and
     ``part_values`` the share of the change that each accounts for. Yes: the effect exceeds the
     threshold and a set of segments explains enough of it.
-
-    The segments must have the same cells, and each a reference of its own.
 
     Examples
     --------
@@ -124,31 +123,18 @@ class SegmentJudge(PaneJudge):
 
         attributes = sorted({name for each in members for name in each} - _OWN)
         n = int(rows.count[group].sum())
-        known = rows.reference[group] >= 0
-        reason = effect = None
-        widths = np.diff(rows.offsets)[group]
-        ids = rows.table["reference_id"].take(group).unique()
+        n0 = int(rows.of_references("num_values")[group].sum())
+        reason = None
         if n < self.min_together:
             reason = "insufficient"
-        elif not known.all():
+        elif not (rows.reference[group] >= 0).any():
             reason = "no_reference"
-        elif len(ids) > 1 or (widths != widths[0]).any():
-            reason = _MIXED
+        elif n0 == 0:
+            reason = "empty"
         if reason is not None:
             return [self._said(rows, group, whole, scope, name, reason) for name in attributes]
-        cells = rows.cells[rows.offsets[group][:, None] + np.arange(widths[0])].astype(float)
-        expected = rows.reference_cells(group).astype(float)
-        n0 = expected.sum()
-        if n0 == 0:
-            return [self._said(rows, group, whole, scope, name, "empty") for name in attributes]
-        expected *= n / n0
-        difference = cells.sum(axis=0) - expected.sum(axis=0)
-        grown = difference > 0
-        shares = expected.sum(axis=0) / n
-        # The mean of the total variation distance of two samples of one distribution.
-        chance = np.sqrt(shares * (1 - shares) * (1 / n + 1 / n0)).sum() / np.sqrt(2 * np.pi)
-        effect = max(0.0, float(np.abs(difference).sum()) / (2 * n) - float(chance))
-        actual, forecast = cells[:, grown].sum(axis=1), expected[:, grown].sum(axis=1)
+        change = _together(rows, group, n, n0) or _joint(rows, group, n, n0)
+        effect, forecast, actual = change
         tables = []
         for name in attributes:
             values = [each.get(name, "") for each in members]
@@ -230,3 +216,55 @@ class SegmentJudge(PaneJudge):
             part_names=[None if parts is None else [name for name, _ in parts]],
             part_values=[None if parts is None else [power for _, power in parts]],
         )
+
+
+def _chance(shares: Any, n: int, n0: int) -> Any:
+    """Return what chance adds on average to each cell's positive part of a difference of shares."""
+    import numpy as np
+
+    return np.sqrt(shares * (1 - shares) * (1 / n + 1 / n0)) / np.sqrt(2 * np.pi)
+
+
+def _together(rows: PaneRows, group: Any, n: int, n0: int) -> tuple[float, Any, Any] | None:
+    """Look at the cells that grew over all segments; None if segments have not the same cells.
+
+    Returns
+    -------
+    effect : float
+        Total variation distance less what chance gives.
+    forecast, actual : numpy.ndarray of float64
+        Rows of each segment in these cells.
+    """
+    import numpy as np
+
+    widths = np.diff(rows.offsets)[group]
+    ids = rows.table["reference_id"].take(group).unique()
+    known = rows.reference[group] >= 0
+    if len(ids) > 1 or (widths != widths[0]).any() or not known.all():
+        return None
+    cells = rows.cells[rows.offsets[group][:, None] + np.arange(widths[0])].astype(float)
+    expected = rows.reference_cells(group) * (n / n0)
+    difference = cells.sum(axis=0) - expected.sum(axis=0)
+    grown = difference > 0
+    chance = _chance(expected.sum(axis=0) / n, n, n0).sum()
+    effect = max(0.0, float(difference[grown].sum() / n - chance))
+    return effect, expected[:, grown].sum(axis=1), cells[:, grown].sum(axis=1)
+
+
+def _joint(rows: PaneRows, group: Any, n: int, n0: int) -> tuple[float, Any, Any]:
+    """Look at the cells that grew in each segment; returns what `_together` does."""
+    import numpy as np
+
+    forecast, actual = np.zeros(len(group)), np.zeros(len(group))
+    for place, row in enumerate(group.tolist()):
+        cells = rows.cells[rows.offsets[row] : rows.offsets[row + 1]].astype(float)
+        expected = np.zeros(len(cells))  # a segment that is new was not expected at all
+        if rows.reference[row] >= 0:
+            counts = rows.references[int(rows.reference[row])].counts
+            expected = np.asarray(counts, float) * (n / n0)
+        difference = cells - expected
+        grown = difference > 0
+        excess = difference[grown].sum() - n * _chance(expected / n, n, n0).sum()
+        forecast[place] = expected[grown].sum()
+        actual[place] = forecast[place] + max(0.0, float(excess))
+    return float((actual - forecast).sum() / n), forecast, actual

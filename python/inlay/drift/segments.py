@@ -51,7 +51,7 @@ def explain(
     -----
     With F and A the totals, f and a those of a value, p = f / F and q = a / A: the explanatory
     power is (a - f) / (A - F), the surprise (p log(2p / (p + q)) + q log(2q / (p + q))) / 2. Values
-    are taken by falling surprise.
+    are taken by falling surprise. Of a total of 0 all shares are 0.
 
     References
     ----------
@@ -68,10 +68,10 @@ def explain(
 
     f, a = np.asarray(forecast, np.float64), np.asarray(actual, np.float64)
     total_f, total_a = float(f.sum()), float(a.sum())
-    if total_f <= 0.0 or total_a <= 0.0 or total_a == total_f:
+    if total_a == total_f:
         return Explanation([], [], 0.0, is_complete=False)
     power = (a - f) / (total_a - total_f)
-    p, q = f / total_f, a / total_a
+    p, q = (each / max(total, 1e-300) for each, total in ((f, total_f), (a, total_a)))
     middle = p + q
     with np.errstate(divide="ignore", invalid="ignore"):
         surprise = 0.5 * (

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["EventTimes", "event_times", "is_time", "moment_us"]
+__all__ = ["EARLIEST_US", "EventTimes", "event_times", "is_time", "moment_us", "plain_times"]
 
 # Far from the ends of int64, so that sums with a skew or a pane's length do not overflow.
 _FARTHEST_US = 1 << 62
 
-# The year 100: what is earlier was meant otherwise, and few readers know such days.
-_EARLIEST_US = -59_011_459_200_000_000
+EARLIEST_US = -59_011_459_200_000_000
+"""The year 100: what is earlier was meant otherwise, and few readers know such days."""
 
 _NUMERATORS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -73,10 +73,26 @@ def event_times(array: pa.Array) -> EventTimes:
     """
     read = _read(array)
     times, missing = read.times, read.missing
-    if len(times) and int(times.min()) < _EARLIEST_US:
-        early = times < _EARLIEST_US
+    if len(times) and int(times.min()) < EARLIEST_US:
+        early = times < EARLIEST_US
         missing = early if missing is None else early | missing
     return EventTimes(times, missing)
+
+
+def plain_times(array: pa.Array) -> np.ndarray | None:
+    """Return the event times of the most frequent kind of column, microseconds without nulls.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,), or None
+        Without a copy; None if the column is another.
+    """
+    import pyarrow as pa
+
+    kind = array.type
+    if kind.id != pa.lib.Type_TIMESTAMP or kind.unit != "us" or array.null_count:
+        return None
+    return _integers(array)
 
 
 def _read(array: pa.Array) -> EventTimes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.sources import BATCH_ROWS, open_source
-from inlay.data.watch.event_time import event_times, is_time
+from inlay.data.watch.event_time import EARLIEST_US, event_times, is_time, plain_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,12 +28,16 @@ class Parted:
         Those that have one, not ahead of their arrival.
     times : numpy.ndarray of int64, shape (n,)
         Their event times in microseconds.
+    oldest, newest : int
+        The least and the greatest of them; 0 if there are none.
     missing, future : pyarrow.RecordBatch or None
         Those without one, and those ahead; None if there are none.
     """
 
     rows: pa.RecordBatch
     times: np.ndarray
+    oldest: int
+    newest: int
     missing: pa.RecordBatch | None
     future: pa.RecordBatch | None
 
@@ -94,18 +98,27 @@ def part(batch: pa.RecordBatch, index: int | None, limit: int) -> Parted:
     import numpy as np
 
     if index is None:
-        return Parted(batch.slice(0, 0), np.zeros(0, dtype=np.int64), batch, None)
-    read = event_times(batch.column(index))
+        return Parted(batch.slice(0, 0), np.zeros(0, dtype=np.int64), 0, 0, batch, None)
+    column = batch.column(index)
+    plain = plain_times(column)
+    if plain is not None and len(plain):
+        oldest, newest = int(plain.min()), int(plain.max())
+        if oldest >= EARLIEST_US and newest <= limit:
+            return Parted(batch, plain, oldest, newest, None, None)
+    read = event_times(column)
     times = read.times
     missing = future = None
     if read.missing is not None:
         missing = _pick(batch, read.missing)
         batch, times = _pick(batch, ~read.missing), times[~read.missing]
-    if len(times) and int(times.max()) > limit:
+    newest = int(times.max()) if len(times) else 0
+    if newest > limit:
         ahead = times > limit
         future = _pick(batch, ahead)
         batch, times = _pick(batch, ~ahead), times[~ahead]
-    return Parted(batch, times, missing, future)
+        newest = int(times.max()) if len(times) else 0
+    oldest = int(times.min()) if len(times) else 0
+    return Parted(batch, times, oldest, newest, missing, future)
 
 
 def runs(

@@ -217,7 +217,7 @@ class Stream:
         times = parted.times
         if len(times) == 0:
             return 0
-        oldest, newest = int(times.min()), int(times.max())
+        oldest, newest = parted.oldest, parted.newest
         instruments.arrived(times, newest, arrival)
         if self.row_panes is not None:
             placed = self._take_in_order(parted.rows, oldest, newest)

@@ -1,0 +1,209 @@
+"""Stored points judged anew: as they were live, with other thresholds, over several processes."""
+
+import datetime
+import time
+
+import drift_points as dp
+import pyarrow as pa
+import pytest
+
+import inlay
+from inlay.drift import (
+    CategoryJudge,
+    DistanceJudge,
+    DriftJudge,
+    MissingnessJudge,
+    References,
+    SegmentJudge,
+)
+from inlay.drift.firings import Firings
+from inlay.sinks.files import Files
+
+PANES, COLUMNS, SHIFT = 40, 4, 25
+
+
+def judges():
+    return [
+        DriftJudge(),
+        MissingnessJudge(),
+        DistanceJudge(["psi", "ks"]),
+        CategoryJudge(),
+        SegmentJudge(),
+    ]
+
+
+def points(origin=1, seed=1):
+    table = dp.month(PANES, COLUMNS, seed=seed, origin=origin, shift_from=SHIFT)
+    late = [
+        {**dp.edges_row([5] * 10, pane=pane, column="x001", revision=1, origin=origin)}
+        | {"window_seq": pane + 3, "observed_time": dp.START + (pane + 5) * dp.EVERY}
+        for pane in (7, 20)
+    ]
+    return pa.concat_tables([table, dp.complete(late)])
+
+
+def live(table, directory):
+    """Judge window by window as a watch does, and write points and verdicts."""
+    references, running = References(), judges()
+    sink = Files(directory, max_file_age=900.0)
+    origin = table["origin"][0].as_py()
+    sink.open({}, origin)
+    written = []
+    for sequence in sorted(set(table["window_seq"].to_pylist())):
+        window = table.filter(pa.compute.equal(table["window_seq"], sequence))
+        references.add(window)
+        rows = window.filter(pa.compute.equal(window["metric"], "data.column"))
+        rows = rows.sort_by([("time", "ascending"), ("revision", "ascending")])
+        said = [judge.judge(rows, references, scope="process").to_pyarrow() for judge in running]
+        verdicts = pa.concat_tables(said)
+        written.append(verdicts)
+        observed = max(window["observed_time"].cast(pa.int64()).to_pylist())
+        tables = {"points": window, "verdicts": verdicts}
+        given = {"window_seq": sequence, "origin": origin, "observed_time_us": observed}
+        sink.write(inlay.Batch.from_tables(tables, **given))
+    sink.close(time.monotonic() + 60)
+    return pa.concat_tables(written)
+
+
+def key(row):
+    names = ("judge", "method", "attrs", "origin", "start_time", "revision")
+    return tuple(row[name] for name in names)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("live")
+    verdicts = [live(points(origin, seed), directory) for origin, seed in ((1, 1), (2, 2))]
+    return directory, pa.concat_tables(verdicts)
+
+
+def test_a_replay_gives_the_verdicts_that_were_given_live(stored):
+    directory, verdicts = stored
+    found = inlay.backtest(directory, judges())
+    expected = sorted(verdicts.to_pylist(), key=key)
+    assert sorted(found.verdicts.to_pylist(), key=key) == expected
+    assert {row["revision"] for row in expected} == {0, 1}
+    compared = found.against_stored()
+    assert compared == (len(expected), 0, 0, 0)
+
+
+def test_what_fired_is_told_by_series_with_its_time(stored):
+    found = inlay.backtest(stored[0], DriftJudge(), keep="none")
+    # One series in each process, within a few windows of the shift, and for good.
+    assert [each.origin for each in found.fired] in ([1, 2], [2, 1])
+    for each in found.fired:
+        assert each.attrs == dp.attrs("x000")
+        start = datetime.datetime.fromtimestamp(dp.START / 1e6, datetime.UTC)
+        delay = each.first - (start + datetime.timedelta(minutes=SHIFT))
+        assert datetime.timedelta(0) <= delay <= datetime.timedelta(minutes=8)
+        assert (each.ended, each.method) == (False, "drift")
+        assert each.seconds == (each.last - each.since).total_seconds()
+        assert each.effect is not None
+        assert each.effect > 0.05
+    summary = found.summary()
+    assert summary["rows"] == 2 * (PANES * COLUMNS + 2)
+    assert summary["fired"] == 2
+    assert summary["series"] == 1
+    assert summary["methods"]["drift"]["yes"] > 10
+    assert len(found.verdicts) == 0
+    assert "2 firings" in repr(found)
+    assert "x000" in found._repr_html_()
+
+
+def test_other_thresholds_say_something_else(stored):
+    found = inlay.backtest(stored[0], DriftJudge(threshold=0.5))
+    assert found.fired == []
+    compared = found.against_stored()
+    assert compared.differ > 0
+    assert compared.only_new == 0
+
+
+def test_only_what_fired_may_be_kept(stored):
+    found = inlay.backtest(stored[0], DriftJudge(), keep="yes")
+    assert set(found.verdicts.to_pyarrow()["verdict"].to_pylist()) == {"yes"}
+    with pytest.raises(inlay.InvalidArgumentError, match="keep='all'"):
+        found.against_stored()
+
+
+def test_processes_are_judged_together_as_a_fleet(stored):
+    found = inlay.backtest(stored[0], [DriftJudge(), MissingnessJudge()], scope="fleet")
+    rows = found.verdicts.to_pylist()
+    assert {row["scope"] for row in rows} == {"fleet"}
+    whole = [row for row in rows if row["judge"] == "MissingnessJudge" and not row["revision"]]
+    assert len(whole) == PANES * COLUMNS
+    assert {row["n"] for row in whole} == {2000}
+    assert len(found.fired) == 1
+    alone = inlay.backtest(stored[0], DriftJudge(), keep="none")
+    assert found.fired[0].first <= max(each.first for each in alone.fired)
+
+
+def test_hosts_are_judged_apart(tmp_path):
+    for origin, host in ((1, "a"), (2, "a"), (3, "b")):
+        table = dp.month(6, 1, origin=origin, seed=origin)
+        place = table.schema.get_field_index("resource")
+        text = pa.repeat(pa.scalar(dp.resource(host=host)), len(table))
+        dp.write(tmp_path, table.set_column(place, table.schema.field(place), text))
+    found = inlay.backtest(tmp_path, MissingnessJudge(), scope="host").verdicts.to_pylist()
+    counts = {(row["resource"], row["n"]) for row in found}
+    assert counts == {
+        ('{"host.name":"a","service.name":"ranker"}', 2000),
+        ('{"host.name":"b","service.name":"ranker"}', 1000),
+    }
+
+
+def test_a_period_is_judged_by_the_references_that_came_before(stored):
+    start = datetime.datetime.fromtimestamp((dp.START + 30 * dp.EVERY) / 1e6, datetime.UTC)
+    end = start + datetime.timedelta(minutes=5)
+    found = inlay.backtest(stored[0], MissingnessJudge(), start=start, end=end)
+    assert found.summary()["methods"]["missingness"]["undefined"] == 0
+    assert found.rows == 2 * 5 * COLUMNS
+
+
+def test_a_reference_of_other_cells_is_named(stored):
+    other = inlay.Profile.of({"x000": list(range(2000))}, progress=False).freeze()
+    found = inlay.backtest(stored[0], MissingnessJudge(), reference=other)
+    reasons = {(row["attrs"], row["reason"]) for row in found.verdicts.to_pylist()}
+    assert (dp.attrs("x000"), "other_reference") in reasons
+    assert (dp.attrs("x001"), "no_reference") in reasons
+
+
+def test_judges_that_are_given_stay_as_they_are(stored):
+    judge = MissingnessJudge()
+    before = judge.save_state()
+    inlay.backtest(stored[0], judge, keep="none")
+    assert judge.save_state() == before
+
+
+def test_arguments_are_checked(stored):
+    with pytest.raises(TypeError, match="'psi'"):
+        inlay.backtest(stored[0], ["psi"])
+    with pytest.raises(inlay.InvalidArgumentError, match="'some'"):
+        inlay.backtest(stored[0], keep="some")
+    with pytest.raises(inlay.InvalidArgumentError, match="'world'"):
+        inlay.backtest(stored[0], MissingnessJudge(), scope="world")
+    with pytest.raises(inlay.InvalidArgumentError, match="idle"):
+        inlay.backtest(stored[0], MissingnessJudge(), idle=-1.0)
+    with pytest.raises(inlay.InvalidArgumentError, match="must be a judge"):
+        inlay.backtest(stored[0], [])
+
+
+def test_runs_end_with_a_no_and_not_with_an_undefined():
+    firings = Firings()
+    words = ["no", "yes", "undefined", "yes", "no", "yes"]
+    for cut in (0, 3):
+        rows = [dp.edges_row([1] * 10, pane=cut + at) for at in range(3)]
+        verdicts = inlay.drift.verdict_rows.verdict_rows(
+            dp.complete(rows),
+            judge="J",
+            judge_version="1",
+            scope="process",
+            method="m",
+            verdict=words[cut : cut + 3],
+            effect=[0.1, 0.2, None],
+        )
+        firings.add(verdicts)
+    first, second = firings.list()
+    assert (first.windows, first.ended, first.effect) == (2, True, 0.2)
+    assert first.seconds == 180
+    assert (second.windows, second.ended, second.effect) == (1, False, None)
+    assert firings.counts == {"m": {"yes": 3, "no": 2, "undefined": 1}}
