@@ -145,7 +145,7 @@ TEST(DispersionTest, StrongCorrelationShowsInTheFirstPair) {
   detail::DispersionTest test;
   std::vector<std::uint64_t> counts(10, 100);
   test.update(counts);
-  counts[0] = 200;
+  counts[0] = 300;
   test.update(counts);
   EXPECT_TRUE(test.is_correlated());
 }

@@ -25,9 +25,9 @@ class DispersionTest {
 
   // The state, for serialising.
   struct State {
-    // The second begins in doubt: a first pair that differs beyond its 98.8 % quantile is enough,
+    // The second begins in doubt: a first pair that differs beyond its 99.9 % quantile is enough,
     // and any calm one dispels it. Strong correlation shows before it is taken for drift.
-    double log_bets[2] = {0, 5};
+    double log_bets[2] = {0, 4.84};
     std::vector<std::uint64_t> pending;  // the first window of a pair
   };
   const State& state() const noexcept { return state_; }
