@@ -5,6 +5,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+import typing_extensions
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 class BoundCounter:
@@ -1019,13 +1021,127 @@ class CheckPlan:
     @property
     def paths(self) -> list[str]: ...
 
+class DirichletEProcess:
+    def __init__(
+        self, alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    def update(
+        self,
+        counts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        /,
+        *,
+        start_us: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    @property
+    def change(self) -> tuple[int, list[int]]: ...
+    @property
+    def log_e(self) -> float: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def num_starts(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def windows(self) -> int: ...
+
+class DriftJudge:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> DriftJudge: ...
+    def __init__(
+        self,
+        *,
+        level: typing.SupportsFloat | typing.SupportsIndex,
+        threshold: typing.SupportsFloat | typing.SupportsIndex,
+        min_rows: typing.SupportsInt | typing.SupportsIndex,
+        correct: bool,
+    ) -> None: ...
+    def add_reference(
+        self,
+        series_id: typing.SupportsInt | typing.SupportsIndex,
+        reference_id: str,
+        counts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        *,
+        exact: bool,
+        ordered: bool,
+        family: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def has_reference(
+        self, series_id: typing.SupportsInt | typing.SupportsIndex, reference_id: str
+    ) -> bool: ...
+    def judge(
+        self, points: Table, /, *, threads: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> Table: ...
+    def to_bytes(self) -> bytes: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def num_series(self) -> int: ...
+    @property
+    def options(self) -> tuple[float, float, int, bool]: ...
+
+def bucket_distances(
+    reference: ExpHistogram,
+    current: ExpHistogram,
+    /,
+    *,
+    cells: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[
+    list[tuple[float | None, float | None, float | None, float | None, str | None]],
+    list[float],
+    list[int],
+    list[int],
+]: ...
 def build_info() -> dict[str, typing.Any]: ...
 def canonical_json(members: dict[str, str]) -> str: ...
+def cell_distances(
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+) -> tuple[
+    list[tuple[float | None, float | None, float | None, float | None, str | None]],
+    float,
+    float | None,
+    int,
+    int,
+]: ...
+def cell_parts(
+    kind: typing.SupportsInt | typing.SupportsIndex,
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+) -> list[float]: ...
+def distances_of_rows(
+    reference: typing_extensions.Buffer,
+    edges: typing_extensions.Buffer,
+    current: typing_extensions.Buffer,
+    of_row: typing_extensions.Buffer,
+    /,
+    *,
+    cells: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[bytes, bytes, list[str]]: ...
 def item_keys(values: typing.Any) -> bytes: ...
 def kll_item_size(data: typing.Any) -> int: ...
 def negotiate_exposition(accept: str) -> tuple[str, str]: ...
 def now_ns() -> int: ...
+def ordered_distances(
+    edges: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    /,
+    *,
+    lowest: typing.SupportsFloat | typing.SupportsIndex | None,
+    highest: typing.SupportsFloat | typing.SupportsIndex | None,
+    has_infinity: bool,
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
 def series_id(metric: str, attrs: str, service_name: str) -> int: ...
+@typing.overload
+def sketch_distances(
+    reference: KllFloat, current: KllFloat
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
+@typing.overload
+def sketch_distances(
+    reference: KllDouble, current: KllDouble
+) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
 def table_schemas() -> dict[str, tuple[tuple[str, str, bool], ...]]: ...
 
 __version__: str
