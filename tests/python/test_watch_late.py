@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from watched import BEGAN, Watched, rows
 
 import inlay
+from inlay import _core
 
 
 def test_late_rows_are_a_revision_that_holds_them_alone() -> None:
@@ -107,6 +108,22 @@ def test_keys_of_every_type(column: pa.Array) -> None:
     table = pa.table({"at": rows([1, 2, 3, 4])["at"], "id": column})
     assert watched.watch.update(table) == 3
     assert watched.watch.update(table) == 0
+
+
+def test_a_key_is_the_same_in_every_process_and_version() -> None:
+    def keys(values: Any) -> list[int]:
+        found: list[int] = np.frombuffer(_core.item_keys(values), np.uint64).tolist()
+        return found
+
+    assert keys([1, None, 2]) == [811507182322053675, 0, 4412086184306093958]
+    assert keys(["", "a", "a text of more than sixteen bytes"]) == [
+        2193432386669714361,
+        17726747621663146543,
+        5858890142790087549,
+    ]
+    zero, minus, nan, other = keys([0.0, -0.0, float("nan"), -float("nan")])
+    assert zero == minus
+    assert nan == other != zero
 
 
 def test_keys_of_several_columns_know_their_order() -> None:

@@ -115,7 +115,7 @@ class Watch:
     1
     >>> panes = obs.collect().points.to_pylist()
     >>> [(row["start_time"].second, row["value"]) for row in panes if row["metric"] == "data.pane"]
-    [(20, 2.0)]
+    [(0, 2.0)]
     """
 
     __module__ = "inlay"
