@@ -77,7 +77,7 @@ def mmd(
     -----
     O((n + m)**2 (d + permutations)) in float32, sums in float64: within 1e-5 of the same in float64
     throughout. Of the kernel matrix one tile of 512 by 512 is held at a time and tiles below
-    the diagonal are not computed; beside one float32 copy of the rows it takes some 20 MiB, and
+    the diagonal are not computed; beside one float32 copy of the rows it takes some 3 MiB, and
     ``(n + m) * permutations`` bytes. Deterministic under a seed to the rounding of the BLAS.
 
     References
