@@ -6,6 +6,7 @@ import copy
 import pickle
 import struct
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,8 +190,21 @@ def test_frequencies_never_change() -> None:
     assert state._cosines == pytest.approx([-0.18430992, 0.93968258], abs=1e-8)
 
 
+def test_bytes_of_the_first_version_are_read() -> None:
+    data = (Path(__file__).parents[1] / "data" / "embedding_v1.bin").read_bytes()
+    state = inlay.Embedding.from_bytes(data)
+    assert state.to_bytes() == data
+    assert (state.count, state.left_out, state.dims, state.frequencies) == (4, 1, 2, 3)
+    assert (state.seed, state.bandwidth, state.covariance) == (7, 2.5, "full")
+    assert state.mean == pytest.approx([2.5, 5.0])
+    assert state.cov == pytest.approx(np.array([[5 / 3, 10 / 3], [10 / 3, 20 / 3]]))
+    fresh = state.like()
+    fresh.update([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0], [4.0, 8.0], [np.nan, 1.0]])
+    assert state._cosines == pytest.approx(fresh._cosines, abs=1e-12)
+
+
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_damaged_bytes_are_refused_or_are_a_state(data: st.DataObject) -> None:
     state = made(
         rows(6, 2), frequencies=3, covariance=data.draw(st.sampled_from(["full", "diagonal"]))

@@ -96,7 +96,7 @@ def test_cramer_von_mises_p_values() -> None:
 
 def test_kolmogorov_p_values_of_few_values() -> None:
     rng = np.random.default_rng(17)
-    for n, m in ((2, 3), (7, 7), (20, 31), (50, 49), (300, 200), (1, 40)):
+    for n, m in ((2, 3), (7, 7), (20, 31), (50, 49), (300, 200), (1, 40), (1_000, 1_000)):
         for shift in (0.0, 0.5, 2.0):
             x, y = rng.normal(size=n), rng.normal(shift, 1.0, size=m)
             known = stats.ks_2samp(x, y, method="exact")

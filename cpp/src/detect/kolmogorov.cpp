@@ -50,6 +50,24 @@ double exact(double d, std::int64_t n, std::int64_t m) {
   return row[static_cast<std::size_t>(m)];
 }
 
+// Of two samples of n values and a largest difference of h / n, for any n: Gnedenko and Korolyuk's
+// alternating sum of C(2 n, n - k h) / C(2 n, n), whose terms fall like exp(-(k h)^2 / n).
+double exact_of_equal_sizes(double d, double n) noexcept {
+  const double h = std::round(d * n);
+  double term = 1.0;
+  double sum = 0.0;
+  double sign = 2.0;
+  for (double s = 0.0; s < n; s += 1.0) {
+    term *= (n - s) / (n + 1.0 + s);
+    if (std::fmod(s + 1.0, h) == 0.0) {
+      sum += sign * term;
+      sign = -sign;
+      if (term < 1e-18 * sum || term == 0.0) break;
+    }
+  }
+  return std::clamp(sum, 0.0, 1.0);
+}
+
 // Of one sample of n values, n perhaps no integer.
 double limit_p_value(double d, double n) noexcept {
   const double z = std::sqrt(n) * d;
@@ -80,12 +98,14 @@ double limit_p_value(double d, double n) noexcept {
 }  // namespace
 
 bool kolmogorov_is_exact(double d, std::uint64_t n, std::uint64_t m) noexcept {
+  if (n == m) return true;
   return std::max(n, m) <= kMaxRows &&
          cells_within(d, static_cast<double>(n), static_cast<double>(m)) <= kMaxCells;
 }
 
 double kolmogorov_p_value(double d, std::uint64_t n, std::uint64_t m) {
   if (!(d > 0.0)) return 1.0;
+  if (n == m) return exact_of_equal_sizes(d, static_cast<double>(n));
   if (kolmogorov_is_exact(d, n, m)) {
     // The shorter row is the one kept; the law is the same.
     return std::min(1.0, exact(d, static_cast<std::int64_t>(std::max(n, m)),

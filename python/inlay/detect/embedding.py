@@ -58,7 +58,7 @@ class Embedding:
     Notes
     -----
     ``8 * (d + 2 * frequencies + d * d)`` bytes in memory, in bytes of `to_bytes` half of the last
-    term: 2.4 MB at 768 dimensions, or 14 kB with the variances alone. A row costs
+    term: 2.4 MB at 768 dimensions, or 20 kB with the variances alone. A row costs
     O(d * (d + frequencies)). Merging is commutative, and associative to rounding. The frequencies
     come from numpy's legacy generator, whose numbers never change. Any thread may use an object at
     any time; calls on one object take turns.

@@ -113,8 +113,9 @@ class TwoSample:
     ks_location : float or None
         The first value at which it occurs.
     ks_p_value : float or None
-        Its p-value: exact while the lattice paths within `ks` have at most 2e6 cells, as for any
-        two samples of 1,000 values, else by an expansion of the limit law.
+        Its p-value: exact for samples of one size, and while the lattice paths within `ks` have at
+        most 2e6 cells, as for any two samples of 1,000 values; else by an expansion of the limit
+        law.
     cramer_von_mises, cramer_von_mises_p_value : float or None
         T by midranks; exact for at most 20 values a side, else by its limit law.
     anderson_darling, anderson_darling_p_value : float or None

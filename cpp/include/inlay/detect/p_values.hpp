@@ -9,11 +9,12 @@ namespace inlay {
 
 /// P(D >= d) of the two-sided two-sample Kolmogorov-Smirnov statistic of continuous data.
 ///
-/// Exact, by the recurrence over lattice paths of Viehmann, "Numerically more stable computation of
-/// the p-values for the two-sample Kolmogorov-Smirnov test" (2021), while the paths that stay
-/// within `d` have few enough cells; else that of one sample of n m / (n + m) values: Vrbik,
-/// "Small-Sample Corrections to Kolmogorov-Smirnov Test Statistic" (2018), and in the tail the
-/// second-order expansion of Maag and Dicaire, Biometrika 58 (1971).
+/// Exact for samples of one size, by the sum of Gnedenko and Korolyuk (1951), and, by the
+/// recurrence over lattice paths of Viehmann, "Numerically more stable computation of the p-values
+/// for the two-sample Kolmogorov-Smirnov test" (2021), while the paths that stay within `d` have
+/// few enough cells. Else that of one sample of n m / (n + m) values: Vrbik, "Small-Sample
+/// Corrections to Kolmogorov-Smirnov Test Statistic" (2018), and in the tail the second-order
+/// expansion of Maag and Dicaire, Biometrika 58 (1971).
 /// @throws std::bad_alloc
 INLAY_API double kolmogorov_p_value(double d, std::uint64_t n, std::uint64_t m);
 
