@@ -61,7 +61,7 @@ def _inlay(run: Run) -> None:
     )
 
 
-@bench.case("inlay, page", needs=["numpy", "pyarrow", "vl-convert-python"])
+@bench.case("inlay, page", needs=["numpy", "pyarrow", "vl_convert"])
 def _page(run: Run) -> None:
     import inlay
 
