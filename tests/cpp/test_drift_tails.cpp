@@ -15,7 +15,7 @@ namespace {
 TEST(TailProbability, MatchesPublishedTables) {
   EXPECT_NEAR(anderson_darling_tail(1.933), 0.10, 2e-4);
   EXPECT_NEAR(anderson_darling_tail(2.492), 0.05, 2e-4);
-  EXPECT_NEAR(anderson_darling_tail(3.878125), 0.01, 2e-6);
+  EXPECT_NEAR(anderson_darling_tail(3.878125), 0.01, 5e-6);
   EXPECT_NEAR(cramer_von_mises_tail(0.347), 0.10, 2e-4);
   EXPECT_NEAR(cramer_von_mises_tail(0.461), 0.05, 2e-4);
   EXPECT_NEAR(cramer_von_mises_tail(0.743), 0.01, 1e-4);

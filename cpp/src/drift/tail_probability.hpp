@@ -16,7 +16,8 @@ double kolmogorov_tail(double x) noexcept;
 /// (Csörgő and Faraway 1996, equation 1.3).
 double cramer_von_mises_tail(double x) noexcept;
 
-/// Anderson and Darling's statistic (Marsaglia and Marsaglia 2004, the limit; error below 2e-6).
+/// Anderson and Darling's statistic (Marsaglia and Marsaglia 2004, the limit; off by a few
+/// millionths).
 double anderson_darling_tail(double x) noexcept;
 
 }  // namespace inlay::detail
