@@ -106,9 +106,9 @@ PYBIND11_MODULE(_core, m) {
   py::register_local_exception_translator(translate);
   m.doc() = "The native core of inlay; use the names that the package `inlay` offers.";
   m.attr("__version__") = inlay_version();
+  register_arrow(m);
   register_observer(m);
   m.def("build_info", &build_info, "Return how this build was made.");
-  register_arrow(m);
   register_summary(m);
   register_profile(m);
   register_tally(m);

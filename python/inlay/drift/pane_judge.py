@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.drift.held_panes import HeldPanes
+from inlay.drift.judge import check_scope
 from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from inlay.table import Table
 
-__all__ = ["REASONS", "SCOPES", "PaneJudge", "PaneRows", "check_thresholds", "families"]
+__all__ = ["REASONS", "PaneJudge", "PaneRows", "check_thresholds", "families"]
 
 REASONS = (
     "",
@@ -31,7 +32,6 @@ REASONS = (
 """Why a verdict is undefined; of `not_held`, the rows before the late ones are forgotten."""
 
 _EMPTY, _INSUFFICIENT, _NO_REFERENCE, _OTHER_REFERENCE, _NOT_HELD = range(1, 6)
-SCOPES = ("process", "host", "fleet")
 
 
 class PaneRows(NamedTuple):
@@ -125,7 +125,9 @@ class PaneJudge(abc.ABC):
         self.min_rows = int(min_rows)
         self._held = HeldPanes()
 
-    def judge(self, points: Any, references: References, *, scope: str = "process") -> Table:
+    def judge(
+        self, points: Any, references: References | None = None, *, scope: str = "process"
+    ) -> Table:
         """Return what this judge says of rows of points.
 
         Parameters
@@ -133,8 +135,8 @@ class PaneJudge(abc.ABC):
         points : Table or any Arrow-capable table
             In the order of emission, windows whole; rows of other metrics and kinds are passed
             over.
-        references : References
-            What holds at that time.
+        references : References, optional
+            What holds at that time. Without, every series lacks one.
         scope : {"process", "host", "fleet"}
             Whose rows they are.
 
@@ -150,11 +152,10 @@ class PaneJudge(abc.ABC):
         """
         from inlay.table import Table
 
-        if scope not in SCOPES:
-            message = f"scope must be one of {', '.join(SCOPES)}: {scope!r}"
-            raise InvalidArgumentError(message)
+        check_scope(scope)
         table = points_columns(points, COLUMNS)
-        parts = self._judge(self._rows(table, references), table, scope)
+        known = References() if references is None else references
+        parts = self._judge(self._rows(table, known), table, scope)
         return Table(_joined(parts))
 
     @abc.abstractmethod

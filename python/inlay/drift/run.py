@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.drift.fleet import FleetWindows
+from inlay.drift.judge import check_scope
 from inlay.drift.keys import members_of
-from inlay.drift.pane_judge import SCOPES
 from inlay.drift.references import References
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class ScopedJudges:
         idle_us: int = 900_000_000,
         origin: int = 0,
     ) -> None:
-        if scope not in SCOPES:
-            message = f"scope must be one of {', '.join(SCOPES)}: {scope!r}"
-            raise InvalidArgumentError(message)
+        check_scope(scope)
         self.scope = scope
         self._judges = tuple(judges)
         self._fresh = tuple(judge.save_state() for judge in judges)

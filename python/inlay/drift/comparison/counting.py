@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay.data.cell_counts import cell_of, count_rows
 from inlay.data.columns import columns_of
 from inlay.data.groups import Groups
 from inlay.data.redaction import CLEAR_NAMES, HASH, NAMED_KINDS
 from inlay.data.sources import Source
-from inlay.data.tally import cell_of, count_rows
 from inlay.data.type_names import unit_and_zone
 from inlay.drift.comparison.sides import ColumnSide, Side
 
