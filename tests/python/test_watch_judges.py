@@ -168,3 +168,18 @@ def test_a_replay_of_the_points_gives_the_same_verdicts(tmp_path: Path, late: bo
     assert any(row["verdict"] == "yes" for row in live)
     assert any(row["revision"] > 0 for row in live) == late
     assert sortable(replayed) == sortable(live)
+
+
+def test_a_reference_of_a_sketch_is_uncalibrated_live_and_from_its_points() -> None:
+    counted = reference()
+    sketched = inlay.Profile.from_bytes(
+        inlay.Profile.of({"x": np.random.default_rng(1).normal(size=20_000)}).to_bytes()
+    ).freeze()
+    assert (counted.counted_from, sketched.counted_from) == ("rows", "sketch")
+    watched = Watched(sketched, event_time="at", judges=[DriftJudge()])
+    feed(watched, 3)
+    watched.finish()
+    told = {row["reason"] for row in verdicts(watched) if row["verdict"] != "no"}
+    assert told == {"uncalibrated"}, told
+    values = {row["value"] for row in watched.points if row["metric"] == "data.reference"}
+    assert values == {0.0}

@@ -73,16 +73,17 @@ _EVENTS = """
 
 _DRIFT = """
     select
-        attrs->>'column' as column, method,
+        attrs->>'column' as feature, method,
         count(*) filter (verdict <> 'undefined')::bigint as panes,
         count(*) filter (verdict = 'yes')::bigint as alarms,
-        min(start_time) filter (verdict = 'yes') as first,
+        min(time) filter (verdict = 'yes') as told,
+        arg_max(reason, start_time) filter (verdict = 'yes' and method = 'drift') as since,
         arg_max(effect, start_time) filter (verdict <> 'undefined') as effect,
         arg_max(part_names, start_time) filter (verdict = 'yes') as names
     from verdicts
     where attrs->>'watch' = 'images' and origin = $origin
     group by all
-    order by alarms desc, column, method
+    order by alarms desc, feature, method
 """
 
 # What the client does half-way changes these, and these alone.
@@ -168,7 +169,7 @@ def disagreements(measured: Measured, tally: Tally) -> list[str]:
     ]
     if measured.images != tally.images:
         lines.append(f"images: the files say {measured.images}, the client counted {tally.images}")
-    found = {(row["column"], row["method"]) for row in measured.drift if row["alarms"]}
+    found = {(row["feature"], row["method"]) for row in measured.drift if row["alarms"]}
     wrong = found - _INJECTED if tally.images < _ENOUGH else found ^ _INJECTED
     lines += [f"drift of {column} ({method}): told wrongly" for column, method in sorted(wrong)]
     return lines + tally.unexpected
@@ -235,20 +236,26 @@ def show(measured: Measured, tally: Tally, console: Console) -> None:
 
 def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
     drift = Table(
-        "column", "drift", "since", title="The images against the training's", title_justify="left"
+        "feature",
+        "drift",
+        "told at",
+        "since about",
+        title="The images against the training's",
+        title_justify="left",
     )
     for heading in ("difference", "panes", "of them yes"):
         drift.add_column(heading, justify="right")
     named: list[str] = []
     for row in measured.drift:
         if row["method"] == "new_categories" and row["alarms"]:
-            named.append(f"New in {row['column']}: {', '.join(row['names'] or ())}")
+            named.append(f"New in {row['feature']}: {', '.join(row['names'] or ())}")
         if row["method"] != "drift":
             continue
         drift.add_row(
-            row["column"],
+            row["feature"],
             "[bold red]yes[/]" if row["alarms"] else "no" if row["panes"] else "undefined",
-            f"{row['first'].astimezone():%H:%M:%S}" if row["first"] else "",
+            f"{row['told'].astimezone():%H:%M:%S}" if row["told"] else "",
+            _clock(row["since"]),
             "" if row["effect"] is None else f"{row['effect']:.3f}",
             f"{row['panes']:,}",
             f"{row['alarms']:,}" if row["alarms"] else "",
@@ -263,3 +270,11 @@ def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
         )
     for line in named:
         console.print(line, highlight=False, markup=False)
+
+
+def _clock(since: str | None) -> str:
+    """Return the local time of day in what a judge says of a yes: ``since`` and an ISO time."""
+    if since is None:
+        return ""
+    moment = datetime.datetime.fromisoformat(since.removeprefix("since "))
+    return f"{moment.astimezone():%H:%M:%S}"

@@ -126,7 +126,10 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
         "images",
         model.reference,
         every=PANE_SECONDS,
-        judges=[DriftJudge(threshold=LEAST_EFFECT, min_rows=LEAST_ROWS), CategoryJudge()],
+        judges=[
+            DriftJudge(threshold=LEAST_EFFECT, min_rows=LEAST_ROWS),
+            CategoryJudge(min_rows=LEAST_ROWS),
+        ],
     )
 
     def read(images: list[Image]) -> list[dict[str, Any]]:

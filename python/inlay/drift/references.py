@@ -32,6 +32,7 @@ _COLUMNS = (
     "attrs",
     "resource",
     "time",
+    "value",
     "null_count",
     "nan_count",
     "pos_inf_count",
@@ -229,14 +230,15 @@ class References:
         key = (_core.series_id(METRIC, attrs, service_of(row["resource"])), row["reference_id"])
         known = self._series.get(key)
         # Written again every day: the same counts need no second look.
-        if known is not None and _is_same(known.cells, row):
+        exact = row["value"] != 0.0
+        if known is not None and known.exact == exact and _is_same(known.cells, row):
             return
         try:
             made = (EdgeHistogram if kind == "edges" else Categories).from_row(row)
         except (InvalidArgumentError, TypeError) as error:
             message = f"the reference of {attrs} of {row['time']} cannot be used: {error}"
             raise InvalidArgumentError(message) from error
-        self._series[key] = _reference(attrs, made, exact=True)
+        self._series[key] = _reference(attrs, made, exact=exact)
         self._known_series.add(key[0])
         self.version += 1
 

@@ -134,6 +134,7 @@ class PaneRows:
         cells: Mapping[str, EdgeHistogram | Categories],
         time: int,
         *,
+        counted: bool,
         panes: int = 1,
     ) -> pa.Table:
         """Make the rows of a reference's own counts, under the attributes of the series judged.
@@ -146,10 +147,13 @@ class PaneRows:
             By column.
         time : int
             In microseconds of Unix time.
+        counted : bool
+            Whether the counts are of rows, exactly, which is the ``value`` of these rows; else they
+            are a sketch's estimates.
         panes : int
             As for `of_pane`.
         """
-        shared = {**self._shared(time, time, 0), "form": "derived"}
+        shared = {**self._shared(time, time, 0), "form": "derived", "value": float(counted)}
         rows = [
             {
                 **shared,

@@ -384,7 +384,9 @@ class Stream:
         if not cells:
             return
         for panes in sorted({1, self.settings.window}):
-            rows = self._rows.of_reference(key, cells, time, panes=panes)
+            rows = self._rows.of_reference(
+                key, cells, time, counted=self.kind.is_counted, panes=panes
+            )
             self._add("points", rows)
             self.judging.add_references(rows)
 

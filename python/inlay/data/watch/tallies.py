@@ -103,6 +103,11 @@ class TallyKind:
         like = self._whole if key is None else self.empty_group(key)
         return Tally.from_bytes(data, like=like)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether the reference's counts are of its rows, rather than a sketch's estimates."""
+        return self._reference is not None and self._reference.counted_from == "rows"
+
     def reference_cells(self, key: GroupKey | None) -> dict[str, EdgeHistogram | Categories]:
         """Return the cells of a reference, with its own counts, by column."""
         reference = self._reference
