@@ -25,8 +25,8 @@ struct ObserverOptions {
   uint32_t queue_capacity = 64;  ///< Turned windows that may wait to be taken.
   uint32_t max_events = 10'000;  ///< Events, spans, and verdicts, of each kept per window.
   int64_t max_table_bytes = int64_t{1} << 28;  ///< Of whole tables, kept per window.
-  int64_t observe_timeout_us = 1'000'000;  ///< How long a cut waits for callbacks.
-  std::shared_ptr<Clock> clock;            ///< Null: the system's.
+  int64_t observe_timeout_us = 1'000'000;      ///< How long a cut waits for callbacks.
+  std::shared_ptr<Clock> clock;                ///< Null: the system's.
 };
 
 /// An entry of the table `events`; times in microseconds of Unix time.
@@ -82,8 +82,8 @@ struct Next {
 /// Counts that tell the observer's own cost and losses, since this process incarnation began.
 struct ObserverStats {
   int64_t records, folds, series, overflow, dropped_after_stop, dropped_not_finite, dropped_memory,
-      dropped_events, dropped_spans, dropped_verdicts, dropped_points, dropped_batches, turns, last_turn_us,
-      queue_depth;
+      dropped_events, dropped_spans, dropped_verdicts, dropped_points, dropped_batches, turns,
+      last_turn_us, queue_depth;
 };
 
 /// What a language binding looks for beside its records, in one word that one load reads.
