@@ -162,7 +162,7 @@ async def send_all(
                     tally.strange = time.time()
                 start = time.perf_counter()
                 try:
-                    response = await client.request(planned.method, planned.path, json=planned.body)
+                    response = await _ask(client, planned)
                 except httpx.HTTPError as error:
                     tally.unexpected.append(f"{planned.method} {planned.path}: {error!r}")
                     continue
@@ -183,3 +183,16 @@ async def send_all(
                     group.create_task(work())
         finally:
             tally.elapsed = time.perf_counter() - begun
+
+
+async def _ask(client: httpx.AsyncClient, planned: Planned) -> httpx.Response:
+    """Send a request; as browsers do, again if a kept connection was closed meanwhile.
+
+    Uvicorn closes the connection on which an application raised, just after its answer.
+    """
+    try:
+        return await client.request(planned.method, planned.path, json=planned.body)
+    except (httpx.ReadError, httpx.RemoteProtocolError):
+        if planned.body is not None:
+            raise
+        return await client.request(planned.method, planned.path)
