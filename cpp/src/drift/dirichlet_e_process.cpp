@@ -93,26 +93,20 @@ void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_u
   evaluate();
 }
 
+// Drops what is_kept() no longer keeps: a start may go when its age enters another octave, only then.
 void DirichletEProcess::drop_starts() {
   const std::size_t k = cells();
-  // Mostly one goes, or none: what stays moves in runs.
-  std::size_t kept = 0;
-  for (std::size_t from = 0; from < starts_.size();) {
-    if (!is_kept(starts_[from].window, windows_)) {
-      ++from;
-      continue;
-    }
-    std::size_t to = from + 1;
-    while (to < starts_.size() && is_kept(starts_[to].window, windows_)) ++to;
-    if (kept != from) {
-      std::copy(starts_.data() + from, starts_.data() + to, starts_.data() + kept);
-      std::copy(before_.data() + from * k, before_.data() + to * k, before_.data() + kept * k);
-    }
-    kept += to - from;
-    from = to;
+  for (std::uint64_t gap = 2; kPerOctave * gap < windows_; gap *= 2) {
+    const std::uint64_t window = windows_ - kPerOctave * gap;
+    if (is_kept(window, windows_) || !is_kept(window, windows_ - 1)) continue;
+    const auto found = std::lower_bound(
+        starts_.begin(), starts_.end(), window,
+        [](const Start& start, std::uint64_t of_window) { return start.window < of_window; });
+    if (found == starts_.end() || found->window != window) continue;
+    const auto at = before_.begin() + (found - starts_.begin()) * static_cast<std::ptrdiff_t>(k);
+    before_.erase(at, at + static_cast<std::ptrdiff_t>(k));
+    starts_.erase(found);
   }
-  starts_.resize(kept);
-  before_.resize(kept * k);
 }
 
 // Numbers of the starts that are not left out; returns how many.
