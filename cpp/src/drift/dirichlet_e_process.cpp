@@ -93,7 +93,8 @@ void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_u
   evaluate();
 }
 
-// Drops what is_kept() no longer keeps: a start may go when its age enters another octave, only then.
+// Drops what is_kept() no longer keeps: a start may go when its age enters another octave, only
+// then.
 void DirichletEProcess::drop_starts() {
   const std::size_t k = cells();
   for (std::uint64_t gap = 2; kPerOctave * gap < windows_; gap *= 2) {
@@ -210,8 +211,7 @@ DirichletEProcess::Change DirichletEProcess::most_likely_change() const {
 }
 
 std::size_t DirichletEProcess::memory_bytes() const noexcept {
-  return sizeof *this + starts_.capacity() * sizeof(Start) +
-         alpha_.capacity() * sizeof(double) +
+  return sizeof *this + starts_.capacity() * sizeof(Start) + alpha_.capacity() * sizeof(double) +
          (before_.capacity() + total_.capacity()) * sizeof(std::uint64_t);
 }
 
