@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <vector>
 
+#include "drift/log_factorial.hpp"
 #include "drift/log_gamma.hpp"
 #include "drift/tail_probability.hpp"
 
@@ -63,6 +65,29 @@ TEST(LogGamma, AgreesWithTheLibraryOnWholeHalfAndLargeNumbers) {
   EXPECT_EQ(x, out);
 }
 
+TEST(LogFactorial, AgreesWithTheLibraryAndWithItselfAnywhere) {
+  std::vector<std::uint64_t> n;
+  for (std::uint64_t i = 0; i < 300; ++i) n.push_back(i);
+  for (std::uint64_t i = 0; i < 600; ++i) n.push_back(kSmallFactorials - 300 + i);
+  // Fractions all over the nodes, then all exponents, and small ones in between.
+  for (std::uint64_t i = 0; i < 3000; ++i) n.push_back(100'000 + 37 * i);
+  for (std::uint64_t large = 3; large <= std::uint64_t{1} << 53; large += large / 3 + 1) {
+    n.push_back(large);
+    n.push_back(large % 1000);
+  }
+  std::vector<double> out(n.size());
+  log_factorials(n.data(), out.data(), n.size());
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const double expected = std::lgamma(static_cast<double>(n[i]) + 1);
+    EXPECT_NEAR(out[i], expected, 2e-14 + 5e-16 * expected) << n[i];
+    double alone = 0;
+    log_factorials(&n[i], &alone, 1);
+    EXPECT_EQ(out[i], alone) << n[i];
+  }
+  EXPECT_EQ(small_log_factorials()[0], 0);
+  EXPECT_EQ(small_log_factorials()[1], 0);
+}
+
 TEST(LogGamma, LogarithmAndExponentialAgreeWithTheLibrary) {
   std::mt19937_64 random(3);
   std::uniform_real_distribution<double> exponent(-700, 700);
@@ -75,6 +100,10 @@ TEST(LogGamma, LogarithmAndExponentialAgreeWithTheLibrary) {
     EXPECT_NEAR(e, expected, 1e-15 * expected);
   }
   EXPECT_EQ(log_positive(1.0), 0);
+  std::vector<double> x{0.3, 1, 7, 1e9, 0.999};
+  std::vector<double> out(x.size());
+  log_positive_all(x.data(), out.data(), x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(out[i], log_positive(x[i]));
   double e[] = {0, -1e9};
   exp_negative_all(e, e, 2);
   EXPECT_EQ(e[0], 1);

@@ -44,6 +44,27 @@ TEST(DirichletEProcess, BytesHoldEverything) {
   }
 }
 
+TEST(DirichletEProcess, BytesHoldWhichStartsAreLeftOut) {
+  std::mt19937_64 random(6);
+  DirichletEProcess process(std::vector<double>(4, 2'000.0));
+  for (int i = 0; i < 300; ++i) {
+    process.update(draw(random, 4, 1'000).data(), i);
+    if (i % 7 != 0) continue;
+    const std::vector<std::uint8_t> bytes = process.to_bytes();
+    DirichletEProcess other =
+        DirichletEProcess::from_bytes(process.alpha(), bytes.data(), bytes.size());
+    ASSERT_EQ(other.log_e(), process.log_e()) << i;
+    ASSERT_EQ(other.most_likely_change().start_us, process.most_likely_change().start_us) << i;
+    for (int j = 0; j < 3; ++j) {
+      const std::vector<std::uint64_t> next = draw(random, 4, 1'000);
+      process.update(next.data(), i);
+      other.update(next.data(), i);
+      ASSERT_EQ(other.log_e(), process.log_e()) << i;
+    }
+    ASSERT_EQ(other.to_bytes(), process.to_bytes()) << i;
+  }
+}
+
 TEST(DirichletEProcess, RefusesDamagedBytes) {
   const DirichletEProcess process = filled(4, 30);
   const std::vector<std::uint8_t> bytes = process.to_bytes();

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "drift/log_factorial.hpp"
 #include "drift/log_gamma.hpp"
 #include "summary/bytes.hpp"
 
@@ -21,6 +22,11 @@ constexpr double kWeightSum = 2.1098;
 constexpr std::uint64_t kMostStarts = 64 * kPerOctave + 2 * kPerOctave;
 // No sequence of 2^52 rows in 4096 cells is less likely, by far.
 constexpr double kLeastLog = -1e18;
+constexpr double kNothing = -40;
+// A start whose logarithm is as far below the largest is left out while its age grows by a kNap-th.
+// The gaps between starts are a third to a sixth of their age, so little is found later for that.
+constexpr double kLittle = -18;
+constexpr std::uint64_t kNap = 16;
 constexpr std::string_view kMagic = "inDE";
 constexpr std::uint8_t kVersion = 1;
 
@@ -57,10 +63,12 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::mo
 double DirichletEProcess::log_null() const {
   constexpr std::size_t kBlock = 64;
   double arguments[kBlock];
-  double sum = alpha_constant_ - detail::log_gamma(alpha_sum_ + rows_);
+  double sum = alpha_constant_ - detail::log_gamma(alpha_sum_ + static_cast<double>(rows_));
   for (std::size_t from = 0; from < cells(); from += kBlock) {
     const std::size_t length = std::min(kBlock, cells() - from);
-    for (std::size_t i = 0; i < length; ++i) arguments[i] = alpha_[from + i] + total_[from + i];
+    for (std::size_t i = 0; i < length; ++i) {
+      arguments[i] = alpha_[from + i] + static_cast<double>(total_[from + i]);
+    }
     detail::log_gamma_all(arguments, arguments, length);
     for (std::size_t i = 0; i < length; ++i) sum += arguments[i];
   }
@@ -77,88 +85,115 @@ void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_u
   }
   if (added == 0) return;
   ++windows_;
-  starts_.push_back({windows_, start_us, log_weight(windows_) + log_null_});
+  starts_.push_back({windows_, start_us, log_weight(windows_) + log_null_, rows_, windows_});
   before_.insert(before_.end(), total_.begin(), total_.end());
-  for (std::size_t i = 0; i < cells(); ++i) total_[i] += static_cast<double>(counts[i]);
-  rows_ += static_cast<double>(added);
+  for (std::size_t i = 0; i < cells(); ++i) total_[i] += counts[i];
+  rows_ += added;
   drop_starts();
   evaluate();
 }
 
+// Drops what is_kept() no longer keeps: a start may go when its age enters another octave, only
+// then.
 void DirichletEProcess::drop_starts() {
   const std::size_t k = cells();
-  std::size_t kept = 0;
-  for (std::size_t j = 0; j < starts_.size(); ++j) {
-    if (!is_kept(starts_[j].window, windows_)) continue;
-    if (kept != j) {
-      starts_[kept] = starts_[j];
-      std::copy_n(before_.begin() + static_cast<std::ptrdiff_t>(j * k), k,
-                  before_.begin() + static_cast<std::ptrdiff_t>(kept * k));
-    }
-    ++kept;
+  for (std::uint64_t gap = 2; kPerOctave * gap < windows_; gap *= 2) {
+    const std::uint64_t window = windows_ - kPerOctave * gap;
+    if (is_kept(window, windows_) || !is_kept(window, windows_ - 1)) continue;
+    const auto found = std::lower_bound(
+        starts_.begin(), starts_.end(), window,
+        [](const Start& start, std::uint64_t of_window) { return start.window < of_window; });
+    if (found == starts_.end() || found->window != window) continue;
+    const auto at = before_.begin() + (found - starts_.begin()) * static_cast<std::ptrdiff_t>(k);
+    before_.erase(at, at + static_cast<std::ptrdiff_t>(k));
+    starts_.erase(found);
   }
-  starts_.resize(kept);
-  before_.resize(kept * k);
+}
+
+// Numbers of the starts that are not left out; returns how many.
+std::size_t DirichletEProcess::pick_due(std::uint32_t* picked) const {
+  std::size_t size = 0;
+  for (std::size_t j = 0; j < starts_.size(); ++j) {
+    picked[size] = static_cast<std::uint32_t>(j);
+    size += starts_[j].due <= windows_ ? 1 : 0;
+  }
+  return size;
+}
+
+// log DM(c_s + … + c_t; 1) of some starts: Gamma(k) times the factorials of the counts, over
+// (rows + k - 1)!.
+void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size_t size,
+                                          double* out) const {
+  const std::size_t k = cells();
+  const auto rows_since = [&](std::size_t j) { return rows_ - starts_[picked[j]].before; };
+  // Rows shrink from start to start. All counts of the last ones are in the table.
+  std::size_t in_table = size;
+  while (in_table > 0 && rows_since(in_table - 1) < detail::kSmallFactorials) --in_table;
+  // Of few cells some starts at a time, of many some cells of one.
+  constexpr std::size_t kBlock = 256;
+  std::uint64_t counts[kBlock];
+  double factorials[kBlock];
+  const std::size_t width = std::min(k, kBlock);
+  const std::size_t at_once = kBlock / width;
+  for (std::size_t first = 0; first < in_table; first += at_once) {
+    const std::size_t last = std::min(in_table, first + at_once);
+    std::fill(out + first, out + last, 0.0);
+    for (std::size_t from = 0; from < k; from += width) {
+      const std::size_t length = std::min(width, k - from);
+      std::uint64_t* count = counts;
+      for (std::size_t j = first; j < last; ++j) {
+        const std::uint64_t* before = before_.data() + picked[j] * k + from;
+        for (std::size_t i = 0; i < length; ++i) *count++ = total_[from + i] - before[i];
+      }
+      detail::log_factorials(counts, factorials, (last - first) * length);
+      for (std::size_t j = first; j < last; ++j) {
+        const double* value = factorials + (j - first) * length;
+        for (std::size_t i = 0; i < length; ++i) out[j] += value[i];
+      }
+    }
+  }
+  const double* table = detail::small_log_factorials();
+  for (std::size_t j = in_table; j < size; ++j) {
+    const std::uint64_t* before = before_.data() + picked[j] * k;
+    double sum = 0;
+    for (std::size_t i = 0; i < k; ++i) sum += table[total_[i] - before[i]];
+    out[j] = sum;
+  }
+  std::uint64_t rows[kMostStarts];
+  double rows_factorials[kMostStarts];
+  for (std::size_t j = 0; j < size; ++j) rows[j] = rows_since(j) + k - 1;
+  detail::log_factorials(rows, rows_factorials, size);
+  const double constant = detail::log_gamma(static_cast<double>(k));
+  for (std::size_t j = 0; j < size; ++j) out[j] += constant - rows_factorials[j];
 }
 
 void DirichletEProcess::evaluate() {
-  const std::size_t k = cells();
-  const std::size_t size = starts_.size();
-  const double constant = detail::log_gamma(static_cast<double>(k));
-  // Arguments of the gamma functions of a few starts at a time, each cell's and their sum.
-  constexpr std::size_t kBlock = 512;
-  double arguments[kBlock];
-  double values[kBlock];
+  std::uint32_t picked[kMostStarts];
   double terms[kMostStarts];
+  const std::size_t size = pick_due(picked);
+  log_probabilities(picked, size, terms);
   double largest = -std::numeric_limits<double>::infinity();
-  const auto finish = [&](std::size_t start, double cells_sum, double all) {
-    terms[start] = starts_[start].log_constant + constant + cells_sum - all;
-    if (terms[start] > largest) {
-      largest = terms[start];
-      best_ = start;
-    }
-  };
-  const std::size_t stride = k + 1;
-  if (stride <= kBlock) {
-    const std::size_t at_once = kBlock / stride;
-    for (std::size_t from = 0; from < size; from += at_once) {
-      const std::size_t to = std::min(size, from + at_once);
-      double* out = arguments;
-      for (std::size_t j = from; j < to; ++j, out += stride) {
-        const double* before = before_.data() + j * k;
-        double all = 0;
-        for (std::size_t i = 0; i < k; ++i) {
-          const double x = total_[i] - before[i] + 1;
-          out[i] = x;
-          all += x;
-        }
-        out[k] = all;
-      }
-      detail::log_gamma_all(arguments, values, (to - from) * stride);
-      for (std::size_t j = from; j < to; ++j) {
-        const double* value = values + (j - from) * stride;
-        double sum = 0;
-        for (std::size_t i = 0; i < k; ++i) sum += value[i];
-        finish(j, sum, value[k]);
-      }
-    }
-  } else {
-    for (std::size_t j = 0; j < size; ++j) {
-      const double* before = before_.data() + j * k;
-      double sum = 0;
-      double all = 0;
-      for (std::size_t i = 0; i < k; ++i) {
-        const double x = total_[i] - before[i] + 1;
-        sum += detail::log_gamma(x);
-        all += x;
-      }
-      finish(j, sum, detail::log_gamma(all));
+  for (std::size_t j = 0; j < size; ++j) {
+    terms[j] += starts_[picked[j]].log_constant;
+    if (terms[j] > largest) {
+      largest = terms[j];
+      best_ = picked[j];
     }
   }
-  for (std::size_t j = 0; j < size; ++j) terms[j] -= largest;
-  detail::exp_negative_all(terms, terms, size);
+  // What is below e^-40 of the largest is no bit of the sum.
+  std::size_t counted = 0;
+  for (std::size_t j = 0; j < size; ++j) {
+    const double term = terms[j] - largest;
+    terms[counted] = term;
+    counted += term > kNothing ? 1 : 0;
+    if (term < kLittle) {
+      Start& start = starts_[picked[j]];
+      start.due = windows_ + (windows_ - start.window) / kNap;
+    }
+  }
+  detail::exp_negative_all(terms, terms, counted);
   double sum = 0;
-  for (std::size_t j = 0; j < size; ++j) sum += terms[j];
+  for (std::size_t j = 0; j < counted; ++j) sum += terms[j];
   log_null_ = log_null();
   log_e_ = largest + detail::log_positive(sum) - log_null_;
 }
@@ -169,32 +204,34 @@ DirichletEProcess::Change DirichletEProcess::most_likely_change() const {
   if (starts_.empty()) return out;
   const Start& start = starts_[best_];
   out.start_us = start.start_us;
-  const double* before = before_.data() + best_ * cells();
-  for (std::size_t i = 0; i < cells(); ++i) {
-    out.counts[i] = static_cast<std::uint64_t>(total_[i] - before[i]);
-    out.rows += out.counts[i];
-  }
+  out.rows = rows_ - start.before;
+  const std::uint64_t* before = before_.data() + best_ * cells();
+  for (std::size_t i = 0; i < cells(); ++i) out.counts[i] = total_[i] - before[i];
   return out;
 }
 
 std::size_t DirichletEProcess::memory_bytes() const noexcept {
-  return sizeof *this + starts_.capacity() * sizeof(Start) +
-         (alpha_.capacity() + before_.capacity() + total_.capacity()) * sizeof(double);
+  return sizeof *this + starts_.capacity() * sizeof(Start) + alpha_.capacity() * sizeof(double) +
+         (before_.capacity() + total_.capacity()) * sizeof(std::uint64_t);
 }
 
 std::vector<std::uint8_t> DirichletEProcess::to_bytes() const {
   detail::ByteWriter out(kMagic, kVersion);
   out.varint(cells());
   out.varint(windows_);
-  for (const double count : total_) out.varint(static_cast<std::uint64_t>(count));
+  for (const std::uint64_t count : total_) out.varint(count);
   out.varint(starts_.size());
   for (std::size_t j = 0; j < starts_.size(); ++j) {
     out.varint(starts_[j].window);
     out.zigzag(starts_[j].start_us);
     out.f64(starts_[j].log_constant);
-    for (std::size_t i = 0; i < cells(); ++i) {
-      out.varint(static_cast<std::uint64_t>(before_[j * cells() + i]));
-    }
+    out.varint(starts_[j].due > windows_ ? starts_[j].due - windows_ : 0);
+    for (std::size_t i = 0; i < cells(); ++i) out.varint(before_[j * cells() + i]);
+  }
+  if (!starts_.empty()) {
+    // Not computed anew: which starts took part is not known any more.
+    out.f64(log_e_);
+    out.varint(best_);
   }
   return out.take();
 }
@@ -207,21 +244,18 @@ DirichletEProcess DirichletEProcess::from_bytes(std::vector<double> alpha,
   const std::uint64_t k = in.varint();
   if (k != out.cells()) in.refuse("have a wrong number of cells", k);
   out.windows_ = in.varint();
-  std::uint64_t rows = 0;
-  for (double& count : out.total_) {
-    const std::uint64_t value = in.varint();
-    if (value > kMaxRows - rows) in.refuse("have too large a total; with count", value);
-    rows += value;
-    count = static_cast<double>(value);
+  for (std::uint64_t& count : out.total_) {
+    count = in.varint();
+    if (count > kMaxRows - out.rows_) in.refuse("have too large a total; with count", count);
+    out.rows_ += count;
   }
-  out.rows_ = static_cast<double>(rows);
-  if (out.windows_ > rows) in.refuse("have more windows than rows; windows", out.windows_);
+  if (out.windows_ > out.rows_) in.refuse("have more windows than rows; windows", out.windows_);
   const std::uint64_t starts = in.varint();
   if (starts > kMostStarts || (starts == 0) != (out.windows_ == 0)) {
     in.refuse("have a wrong number of starts", starts);
   }
   std::uint64_t last = 0;
-  std::vector<double> floor(out.cells());
+  std::vector<std::uint64_t> floor(out.cells());
   for (std::uint64_t j = 0; j < starts; ++j) {
     Start start{};
     start.window = in.varint();
@@ -235,19 +269,30 @@ DirichletEProcess DirichletEProcess::from_bytes(std::vector<double> alpha,
     if (!(start.log_constant <= 0 && start.log_constant >= kLeastLog)) {
       in.refuse("have a start of no probability; its logarithm", start.log_constant);
     }
+    const std::uint64_t nap = in.varint();
+    if (nap > (out.windows_ - start.window) / kNap) in.refuse("leave out a start for", nap);
+    start.due = out.windows_ + nap;
     for (std::size_t i = 0; i < out.cells(); ++i) {
-      const auto count = static_cast<double>(in.varint());
+      const std::uint64_t count = in.varint();
       if (count < floor[i] || count > out.total_[i]) {
         in.refuse("have counts that do not grow; count", count);
       }
       floor[i] = count;
+      start.before += count;
       out.before_.push_back(count);
     }
     out.starts_.push_back(start);
   }
   if (starts != 0 && last != out.windows_) in.refuse("lack the last start; window", last);
+  if (starts != 0) {
+    out.log_e_ = in.f64();
+    if (!(std::fabs(out.log_e_) <= -kLeastLog)) in.refuse("have a log_e of", out.log_e_);
+    const std::uint64_t best = in.varint();
+    if (best >= starts) in.refuse("have a likeliest start that is not there; number", best);
+    out.best_ = static_cast<std::size_t>(best);
+    out.log_null_ = out.log_null();
+  }
   in.expect_end();
-  if (starts != 0) out.evaluate();
   return out;
 }
 

@@ -59,25 +59,26 @@ struct Chunk {
     return name == "edges" || name == "categories";
   }
 
-  CountedRow read(std::int64_t row) const {
-    CountedRow out;
+  void read(std::int64_t row, CountedRow& out) const {
     out.start_us = start_time.value(row);
-    if (!reference_id.is_null(row)) out.reference_id = reference_id.value(row);
-    if (counts.is_null(row)) return out;
+    out.reference_id = reference_id.is_null(row) ? std::string_view() : reference_id.value(row);
+    out.is_damaged = false;
+    out.counts.clear();
+    if (counts.is_null(row)) return;
     const auto range = counts.range(row);
-    out.counts.reserve(static_cast<std::size_t>(range.size));
-    const auto add = [&out](std::uint64_t& total, std::int64_t count) {
+    out.counts.resize(static_cast<std::size_t>(range.size));
+    // As signed numbers, which the language lets one do.
+    counts.items().copy_values(range.begin, range.size,
+                               reinterpret_cast<std::int64_t*>(out.counts.data()));
+    const auto checked = [&out](std::int64_t count) {
       out.is_damaged |= count < 0;
-      total += static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
+      return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
     };
-    for (std::int64_t i = range.begin; i < range.begin + range.size; ++i) {
-      add(out.counts.emplace_back(0), counts.items().value(i));
-    }
+    for (std::uint64_t& count : out.counts) count = checked(static_cast<std::int64_t>(count));
     if (!out.counts.empty() && kind.value(row) == "edges") {
-      add(out.counts.front(), neg_inf_count.value(row));
-      add(out.counts.back(), pos_inf_count.value(row));
+      out.counts.front() += checked(neg_inf_count.value(row));
+      out.counts.back() += checked(pos_inf_count.value(row));
     }
-    return out;
   }
 
   TableReader reader;
@@ -94,6 +95,12 @@ struct Place {
   std::size_t outcome;
 };
 
+/// The rows of one series, which is null if it has no reference.
+struct Work {
+  JudgedSeries* series;
+  std::vector<Place> places;
+};
+
 using Family = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
 struct HashOfFamily {
@@ -106,6 +113,26 @@ struct HashOfFamily {
     std::apply([&mix](auto... parts) { (mix(parts), ...); }, key);
     return hash;
   }
+};
+
+/// Numbers families from 0 on.
+class FamilyNumbers {
+ public:
+  std::uint32_t number(const Family& family) {
+    // Rows of a window come together.
+    if (numbers_.empty() || family != last_) {
+      last_ = family;
+      last_number_ =
+          numbers_.try_emplace(family, static_cast<std::uint32_t>(numbers_.size())).first->second;
+    }
+    return last_number_;
+  }
+  std::size_t size() const noexcept { return numbers_.size(); }
+
+ private:
+  std::unordered_map<Family, std::uint32_t, HashOfFamily> numbers_;
+  Family last_;
+  std::uint32_t last_number_ = 0;
 };
 
 // Turns a provisional yes whose e-value does not suffice into a no.
@@ -288,45 +315,55 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
 
   // Rows by series, in the order of the table.
   std::vector<JudgedRow> rows;
-  std::vector<Family> families;
-  std::vector<std::pair<JudgedSeries*, std::vector<Place>>> work;
+  FamilyNumbers families;
+  std::vector<std::uint32_t> family_of;
+  std::vector<Work> work;
   std::unordered_map<std::int64_t, std::size_t> work_of;
   std::int64_t first = 0;
   for (const Chunk& chunk : chunks) {
     for (std::int64_t row = 0; row < chunk.reader.num_rows(); ++row) {
       if (!chunk.is_judged(row)) continue;
-      JudgedRow outcome;
-      outcome.point = first + row;
       const std::int64_t id = chunk.series_id.value(row);
-      const auto known = state_->series.find(id);
-      std::int64_t family = 0;
-      if (known == state_->series.end()) {
+      const auto [place, is_new] = work_of.try_emplace(id, work.size());
+      if (is_new) {
+        const auto known = state_->series.find(id);
+        work.push_back({known == state_->series.end() ? nullptr : &known->second, {}});
+      }
+      Work& mine = work[place->second];
+      JudgedRow& outcome = rows.emplace_back();
+      outcome.point = first + row;
+      if (mine.series == nullptr) {
         outcome.reason = "no_reference";
       } else {
-        family = known->second.family;
-        const auto [place, is_new] = work_of.try_emplace(id, work.size());
-        if (is_new) work.emplace_back(&known->second, std::vector<Place>{});
-        work[place->second].second.push_back({&chunk, row, rows.size()});
+        mine.places.push_back({&chunk, row, rows.size() - 1});
       }
-      families.emplace_back(family, chunk.start_time.value(row), chunk.time.value(row),
-                            chunk.revision.value(row));
-      rows.push_back(outcome);
+      family_of.push_back(families.number({mine.series == nullptr ? 0 : mine.series->family,
+                                           chunk.start_time.value(row), chunk.time.value(row),
+                                           chunk.revision.value(row)}));
     }
     first += chunk.reader.num_rows();
   }
 
   share_out(work.size(), rows.size(), threads, [&](std::size_t i) {
-    for (const Place& place : work[i].second) {
+    CountedRow counted;
+    for (const Place& place : work[i].places) {
       const std::int64_t point = rows[place.outcome].point;
-      rows[place.outcome] =
-          detail::judge_row(*work[i].first, place.chunk->read(place.row), state_->options);
+      place.chunk->read(place.row, counted);
+      rows[place.outcome] = detail::judge_row(*work[i].series, counted, state_->options);
       rows[place.outcome].point = point;
     }
   });
 
-  std::unordered_map<Family, std::vector<std::size_t>, HashOfFamily> tested;
+  // Only a yes can be lost, so a family without one is as it should be.
+  std::vector<bool> has_yes(families.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].verdict != Verdict::kUndefined) tested[families[i]].push_back(i);
+    if (rows[i].verdict == Verdict::kYes) has_yes[family_of[i]] = true;
+  }
+  std::unordered_map<std::uint32_t, std::vector<std::size_t>> tested;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].verdict != Verdict::kUndefined && has_yes[family_of[i]]) {
+      tested[family_of[i]].push_back(i);
+    }
   }
   for (const auto& [family, members] : tested) apply_level(rows, members, state_->options);
   return table_of(rows, state_->options.threshold);

@@ -89,6 +89,10 @@ double log_gamma_small(double x) noexcept {
 
 double log_positive(double x) noexcept { return log_normal(x); }
 
+void log_positive_all(const double* x, double* out, std::size_t size) noexcept {
+  for (std::size_t i = 0; i < size; ++i) out[i] = log_normal(x[i]);
+}
+
 void exp_negative_all(const double* x, double* out, std::size_t size) noexcept {
   // x = n ln 2 + r with |r| <= ln 2 / 2; then the Taylor series of e^r to r^13 / 13!. Adding
   // 1.5 * 2^52 rounds to a whole number, which then lies in the low bits.

@@ -8,6 +8,9 @@ namespace inlay::detail {
 /// which the C library does not promise.
 double log_positive(double x) noexcept;
 
+/// out[i] = log_positive(x[i]). The two may be one array.
+void log_positive_all(const double* x, double* out, std::size_t size) noexcept;
+
 /// out[i] = e^x[i] for x[i] <= 0, below 2 ulp off; 1e-304 below -700. The two may be one array.
 void exp_negative_all(const double* x, double* out, std::size_t size) noexcept;
 

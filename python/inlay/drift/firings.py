@@ -78,6 +78,8 @@ class Firings:
         judges, judge = distinct(verdicts["judge"])
         self._count(words, verdict, methods, method)
         state = np.asarray([{"yes": _YES, "no": _NO}.get(word, -1) for word in words])[verdict]
+        if not self._open and not (state == _YES).any():
+            return
         defined = np.flatnonzero(state >= 0)
         if not len(defined):
             return
@@ -148,8 +150,9 @@ class Firings:
     def _count(self, words: list[str], verdict: Any, methods: list[str], method: Any) -> None:
         import numpy as np
 
-        table = np.zeros((len(methods), len(words)), np.int64)
-        np.add.at(table, (method, verdict), 1)
+        shape = len(methods), len(words)
+        cells = np.ravel_multi_index((method, verdict), shape)
+        table = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
         for name, row in zip(methods, table.tolist(), strict=True):
             said = self.counts.setdefault(name, {"yes": 0, "no": 0, "undefined": 0})
             for word, count in zip(words, row, strict=True):
