@@ -235,6 +235,54 @@ def test_a_table_that_lost_its_event_time_is_kept_apart() -> None:
     assert watched.watch.counts_apart["missing"] == 3
 
 
+def schema_changes(watched: Watched) -> list[tuple[str, str]]:
+    """What changed and in which column, as events told it."""
+    watched.collect()
+    return [
+        (attrs["kind"], attrs["column"])
+        for name, attrs in watched.events
+        if name == "data.schema_change"
+    ]
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_an_event_tells_that_the_event_time_or_key_vanished(has_reference: bool) -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True) if has_reference else None
+    watched = Watched(reference, event_time="at", key="id")
+    watched.watch.update(rows([1], x=[1.0], id=[1]))
+    assert schema_changes(watched) == []  # the reference need not have them
+    watched.watch.update({"x": [1.0, 2.0], "id": [2, 3]})
+    watched.watch.update({"at": ["2023-11-14T22:14:00"], "x": [1.0], "id": [4]}, source="b")
+    watched.watch.update(rows([2], x=[1.0]), source="c")
+    changes = schema_changes(watched)
+    assert changes == [("column_removed", "at"), ("type_changed", "at"), ("column_removed", "id")]
+
+
+def test_a_batch_whose_column_is_wholly_null_changes_no_schema() -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True)
+    watched = Watched(reference, event_time="at")
+    for x in ([1.0], [None], [None], [2.0]):
+        watched.watch.update(rows([1], x=x))
+    watched.watch.update(rows([1], x=[None]), source="b")
+    watched.watch.update(rows([1], x=["text"]), source="b")
+    assert schema_changes(watched) == [("type_changed", "x")]
+    watched = Watched(event_time="at")
+    for x in ([None], [1.0], ["text"]):
+        watched.watch.update(rows([1], x=x))
+    assert schema_changes(watched) == [("type_changed", "x")]
+
+
+def test_a_resumed_watch_knows_the_event_time() -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True)
+    first = Watched(reference, event_time="at")
+    first.watch.update(rows([1], x=[1.0]), source="a")
+    watched = Watched(reference, event_time="at")
+    watched.watch.load_state(first.watch.save_state())
+    watched.watch.update(rows([1], x=[1.0]), source="a")
+    watched.watch.update({"x": [1.0]}, source="b")
+    assert schema_changes(watched) == [("column_removed", "at")]
+
+
 def test_sources_of_different_columns_change_nothing_by_taking_turns() -> None:
     watched = Watched(event_time="at")
     watched.watch.update(rows([1], x=[1.0]), source="a")
