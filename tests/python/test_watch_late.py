@@ -128,9 +128,33 @@ def test_a_key_is_the_same_in_every_process_and_version() -> None:
 
 def test_keys_of_several_columns_know_their_order() -> None:
     watched = Watched(event_time="at", key=["a", "b"])
-    assert watched.watch.update(rows([1, 1, 1, 1], a=[1, 2, 1, None], b=[2, 1, 2, None])) == 3
-    assert watched.watch.update(rows([1, 1], a=[None, None], b=[None, 1])) == 2
-    assert watched.watch.update(rows([1], a=[None], b=[1])) == 0
+    assert watched.watch.update(rows([1, 1, 1, 1], a=[1, 2, 1, 0], b=[2, 1, 2, 0])) == 3
+    assert watched.watch.update(rows([1, 1], a=[0, 0], b=[0, 1])) == 1
+    assert watched.watch.update(rows([1], a=[0], b=[1])) == 0
+
+
+def test_a_row_whose_key_lacks_a_part_repeats_no_other() -> None:
+    watched = Watched(event_time="at", key=["a", "b"])
+    nones = pa.array([None, None], pa.int64())
+    for _ in range(2):
+        assert watched.watch.update(rows([1, 1], a=nones, b=[1, 1])) == 2
+        assert watched.watch.update(rows([1, 1], a=np.full(2, np.nan), b=[1, 1])) == 2
+        assert watched.watch.update(rows([1, 1], b=[1, 1])) == 2  # the column went
+    one = Watched(event_time="at", key="a")
+    assert one.watch.update(rows([1, 1, 1], a=np.array([np.nan, np.nan, 1.0]))) == 3
+    assert one.watch.update(rows([1, 1], a=np.array([np.nan, 1.0]))) == 1
+    one.collect()
+    assert one.metric("data.duplicates") == 1
+
+
+def test_rows_of_other_types_are_kept_apart_together() -> None:
+    watched = Watched(event_time="at")
+    watched.watch.update(rows([1], price=[1.0], n=[1]))
+    for price in ([1.5], ["x"], [{"a": 1}]):
+        watched.watch.update(rows([None], price=price, n=[2]))
+    kept = watched.watch.kept_apart("missing")
+    assert kept["price"].to_pylist() == ["1.5", "x", "{'a': 1}"]
+    assert kept["n"].to_pylist() == [2, 2, 2]
 
 
 def test_the_last_keys_are_remembered_in_bounded_memory() -> None:

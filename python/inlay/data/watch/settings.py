@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from inlay.drift.judge import Judge
 
 
-__all__ = ["Settings", "WatchOptions", "positive", "settings_of"]
+__all__ = ["DURATIONS", "Settings", "WatchOptions", "positive", "settings_of"]
 
 # Rows of a source may come out of order by this part of a pane unless told otherwise.
 _DISORDER = 0.2
 _LATENESS = 3.0
 _MOST_PANES = 1_000
 _LONGEST_S = 1e9
+
+
+DURATIONS = frozenset({"every", "lateness", "disorder", "skew", "idle"})
+"""Settings that are times: given in seconds, kept in microseconds."""
 
 
 class WatchOptions(TypedDict):

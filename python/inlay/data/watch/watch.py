@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from inlay._exceptions import InvalidArgumentError, StoppedError
+from inlay._exceptions import InlayWarning, InvalidArgumentError, StoppedError
 from inlay._threads import new_rlock
 from inlay.data.profile_file import read_file, write_file
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
@@ -286,7 +287,9 @@ class Watch:
         return data
 
     def load_state(self, source: bytes | str | os.PathLike[str]) -> None:
-        """Go on where a saved state ends; what this watch held is forgotten.
+        """Go on where a saved state ends, before the first rows.
+
+        What this watch held is forgotten, with an `InlayWarning` if there were rows in it.
 
         Parameters
         ----------
@@ -296,8 +299,8 @@ class Watch:
         Raises
         ------
         InvalidArgumentError
-            If it is of another watch: another name, setting, reference or judge, which the message
-            names. This watch stays as it was then.
+            If it is of another watch: another name, setting, reference or judge; the message
+            names all that differ. This watch stays as it was then.
         SerializationError
             If it is none, damaged, or of a newer version. This watch stays as it was then.
         FileNotFoundError
@@ -319,7 +322,14 @@ class Watch:
             except BaseException:
                 self._judging.restore(judges)
                 raise
-            self._stream = fresh
+            rows, self._stream = self._stream.rows, fresh
+        if rows:
+            warnings.warn(
+                f"watch {self.name!r} held {rows} rows in panes that were not written; the state "
+                f"of {where} took their place. Load a state before the first rows",
+                InlayWarning,
+                stacklevel=2,
+            )
 
     # ---- for the observer ----------------------------------------------------------------------
     def _forked(self) -> None:
