@@ -139,8 +139,8 @@ class Watching:
             Panes of a sliding window, whose rows are written beside those of the panes; 1 writes
             none.
         key : str or sequence of str
-            Columns that identify a row; one that comes again is counted and left out. Without any
-            all rows are counted.
+            Columns that identify a row; one that comes again is counted and left out. A row that
+            has a null or NaN in one of them has no key and is always taken.
         remember : int
             How many keys are remembered at least, 8 to 16 bytes each.
         judges : sequence of Judge, optional
