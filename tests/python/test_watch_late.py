@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -294,6 +295,19 @@ def test_a_batch_whose_column_is_wholly_null_changes_no_schema() -> None:
     for x in ([None], [1.0], ["text"]):
         watched.watch.update(rows([1], x=x))
     assert schema_changes(watched) == [("type_changed", "x")]
+
+
+def test_whole_floats_count_as_integers_and_integers_as_floats() -> None:
+    table = {"n": np.arange(10), "x": np.arange(10.0)}
+    watched = Watched(inlay.Profile.of(table, reference=True), event_time="at")
+    watched.watch.update(rows([1, 1, 1], n=np.array([1.0, np.nan, 3.0]), x=[4, 5, 6]))
+    watched.watch.update(rows([1], n=[1.5], x=[2.5]))  # no integer: told, not counted
+    watched.finish()
+    counted = {
+        json.loads(attrs)["column"]: (sum(one["counts"]), one["null_count"])
+        for (attrs, _), one in watched.cells().items()
+    }
+    assert counted == {"n": (2, 1), "x": (4, 0)}
 
 
 def test_a_resumed_watch_knows_the_event_time() -> None:

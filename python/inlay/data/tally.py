@@ -150,9 +150,7 @@ class Tally:
 
         given: Any = reference  # which a caller may get wrong
         if not isinstance(given, Profile):
-            message = (
-                f"a reference is a Profile, got {type(given).__name__}: Profile.load"
-            )
+            message = f"a reference is a Profile, got {type(given).__name__}: Profile.load"
             raise TypeError(message)
         with reference._lock:
             frozen = reference._frozen
