@@ -552,3 +552,24 @@ def test_the_state_of_a_column_is_small():
     tally.update(batch)
     assert empty < 10_000
     assert tally._native.column(0).memory_bytes <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"time": "x"}, "time is a datetime with a zone, got str: 'x'"),
+        ({"time": TIME, "start_time": 5}, "start_time is a datetime with a zone, got int: 5"),
+        ({"time": TIME, "attrs": {"a": 5}}, "attrs holds text by text: 'a': 5"),
+        ({"time": TIME, "attrs": 5}, "attrs is a mapping of text to text, got int: 5"),
+        ({"time": TIME, "resource": {1: "a"}}, "resource holds text by text: 1: 'a'"),
+    ],
+)
+def test_rows_of_what_is_no_text_or_time_are_refused(reference, options, problem):
+    with pytest.raises(TypeError, match=problem):
+        Tally.of(reference).to_arrow(**options)
+
+
+@pytest.mark.parametrize("wrong", [None, "ref.inlay", pa.table({"x": [1]})])
+def test_only_a_profile_is_a_reference(wrong):
+    with pytest.raises(TypeError, match="a reference is a Profile, got"):
+        Tally.of(wrong)

@@ -143,7 +143,15 @@ class Tally:
         ------
         InvalidArgumentError
             If the profile is not frozen, or an option is out of range.
+        TypeError
+            If it is no profile.
         """
+        from inlay.data.profile import Profile
+
+        given: Any = reference  # which a caller may get wrong
+        if not isinstance(given, Profile):
+            message = f"a reference is a Profile, got {type(given).__name__}: Profile.load"
+            raise TypeError(message)
         with reference._lock:
             frozen = reference._frozen
             if frozen is None:
@@ -381,26 +389,36 @@ class Tally:
         ------
         InvalidArgumentError
             If a time has no zone, `start_time` is after `time`, or `attrs` has ``column``.
+        TypeError
+            If a time is no datetime, or `attrs` or `resource` are not texts by text.
         """
         from inlay.table import Table
 
         start_time = time if start_time is None else start_time
         observed_time = time if observed_time is None else observed_time
+        moments = [
+            _microseconds(moment, name)
+            for name, moment in (
+                ("time", time),
+                ("start_time", start_time),
+                ("observed_time", observed_time),
+            )
+        ]
         if start_time > time:
             message = f"start_time must not be after time, {time}: {start_time}"
             raise InvalidArgumentError(message)
-        named = {} if attrs is None else dict(attrs)
+        named = _texts("attrs", attrs)
         if "column" in named:
             message = f"attrs must not have the column's own: {named['column']!r}"
             raise InvalidArgumentError(message)
-        shared = {} if resource is None else dict(resource)
+        shared = _texts("resource", resource)
         native = self._leaving()
         points = native.points(
             [_core.canonical_json({**named, "column": path}) for path in native.paths],
             metric=metric,
-            time_us=_microseconds(time, "time"),
-            start_time_us=_microseconds(start_time, "start_time"),
-            observed_time_us=_microseconds(observed_time, "observed_time"),
+            time_us=moments[0],
+            start_time_us=moments[1],
+            observed_time_us=moments[2],
             revision=revision,
             origin=origin,
             window_seq=window_seq,
@@ -479,7 +497,24 @@ def _batches(data: Any) -> Iterator[Any]:
     yield from pa.RecordBatchReader.from_stream(data)
 
 
-def _microseconds(moment: datetime.datetime, name: str) -> int:
+def _texts(what: str, given: Any) -> dict[str, str]:
+    """Return a copy of texts by text."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        message = f"{what} is a mapping of text to text, got {type(given).__name__}: {given!r}"
+        raise TypeError(message)
+    for name, value in given.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            message = f"{what} holds text by text: {name!r}: {value!r}"
+            raise TypeError(message)
+    return dict(given)
+
+
+def _microseconds(moment: Any, name: str) -> int:
+    if not isinstance(moment, datetime.datetime):
+        message = f"{name} is a datetime with a zone, got {type(moment).__name__}: {moment!r}"
+        raise TypeError(message)
     if moment.tzinfo is None:
         message = f"{name} must have a zone: {moment!r}"
         raise InvalidArgumentError(message)

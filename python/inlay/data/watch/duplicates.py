@@ -103,19 +103,21 @@ class Duplicates:
         import numpy as np
 
         combined = np.zeros(batch.num_rows, dtype=np.uint64)
+        has_none = np.zeros(batch.num_rows, dtype=bool)
         for name in self.columns:
             index = batch.schema.get_field_index(name)
             if index < 0:  # told as a change of the schema
-                continue
+                return np.zeros(batch.num_rows, dtype=np.uint64)
             try:
                 keys = _keys_of(batch.column(index))
             except TypeError:  # of a type that is told as a change of the schema
-                continue
+                return np.zeros(batch.num_rows, dtype=np.uint64)
             if len(self.columns) == 1:
                 return keys
-            some = combined | keys
+            has_none |= keys == 0
             combined = combined * np.uint64(_MIX) + keys
-            combined[(combined == 0) & (some != 0)] = 1
+        combined[combined == 0] = 1
+        combined[has_none] = 0
         return combined
 
     def _remember(self, fresh: np.ndarray) -> None:
@@ -164,10 +166,15 @@ class Duplicates:
 
 
 def _keys_of(array: pa.Array) -> np.ndarray:
-    """Return a number for each item, 0 for a null."""
+    """Return a number for each item, 0 for a null and NaN, which is pandas' null."""
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_string_view(array.type):
         array = array.cast(pa.large_string())
-    return np.frombuffer(_core.item_keys(array), dtype=np.uint64)
+    keys = np.frombuffer(_core.item_keys(array), dtype=np.uint64)
+    if pa.types.is_floating(array.type):
+        nan = pc.fill_null(pc.is_nan(array), False).to_numpy(zero_copy_only=False)
+        keys = np.where(nan, np.uint64(0), keys)
+    return keys

@@ -42,10 +42,43 @@ class KeptApart:
             over -= first.num_rows
 
     def table(self, reason: str) -> pa.Table:
-        """Return the rows of a reason; columns that some lack are null there."""
+        """Return the rows of a reason.
+
+        Columns that some lack are null there; those whose types do not go together are text.
+        """
         import pyarrow as pa
 
         parts = [pa.Table.from_batches([part]) for part in self._parts[reason]]
         if not parts:
             return pa.table({})
-        return pa.concat_tables(parts, promote_options="permissive")
+        try:
+            return pa.concat_tables(parts, promote_options="permissive")
+        except pa.ArrowException:
+            fields = [field for part in parts for field in part.schema]
+            odd = {field.name for field in fields if not _go_together(field.name, fields)}
+            texts = [_as_text(part, odd) for part in parts]
+            return pa.concat_tables(texts, promote_options="permissive")
+
+
+def _go_together(name: str, fields: list[pa.Field]) -> bool:
+    """Return whether the columns of a name have one type that holds all their values."""
+    import pyarrow as pa
+
+    schemas = [pa.schema([field]) for field in fields if field.name == name]
+    try:
+        pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _as_text(part: pa.Table, names: set[str]) -> pa.Table:
+    """Return a table with some of its columns as text."""
+    import pyarrow as pa
+
+    for index, name in enumerate(part.column_names):
+        if name in names:
+            values = part.column(index).to_pylist()
+            texts = pa.array([None if v is None else str(v) for v in values], pa.string())
+            part = part.set_column(index, name, texts)
+    return part

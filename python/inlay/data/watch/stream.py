@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay.data.watch.duplicates import Duplicates
 from inlay.data.watch.instruments import WatchInstruments
-from inlay.data.watch.intake import part, pick, runs, time_index, unusable
+from inlay.data.watch.intake import part, pick, retype, retyped, runs, time_index, unusable
 from inlay.data.watch.kept_apart import KeptApart
 from inlay.data.watch.pane_rows import PaneRows
 from inlay.data.watch.panes import MOST_EMPTY, MOST_OPEN, Gap, Pane, TimePanes
@@ -96,6 +96,7 @@ class Stream:
         self._written_groups = 0
         self._time_index: int | None = None
         self._time_schema: pa.Schema | None = None
+        self._retyped: dict[int, pa.DataType] = {}
         self.instruments = WatchInstruments(observer, settings.name)
         self._rows = PaneRows(self.core, observer.resource, settings.name, settings.by)
         if reference is not None:
@@ -158,6 +159,8 @@ class Stream:
             return 0
         instruments = self.instruments.of(source)
         instruments.count("rows", batch.num_rows)
+        if self._retyped:
+            batch = retype(batch, self._retyped)
         if self.duplicates is not None:
             known = self.duplicates.find(batch)
             repeated = int(known.sum())
@@ -191,6 +194,7 @@ class Stream:
             if self.duplicates is not None:
                 self.duplicates.check(schema)
         self._time_schema, self._time_index = schema, index
+        self._retyped = {} if self.expected is None else retyped(schema, self.expected)
         return index
 
     def _take_at(self, batch: pa.RecordBatch, arrival: int, instruments: SourceInstruments) -> int:
@@ -422,14 +426,21 @@ class Stream:
         self._event("data.judge.failed", {"judge": judge.name}, severity=_ERROR, body=repr(error))
 
     # ---- what it holds -------------------------------------------------------------------------
-    def tallies(self) -> Iterator[Tallies]:
-        """Give the tallies of open panes, of late parts and of what a sliding window keeps."""
-        panes: list[Pane] = [*self.panes.open.values(), *self.panes.late.values()]
+    @property
+    def rows(self) -> int:
+        """Rows of open panes and of late parts that are not written yet."""
+        return sum(pane.rows for pane in self._unwritten())
+
+    def _unwritten(self) -> list[Pane]:
+        panes = [*self.panes.open.values(), *self.panes.late.values()]
         if self.row_panes is not None and self.row_panes.open is not None:
             panes.append(self.row_panes.open)
-        if self.sliding is not None:
-            panes += self.sliding.kept
-        for pane in panes:
+        return panes
+
+    def tallies(self) -> Iterator[Tallies]:
+        """Give the tallies of open panes, of late parts and of what a sliding window keeps."""
+        kept = [] if self.sliding is None else self.sliding.kept
+        for pane in (*self._unwritten(), *kept):
             if pane.tallies is not None:
                 yield pane.tallies
 
