@@ -248,6 +248,14 @@ def test_exact_needs_rows_that_are_there_twice():
         inlay.compare({"x": X}, reader, exact=True)
 
 
+@pytest.mark.parametrize("start", ["2023-11-14", dt.date(2023, 11, 14), dt.datetime(2023, 11, 14)])
+def test_times_of_points_are_datetimes_with_a_zone(tmp_path, start):
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]):
+        pass
+    with pytest.raises(inlay.InvalidArgumentError, match="start must be a datetime with a zone: "):
+        inlay.drift.StoredPoints(tmp_path, start=start)
+
+
 def test_times_of_the_rows_must_have_a_zone():
     found = inlay.compare({"x": X}, {"x": X})
     with pytest.raises(inlay.InvalidArgumentError, match="zone"):

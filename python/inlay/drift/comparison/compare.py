@@ -106,7 +106,7 @@ def compare(
     >>> comparison
     <inlay.drift.Comparison of 1,000 rows with 1,000; 1 of 2 columns drifted: device>
     >>> comparison["device"].reason
-    "share of 'desktop' 0.50 → 0.25"
+    "share of 'desktop' 50.0 % → 25.0 %"
     """
     _check(threshold, level)
     if threads is not None:
