@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,8 @@ DRIFTED = 3
 """Exit status when a column drifted."""
 
 _EPILOG = """\
-exit status: 0 no column drifted, 1 the command failed, 2 it was called wrongly, 3 a column drifted
+exit status: 0 no column drifted, 1 the command failed or no column could be judged,
+  2 it was called wrongly, 3 a column drifted
 
 examples:
   inlay compare train.parquet serving.parquet
@@ -64,14 +66,14 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=_part,
         default=0.02,
         metavar="X",
         help="effect above which a column has drifted (default: 0.02)",
     )
     parser.add_argument(
         "--level",
-        type=float,
+        type=_part,
         default=0.05,
         metavar="P",
         help="false discovery rate (default: 0.05)",
@@ -109,9 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.reference == STANDARD_INPUT:
         arguments.refuse("the reference is a file or a directory; standard input is for CURRENT")
     from inlay import compare
+    from inlay.drift.comparison.stored_points import StoredPoints
 
     reference = _side(arguments, "reference", arguments.reference_from, arguments.reference_to)
     current = _side(arguments, "current", getattr(arguments, "from"), arguments.to)
+    if arguments.watch is not None and not any(
+        isinstance(side, StoredPoints) for side in (reference, current)
+    ):
+        arguments.refuse("--watch is for a directory of points, and neither side is one")
     comparison = compare(
         reference,
         current,
@@ -131,6 +138,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _write_tables(said, arguments)
     sys.stdout.flush()
+    if said["verdict"] == "undefined":
+        sys.stderr.write("inlay compare: no column could be judged\n")
+        return 1
     return DRIFTED if said["verdict"] == "yes" else 0
 
 
@@ -154,9 +164,25 @@ def _side(
 
 
 def _time(text: str) -> datetime.datetime:
-    """Read a time; argparse turns the error into a message that names the option."""
-    moment = datetime.datetime.fromisoformat(text)
+    """Read a time; argparse puts the option before what is said."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        message = f"must be a time such as 2026-05-01 or 2026-05-01T02:30, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _part(text: str) -> float:
+    """Read a number between 0 and 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1.0:
+        message = f"must lie between 0 and 1, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def _write_page(comparison: Mapping[str, Any], arguments: argparse.Namespace) -> None:
@@ -195,11 +221,30 @@ def _write_tables(comparison: Mapping[str, Any], arguments: argparse.Namespace) 
         _write_groups(comparison["groups"])
     write_line("")
     write_line(comparison_summary(comparison))
-    words = ["compare", arguments.reference, arguments.current]
+    words = ["compare", arguments.reference, arguments.current, *_options(arguments)]
     if arguments.current != STANDARD_INPUT:
         write_line(
             f"next: {command_line([*words, '--html', 'drift.html'])}  # both sides as charts"
         )
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    """Give the options that say what is compared, and how, as they were given."""
+    words = []
+    for name in ("columns", "by"):
+        for column in getattr(arguments, name) or ():
+            words += [f"--{name}", column]
+    if arguments.exact:
+        words.append("--exact")
+    for name, default in (("threshold", 0.02), ("level", 0.05)):
+        number = getattr(arguments, name)
+        if number != default:
+            words += [f"--{name}", f"{number:g}"]
+    for name in ("from", "to", "reference_from", "reference_to"):
+        moment = getattr(arguments, name)
+        if moment is not None:
+            words += [f"--{name.replace('_', '-')}", moment.isoformat()]
+    return words if arguments.watch is None else [*words, "--watch", arguments.watch]
 
 
 def _write_groups(groups: Sequence[Mapping[str, Any]]) -> None:

@@ -81,6 +81,26 @@ def test_the_forms_agree(files, tmp_path, capsys, monkeypatch):
     assert "1 drifted" in capsys.readouterr().out
 
 
+def test_what_cannot_be_judged_is_no_success(files, tmp_path, capsys):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("price,calm,region\n")
+    assert run("compare", files[0], empty) == 1
+    said = capsys.readouterr()
+    assert "no column could be judged" in said.err
+    assert "the current data has no rows" in said.out
+    pq.write_table(pa.table({"other": [1.0, 2.0]}), tmp_path / "other.parquet")
+    assert run("compare", files[0], tmp_path / "other.parquet", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["verdict"] == "undefined"
+
+
+def test_the_next_command_compares_the_same(files, capsys):
+    options = ("--columns", "price", "--by", "region", "--level", "0.01", "--exact")
+    assert run("compare", *files, *options) == 3
+    last = capsys.readouterr().out.splitlines()[-1]
+    for words in ("--columns price", "--by region", "--level 0.01", "--exact", "--html drift.html"):
+        assert words in last
+
+
 def test_groups_have_a_table_of_their_own(files, capsys):
     assert run("compare", *files, "--by", "region") == 3
     said = capsys.readouterr().out
@@ -118,7 +138,10 @@ def test_times_choose_the_points_of_a_directory(tmp_path, capsys):
     assert run(*words, "--from", "2026-05-01T02:00") == 3
     assert run(*words, "--watch", "features") == 3
     both = ("compare", telemetry, telemetry, "--reference-to", "2026-05-01T02:00")
+    capsys.readouterr()
     assert run(*both, "--from", "2026-05-01T02:00") == 3
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "--from 2026-05-01T02:00:00+00:00 --reference-to 2026-05-01T02:00:00+00:00" in last
     assert run(*words, "--watch", "others") == 1
     assert "others" in capsys.readouterr().err
 
@@ -129,8 +152,10 @@ def test_times_choose_the_points_of_a_directory(tmp_path, capsys):
         (["--title", "May"], "--html"),
         (["--from", "2026-05-01"], "directory of points"),
         (["--reference-to", "2026-05-01"], "directory of points"),
-        (["--from", "yesterday"], "yesterday"),
-        (["--threshold", "much"], "much"),
+        (["--from", "yesterday"], "must be a time such as 2026-05-01 or 2026-05-01T02:30, got"),
+        (["--watch", "images"], "directory of points"),
+        (["--threshold", "much"], "between 0 and 1, got 'much'"),
+        (["--level", "7"], "between 0 and 1, got '7'"),
         (["--json", "--html", "x.html"], "not allowed"),
     ],
 )
@@ -144,7 +169,7 @@ def test_wrong_calls_exit_with_two(files, capsys, words, said):
 def test_failures_exit_with_one_and_name_what_failed(files, tmp_path, capsys):
     assert run("compare", files[0], tmp_path / "nowhere.parquet") == 1
     assert "nowhere.parquet" in capsys.readouterr().err
-    assert run("compare", *files, "--threshold", "7") == 1
-    assert "7" in capsys.readouterr().err
+    assert run("compare", *files, "--html", tmp_path / "nowhere" / "drift.html") == 1
+    assert f"'{tmp_path}/nowhere/drift.html'" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run("compare", "-", files[0])

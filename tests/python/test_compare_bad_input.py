@@ -107,6 +107,28 @@ def test_a_column_of_type_null_is_undefined():
     assert column.reason
 
 
+@pytest.mark.parametrize("nulls_of", [lambda n: [None] * n, pa.nulls])
+def test_a_column_that_lost_its_type_with_its_values_is_missing(nulls_of):
+    values = [float(x) for x in X]
+    column = one(values, nulls_of(N))
+    assert (column.verdict, column.aspect) == ("yes", "missing")
+    assert column.reason.startswith("missing 0 % → 100 %")
+    assert one(nulls_of(N), values).reason.startswith("missing 100 % → 0 %")
+    assert one(values, nulls_of(0)).reason == "empty: the current data has no rows"
+
+
+def test_a_reference_of_infinities_says_what_it_lacks():
+    assert one([math.inf] * N, [1.0] * N).reason == "the reference has no finite values"
+
+
+def test_a_group_of_one_side_alone_says_so():
+    both = {"x": [float(x) for x in X], "region": ["eu", "us"] * (N // 2)}
+    eu = {"x": [float(x) for x in X], "region": ["eu"] * N}
+    for sides, whose in (((both, eu), "current data"), ((eu, both), "reference")):
+        found = inlay.compare(*sides, by=["region"])
+        assert found.groups[("us",)]["x"].reason == f"the group is not in the {whose}"
+
+
 def test_nan_alone_is_missing():
     column = one([float(x) for x in X], [math.nan] * N)
     assert column.reason.startswith("missing 0 % → 100 %")
@@ -128,7 +150,9 @@ def test_a_handful_of_rows_is_insufficient(rows):
     few = [float(x) for x in range(rows)]
     column = one([float(x) for x in X], few)
     assert column.verdict == "undefined"
-    assert column.reason == f"insufficient: {rows} values on one side"
+    assert column.reason == (
+        f"insufficient: too few values for a test among {N:,} of the reference and {rows} now"
+    )
     assert one(few, few).verdict in {"undefined", "no"}
     assert one(few, [float(x) for x in X]).verdict in {"undefined", "yes"}
 
@@ -222,6 +246,14 @@ def test_exact_needs_rows_that_are_there_twice():
     reader = pa.table({"x": X}).to_reader()
     with pytest.raises(inlay.InvalidArgumentError, match="read again"):
         inlay.compare({"x": X}, reader, exact=True)
+
+
+@pytest.mark.parametrize("start", ["2023-11-14", dt.date(2023, 11, 14), dt.datetime(2023, 11, 14)])
+def test_times_of_points_are_datetimes_with_a_zone(tmp_path, start):
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]):
+        pass
+    with pytest.raises(inlay.InvalidArgumentError, match="start must be a datetime with a zone: "):
+        inlay.drift.StoredPoints(tmp_path, start=start)
 
 
 def test_times_of_the_rows_must_have_a_zone():

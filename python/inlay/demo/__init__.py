@@ -73,15 +73,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if number < 1:
         message = f"must be at least 1: {text}"
         raise argparse.ArgumentTypeError(message)
     return number
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        message = f"must be a whole number, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def _port(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if not 0 <= number <= 65_535:
         message = f"must be between 0 and 65535: {text}"
         raise argparse.ArgumentTypeError(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from inlay.drift.comparison.frequent_names import frequent_names
 from inlay.drift.comparison.matching import Cells
 from inlay.drift.comparison.measures import p_value_of
 from inlay.drift.comparison.shift import Effect, effect_between, range_p_value
@@ -24,21 +25,35 @@ class Aspect(NamedTuple):
         Not corrected.
     shares : tuple of float
         Of what it is about, in the reference and now; of values (0.0, 0.0).
+    cells : Cells or None
+        Those compared, of values.
     """
 
     name: str
     effect: Effect
     p_value: float
     shares: tuple[float, float]
+    cells: Cells | None = None
 
 
-def values_aspect(cells: Cells, *, level: float) -> Aspect | None:
+def values_aspect(cells: Cells, reference: ColumnSide, *, level: float) -> Aspect | None:
     """Compare the shares of the cells; None if there are too few rows to tell."""
+    filled = _filled(cells)
+    if cells.names is not None:
+        cells = frequent_names(
+            cells, chosen_within=None if reference.top_k is None else reference.top_k.max_error
+        )
+        if filled > 1 and _filled(cells) < 2:
+            return None
     effect = effect_between(
         cells.reference, cells.current, level=level, error=cells.error, ordered=cells.is_ordered
     )
     p_value = p_value_of(cells)
-    return None if p_value is None else Aspect("values", effect, p_value, (0.0, 0.0))
+    return None if p_value is None else Aspect("values", effect, p_value, (0.0, 0.0), cells)
+
+
+def _filled(cells: Cells) -> int:
+    return sum(1 for a, b in zip(cells.reference, cells.current, strict=True) if a + b)
 
 
 def missing_aspect(reference: ColumnSide, current: ColumnSide, *, level: float) -> Aspect | None:

@@ -64,6 +64,7 @@ def columns_of_sides(
         _column(side, current, threshold, level, (exact or {}).get(path))
         for path, side in reference.columns.items()
     ]
+    what = "column" if reference.is_there else "group"
     for path, type_name in _added(reference, current).items():
         found.append(
             ColumnComparison(
@@ -71,7 +72,7 @@ def columns_of_sides(
                 type=type_name,
                 reference_type=None,
                 threshold=threshold,
-                reason="the column is not in the reference",
+                reason=f"the {what} is not in the reference",
             )
         )
     return found
@@ -106,7 +107,8 @@ def _column(
     )
     theirs = current.columns.get(mine.path)
     if theirs is None:
-        return dataclasses.replace(made, reason="the column is not in the current data")
+        what = "column" if current.is_there else "group"
+        return dataclasses.replace(made, reason=f"the {what} is not in the current data")
     made = dataclasses.replace(made, type=theirs.type or None)
     problem = mismatch(mine, theirs.kind, theirs.type)
     if problem:
@@ -120,10 +122,11 @@ def _column(
         reason = cells
     else:
         names = cell_names(cells, mine)
-        values = values_aspect(cells, level=level)
+        values = values_aspect(cells, mine, level=level)
         if values is None:
-            least = min(sum(cells.reference), sum(cells.current))
-            reason = f"insufficient: {least} values on one side"
+            sizes = f"{sum(cells.reference):,} of the reference and {sum(cells.current):,} now"
+            what = "values" if cells.names is None else "values of frequent names"
+            reason = f"insufficient: too few {what} for a test among {sizes}"
         else:
             aspects = [values, *aspects]
         if cells.is_ordered:
@@ -141,7 +144,7 @@ def _column(
     new = () if isinstance(cells, str) else _new_names(mine, theirs)
     distances = measured(mine, theirs, cells)
     if exact is not None:
-        distances |= exact_distances(exact, distances)
+        distances |= exact_distances(exact)
     present = tuple(aspect for aspect in aspects if aspect is not None)
     ranges = [aspect for aspect in present if aspect.name == "range"]
     missing = [aspect for aspect in present if aspect.name == "missing"]
@@ -247,15 +250,7 @@ def _judged(
     if drifted:
         drifted.sort(key=lambda pair: -pair[0].effect.value)
         words = [
-            said(
-                aspect,
-                mine,
-                theirs,
-                column.cells,
-                column.new_names,
-                is_ordered=not isinstance(mine.cells, Categories),
-            )
-            for aspect, _ in drifted
+            said(aspect, mine, theirs, column.cells, column.new_names) for aspect, _ in drifted
         ]
         if column.reason:
             words.append(column.reason)

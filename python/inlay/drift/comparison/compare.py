@@ -64,7 +64,7 @@ def compare(
     level : float, default 0.05
         The false discovery rate of all verdicts together, and the confidence of intervals.
     threads : int, optional
-        How many threads read a batch; by default as many as there are cores.
+        How many threads read a batch; by default, or for 0, as many as there are cores.
 
     Returns
     -------
@@ -84,7 +84,8 @@ def compare(
     Notes
     -----
     The cells are the reference's: about equally full ones of numbers and times, the most frequent
-    names of text. Data that is given as reference is frozen first, see `Profile.freeze`. Rows are
+    names of text, where those that the reference may have listed by chance are compared together.
+    Data that is given as reference is frozen first, see `Profile.freeze`. Rows are
     counted in them exactly. Of a profile whose cells are others, sketches tell the counts; what
     they may be off by is taken from the effect before there is a verdict, and from the counts of
     which p-values are computed.
@@ -105,7 +106,7 @@ def compare(
     >>> comparison
     <inlay.drift.Comparison of 1,000 rows with 1,000; 1 of 2 columns drifted: device>
     >>> comparison["device"].reason
-    "share of 'desktop' 0.50 → 0.25"
+    "share of 'desktop' 50.0 % → 25.0 %"
     """
     _check(threshold, level)
     if threads is not None:

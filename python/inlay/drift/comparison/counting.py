@@ -23,6 +23,7 @@ __all__ = ["counted", "mismatch"]
 
 _NUMBERS = frozenset({"integer", "unsigned", "float", "decimal"})
 _TIMES = frozenset({"time", "timestamp", "duration", "date"})
+NO_TYPE = "null"
 _MOST_GROUPS = 1_000
 # Enough counters to tell whether there are more names than may leave in clear.
 _UNSEEN = CLEAR_NAMES + 28
@@ -31,8 +32,11 @@ _UNSEEN = CLEAR_NAMES + 28
 def mismatch(reference: ColumnSide, kind: str | None, type_name: str) -> str:
     """Say why values of a type cannot be compared with a reference's; nothing if they can.
 
-    Numbers of any width and kind compare; times if their unit is the same.
+    Numbers of any width and kind compare; times if their unit is the same; what has only nulls, and
+    no type therefore, with all.
     """
+    if NO_TYPE in {reference.kind, kind}:
+        return ""
     if not reference.kind or kind == "" or (reference.kind in _NUMBERS and kind in _NUMBERS):
         return ""
     if reference.kind != kind:
@@ -116,7 +120,7 @@ class _Counter:
             if known is None or known.cells is None:
                 continue
             column = leaves.column(number)
-            if mismatch(known, column.kind, column.type):
+            if column.kind == NO_TYPE or mismatch(known, column.kind, column.type):
                 continue
             cells[number] = known.cells._native
             if known.is_hidden and column.kind in NAMED_KINDS:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from inlay.drift.comparison.frequent_names import EXPECTED
 from inlay.drift.comparison.matching import Cells
 from inlay.drift.comparison.shift import nearest_counts
 from inlay.drift.comparison.sides import ColumnSide
@@ -30,9 +31,6 @@ OF_CELLS = (
 
 OF_ORDER = ("ks", "cramer_von_mises", "anderson_darling", "wasserstein", "energy")
 """Distances between values that have an order."""
-
-# Cells that expect fewer rows than this are taken together before a p-value is computed.
-_EXPECTED = 5.0
 
 
 def measured(reference: ColumnSide, current: ColumnSide, cells: Cells | str) -> dict[str, Distance]:
@@ -113,7 +111,7 @@ def _pooled(reference: Sequence[int], current: Sequence[int]) -> tuple[list[int]
     for a, b in zip(reference, current, strict=True):
         if not a + b:
             continue
-        if (a + b) * share < _EXPECTED:
+        if (a + b) * share < EXPECTED:
             rest[0] += a
             rest[1] += b
         else:
@@ -125,34 +123,31 @@ def _pooled(reference: Sequence[int], current: Sequence[int]) -> tuple[list[int]
     return mine, theirs
 
 
-def exact_distances(result: TwoSample, estimated: Mapping[str, Distance]) -> dict[str, Distance]:
+def exact_distances(result: TwoSample) -> dict[str, Distance]:
     """Turn what tests on all rows found into distances whose interval is a point.
 
     Parameters
     ----------
     result : TwoSample
-    estimated : mapping of str to Distance
-        What the summaries gave.
 
     Returns
     -------
     dict of str to Distance
-        Of `OF_ORDER`. The statistic of Cramer and von Mises is brought to the size of the distance;
-        Anderson and Darling's is standardised otherwise, so its distance stays as it was estimated
-        and has the exact p-value.
+        Of `OF_ORDER` but Anderson and Darling's, which is standardised otherwise. The statistic of
+        Cramer and von Mises is brought to the size of the distance.
     """
     from inlay.drift import Distance
 
     found = {}
     scale = (result.n + result.m) / (result.n * result.m) if result.n and result.m else 1.0
     for name in OF_ORDER:
+        if name == "anderson_darling":
+            continue
         value: float | None = getattr(result, name)
         p_value: float | None = getattr(result, f"{name}_p_value", None)
         if value is None:
             found[name] = Distance(None, None, None, None, result.reasons.get(name))
-        elif name != "anderson_darling":
+        else:
             exact = value * scale if name == "cramer_von_mises" else value
             found[name] = Distance(exact, exact, exact, p_value, None)
-        elif name in estimated and estimated[name].value is not None:
-            found[name] = estimated[name]._replace(p_value=p_value)
     return found

@@ -175,6 +175,11 @@ class Side:
     shown_keys: Mapping[GroupKey, GroupKey] = dataclasses.field(default_factory=dict)
     reference_id: str | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it is there at all, with rows or without: a group may be on one side alone."""
+        return bool(self.columns) or self.schema is not None
+
 
 def rank_error(sketch: Kll) -> float:
     """Return by how much a rank of a sketch is off at most, with 99 % confidence."""
@@ -231,6 +236,8 @@ def _no_cells(side: ColumnSide) -> str:
         return "the reference has no rows"
     if side.count == 0:
         return "the reference has no values"
+    if side.moments is not None and not side.moments.count and side.kind == "float":
+        return "the reference has no finite values"
     if side.kind == "text":
         return "no name of the reference is frequent"
     if side.kind == "list":

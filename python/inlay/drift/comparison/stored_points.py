@@ -82,8 +82,10 @@ class StoredPoints:
             message = f"no directory of points: {str(directory)!r}"
             raise InvalidArgumentError(message)
         for name, moment in (("start", start), ("end", end)):
-            if moment is not None and moment.tzinfo is None:
-                message = f"{name} must have a zone: {moment!r}"
+            if moment is None:
+                continue
+            if not isinstance(moment, datetime.datetime) or moment.tzinfo is None:
+                message = f"{name} must be a datetime with a zone: {moment!r}"
                 raise InvalidArgumentError(message)
         if start is not None and end is not None and not start < end:
             message = f"start must be before end, {end}: {start}"

@@ -9,6 +9,7 @@ from typing import Any
 from inlay.drift.comparison.aspects import Aspect
 from inlay.drift.comparison.column import Cell, NewName
 from inlay.drift.comparison.matching import Cells
+from inlay.drift.comparison.shift import cell_parts
 from inlay.drift.comparison.sides import ColumnSide
 
 __all__ = ["OTHER_NAMES", "cell_names", "no_drift", "said"]
@@ -36,8 +37,6 @@ def said(
     current: ColumnSide,
     cells: Sequence[Cell],
     new_names: Sequence[NewName],
-    *,
-    is_ordered: bool,
 ) -> str:
     """Say what an aspect found."""
     if aspect.name == "missing":
@@ -51,14 +50,20 @@ def said(
             )
             ends = f" of {low}" if low == high else f" of {low} to {high}"
         return f"{_share(aspect.shares[1])} of the values lie outside{ends}"
-    largest = max(cells, key=lambda cell: cell.part)
-    totals = [sum(cell.reference for cell in cells), sum(cell.current for cell in cells)]
-    before, after = largest.reference / totals[0], largest.current / totals[1]
-    if not is_ordered:
-        if largest.name == OTHER_NAMES:
-            return f"share of other names {before:.2f} → {after:.2f}{_examples(new_names)}"
-        return f"share of {_quoted(largest.name)} {before:.2f} → {after:.2f}"
-    most = f"most from {largest.name}: {_share(before)} → {_share(after)}"
+    assert aspect.cells is not None  # it is about values
+    mine, theirs = aspect.cells.reference, aspect.cells.current
+    parts = cell_parts(mine, theirs)
+    largest = parts.index(max(parts))
+    before, after = mine[largest] / sum(mine), theirs[largest] / sum(theirs)
+    names = aspect.cells.names
+    if names is not None:
+        if largest < len(names):
+            name = _quoted(reference.name(names[largest], reference))
+            return f"share of {name} {_share(before)} → {_share(after)}"
+        if largest == len(names):
+            return f"share of the rarer names {_share(before)} → {_share(after)}"
+        return f"share of other names {_share(before)} → {_share(after)}{_examples(new_names)}"
+    most = f"most from {cells[largest].name}: {_share(before)} → {_share(after)}"
     means = _means(reference, current)
     return f"{means}, {most}" if means else most
 
