@@ -52,9 +52,10 @@ void check_sizes(const Counts& reference, const Counts& current, std::size_t cel
   }
 }
 
-CellFields cell_fields(const Counts& reference, const Counts& current) {
+CellFields cell_fields(const Counts& reference, const Counts& current, bool is_ordered) {
   check_sizes(reference, current, reference.size());
-  const CellDistances found = cell_distances(reference.data(), current.data(), reference.size());
+  const CellDistances found =
+      cell_distances(reference.data(), current.data(), reference.size(), is_ordered);
   std::optional<double> v;
   if (found.cramers_v == found.cramers_v) v = found.cramers_v;
   return {all_fields(found), found.chi2_dof, v, found.n, found.n_reference};
@@ -133,7 +134,8 @@ std::vector<std::pair<std::string, std::vector<std::optional<double>>>> tally_fi
 }  // namespace
 
 void register_drift(py::module_& m) {
-  m.def("cell_distances", &cell_fields, py::arg("reference"), py::arg("current"), py::pos_only());
+  m.def("cell_distances", &cell_fields, py::arg("reference"), py::arg("current"), py::pos_only(),
+        py::kw_only(), py::arg("is_ordered"));
   m.def("cell_parts", &parts, py::arg("kind"), py::arg("reference"), py::arg("current"),
         py::pos_only());
   m.def("ordered_distances", &ordered_fields, py::arg("edges"), py::arg("reference"),

@@ -18,7 +18,7 @@ namespace inlay::python {
 namespace {
 
 constexpr std::size_t kAll = kCellDistances + kOrderedDistances;
-constexpr std::size_t kNumbers = 4;  // value, low, high, p-value
+constexpr std::size_t kNumbers = 5;  // value, low, high, p-value, effect
 
 // A one-dimensional buffer of 8-byte numbers, contiguous.
 template <class T>
@@ -45,11 +45,9 @@ void require_size(const char* what, std::size_t found, std::size_t expected) {
 
 // Distances of many rows: doubles (rows, kAll, kNumbers), NaN where undefined; the number of the
 // reason of each (rows, kAll), 0 where there is none; the reasons from 1 on.
-std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer& reference,
-                                                                const py::buffer& edges,
-                                                                const py::buffer& current,
-                                                                const py::buffer& of_row,
-                                                                std::size_t cells) {
+std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
+    const py::buffer& reference, const py::buffer& edges, const py::buffer& current,
+    const py::buffer& of_row, std::size_t cells, bool is_ordered) {
   const Numbers<std::uint64_t> theirs(reference, "reference counts");
   const Numbers<double> bounds(edges, "edges");
   const Numbers<std::uint64_t> ours(current, "counts");
@@ -58,8 +56,8 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer
   const std::size_t references = theirs.size() / cells;
   require_size("reference counts", theirs.size(), references * cells);
   require_size("counts", ours.size(), which.size() * cells);
-  const bool is_ordered = bounds.size() > 0;
-  if (is_ordered) require_size("edges", bounds.size(), references * (cells - 1));
+  const bool has_edges = bounds.size() > 0;
+  if (has_edges) require_size("edges", bounds.size(), references * (cells - 1));
   for (std::size_t row = 0; row < which.size(); ++row) {
     const std::int64_t number = which.data()[row];
     if (number < 0 || static_cast<std::size_t>(number) >= references) {
@@ -72,7 +70,8 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer
   {
     // No Python object is touched: the buffers stay requested.
     const py::gil_scoped_release release;
-    const auto put = [&](std::size_t row, std::size_t kind, const Distance& distance) {
+    const auto put = [&](std::size_t row, std::size_t kind, const Distance& distance,
+                         double effect) {
       const std::size_t at = row * kAll + kind;
       if (distance.reason != nullptr) {
         std::size_t number = 0;
@@ -86,17 +85,17 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer
       numbers[1] = distance.low;
       numbers[2] = distance.high;
       if (distance.p_value) numbers[3] = *distance.p_value;
+      numbers[4] = effect;
     };
     for (std::size_t row = 0; row < which.size(); ++row) {
       const std::size_t number = static_cast<std::size_t>(which.data()[row]);
       const std::uint64_t* old_counts = theirs.data() + number * cells;
       const std::uint64_t* new_counts = ours.data() + row * cells;
-      const CellDistances found = cell_distances(old_counts, new_counts, cells);
-      for (std::size_t kind = 0; kind < kCellDistances; ++kind) put(row, kind, found.each[kind]);
-      // The effect behind chi-squared, where its interval would be.
-      const std::size_t chi2 = row * kAll + static_cast<std::size_t>(CellDistance::kChi2);
-      out[chi2 * kNumbers + 1] = out[chi2 * kNumbers + 2] = found.cramers_v;
-      if (!is_ordered) continue;
+      const CellDistances found = cell_distances(old_counts, new_counts, cells, is_ordered);
+      for (std::size_t kind = 0; kind < kCellDistances; ++kind) {
+        put(row, kind, found.each[kind], found.effects[kind]);
+      }
+      if (!has_edges) continue;
       OrderedCells ordered;
       ordered.edges = bounds.data() + number * (cells - 1);
       ordered.num_edges = cells - 1;
@@ -104,7 +103,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer
       ordered.current = new_counts;
       const OrderedDistances between = ordered_distances(ordered);
       for (std::size_t kind = 0; kind < kOrderedDistances; ++kind) {
-        put(row, kCellDistances + kind, between.each[kind]);
+        put(row, kCellDistances + kind, between.each[kind], between.each[kind].low);
       }
     }
   }
@@ -116,7 +115,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(const py::buffer
 
 void register_drift_rows(py::module_& m) {
   m.def("distances_of_rows", &rows, py::arg("reference"), py::arg("edges"), py::arg("current"),
-        py::arg("of_row"), py::pos_only(), py::kw_only(), py::arg("cells"));
+        py::arg("of_row"), py::pos_only(), py::kw_only(), py::arg("cells"), py::arg("is_ordered"));
 }
 
 }  // namespace inlay::python

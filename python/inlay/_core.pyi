@@ -1442,6 +1442,9 @@ def canonical_json(members: dict[str, str]) -> str: ...
 def cell_distances(
     reference: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     current: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    /,
+    *,
+    is_ordered: bool,
 ) -> tuple[
     list[tuple[float | None, float | None, float | None, float | None, str | None]],
     float,
@@ -1467,6 +1470,7 @@ def distances_of_rows(
     /,
     *,
     cells: typing.SupportsInt | typing.SupportsIndex,
+    is_ordered: bool,
 ) -> tuple[bytes, bytes, list[str]]: ...
 def f_p_value(
     f: typing.SupportsFloat | typing.SupportsIndex,

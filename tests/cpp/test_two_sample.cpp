@@ -92,21 +92,16 @@ Plain plain(const std::vector<double>& x, const std::vector<double>& y) {
     }
   }
   out.energy = std::sqrt(out.energy);
-  const auto midrank = [&](double value) {
-    const auto below = std::lower_bound(all.begin(), all.end(), value) - all.begin();
-    const auto up_to = std::upper_bound(all.begin(), all.end(), value) - all.begin();
-    return static_cast<double>(below + up_to + 1) / 2.0;
+  const auto below = [](const std::vector<double>& values, double at) {
+    return static_cast<double>(
+               std::count_if(values.begin(), values.end(), [at](double v) { return v < at; })) /
+           static_cast<double>(values.size());
   };
-  const auto squares = [&](std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    double sum = 0.0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      sum += std::pow(midrank(values[i]) - static_cast<double>(i + 1), 2);
-    }
-    return sum;
-  };
-  const double u = n * squares(x) + m * squares(y);
-  out.cramer_von_mises = u / (n * m * (n + m)) - (4.0 * n * m - 1.0) / (6.0 * (n + m));
+  for (const double at : all) {
+    out.cramer_von_mises += (std::pow(share(x, at) - share(y, at), 2) +
+                             std::pow(below(x, at) - below(y, at), 2)) /
+                            2 * n * m / (n + m) / (n + m);
+  }
   return out;
 }
 

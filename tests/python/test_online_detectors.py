@@ -123,7 +123,6 @@ def test_whatever_holds_the_values_gives_the_same(name: str) -> None:
         array.array("d", values),
         memoryview(values),
         strided,
-        values.reshape(30, 50),
         pa.array(values),
         chunks,
         pa.array(values).slice(0),
@@ -476,3 +475,23 @@ def test_names_load_on_first_use_without_numpy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         detect.Nothing  # noqa: B018
+
+
+def test_arrays_of_several_columns_and_bytes_are_refused() -> None:
+    from inlay.detect import ADWIN
+
+    detector = ADWIN()
+    with pytest.raises(inlay.InvalidArgumentError, match=r"\(3, 2\): pass one of its columns"):
+        detector.update_many(np.zeros((3, 2)))
+    with pytest.raises(TypeError, match="bytes"):
+        detector.update_many(b"abc")
+    assert detector.count == 0
+
+
+def test_messages_name_the_detector_and_the_argument() -> None:
+    from inlay.detect import ADWIN, KSWIN
+
+    with pytest.raises(TypeError, match=r"ADWIN takes .*delta='a'"):
+        ADWIN(delta="a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="KSWIN watches numbers, got str"):
+        KSWIN().update("x")  # type: ignore[arg-type]

@@ -364,7 +364,10 @@ def test_distances_are_those_of_two_summaries():
         for method, each in found.items():
             if method == "chi2":
                 assert each["value"] == pytest.approx(expected.chi2.value)
-                assert each["effect"] == pytest.approx(expected.chi2.cramers_v)
+                above = (expected.chi2.value - expected.chi2.dof) / (
+                    expected.n + expected.n_reference
+                )
+                assert each["effect"] == pytest.approx(max(above, 0.0) ** 0.5)
                 continue
             of_method = getattr(expected, method)
             assert each["value"] == pytest.approx(of_method.value), method
@@ -375,6 +378,31 @@ def test_distances_are_those_of_two_summaries():
     assert psi["verdict"] == "yes"
     assert sum(psi["part_values"]) == pytest.approx(psi["value"])
     assert psi["part_names"][0].startswith("(-inf, -1.28")
+
+
+def test_many_names_and_few_rows_are_no_drift():
+    rng = np.random.default_rng(9)
+    shares = 1.0 / np.arange(1.0, 101.0)
+    shares /= shares.sum()
+    moved = shares[::-1]
+    names = [f"n{place:02}" for place in range(99)]
+    first = dp.names_row(rng.multinomial(1000, shares), names=names)
+    references = [dp.reference_row(first, rng.multinomial(50_000, shares))]
+    methods = ("psi", "jensen_shannon", "kl", "hellinger", "total_variation", "chi2")
+    judge = DistanceJudge(methods)
+    panes = 200
+    rows = [
+        dp.names_row(rng.multinomial(1000, shares), pane=pane, names=names) for pane in range(panes)
+    ]
+    verdicts = said(judge, rows, references)
+    for method in methods:
+        yes = [each["verdict"] == "yes" for each in verdicts if each["method"] == method]
+        assert len(yes) == panes
+        assert sum(yes) <= 0.05 * panes + 4 * (0.05 * 0.95 * panes) ** 0.5, method
+        effects = [each["effect"] for each in verdicts if each["method"] == method]
+        assert np.mean(effects) < 0.6 * judge.thresholds[method], method
+    drifted = said(judge, [dp.names_row(rng.multinomial(1000, moved), names=names)], references)
+    assert {each["verdict"] for each in drifted} == {"yes"}
 
 
 def test_a_tiny_shift_of_a_million_rows_is_no_drift():
@@ -426,7 +454,9 @@ def test_the_native_rows_refuse_what_does_not_fit(cells):
 
     four = np.arange(4)
     with pytest.raises((inlay.InvalidArgumentError, ValueError)):
-        _core.distances_of_rows(four, four[:0].astype(float), four, four[:1], cells=cells)
+        _core.distances_of_rows(
+            four, four[:0].astype(float), four, four[:1], cells=cells, is_ordered=True
+        )
 
 
 def test_the_native_rows_refuse_a_reference_that_is_not_there():
@@ -435,7 +465,7 @@ def test_the_native_rows_refuse_a_reference_that_is_not_there():
     four, none = np.arange(4), np.zeros(0)
     for number in (1, -1):
         with pytest.raises(inlay.InvalidArgumentError, match=str(number)):
-            _core.distances_of_rows(four, none, four, np.array([number]), cells=4)
+            _core.distances_of_rows(four, none, four, np.array([number]), cells=4, is_ordered=True)
 
 
 def test_dictionary_text_gives_the_same_verdicts():

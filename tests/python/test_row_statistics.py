@@ -429,3 +429,54 @@ def test_a_result_is_recorded() -> None:
     rows = obs.collect().verdicts.to_pylist()
     assert sorted(row["verdict"] for row in rows) == ["no", "undefined", "yes"]
     assert {row["judge"] for row in rows} == {"rows"}
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "pandas", "polars", "mapping"])
+def test_columns_of_tables_are_matched_by_name(package: str) -> None:
+    rng = np.random.default_rng(21)
+    a, b, c = rng.normal(size=(3, 300))
+    columns = {"a": a, "b": 50.0 + 3.0 * b, "c": c}
+    other = {name: columns[name][:200] + 0.01 for name in ("c", "a", "b")}
+
+    def table(data: dict[str, Any]) -> Any:
+        if package == "mapping":
+            return data
+        if package == "pyarrow":
+            return pa.table(data)
+        return pytest.importorskip(package).DataFrame(data)
+
+    reference, current = table(columns), table(other)
+    in_order = np.column_stack([other[name] for name in columns])
+    plain = np.column_stack(list(columns.values()))
+    assert mahalanobis(reference, current).value == mahalanobis(plain, in_order).value
+    assert frechet(reference, in_order).value == frechet(plain, in_order).value  # without names
+    pca = PCAReconstruction(reference, components=2)
+    assert pca.compare(current).value == pca.compare(in_order).value
+    embedding = inlay.Embedding.of(reference)
+    shuffled, ordered = embedding.like(), embedding.like()
+    shuffled.update(current)
+    ordered.update(in_order)
+    assert shuffled == ordered
+    renamed = table({"a": other["a"], "b": other["b"], "z": other["c"]})
+    for call in (
+        lambda: mahalanobis(reference, renamed),
+        lambda: pca.compare(renamed),
+        lambda: embedding.update(renamed),
+    ):
+        with pytest.raises(inlay.InvalidArgumentError, match="lacks one: 'c'"):
+            call()
+
+
+def test_messages_name_the_argument_and_the_column() -> None:
+    x = np.zeros((5, 2))
+    with pytest.raises(inlay.InvalidArgumentError, match="seed must be at least 0: -1"):
+        mmd(x, x, seed=-1)
+    with pytest.raises(TypeError, match="permutations must be an integer: 'x'"):
+        energy_distance(x, x, permutations="x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="threads must be an integer: 'a'"):
+        sliced_wasserstein(x, x, threads="a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="column 'name' of reference must hold real numbers"):
+        frechet(pa.table({"x": [1.0], "name": ["a"]}), x)
+    pytest.importorskip("sklearn")
+    with pytest.raises(TypeError, match=r"classifier must have fit .*: 3"):
+        domain_classifier(x, x, classifier=3)

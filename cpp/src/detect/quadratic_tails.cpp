@@ -4,6 +4,7 @@
 #include <inlay/detect/p_values.hpp>
 #include <map>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 // The limits of Cramer-von Mises and Anderson-Darling are weighted sums of squared normals, whose
@@ -70,31 +71,43 @@ double anderson_darling_tail(double x) noexcept {
 // Exact sums of squared differences over all ways to mix n and m values, as counts by sum.
 using Counts = std::map<std::int64_t, double>;
 
-double exact_cramer_von_mises(double t, std::int64_t n, std::int64_t m) {
+double exact_cramer_von_mises(double t, std::int64_t n, const std::vector<std::uint64_t>& ties) {
+  std::int64_t total = 0;
+  for (const std::uint64_t count : ties) total += static_cast<std::int64_t>(count);
+  const std::int64_t m = total - n;
   const std::int64_t multiple = std::lcm(n, m);
   const std::int64_t step_x = multiple / n;
   const std::int64_t step_y = multiple / m;
-  // T = n m / (n + m)^2 times the sum over all values of (F - G)^2.
-  const auto scale = static_cast<double>(n + m) * static_cast<double>(n + m) /
+  // T = n m / (n + m)^2 times the sum over all values of (F - G)^2, the mean of before and after a
+  // tie; all of it twice.
+  const auto scale = 2.0 * static_cast<double>(total) * static_cast<double>(total) /
                      (static_cast<double>(n) * static_cast<double>(m)) *
                      static_cast<double>(multiple) * static_cast<double>(multiple);
   const double bound = t * scale * (1.0 - 1e-12) - 1e-6;
-  std::vector<Counts> column(static_cast<std::size_t>(m) + 1);
-  for (std::int64_t i = 0; i <= n; ++i) {
-    for (std::int64_t j = 0; j <= m; ++j) {
-      if (i == 0 && j == 0) {
-        column[0] = {{0, 1.0}};
-        continue;
+  // By how many of the values so far are of the first sample.
+  std::vector<Counts> column(static_cast<std::size_t>(n) + 1);
+  column[0] = {{0, 1.0}};
+  std::int64_t below = 0;
+  for (std::size_t k = 0; k < ties.size(); ++k) {
+    const auto tied = static_cast<std::int64_t>(ties[k]);
+    below += tied;
+    // What lies between this value and the next belongs half to each.
+    const std::int64_t weight =
+        tied + (k + 1 < ties.size() ? static_cast<std::int64_t>(ties[k + 1]) : 0);
+    std::vector<Counts> mixed(column.size());
+    for (std::int64_t i = 0; i <= std::min(n, below); ++i) {
+      if (below - i > m) continue;
+      const std::int64_t off = i * step_x - (below - i) * step_y;
+      Counts& into = mixed[static_cast<std::size_t>(i)];
+      double ways = 1.0;  // to choose those of the first sample from the tied ones
+      for (std::int64_t chosen = 0; chosen <= std::min(tied, i); ++chosen) {
+        for (const auto& [sum, count] : column[static_cast<std::size_t>(i - chosen)]) {
+          into[sum + weight * off * off] += ways * count;
+        }
+        ways = ways * static_cast<double>(tied - chosen) / static_cast<double>(chosen + 1);
       }
-      const std::int64_t off = i * step_x - j * step_y;
-      Counts mixed;
-      const auto add = [&](const Counts& from) {
-        for (const auto& [sum, count] : from) mixed[sum + off * off] += count;
-      };
-      if (i > 0) add(column[static_cast<std::size_t>(j)]);
-      if (j > 0) add(column[static_cast<std::size_t>(j - 1)]);
-      column[static_cast<std::size_t>(j)] = std::move(mixed);
     }
+    column = std::move(mixed);
   }
   double all = 0.0;
   double reached = 0.0;
@@ -103,6 +116,16 @@ double exact_cramer_von_mises(double t, std::int64_t n, std::int64_t m) {
     if (static_cast<double>(sum) >= bound) reached += count;
   }
   return reached / all;
+}
+
+double cramer_von_mises_variance(double x, double y) noexcept {
+  const double total = x + y;
+  return (total + 1.0) * (4.0 * x * y * total - 3.0 * (x * x + y * y) - 2.0 * x * y) /
+         (45.0 * total * total * 4.0 * x * y);
+}
+
+double cramer_von_mises_limit(double t, double mean, double variance) noexcept {
+  return cramer_von_mises_tail(1.0 / 6.0 + (t - mean) / std::sqrt(45.0 * variance));
 }
 
 // The sum of 1 / i, or of 1 / i^2, for i = 1 … n.
@@ -130,19 +153,62 @@ double harmonic_squares(double n) noexcept {
 
 }  // namespace
 
-double cramer_von_mises_p_value(double t, std::uint64_t n, std::uint64_t m) {
+bool cramer_von_mises_is_exact(std::uint64_t n, std::uint64_t m) noexcept {
   constexpr std::uint64_t kExact = 20;
-  if (std::max(n, m) <= kExact) {
-    return exact_cramer_von_mises(t, static_cast<std::int64_t>(n), static_cast<std::int64_t>(m));
+  return std::max(n, m) <= kExact;
+}
+
+double tied_cramer_von_mises_p_value(double t, std::uint64_t n,
+                                     const std::vector<std::uint64_t>& ties) {
+  return exact_cramer_von_mises(t, static_cast<std::int64_t>(n), ties);
+}
+
+double cramer_von_mises_p_value(double t, std::uint64_t n, std::uint64_t m) {
+  if (cramer_von_mises_is_exact(n, m)) {
+    return tied_cramer_von_mises_p_value(t, n, std::vector<std::uint64_t>(n + m, 1));
   }
   const auto x = static_cast<double>(n);
   const auto y = static_cast<double>(m);
-  const double total = x + y;
-  const double mean = (1.0 + 1.0 / total) / 6.0;
-  const double variance = (total + 1.0) *
-                          (4.0 * x * y * total - 3.0 * (x * x + y * y) - 2.0 * x * y) /
-                          (45.0 * total * total * 4.0 * x * y);
-  return cramer_von_mises_tail(1.0 / 6.0 + (t - mean) / std::sqrt(45.0 * variance));
+  const double mean = (1.0 + 1.0 / (x + y)) / 6.0;
+  return cramer_von_mises_limit(t, mean, cramer_von_mises_variance(x, y));
+}
+
+void TieMoments::add(std::uint64_t count) noexcept {
+  const double share = static_cast<double>(count) / total_;
+  if (last_ > 0.0) {
+    const double w = (last_ + share) / 2;
+    const double p = below_;
+    const double square = (1.0 - p) * (1.0 - p);
+    mean_ += w * p * (1.0 - p);
+    cramer_ += w * square * (cramer_earlier_ + w * p * p / 2);
+    cramer_earlier_ += w * p * p;
+  }
+  const double b = below_ + share / 2;
+  const double v = b * (1.0 - b) - share / 4;  // of the difference by midranks
+  if (v > 0.0) {                               // else all values are equal
+    anderson_ += share * ((1.0 - b) * (1.0 - b) / v * anderson_earlier_ + share / 2);
+    anderson_earlier_ += share * b * b / v;
+  }
+  below_ += share;
+  last_ = share;
+}
+
+double TieMoments::cramer_von_mises_p_value(double t, std::uint64_t n,
+                                            std::uint64_t m) const noexcept {
+  if (!(mean_ > 0.0 && t > 0.0)) return 1.0;  // all values are equal, or both samples are
+  const double mean = mean_ * total_ / (total_ - 1.0);
+  // 4 times the sum is the bridge's variance, which is 1 / 45 without ties.
+  const double variance = 4.0 * cramer_ * 45.0 *
+                          cramer_von_mises_variance(static_cast<double>(n), static_cast<double>(m));
+  return cramer_von_mises_limit(t, mean, variance);
+}
+
+double TieMoments::anderson_darling_spread() const {
+  // The same sum without ties nears its limit like 1 / total.
+  constexpr double kMany = 4096.0;
+  TieMoments without(static_cast<std::uint64_t>(std::min(total_, kMany)));
+  for (double i = 0; i < without.total_; i += 1.0) without.add(1);
+  return anderson_ > 0.0 ? anderson_ / without.anderson_ : 1.0;
 }
 
 double anderson_darling_p_value(double a) noexcept {

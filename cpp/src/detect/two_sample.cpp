@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <inlay/detect/p_values.hpp>
 #include <inlay/detect/two_sample.hpp>
+#include <vector>
 
 #include "summary/block_sort.hpp"
 
 namespace inlay {
 namespace {
-
-__extension__ typedef __int128 Wide;
 
 double value_of(std::uint64_t key) noexcept { return detail::from_ordered_bits<double>(key); }
 
@@ -17,42 +16,16 @@ double value_of(std::uint64_t key) noexcept { return detail::from_ordered_bits<d
 struct Sums {
   std::int64_t ks = 0;  // the largest one
   std::uint64_t ks_key = 0;
-  double squares = 0.0;      // its squares, over all values one by one
-  Wide ties = 0;             // four times what ties change in U of Anderson (1962)
+  double squares = 0.0;      // its squares before and after each value, over all one by one
   double anderson = 0.0;     // Scholz and Stephens' eq. 7 but for its factors
   double area = 0.0;         // its area
   double square_area = 0.0;  // the area of its square
+  bool has_ties = false;
 };
-
-// Sum over t = 1 … count of (distance - 2 t)^2.
-Wide squares(Wide distance, Wide count) noexcept {
-  return count * distance * distance - 2 * distance * count * (count + 1) +
-         2 * count * (count + 1) * (2 * count + 1) / 3;
-}
-
-// A value that a values of x and b of y share, with so many of each below it. The sum of squares is
-// that of an order that has those of x first; what midranks make of U beside that order is `ties`.
-void add_ties(Sums& sums, Wide n, Wide m, Wide below_x, Wide below_y, Wide a, Wide b) noexcept {
-  const auto start = static_cast<double>(below_x * m - below_y * n);
-  const auto middle = start + static_cast<double>(a * m);
-  const auto add = [&](double from, double step, double count) {
-    sums.squares += count * from * from + from * step * count * (count + 1.0) +
-                    step * step * count * (count + 1.0) * (2.0 * count + 1.0) / 6.0;
-  };
-  add(start, static_cast<double>(m), static_cast<double>(a));
-  add(middle, -static_cast<double>(n), static_cast<double>(b));
-  // Twice a midrank less twice the rank among its own, squared; and of the order.
-  const Wide middle_ranks =
-      n * squares(2 * below_y + a + b + 1, a) + m * squares(2 * below_x + a + b + 1, b);
-  const Wide in_order = 4 * (n * a * below_y * below_y + m * b * (below_x + a) * (below_x + a));
-  sums.ties += middle_ranks - in_order;
-}
 
 // Both have values, and kEnd behind them.
 Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::int64_t m) noexcept {
   Sums sums;
-  const std::uint64_t* const first_x = x;
-  const std::uint64_t* const first_y = y;
   const auto total = static_cast<double>(n + m);
   std::int64_t difference = 0;
   double before = 0.0;  // the same
@@ -75,7 +48,7 @@ Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::i
       next = std::min(*x, *y);
       const std::int64_t a = x - tie_x;
       const std::int64_t b = y - tie_y;
-      add_ties(sums, n, m, tie_x - first_x, tie_y - first_y, a, b);
+      sums.has_ties = true;
       difference += a * m - b * n;
       ties = static_cast<double>(a + b);
     } else {
@@ -92,9 +65,9 @@ Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::i
     const double rank = below + ties / 2;
     sums.anderson += ties * halfway * halfway / (rank * (total - rank) - total * ties / 4);
     below += ties;
-    before = after;
     const double square = after * after;
-    sums.squares += ties == 1.0 ? square : 0.0;
+    sums.squares += ties * (before * before + square);
+    before = after;
     if (next == SortedSample::kEnd) break;
     const double next_value = value_of(next);
     const double gap = next_value - value;
@@ -106,14 +79,25 @@ Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::i
   return sums;
 }
 
-// T of Anderson (1962): nothing is taken from anything of its size, so that no digits are lost.
+// T of Anderson (1962). Nothing is taken from anything of its size, so that no digits are lost.
 double cramer_von_mises(const Sums& sums, double n, double m) noexcept {
   const double total = n + m;
-  return (sums.squares / total + static_cast<double>(sums.ties) / 4) / (n * m * total);
+  return sums.squares / 2 / total / (n * m * total);
+}
+
+// How many values of either sample are equal to each distinct one, in order.
+template <class F>
+void for_each_tie(const std::uint64_t* x, const std::uint64_t* y, F&& f) {
+  for (std::uint64_t key = std::min(*x, *y); key != SortedSample::kEnd; key = std::min(*x, *y)) {
+    std::uint64_t ties = 0;
+    for (; *x == key; ++x) ++ties;
+    for (; *y == key; ++y) ++ties;
+    f(ties);
+  }
 }
 
 void anderson_darling(const Sums& sums, std::uint64_t n, std::uint64_t m, bool constant,
-                      TwoSample& out) noexcept {
+                      double spread, TwoSample& out) noexcept {
   if (n + m < 4) {
     out.anderson = Undefined::kTooFew;
     return;
@@ -127,7 +111,7 @@ void anderson_darling(const Sums& sums, std::uint64_t n, std::uint64_t m, bool c
   const double statistic = sums.anderson * both * (total - 1.0) / (total * total);
   out.anderson = Undefined::kDefined;
   out.anderson_darling = (statistic - 1.0) / std::sqrt(anderson_darling_variance(n, m));
-  out.anderson_darling_p_value = anderson_darling_p_value(out.anderson_darling);
+  out.anderson_darling_p_value = anderson_darling_p_value(out.anderson_darling / std::sqrt(spread));
 }
 
 }  // namespace
@@ -146,10 +130,25 @@ TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
   out.ks_location = sums.ks != 0 ? value_of(sums.ks_key) : x.value(0);
   out.ks_p_value = kolmogorov_p_value(out.ks, out.n, out.m);
   out.cramer_von_mises = cramer_von_mises(sums, static_cast<double>(n), static_cast<double>(m));
-  out.cramer_von_mises_p_value = cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
+  TieMoments moments(out.n + out.m);
+  if (sums.has_ties) {
+    if (cramer_von_mises_is_exact(out.n, out.m)) {
+      std::vector<std::uint64_t> ties;
+      for_each_tie(x.keys(), y.keys(), [&](std::uint64_t count) { ties.push_back(count); });
+      out.cramer_von_mises_p_value =
+          tied_cramer_von_mises_p_value(out.cramer_von_mises, out.n, ties);
+    }
+    for_each_tie(x.keys(), y.keys(), [&](std::uint64_t count) { moments.add(count); });
+  }
+  if (std::isnan(out.cramer_von_mises_p_value)) {
+    out.cramer_von_mises_p_value =
+        sums.has_ties ? moments.cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m)
+                      : cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
+  }
   const double low = std::min(x.value(0), y.value(0));
   const double high = std::max(x.value(x.size() - 1), y.value(y.size() - 1));
-  anderson_darling(sums, out.n, out.m, low == high, out);
+  anderson_darling(sums, out.n, out.m, low == high,
+                   sums.has_ties ? moments.anderson_darling_spread() : 1.0, out);
   if (x.has_infinity() || y.has_infinity()) {
     out.distances = Undefined::kInfinite;
     return out;

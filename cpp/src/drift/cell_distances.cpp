@@ -120,7 +120,7 @@ double total(CellDistance kind, const Shares& s) {
   }
 }
 
-// What times n m / (n + m) is about chi-squared; 0 where nothing is.
+// What times n m / (n + m) is about chi-squared; negative where nothing is.
 double chi2_like(CellDistance kind, double value, double harmonic) {
   switch (kind) {
     case CellDistance::kPsi:
@@ -138,10 +138,146 @@ double chi2_like(CellDistance kind, double value, double harmonic) {
   }
 }
 
+// The distance whose chi2_like() is a statistic.
+double from_chi2_like(CellDistance kind, double statistic, double harmonic) {
+  switch (kind) {
+    case CellDistance::kPsi:
+      return statistic / harmonic;
+    case CellDistance::kKl:
+      return statistic / (2 * harmonic);
+    case CellDistance::kJensenShannon:
+      return std::sqrt(statistic / (8 * std::numbers::ln2 * harmonic));
+    case CellDistance::kHellinger:
+      return std::sqrt(statistic / (8 * harmonic));
+    default:
+      return statistic;
+  }
+}
+
+// Cells that expect fewer rows than this on a side are joined before a p-value is computed.
+constexpr double kExpected = 5;
+
+struct Pooled {
+  std::vector<std::uint64_t> reference;
+  std::vector<std::uint64_t> current;
+
+  void add(std::uint64_t a, std::uint64_t b) {
+    reference.push_back(a);
+    current.push_back(b);
+  }
+  std::uint64_t both(std::size_t i) const { return reference[i] + current[i]; }
+};
+
+// Which cells are joined depends on the sums of both sides alone, which leaves the law of the
+// statistic, given these sums, as it is.
+Pooled pooled(const Shares& s, bool is_ordered) {
+  const double share = static_cast<double>(std::min(s.n, s.n_reference)) /
+                       (static_cast<double>(s.n) + static_cast<double>(s.n_reference));
+  const auto expects = [&](std::uint64_t both) { return static_cast<double>(both) * share; };
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < s.cells; ++i) {
+    if ((s.reference[i] | s.current[i]) != 0) order.push_back(i);
+  }
+  if (!is_ordered) {
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
+      return s.reference[i] + s.current[i] < s.reference[j] + s.current[j];
+    });
+  }
+  Pooled out;
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  for (const std::size_t i : order) {
+    a += s.reference[i];
+    b += s.current[i];
+    if (expects(a + b) < kExpected) continue;
+    out.add(a, b);
+    a = b = 0;
+  }
+  if ((a | b) == 0) return out;
+  if (out.reference.empty()) {
+    out.add(a, b);
+  } else {
+    // The cells at the end were too few for one of their own.
+    out.reference.back() += a;
+    out.current.back() += b;
+  }
+  return out;
+}
+
+// By how much the mean of a statistic exceeds that of Pearson's for lack of rows: the second order
+// in 1 / expected rows, which are `x` on the reference's side and `y` on the other, and the third
+// without products of both.
+double excess(CellDistance kind, double x, double y) {
+  const double a = 1 / x;
+  const double b = 1 / y;
+  const double weight = 1 / (a + b);
+  const double squares = a * a + b * b;
+  const double cubes = a * a * a + b * b * b;
+  switch (kind) {
+    case CellDistance::kPsi:
+      return weight * (squares / 2 + 5 * cubes / 6);
+    case CellDistance::kKl:
+      return weight * ((5 * a * a + b * b) / 6 + 3 * a * a * a / 2 + b * b * b / 6);
+    case CellDistance::kJensenShannon:
+      return weight * ((3 * squares - 2 * a * b) / 8 + 17 * cubes / 48);
+    case CellDistance::kHellinger:
+      return weight * ((7 * squares - 2 * a * b) / 16 + 75 * cubes / 128);
+    default:
+      return 0;
+  }
+}
+
+void add_p_values(const Shares& s, bool is_ordered, double harmonic, CellDistances& out) {
+  const Pooled cells = pooled(s, is_ordered);
+  const std::size_t size = cells.reference.size();
+  const Shares shares(cells.reference.data(), cells.current.data(), size);
+  const auto dof = static_cast<double>(size) - 1;
+  const auto n = static_cast<double>(s.n);
+  const auto m = static_cast<double>(s.n_reference);
+  for (std::size_t k = 0; k < kCellDistances; ++k) {
+    const auto kind = static_cast<CellDistance>(k);
+    if (chi2_like(kind, 0, harmonic) < 0) continue;
+    if (size == 1) {
+      // Too few rows to tell anything.
+      out.each[k].p_value = 1;
+      continue;
+    }
+    double more = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      const double share = static_cast<double>(cells.both(i)) / (n + m);
+      more += excess(kind, m * share, n * share);
+    }
+    const double statistic = chi2_like(kind, total(kind, shares), harmonic);
+    out.each[k].p_value = detail::chi2_tail(statistic / (1 + more / dof), dof);
+  }
+}
+
+// What is left of a distance when what samples of one distribution differ by on average is taken
+// off.
+double effect(CellDistance kind, const Shares& s, double value, double harmonic, double dof) {
+  const double all = static_cast<double>(s.n) + static_cast<double>(s.n_reference);
+  if (kind == CellDistance::kChi2) {  // Cramér's V
+    return std::min(std::sqrt(std::max(value - dof, 0.0) / all), 1.0);
+  }
+  if (kind == CellDistance::kTotalVariation) {
+    double sum = 0;
+    for (std::size_t i = 0; i < s.cells; ++i) {
+      const double share =
+          (static_cast<double>(s.reference[i]) + static_cast<double>(s.current[i])) / all;
+      sum += std::sqrt(share * (1 - share));
+    }
+    // Half the mean size of a normal variate.
+    return std::max(value - sum / std::sqrt(2 * std::numbers::pi * harmonic), 0.0);
+  }
+  const double statistic = chi2_like(kind, value, harmonic);
+  if (statistic < 0) return value;
+  return from_chi2_like(kind, std::max(statistic - dof, 0.0), harmonic);
+}
+
 }  // namespace
 
 CellDistances cell_distances(const std::uint64_t* reference, const std::uint64_t* current,
-                             std::size_t cells) {
+                             std::size_t cells, bool is_ordered) {
   const Shares s(reference, current, cells);
   CellDistances out;
   out.n = s.n;
@@ -165,11 +301,9 @@ CellDistances cell_distances(const std::uint64_t* reference, const std::uint64_t
     }
     const double value = total(kind, s);
     distance.value = distance.low = distance.high = value;
-    const double statistic = chi2_like(kind, value, harmonic);
-    if (statistic >= 0 && s.filled > 1) {
-      distance.p_value = detail::chi2_tail(statistic, out.chi2_dof);
-    }
+    out.effects[k] = effect(kind, s, value, harmonic, out.chi2_dof);
   }
+  if (s.filled > 1) add_p_values(s, is_ordered, harmonic, out);
   const double chi2 = out[CellDistance::kChi2].value;
   if (s.filled > 1) out.cramers_v = std::min(std::sqrt(chi2 / (n + m)), 1.0);
   return out;

@@ -71,7 +71,7 @@ class ADWIN(OnlineDetector):
         min_window_length: int = 5,
         grace_period: int = 10,
     ) -> None:
-        self._native = _core.Adwin(
+        self._native = self._make(
             delta=delta,
             clock=clock,
             max_buckets=max_buckets,

@@ -68,7 +68,7 @@ class CUSUM(OnlineDetector):
         sd: float | None = None,
         warm_up: int = 200,
     ) -> None:
-        self._native = _core.Cusum(allowance=k, threshold=h, mean=mean, sd=sd, warm_up=warm_up)
+        self._native = self._make(allowance=k, threshold=h, mean=mean, sd=sd, warm_up=warm_up)
 
     @property
     def fitted(self) -> tuple[float, float] | None:

@@ -55,7 +55,7 @@ class DDM(OnlineDetector):
         warning_threshold: float = 2.0,
         drift_threshold: float = 3.0,
     ) -> None:
-        self._native = _core.Ddm(
+        self._native = self._make(
             warm_start=warm_start,
             warning_threshold=warning_threshold,
             drift_threshold=drift_threshold,

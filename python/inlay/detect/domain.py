@@ -6,8 +6,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from inlay._exceptions import InvalidArgumentError
-from inlay.detect.row_statistic import RowStatistic
+from inlay.detect.row_statistic import RowStatistic, at_least
 from inlay.detect.rows import two_sides
 
 if TYPE_CHECKING:
@@ -56,9 +55,9 @@ def domain_classifier(
     ImportError
         If scikit-learn is not installed: it comes with the extra ``inlay[sklearn]``.
     InvalidArgumentError
-        If `folds` is below 2, or the sides differ in their columns.
+        If `folds` is below 2, `seed` negative, or the sides differ in their columns.
     TypeError
-        If a side does not hold numbers.
+        If a side does not hold numbers, or the classifier is none.
 
     Notes
     -----
@@ -81,9 +80,14 @@ def domain_classifier(
     except ImportError as error:
         message = "domain_classifier needs scikit-learn: install inlay[sklearn]"
         raise ImportError(message) from error
-    if folds < 2:
-        message = f"folds must be at least 2: {folds}"
-        raise InvalidArgumentError(message)
+    folds = at_least("folds", folds, 2)
+    seed = at_least("seed", seed, 0)
+    if classifier is not None and not (
+        hasattr(classifier, "fit")
+        and (hasattr(classifier, "predict_proba") or hasattr(classifier, "decision_function"))
+    ):
+        message = f"classifier must have fit and predict_proba or decision_function: {classifier!r}"
+        raise TypeError(message)
     import numpy as np
 
     x, y, left_out = two_sides(reference, current)

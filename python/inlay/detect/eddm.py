@@ -50,4 +50,4 @@ class EDDM(OnlineDetector):
     _PARAMETERS = ("warm_start", "alpha", "beta")
 
     def __init__(self, *, warm_start: int = 30, alpha: float = 0.95, beta: float = 0.9) -> None:
-        self._native = _core.Eddm(warm_start=warm_start, alpha=alpha, beta=beta)
+        self._native = self._make(warm_start=warm_start, alpha=alpha, beta=beta)

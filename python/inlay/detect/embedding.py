@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
-from inlay.detect.rows import rows_of
+from inlay.detect.rows import named_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +96,7 @@ class Embedding:
         "_left_out",
         "_lock",
         "_mean",
+        "_names",
         "_scatter",
         "_seed",
         "_sines",
@@ -128,6 +129,7 @@ class Embedding:
         self._seed = index(seed)
         self._full = dims <= _FULL_DIMS if covariance is None else covariance == "full"
         self._directions: Floats | None = None  # drawn when first needed
+        self._names: tuple[str, ...] | None = None  # of the first table's columns
         self._lock = new_lock()
         self._clear(index(dims))
 
@@ -163,7 +165,7 @@ class Embedding:
         TypeError
             If they are not numbers.
         """
-        given, left_out = rows_of(rows, "rows")
+        given, left_out, names = named_rows(rows, "rows")
         if bandwidth is None:
             from inlay.detect.kernel import median_distance
 
@@ -180,7 +182,7 @@ class Embedding:
             seed=seed,
             covariance=covariance,
         )
-        made._add(given, left_out)
+        made._add(given, left_out, names)
         return made
 
     def like(self) -> Self:
@@ -193,6 +195,7 @@ class Embedding:
             covariance=self.covariance,
         )
         made._directions = self._directions
+        made._names = self._names
         return made
 
     @property
@@ -246,17 +249,19 @@ class Embedding:
         Parameters
         ----------
         rows : array-like of numbers, shape (n, d)
-            Of one dimension if d is 1; tables and Arrow columns of lists too.
+            Of one dimension if d is 1; tables and Arrow columns of lists too. Columns of a table
+            are matched by name with those of the first one that this object, or the one that it is
+            a copy of or `like`, was shown; bytes do not keep the names.
 
         Raises
         ------
         InvalidArgumentError
-            If they have other columns than `dims`, or are so large that their squares overflow.
+            If they have other columns than `dims`, or a table's have other names, or are so large
+            that their squares overflow.
         TypeError
             If they are not numbers.
         """
-        given, left_out = rows_of(rows, "rows")
-        self._add(given, left_out)
+        self._add(*named_rows(rows, "rows", columns=self._names))
 
     def merge(self, other: Embedding) -> None:
         """Add what another object saw.
@@ -470,7 +475,7 @@ class Embedding:
             self._directions = normal((self.dims, self._frequencies)) / self._bandwidth
         return self._directions
 
-    def _add(self, rows: Any, left_out: int) -> None:
+    def _add(self, rows: Any, left_out: int, names: tuple[str, ...] | None) -> None:
         import numpy as np
 
         if rows.shape[1] != self.dims:
@@ -497,6 +502,8 @@ class Embedding:
             message = f"the squares of the rows overflow; their largest magnitude: {largest:g}"
             raise InvalidArgumentError(message)
         with self._lock:
+            if self._names is None:
+                self._names = names
             self._merge(part)
 
     def _merge(self, other: Embedding) -> None:

@@ -63,7 +63,7 @@ class FHDDM(OnlineDetector):
         if short_window_size == 0:
             message = f"short_window_size must be at least 1, or None: {short_window_size}"
             raise InvalidArgumentError(message)
-        self._native = _core.Fhddm(
+        self._native = self._make(
             sliding_window_size=sliding_window_size,
             confidence_level=confidence_level,
             short_window_size=0 if short_window_size is None else short_window_size,

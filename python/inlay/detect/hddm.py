@@ -56,7 +56,7 @@ class HDDM_A(OnlineDetector):
         warning_confidence: float = 0.005,
         two_sided_test: bool = False,
     ) -> None:
-        self._native = _core.HddmA(
+        self._native = self._make(
             drift_confidence=drift_confidence,
             warning_confidence=warning_confidence,
             two_sided=two_sided_test,
@@ -114,7 +114,7 @@ class HDDM_W(OnlineDetector):
         lambda_val: float = 0.05,
         two_sided_test: bool = False,
     ) -> None:
-        self._native = _core.HddmW(
+        self._native = self._make(
             drift_confidence=drift_confidence,
             warning_confidence=warning_confidence,
             lambda_val=lambda_val,

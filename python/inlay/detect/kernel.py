@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.detect.row_statistic import RowStatistic
+from inlay.detect.row_statistic import RowStatistic, at_least
 from inlay.detect.rows import two_sides
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def mmd(
     Parameters
     ----------
     reference, current : array-like of numbers, shape (n, d) and (m, d)
-        Rows; tables and Arrow columns of lists too. Rows with NaN, an infinity or a null are left
-        out and counted.
+        Rows; tables, matched by the names of their columns, and Arrow columns of lists too. Rows
+        with NaN, an infinity or a null are left out and counted.
     bandwidth : float, optional
         Sigma of the kernel ``exp(-|x - y|**2 / (2 * sigma**2))``, in the unit of the values. By
         default the median distance between the rows of a seeded sample of 500 of both sides.
@@ -101,7 +101,8 @@ def mmd(
     if bandwidth is not None and not (math.isfinite(bandwidth) and bandwidth > 0.0):
         message = f"bandwidth must be positive and finite: {bandwidth!r}"
         raise InvalidArgumentError(message)
-    _check(permutations)
+    permutations = at_least("permutations", permutations, 0)
+    seed = at_least("seed", seed, 0)
     import numpy as np
 
     x, y, left_out = two_sides(reference, current)
@@ -171,7 +172,7 @@ def energy_distance(
     Raises
     ------
     InvalidArgumentError
-        If `permutations` is negative, or the sides differ in their columns.
+        If `permutations` or `seed` is negative, or the sides differ in their columns.
     TypeError
         If a side does not hold numbers.
 
@@ -193,7 +194,8 @@ def energy_distance(
     >>> round(inlay.detect.energy_distance(reference, current).p_value, 3)
     0.01
     """
-    _check(permutations)
+    permutations = at_least("permutations", permutations, 0)
+    seed = at_least("seed", seed, 0)
     import numpy as np
 
     x, y, left_out = two_sides(reference, current)
@@ -263,12 +265,6 @@ def median_distance(x: Matrix, y: Matrix, seed: int) -> tuple[float, Floats]:
         apart = pairs[pairs > 0.0]
         median = float(np.median(apart)) if apart.size else 0.0
     return math.sqrt(median) * unit * 2.0, middle
-
-
-def _check(permutations: int) -> None:
-    if permutations < 0:
-        message = f"permutations must not be negative: {permutations}"
-        raise InvalidArgumentError(message)
 
 
 def _pooled(x: Matrix, y: Matrix, middle: Floats, scale: float) -> npt.NDArray[np.float32]:

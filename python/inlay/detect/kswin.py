@@ -65,7 +65,7 @@ class KSWIN(OnlineDetector):
         stat_size: int = 30,
         seed: int = 0,
     ) -> None:
-        self._native = _core.Kswin(
+        self._native = self._make(
             alpha=alpha,
             window_size=window_size,
             stat_size=stat_size,

@@ -65,8 +65,8 @@ def frechet(reference: Any, current: Any) -> RowStatistic:
     Parameters
     ----------
     reference, current : array-like of numbers, shape (n, d) and (m, d)
-        Rows; tables and Arrow columns of lists too. Rows with NaN, an infinity or a null are left
-        out and counted.
+        Rows; tables, matched by the names of their columns, and Arrow columns of lists too. Rows
+        with NaN, an infinity or a null are left out and counted.
 
     Returns
     -------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from inlay.detect.rows import refuse_columns
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -35,6 +37,15 @@ class OnlineDetector:
         detector = cls.__new__(cls)
         detector._native = native
         return detector
+
+    def _make(self, **given: Any) -> Any:
+        """Return a native state made with these arguments."""
+        try:
+            return self._NATIVE(**given)
+        except TypeError as error:
+            values = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            message = f"{type(self).__name__} takes numbers within their ranges: {values}"
+            raise TypeError(message) from error
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -72,7 +83,11 @@ class OnlineDetector:
             If the detector watches errors, and the value is finite but not 0 or 1; nothing changed
             then.
         """
-        alarm: bool = self._native.update(value)
+        try:
+            alarm: bool = self._native.update(value)
+        except TypeError as error:
+            message = f"{type(self).__name__} watches numbers, got {type(value).__name__}"
+            raise TypeError(message) from error
         return alarm
 
     def update_many(self, values: Any) -> npt.NDArray[np.int64]:
@@ -80,7 +95,7 @@ class OnlineDetector:
 
         Parameters
         ----------
-        values : array-like, any shape
+        values : array-like, shape (n,)
             A buffer of floats, integers or booleans (numpy array, memoryview, …) with any strides;
             an Arrow array or chunked array; what has ``__array__``; or a sequence of numbers and
             None.
@@ -95,8 +110,8 @@ class OnlineDetector:
         TypeError
             If they are not numbers, or byte-swapped.
         InvalidArgumentError
-            If the detector watches errors, and a value is finite but not 0 or 1; nothing changed
-            then.
+            If they have more than one dimension: a detector watches one stream. If the detector
+            watches errors, and a value is finite but not 0 or 1; nothing changed then.
 
         Notes
         -----
@@ -104,7 +119,9 @@ class OnlineDetector:
         """
         import numpy as np
 
-        return np.frombuffer(self._native.update_many(values)[0], dtype=np.int64).copy()
+        return np.frombuffer(
+            self._native.update_many(refuse_columns(values))[0], dtype=np.int64
+        ).copy()
 
     def update_many_with_warnings(
         self, values: Any
@@ -113,7 +130,7 @@ class OnlineDetector:
 
         Parameters
         ----------
-        values : array-like, any shape
+        values : array-like, shape (n,)
             As for `update_many`.
 
         Returns
@@ -128,7 +145,7 @@ class OnlineDetector:
         """
         import numpy as np
 
-        alarms, warnings = self._native.update_many(values)
+        alarms, warnings = self._native.update_many(refuse_columns(values))
         return (
             np.frombuffer(alarms, dtype=np.int64).copy(),
             np.frombuffer(warnings, dtype=np.int64).copy(),

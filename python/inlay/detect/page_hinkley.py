@@ -63,6 +63,6 @@ class PageHinkley(OnlineDetector):
         alpha: float = 1 - 0.0001,
         mode: str = "both",
     ) -> None:
-        self._native = _core.PageHinkley(
+        self._native = self._make(
             min_instances=min_instances, delta=delta, threshold=threshold, alpha=alpha, mode=mode
         )

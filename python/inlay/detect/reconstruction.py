@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.detect.normal import mean_and_scatter
-from inlay.detect.row_statistic import RowStatistic
-from inlay.detect.rows import rows_of
+from inlay.detect.row_statistic import RowStatistic, at_least
+from inlay.detect.rows import named_rows, rows_of
 from inlay.detect.samples import Sorted, two_sample
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class PCAReconstruction:
     Parameters
     ----------
     reference : array-like of numbers, shape (n, d)
-        Rows; tables and Arrow columns of lists too. Rows with NaN, an infinity or a null are left
-        out. A random half fits the components; the other half, on which they were not fitted, says
-        how large errors are without a change.
+        Rows; tables, whose columns later tables are matched with by name, and Arrow columns of
+        lists too. Rows with NaN, an infinity or a null are left out. A random half fits the
+        components; the other half, on which they were not fitted, says how large errors are without
+        a change.
     components : int or float, default 0.95
         How many, 1 to d - 1; or, above 0 and below 1, as few as hold this share of the variance.
     scale : bool, default True
@@ -84,6 +85,7 @@ class PCAReconstruction:
         "_basis",
         "_left_out",
         "_mean",
+        "_names",
         "_reference",
         "_scale",
         "components",
@@ -102,11 +104,11 @@ class PCAReconstruction:
     ) -> None:
         import numpy as np
 
-        rows, self._left_out = rows_of(reference, "reference")
+        rows, self._left_out, self._names = named_rows(reference, "reference")
         if len(rows) < 4:
             message = f"reference must have at least 4 rows: {len(rows)}"
             raise InvalidArgumentError(message)
-        order = np.random.default_rng(seed).permutation(len(rows))
+        order = np.random.default_rng(at_least("seed", seed, 0)).permutation(len(rows))
         fitted, held_out = rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
         self._mean, scatter = mean_and_scatter(fitted)
         covariance = scatter / (len(fitted) - 1.0)
@@ -148,7 +150,7 @@ class PCAReconstruction:
         TypeError
             If it does not hold numbers.
         """
-        given, left_out = rows_of(rows, "rows")
+        given, left_out = rows_of(rows, "rows", columns=self._names)
         if left_out:
             message = f"rows must be finite; rows that are not: {left_out}"
             raise InvalidArgumentError(message)
@@ -178,7 +180,7 @@ class PCAReconstruction:
         TypeError
             If it does not hold numbers.
         """
-        rows, left_out = rows_of(current, "current")
+        rows, left_out = rows_of(current, "current", columns=self._names)
         rows = self._of_width(rows, "current")
 
         def made(value: float | None, reason: str | None = None, **more: Any) -> RowStatistic:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Matrix", "rows_of", "two_sides"]
+__all__ = ["Matrix", "named_rows", "refuse_columns", "rows_of", "two_sides"]
 
 if TYPE_CHECKING:
     Matrix = npt.NDArray[np.floating[Any]]
@@ -19,7 +19,7 @@ else:
     Matrix = Any
 
 
-def rows_of(data: Any, name: str) -> tuple[Matrix, int]:
+def rows_of(data: Any, name: str, *, columns: tuple[str, ...] | None = None) -> tuple[Matrix, int]:
     """Turn data into a matrix of finite rows.
 
     Parameters
@@ -29,6 +29,9 @@ def rows_of(data: Any, name: str) -> tuple[Matrix, int]:
         numeric column gives a column. One dimension is taken for one column.
     name : str
         What messages call it.
+    columns : tuple of str, optional
+        The names in the order wanted. Columns of a table are brought into it; what has no names is
+        taken as it is.
 
     Returns
     -------
@@ -40,13 +43,24 @@ def rows_of(data: Any, name: str) -> tuple[Matrix, int]:
     Raises
     ------
     InvalidArgumentError
-        If it has more than two dimensions, lists of several lengths, or no columns.
+        If it has more than two dimensions, lists of several lengths, no columns, or a table's have
+        other names than `columns`.
     TypeError
         If it does not hold numbers.
     """
+    rows, left_out, _ = named_rows(data, name, columns=columns)
+    return rows, left_out
+
+
+def named_rows(
+    data: Any, name: str, *, columns: tuple[str, ...] | None = None
+) -> tuple[Matrix, int, tuple[str, ...] | None]:
+    """Return what `rows_of` does, and the names of the columns; None if they have none."""
     import numpy as np
 
-    array, nulls = _array(data, name)
+    array, nulls, names = _array(data, name)
+    if names is not None and columns is not None and names != columns:
+        array, names = array.take(_places(names, columns, name), axis=1), columns
     if array.dtype.kind not in "fiub":
         message = f"{name} must hold real numbers: {array.dtype}"
         raise TypeError(message)
@@ -59,46 +73,83 @@ def rows_of(data: Any, name: str) -> tuple[Matrix, int]:
         raise InvalidArgumentError(message)
     finite = np.isfinite(array).all(axis=1)
     if finite.all():
-        return array, nulls
-    return array[finite], nulls + int(array.shape[0] - finite.sum())
+        return array, nulls, names
+    return array[finite], nulls + int(array.shape[0] - finite.sum()), names
 
 
-def two_sides(reference: Any, current: Any) -> tuple[Matrix, Matrix, tuple[int, int]]:
-    """Turn two sides into matrices of as many columns, and count the rows left out of each.
+def _places(names: tuple[str, ...], columns: tuple[str, ...], side: str) -> list[int]:
+    """Return where each of `columns` is among `names`, which must be the same ones."""
+    for mine, theirs, has in ((columns, names, "lacks"), (names, columns, "alone has")):
+        odd = next((column for column in mine if column not in theirs), None)
+        if odd is not None:
+            message = f"columns of tables are matched by name; {side} {has} one: {odd!r}"
+            raise InvalidArgumentError(message)
+    for column in names:
+        if names.count(column) > 1 or columns.count(column) > 1:
+            message = f"columns of tables are matched by name; {side} has two of one: {column!r}"
+            raise InvalidArgumentError(message)
+    return [names.index(column) for column in columns]
+
+
+def refuse_columns(values: Any) -> Any:
+    """Return values, unless they are an array of several columns or bytes.
 
     Raises
     ------
     InvalidArgumentError
-        If they differ in their number of columns; and as `rows_of`.
+        If they have more than one dimension.
+    TypeError
+        If they are bytes.
     """
-    x, x_left = rows_of(reference, "reference")
-    y, y_left = rows_of(current, "current")
+    if isinstance(values, (str, bytes, bytearray)):
+        message = f"expected a column of numbers, got {type(values).__name__}"
+        raise TypeError(message)
+    dimensions = getattr(values, "ndim", 1)
+    if isinstance(dimensions, int) and dimensions > 1:
+        shape = tuple(values.shape)
+        message = f"expected one column, got an array of shape {shape}: pass one of its columns"
+        raise InvalidArgumentError(message)
+    return values
+
+
+def two_sides(reference: Any, current: Any) -> tuple[Matrix, Matrix, tuple[int, int]]:
+    """Turn two sides into matrices of the same columns, and count the rows left out of each.
+
+    Columns of two tables are matched by name, all others by place.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they differ in their columns; and as `rows_of`.
+    """
+    x, x_left, columns = named_rows(reference, "reference")
+    y, y_left = rows_of(current, "current", columns=columns)
     if x.shape[1] != y.shape[1]:
         message = f"reference has {x.shape[1]} columns; current has {y.shape[1]}"
         raise InvalidArgumentError(message)
     return x, y, (x_left, y_left)
 
 
-def _array(data: Any, name: str) -> tuple[Any, int]:
+def _array(data: Any, name: str) -> tuple[Any, int, tuple[str, ...] | None]:
     import numpy as np
 
     package = type(data).__module__.partition(".")[0]
     if isinstance(data, np.ma.MaskedArray):
         if data.dtype.kind not in "fiub":
-            return np.asarray(data), 0
-        return np.ma.filled(data.astype(np.float64), np.nan), 0
+            return np.asarray(data), 0, None
+        return np.ma.filled(data.astype(np.float64), np.nan), 0, None
     if isinstance(data, np.ndarray) and data.dtype.names is None:
-        return data, 0
+        return data, 0, None
     if package in ("pyarrow", "polars", "pandas") or isinstance(data, Mapping):
         return _of_arrow(data, name, package)
     try:
-        return np.asarray(data), 0
+        return np.asarray(data), 0, None
     except ValueError as error:  # rows of several lengths
         message = f"{name} must be rows of one length: {type(data).__name__}"
         raise InvalidArgumentError(message) from error
 
 
-def _of_arrow(data: Any, name: str, package: str) -> tuple[Any, int]:
+def _of_arrow(data: Any, name: str, package: str) -> tuple[Any, int, tuple[str, ...] | None]:
     import numpy as np
     import pyarrow as pa
 
@@ -112,16 +163,26 @@ def _of_arrow(data: Any, name: str, package: str) -> tuple[Any, int]:
             column = pa.concat_arrays(column.chunks) if column.num_chunks else column.type
         kind = column.type
         if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            return _of_lists(column, name)
+            return *_of_lists(column, name), None
         if pa.types.is_fixed_size_list(kind):
-            return _of_lists(column, name)
-        return _numbers(column, name), 0
+            return *_of_lists(column, name), None
+        return _numbers(column, name), 0, None
     from inlay.data.sources import open_source
 
     source = open_source(data)
     table = pa.Table.from_batches(list(source.batches()), source.schema)
-    columns = [_numbers(column, name) for column in table.columns]
-    return (np.column_stack(columns) if columns else np.empty((0, 0))), 0
+    names = tuple(table.column_names)
+    # A pandas frame made without names has numbers for them.
+    is_named = package != "pandas" or any(isinstance(column, str) for column in data.columns)
+    columns = [
+        _numbers(column, f"column {each!r} of {name}")
+        for each, column in zip(names, table.columns, strict=True)
+    ]
+    return (
+        (np.column_stack(columns) if columns else np.empty((0, 0))),
+        0,
+        names if is_named else None,
+    )
 
 
 def _numbers(column: Any, name: str) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.detect.row_statistic import verdict_fields
+from inlay.detect.row_statistic import at_least, verdict_fields
+from inlay.detect.rows import refuse_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,7 @@ class Sorted:
     TypeError
         If they are not numbers.
     InvalidArgumentError
-        If there are 2**30 or more.
+        If there are 2**30 or more, or the array has more than one dimension.
 
     Notes
     -----
@@ -117,9 +118,13 @@ class TwoSample:
         most 2e6 cells, as for any two samples of 1,000 values; else by an expansion of the limit
         law.
     cramer_von_mises, cramer_von_mises_p_value : float or None
-        T by midranks; exact for at most 20 values a side, else by its limit law.
+        T, the mean squared difference of the two distribution functions times ``n m / (n + m)``; at
+        a tie the mean of the squares before and after it. The p-value is exact for at most 20
+        values a side, ties included, else that of the limit law at the statistic's own mean and
+        variance.
     anderson_darling, anderson_darling_p_value : float or None
-        The standardised statistic by midranks, and its p-value by the limit law.
+        The statistic by midranks, standardised as for data without ties, and its p-value by the
+        limit law at its own variance.
     wasserstein : float or None
         Wasserstein-1, in the unit of the values.
     energy : float or None
@@ -238,7 +243,8 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
     TypeError
         If a side holds no numbers.
     InvalidArgumentError
-        If `threads` is below 1, or a side has 2**30 values or more.
+        If `threads` is below 1, a side has 2**30 values or more, or more than one dimension: pass
+        one of its columns, or use `two_sample_table`.
 
     Warns
     -----
@@ -247,9 +253,10 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
 
     Notes
     -----
-    Ties are taken as they are: by midranks where ranks matter. p-values are those of continuous
-    data, which with ties are too large for KS: it errs towards no alarm. Nothing is sampled or
-    binned. Sorting dominates the time; each side takes 9 bytes a value while it lasts.
+    Ties are taken as they are: by midranks where ranks matter. The p-value of KS is that of
+    continuous data, which with ties is too large: it errs towards no alarm. Those of Cramér-von
+    Mises and Anderson-Darling allow for the ties. Nothing is sampled or binned. Sorting dominates
+    the time; each side takes 9 bytes a value while it lasts.
 
     Examples
     --------
@@ -333,21 +340,17 @@ def two_sample_table(
 def _threads(threads: int | None) -> int:
     if threads is None:
         return 0
-    if threads < 1:
-        message = f"threads must be at least 1: {threads}"
-        raise InvalidArgumentError(message)
-    return threads
+    return at_least("threads", threads, 1)
 
 
 def _column(values: Any) -> Any:
     """Let pandas series be what Arrow takes them for: their NaN are nulls."""
-    if type(values).__module__.partition(".")[0] == "pandas":
+    if type(values).__module__.partition(".")[0] == "pandas" and getattr(values, "ndim", 1) == 1:
         from inlay.data.sources.frames import table_of_columns
 
         return table_of_columns({"values": values}).column(0)
-    if isinstance(values, (str, bytes)) or not (
-        hasattr(values, "__len__") or hasattr(values, "__arrow_c_stream__")
-    ):
+    refuse_columns(values)
+    if not (hasattr(values, "__len__") or hasattr(values, "__arrow_c_stream__")):
         message = f"expected a column of numbers, got {type(values).__name__}"
         raise TypeError(message)
     return values

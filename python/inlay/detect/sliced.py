@@ -8,7 +8,7 @@ from typing import Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.detect.row_statistic import RowStatistic
+from inlay.detect.row_statistic import RowStatistic, at_least
 from inlay.detect.rows import two_sides
 
 __all__ = ["sliced_wasserstein"]
@@ -52,8 +52,8 @@ def sliced_wasserstein(
     Raises
     ------
     InvalidArgumentError
-        If `projections` or `threads` is below 1, `p` is neither 1 nor 2, or the sides differ in
-        their columns.
+        If `projections` or `threads` is below 1, `seed` negative, `p` is neither 1 nor 2, or the
+        sides differ in their columns.
     TypeError
         If a side does not hold numbers.
 
@@ -72,15 +72,12 @@ def sliced_wasserstein(
     >>> 0.8 < inlay.detect.sliced_wasserstein(rows, rows + 1.0).value < 1.2
     True
     """
-    if projections < 1:
-        message = f"projections must be at least 1: {projections}"
-        raise InvalidArgumentError(message)
+    projections = at_least("projections", projections, 1)
+    seed = at_least("seed", seed, 0)
     if p not in (1, 2):
         message = f"p must be 1 or 2: {p!r}"
         raise InvalidArgumentError(message)
-    if threads is not None and threads < 1:
-        message = f"threads must be at least 1: {threads}"
-        raise InvalidArgumentError(message)
+    threads = 0 if threads is None else at_least("threads", threads, 1)
     import numpy as np
 
     x, y, left_out = two_sides(reference, current)
@@ -111,7 +108,7 @@ def sliced_wasserstein(
         for at in range(0, len(directions), _AT_ONCE):
             some = directions[at : at + _AT_ONCE]
             powers += _core.quantile_distances(
-                list(some @ x.T), list(some @ y.T), p=p, threads=threads or 0
+                list(some @ x.T), list(some @ y.T), p=p, threads=threads
             )
     distances = np.asarray(powers)
     if not np.isfinite(distances).all():

@@ -34,7 +34,7 @@ METHODS: dict[str, float | None] = {
 
 _CELL_METHODS = 7
 _CHI2 = 6
-_NUMBERS = 4
+_NUMBERS = 5  # value, low, high, p-value, effect
 # What says how unlikely the rows are where the distance itself has no distribution.
 _WITHOUT_P = ("total_variation", "l_infinity")
 
@@ -65,11 +65,13 @@ class DistanceJudge(PaneJudge):
     Notes
     -----
     ``value``, ``low`` and ``high`` are those of `distances`: the distance, and what the cells leave
-    open of it. ``effect`` is ``low``, of ``chi2`` Cramér's V. The verdict is yes if it exceeds the
-    threshold and Benjamini-Hochberg over the columns of the pane rejects ``p_value``; for total
-    variation and L-infinity the p-value is that of chi-squared. Each pane is looked at alone: the
-    level is that of a pane, not of a stream. Of a yes ``part_names`` and ``part_values`` say what
-    each cell adds.
+    open of it. ``effect`` is, of distances between cells, what is left when what two samples of one
+    distribution differ by on average is taken off, which of many cells and few rows is most of it:
+    of ``chi2`` so of Cramér's V, of ``l_infinity`` the value itself. Of ordered distances it is
+    ``low``. The verdict is yes if it exceeds the threshold and Benjamini-Hochberg over the columns
+    of the pane rejects ``p_value``; for total variation and L-infinity the p-value is that of
+    chi-squared. Each pane is looked at alone: the level is that of a pane, not of a stream. Of a
+    yes ``part_names`` and ``part_values`` say what each cell adds.
 
     Examples
     --------
@@ -124,10 +126,10 @@ class DistanceJudge(PaneJudge):
         numbers = np.full((rows.table.num_rows, len(METHODS), _NUMBERS), np.nan)
         reasons: dict[tuple[int, int], str] = {}
         for members, cells in rows.by_width():
-            for of_kind in (members[is_ordered[members]], members[~is_ordered[members]]):
-                if len(of_kind):
-                    chosen = cells[np.isin(members, of_kind)]
-                    self._measure(rows, of_kind, chosen, numbers, reasons)
+            for ordered in (True, False):
+                of_kind = is_ordered[members] == ordered
+                if of_kind.any():
+                    self._measure(rows, members[of_kind], cells[of_kind], numbers, reasons, ordered)
         family = families(rows.table)
         return [
             self._of_method(rows, method, numbers, reasons, is_ordered, family, scope)
@@ -141,6 +143,7 @@ class DistanceJudge(PaneJudge):
         cells: Any,
         numbers: Any,
         reasons: dict[tuple[int, int], str],
+        ordered: bool,
     ) -> None:
         """Fill in the distances of rows that are of one kind and have equally many cells."""
         import numpy as np
@@ -159,6 +162,7 @@ class DistanceJudge(PaneJudge):
             np.ascontiguousarray(cells).reshape(-1).data,
             place.astype(np.int64).reshape(-1).data,
             cells=cells.shape[1],
+            is_ordered=ordered,
         )
         shape = (len(members), len(METHODS))
         numbers[members] = np.frombuffer(found, np.float64).reshape(*shape, _NUMBERS)
@@ -183,10 +187,9 @@ class DistanceJudge(PaneJudge):
         members = np.arange(len(is_ordered))
         if at >= _CELL_METHODS:
             members = np.flatnonzero(is_ordered)
-        value, low, high, p_value = (numbers[members, at, which] for which in range(_NUMBERS))
-        effect = low
-        if method == "chi2":
-            low = high = value
+        value, low, high, p_value, effect = (
+            numbers[members, at, which] for which in range(_NUMBERS)
+        )
         if method in _WITHOUT_P:
             p_value = numbers[members, _CHI2, 3]
         defined = (rows.reason[members] == 0) & ~np.isnan(value)

@@ -50,8 +50,10 @@ class DriftJudge:
     learning from everything seen and the latter from the reference too. ``effect`` is the distance
     between the reference and all rows since the time at which the change most likely began, less
     the bias of samples of that size, and ``low`` and ``high`` its 90 % interval; ``n`` is the
-    number of those rows, and of a yes ``reason`` says since when. ``value`` is the distance of this
-    window alone. Yes needs ``low`` above ``threshold`` and a ``log_e`` that passes.
+    number of those rows, and of a yes ``reason`` says since when: to the window while the change is
+    six windows old or less, later to a third of its age, as older starts are thinned out. ``value``
+    is the distance of this window alone. Yes needs ``low`` above ``threshold`` and a ``log_e`` that
+    passes.
 
     Undefined are ``empty`` windows, series of fewer than `min_rows` rows (``insufficient``), rows
     without a reference (``no_reference``, ``other_reference``) or with other cells than it has

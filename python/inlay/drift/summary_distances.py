@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from operator import index
 from typing import Any, NamedTuple, TypeAlias
 
 from inlay import _core
@@ -49,7 +50,8 @@ class Distance(NamedTuple):
         `p_value`.
     p_value : float or None
         The chance that two samples of one distribution are at least so far apart, for `low` where
-        that is less than `value`. None where no such law is known.
+        that is less than `value`. None where no such law is known: total variation, L-infinity,
+        Wasserstein and energy have none.
     reason : str or None
         Why there is no value.
     """
@@ -69,7 +71,7 @@ class ChiSquared(NamedTuple):
     value, low, high : float or None
         The statistic, exact. None if no cell or a single one holds all rows.
     p_value : float or None
-        Upper tail of the chi-squared distribution, close where cells expect 5 rows or more.
+        Upper tail of the chi-squared distribution, once cells that expect few rows are joined.
     reason : str or None
         Why there is no value.
     dof : int
@@ -106,6 +108,7 @@ class _Cells(NamedTuple):
     names: list[str]
     reference: list[int]
     current: list[int]
+    is_ordered: bool
 
 
 class Distances:
@@ -139,6 +142,10 @@ class Distances:
     -----
     ``psi`` and ``kl`` are infinite where one side has an empty cell. In that case, and for these
     two alone, every cell of both sides gets Jeffreys' half a row more.
+
+    Values and parts are of all cells. p-values of distances between cells are computed after cells
+    that expect fewer than 5 rows on a side are joined, neighbours where cells have an order, else
+    those with the fewest rows first; they are 1 where that leaves one cell.
     """
 
     __module__ = "inlay.drift"
@@ -192,7 +199,7 @@ class Distances:
             self.chi2 = ChiSquared(None, None, None, None, _NO_CELLS)
         else:
             found, dof, v, self.n, self.n_reference = _core.cell_distances(
-                cells.reference, cells.current
+                cells.reference, cells.current, is_ordered=cells.is_ordered
             )
             for name, fields in zip(_CELL_KINDS[:-1], found, strict=False):
                 setattr(self, name, Distance(*fields))
@@ -250,7 +257,7 @@ class Distances:
         if self._cells is None or (name == "ks" and self.ks.value is None and self.n):
             message = f"there are no parts of {name}: {_NO_CELLS if self._cells is None else name}"
             raise InvalidArgumentError(message)
-        names, reference, current = self._cells
+        names, reference, current, _ = self._cells
         if self.n == 0 or self.n_reference == 0:
             return Parts([], [])
         if name == "ks":
@@ -338,20 +345,23 @@ def distances(
         ordered, edges, ours, theirs = _core.bucket_distances(
             reference._native, current._native, cells=_JOINED_CELLS
         )
-        return Distances._of(_Cells(cell_names(edges), ours, theirs), ordered)
+        return Distances._of(_Cells(cell_names(edges), ours, theirs, True), ordered)
     if isinstance(reference, Kll) and isinstance(current, Kll):
         return _of_sketches(reference, current)
     if _are_counts(reference) and _are_counts(current):
         ours, theirs = list(reference), list(current)
         for counts in (ours, theirs):
             for position, count in enumerate(counts):
-                if count < 0:
-                    message = f"counts must be 0 or more; at position {position}: {count!r}"
+                if not 0 <= index(count) < 1 << 63:
+                    message = f"counts must lie within 0 to 2**63 - 1; at {position}: {count!r}"
                     raise InvalidArgumentError(message)
         names = [str(position) for position in range(len(ours))]
-        return Distances._of(_Cells(names, ours, theirs), _NO_EDGES)
+        return Distances._of(_Cells(names, ours, theirs, False), _NO_EDGES)
     kinds = f"{type(reference).__name__} and {type(current).__name__}"
-    message = f"distances are between two summaries of one kind or two rows of counts, got {kinds}"
+    message = (
+        "distances are between two summaries of one kind or two rows of integer counts, "
+        f"got {kinds}"
+    )
     raise TypeError(message)
 
 
@@ -392,7 +402,7 @@ def _of_edges(
         first = next((edge for edge, other in pairs if edge != other), len(theirs.edges))
         message = f"both sides must have the same edges; the first that differs: {first!r}"
         raise InvalidArgumentError(message)
-    cells = _Cells(cell_names(edges), _with_infinities(ours), _with_infinities(theirs))
+    cells = _Cells(cell_names(edges), _with_infinities(ours), _with_infinities(theirs), True)
     lowest, highest = _range_of(moments)
     ordered = _core.ordered_distances(
         edges,
@@ -436,6 +446,7 @@ def _of_categories(reference: Categories, current: Categories) -> _Cells:
         [*names, _OTHER],
         [*ours.counts, ours.other],
         [*(found[name] for name in names), theirs.other],
+        False,
     )
 
 
@@ -449,10 +460,14 @@ def _of_sketches(reference: Kll, current: Kll) -> Distances:
     return Distances._of(None, ordered, (sizes[0], sizes[1]))
 
 
+def _is_integer(value: Any) -> bool:
+    return hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0
+
+
 def _are_counts(values: Any) -> bool:
     if isinstance(values, str | bytes | Mapping):
         return False
     try:
-        return all(hasattr(value, "__index__") for value in values)
+        return getattr(values, "ndim", 1) == 1 and all(_is_integer(value) for value in values)
     except TypeError:
         return False

@@ -41,7 +41,10 @@ inline constexpr std::size_t kCellDistances = 7;
 /// All distances between two rows of counts. A plain value.
 struct CellDistances {
   Distance each[kCellDistances];  ///< by CellDistance
-  double chi2_dof = 0;            ///< cells that either side has, less 1
+  /// What is left when what two samples of one distribution differ by on average is taken off, 0 at
+  /// least; of L-infinity the value. Of chi-squared it is Cramér's V.
+  double effects[kCellDistances] = {};
+  double chi2_dof = 0;  ///< cells that either side has, less 1
   double cramers_v = std::numeric_limits<double>::quiet_NaN();
   std::uint64_t n = 0;
   std::uint64_t n_reference = 0;
@@ -56,12 +59,14 @@ struct CellDistances {
 /// With p the reference's shares and q the current ones. Population stability index and
 /// Kullback-Leibler divergence are infinite where one side has an empty cell; in that case both
 /// sides get Jeffreys' half a row in every cell, for these two alone. p-values are those of the
-/// chi-squared distribution, which 2 KL, PSI, 8 JSD and 8 H^2 times n m / (n + m) follow as closely
-/// as Pearson's statistic does: for cells that expect 5 rows or more. Total variation and
+/// chi-squared distribution, of Pearson's statistic and of 2 KL, PSI, 8 JSD and 8 H^2 times
+/// n m / (n + m), the latter divided by what few rows add to their mean. They are computed after
+/// cells that expect fewer than 5 rows on a side are joined: with their neighbours if `is_ordered`,
+/// else those with the fewest rows first. They are 1 if that leaves one cell. Total variation and
 /// L-infinity have none.
 /// @throws InvalidArgument if there is no cell, or the counts of a side exceed 2^63 - 1.
 INLAY_API CellDistances cell_distances(const std::uint64_t* reference, const std::uint64_t* current,
-                                       std::size_t cells);
+                                       std::size_t cells, bool is_ordered);
 
 /// What each cell adds: the parts of Jensen-Shannon sum to the divergence in bits, those of
 /// Hellinger to the square of the distance, L-infinity's are the differences, whose largest it is,
