@@ -18,6 +18,7 @@ import inlay
 for needed in ("duckdb", "fastapi", "httpx", "rich", "sklearn", "uvicorn"):
     pytest.importorskip(needed, reason=f"the demo needs {needed}")
 
+import inlay.cli
 import inlay.demo
 from inlay.demo import overhead, report
 from inlay.demo.server import Classifier, create_app
@@ -173,3 +174,10 @@ def test_missing_extra_is_named(monkeypatch, capsys, tmp_path):
     arguments = argparse.Namespace(requests=1, dir=tmp_path, port=0)
     assert inlay.demo.run(arguments) == 2
     assert "no_such_module: pip install 'inlay[demo]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "word"), [("--requests", "1e3"), ("--port", "http")])
+def test_numbers_that_are_none_are_named(capsys, option, word):
+    with pytest.raises(SystemExit):
+        inlay.cli.main(["demo", option, word])
+    assert f"argument {option}: must be a whole number, got '{word}'" in capsys.readouterr().err
