@@ -53,6 +53,7 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::mo
     if (!(a > 0) || !std::isfinite(a)) {
       detail::fail<InvalidArgument>("parameters must be finite and above 0; alpha", a);
     }
+    is_alpha_whole_ = is_alpha_whole_ && a == std::floor(a) && a <= static_cast<double>(kMaxRows);
     alpha_sum_ += a;
     alpha_constant_ -= detail::log_gamma(a);
   }
@@ -62,15 +63,23 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::mo
 
 double DirichletEProcess::log_null() const {
   constexpr std::size_t kBlock = 64;
-  double arguments[kBlock];
+  double values[kBlock];
   double sum = alpha_constant_ - detail::log_gamma(alpha_sum_ + static_cast<double>(rows_));
   for (std::size_t from = 0; from < cells(); from += kBlock) {
     const std::size_t length = std::min(kBlock, cells() - from);
-    for (std::size_t i = 0; i < length; ++i) {
-      arguments[i] = alpha_[from + i] + static_cast<double>(total_[from + i]);
+    if (is_alpha_whole_) {
+      std::uint64_t counts[kBlock];
+      for (std::size_t i = 0; i < length; ++i) {
+        counts[i] = static_cast<std::uint64_t>(alpha_[from + i]) - 1 + total_[from + i];
+      }
+      detail::log_factorials(counts, values, length);
+    } else {
+      for (std::size_t i = 0; i < length; ++i) {
+        values[i] = alpha_[from + i] + static_cast<double>(total_[from + i]);
+      }
+      detail::log_gamma_all(values, values, length);
     }
-    detail::log_gamma_all(arguments, arguments, length);
-    for (std::size_t i = 0; i < length; ++i) sum += arguments[i];
+    for (std::size_t i = 0; i < length; ++i) sum += values[i];
   }
   return sum;
 }

@@ -88,6 +88,23 @@ struct Chunk {
   Int64Column start_time, time, revision, pos_inf_count, neg_inf_count;
 };
 
+/// What tells series and families of a chunk's rows apart, read at once; what is not there is 0.
+struct Keys {
+  explicit Keys(const Chunk& chunk)
+      : series_id(values(chunk, chunk.series_id)),
+        start_time(values(chunk, chunk.start_time)),
+        time(values(chunk, chunk.time)),
+        revision(values(chunk, chunk.revision)) {}
+
+  static std::vector<std::int64_t> values(const Chunk& chunk, const Int64Column& column) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.reader.num_rows()));
+    if (column.exists()) column.copy_values(0, chunk.reader.num_rows(), out.data());
+    return out;
+  }
+
+  std::vector<std::int64_t> series_id, start_time, time, revision;
+};
+
 /// A row that is judged: where it lies, and where its outcome goes.
 struct Place {
   const Chunk* chunk;
@@ -186,6 +203,10 @@ Table table_of(const std::vector<JudgedRow>& rows, double threshold) {
     detail::FixedColumn<std::int64_t> point, n, n_reference, since;
     detail::StringColumn verdict, reason;
     detail::FixedColumn<double> value, effect, low, high, limit, log_e;
+    for (auto* column : {&point, &n, &n_reference, &since}) column->reserve_rows(to - from);
+    for (auto* column : {&value, &effect, &low, &high, &limit, &log_e}) {
+      column->reserve_rows(to - from);
+    }
     const auto append = [](detail::FixedColumn<double>& column, std::int64_t at, double x) {
       if (!std::isnan(x)) column.append(at, x);
     };
@@ -319,11 +340,17 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
   std::vector<std::uint32_t> family_of;
   std::vector<Work> work;
   std::unordered_map<std::int64_t, std::size_t> work_of;
+  std::size_t num_points = 0;
+  for (const Chunk& chunk : chunks) num_points += static_cast<std::size_t>(chunk.reader.num_rows());
+  rows.reserve(num_points);
+  family_of.reserve(num_points);
   std::int64_t first = 0;
   for (const Chunk& chunk : chunks) {
+    const Keys keys(chunk);
     for (std::int64_t row = 0; row < chunk.reader.num_rows(); ++row) {
       if (!chunk.is_judged(row)) continue;
-      const std::int64_t id = chunk.series_id.value(row);
+      const auto at = static_cast<std::size_t>(row);
+      const std::int64_t id = keys.series_id[at];
       const auto [place, is_new] = work_of.try_emplace(id, work.size());
       if (is_new) {
         const auto known = state_->series.find(id);
@@ -338,8 +365,7 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
         mine.places.push_back({&chunk, row, rows.size() - 1});
       }
       family_of.push_back(families.number({mine.series == nullptr ? 0 : mine.series->family,
-                                           chunk.start_time.value(row), chunk.time.value(row),
-                                           chunk.revision.value(row)}));
+                                           keys.start_time[at], keys.time[at], keys.revision[at]}));
     }
     first += chunk.reader.num_rows();
   }

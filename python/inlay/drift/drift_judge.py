@@ -62,7 +62,7 @@ class DriftJudge:
     among its rows. Windows take part in the order in which they come; late rows are a window more,
     and their pane's verdict comes again with their revision.
 
-    The judge keeps about 7 kB for a column of ten cells. Not thread-safe; `judge` shares series out
+    The judge keeps about 8 kB for a column of ten cells. Not thread-safe; `judge` shares series out
     to threads, and the outcome does not depend on their number.
 
     Examples

@@ -85,6 +85,7 @@ class INLAY_API DirichletEProcess {
   double log_null() const;
 
   std::vector<double> alpha_;
+  bool is_alpha_whole_ = true;
   double alpha_sum_ = 0;
   double alpha_constant_ = 0;  // log Gamma(sum) - sum of log Gamma
   std::vector<Start> starts_;
