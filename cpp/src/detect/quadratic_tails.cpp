@@ -206,8 +206,9 @@ double TieMoments::cramer_von_mises_p_value(double t, std::uint64_t n,
 double TieMoments::anderson_darling_spread() const {
   // The same sum without ties nears its limit like 1 / total.
   constexpr double kMany = 4096.0;
-  TieMoments without(static_cast<std::uint64_t>(std::min(total_, kMany)));
-  for (double i = 0; i < without.total_; i += 1.0) without.add(1);
+  const auto total = static_cast<std::uint64_t>(std::min(total_, kMany));
+  TieMoments without(total);
+  for (std::uint64_t i = 0; i < total; ++i) without.add(1);
   return anderson_ > 0.0 ? anderson_ / without.anderson_ : 1.0;
 }
 

@@ -28,10 +28,13 @@ struct INLAY_API TwoSample {
   double ks = kNone;
   double ks_location = kNone;
   double ks_p_value = kNone;
-  /// Cramer-von Mises: T of Anderson (1962), by midranks.
+  /// Cramer-von Mises: T of Anderson (1962); at a tie (F - G)^2 is the mean of that before and
+  /// after it, so that equal samples are at 0.
   double cramer_von_mises = kNone;
   double cramer_von_mises_p_value = kNone;
-  /// Anderson-Darling of two samples by midranks, standardised: Scholz and Stephens (1987), eq. 7.
+  /// Anderson-Darling of two samples by midranks, standardised as without ties: Scholz and Stephens
+  /// (1987), eq. 7. Its p-value and that of Cramer-von Mises allow for ties; that of
+  /// Kolmogorov-Smirnov is too large for them.
   double anderson_darling = kNone;
   double anderson_darling_p_value = kNone;
   /// Wasserstein-1: the area between the two distribution functions, in the unit of the values.
