@@ -98,9 +98,9 @@ Plain plain(const std::vector<double>& x, const std::vector<double>& y) {
            static_cast<double>(values.size());
   };
   for (const double at : all) {
-    out.cramer_von_mises += (std::pow(share(x, at) - share(y, at), 2) +
-                             std::pow(below(x, at) - below(y, at), 2)) /
-                            2 * n * m / (n + m) / (n + m);
+    out.cramer_von_mises +=
+        (std::pow(share(x, at) - share(y, at), 2) + std::pow(below(x, at) - below(y, at), 2)) / 2 *
+        n * m / (n + m) / (n + m);
   }
   return out;
 }
