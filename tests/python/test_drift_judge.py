@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from drift_points import complete, edges_row, names_row, reference_row, shares
+from drift_points import EDGES, complete, edges_row, names_row, reference_row, shares
 
 import inlay
 from inlay.drift import DriftJudge, e_bh
@@ -388,3 +388,22 @@ def test_tables_that_are_no_points() -> None:
         DriftJudge().judge(inlay.Table.empty("points"), scope="galaxy")
     assert len(DriftJudge().judge(inlay.Table.empty("points"))) == 0
     assert isinstance(DriftJudge(), inlay.drift.Judge)
+
+
+def test_rows_of_two_references_in_turn_each_add_up() -> None:
+    rng = np.random.default_rng(3)
+    old = draw(rng, 60, shares(0.1))
+    new = draw(rng, 60, shares(), edges=[0.5 * edge for edge in EDGES])
+    references = known(old[0], new[0])
+    mixed = [row for pair in zip(old, new, strict=True) for row in pair]
+    judge, alone = DriftJudge(correction=None), DriftJudge(correction=None)
+    found = verdicts(judge, mixed, references)
+    expected = verdicts(alone, old, references)
+    for one, other in zip(found[::2], expected, strict=True):
+        assert one == other
+    assert found[-2]["verdict"] == "yes"
+    again = DriftJudge(correction=None)
+    again.load_state(judge.save_state())
+    assert again.save_state() == judge.save_state()
+    more = [*draw(rng, 1, shares(), first=60), *draw(rng, 1, shares(), first=61)]
+    assert verdicts(again, more, references) == verdicts(judge, more, references)

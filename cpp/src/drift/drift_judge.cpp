@@ -300,9 +300,9 @@ void DriftJudge::add_reference(Reference reference) {
                          known->second.is_exact == cells.is_exact &&
                          known->second.is_ordered == cells.is_ordered;
     if (is_same) return;
-    if (series.progress && series.progress->reference_id == reference.reference_id) {
-      series.progress.reset();
-    }
+    std::erase_if(series.in_use, [&reference](const detail::SeriesProgress& progress) {
+      return progress.reference_id == reference.reference_id;
+    });
   }
   series.references.insert_or_assign(std::move(reference.reference_id), std::move(cells));
 }
@@ -321,9 +321,9 @@ std::size_t DriftJudge::memory_bytes() const noexcept {
              cells.group.capacity() * sizeof(std::uint16_t) +
              cells.group_counts.capacity() * sizeof(std::uint64_t);
     }
-    if (series.progress) {
-      out += series.progress->process.memory_bytes() +
-             series.progress->dispersion.state().pending.capacity() * sizeof(std::uint64_t);
+    for (const detail::SeriesProgress& progress : series.in_use) {
+      out += progress.reference_id.capacity() + progress.process.memory_bytes() +
+             progress.dispersion.state().pending.capacity() * sizeof(std::uint64_t);
     }
   }
   return out;

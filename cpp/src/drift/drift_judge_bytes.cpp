@@ -6,8 +6,8 @@
 
 // Version 1, after the magic "inDJ" and the version byte: level and threshold as doubles, min_rows
 // as a base-128 integer, a byte for the correction; the number of series, and of each its id and
-// family, its references (id, two flags, counts) and whether it has progress: the id of the
-// reference in use, the e-process as text, both bets as doubles, and the first window of a pair.
+// family, its references (id, two flags, counts), and how many of these are in use: of each its id,
+// the e-process as text, both bets as doubles, and the first window of a pair.
 
 namespace inlay {
 namespace {
@@ -96,7 +96,17 @@ detail::JudgedSeries read_series(detail::ByteReader& in) {
     if (cells.is_exact != is_exact) in.refuse("call cells exact that are not", id);
     out.references.emplace(std::move(id), std::move(cells));
   }
-  if (read_flag(in)) out.progress.emplace(read_progress(in, out));
+  const std::uint64_t in_use = in.varint();
+  if (in_use > detail::JudgedSeries::kMostInUse) in.refuse("use too many references:", in_use);
+  for (std::uint64_t i = 0; i < in_use; ++i) {
+    detail::SeriesProgress progress = read_progress(in, out);
+    for (const detail::SeriesProgress& other : out.in_use) {
+      if (other.reference_id == progress.reference_id) {
+        in.refuse("use a reference twice:", progress.reference_id);
+      }
+    }
+    out.in_use.push_back(std::move(progress));
+  }
   return out;
 }
 
@@ -119,8 +129,8 @@ std::vector<std::uint8_t> DriftJudge::to_bytes() const {
       out.u8(cells.is_ordered ? 1 : 0);
       write_counts(out, cells.counts);
     }
-    out.u8(series.progress ? 1 : 0);
-    if (series.progress) write_progress(out, *series.progress);
+    out.varint(series.in_use.size());
+    for (const detail::SeriesProgress& progress : series.in_use) write_progress(out, progress);
   }
   return out.take();
 }

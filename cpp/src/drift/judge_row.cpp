@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -5,6 +6,25 @@
 #include "drift/judge_state.hpp"
 
 namespace inlay::detail {
+namespace {
+
+// What was seen by a reference, at the end of those in use; the one that rested longest makes room.
+SeriesProgress& progress_of(JudgedSeries& series, std::string_view id,
+                            const ReferenceCells& reference) {
+  std::vector<SeriesProgress>& in_use = series.in_use;
+  const auto found = std::find_if(in_use.begin(), in_use.end(), [id](const SeriesProgress& each) {
+    return each.reference_id == id;
+  });
+  if (found != in_use.end()) {
+    std::rotate(found, found + 1, in_use.end());
+    return in_use.back();
+  }
+  in_use.push_back({std::string(id), DirichletEProcess(reference.alpha()), {}});
+  if (in_use.size() > JudgedSeries::kMostInUse) in_use.erase(in_use.begin());
+  return in_use.back();
+}
+
+}  // namespace
 
 JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
                     const DriftJudge::Options& options) {
@@ -27,11 +47,7 @@ JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
     rows += count;
   }
   if (rows == 0) return undefined("empty");
-  if (!series.progress || series.progress->reference_id != row.reference_id) {
-    series.progress.emplace(
-        SeriesProgress{std::string(row.reference_id), DirichletEProcess(reference.alpha()), {}});
-  }
-  SeriesProgress& progress = *series.progress;
+  SeriesProgress& progress = progress_of(series, row.reference_id, reference);
   if (rows > DirichletEProcess::kMaxRows - progress.process.rows()) {
     return undefined("too_many_rows");
   }

@@ -15,18 +15,21 @@
 
 namespace inlay::detail {
 
-/// What was seen of a series since its reference is in use. A plain value.
+/// What was seen of a series by one reference. A plain value.
 struct SeriesProgress {
   std::string reference_id;
   DirichletEProcess process;
   DispersionTest dispersion;
 };
 
-/// A series' references by their id, and where it stands.
+/// A series' references by their id, and where it stands by each that is in use: in a fleet that
+/// takes up a new one, several are for a while.
 struct JudgedSeries {
+  static constexpr std::size_t kMostInUse = 4;
+
   std::map<std::string, ReferenceCells, std::less<>> references;
   std::int64_t family = 0;
-  std::optional<SeriesProgress> progress;
+  std::vector<SeriesProgress> in_use;  ///< up to kMostInUse, the one that was used last at the end
 };
 
 enum class Verdict : std::uint8_t { kNo, kYes, kUndefined };
