@@ -129,8 +129,35 @@ def test_a_key_is_the_same_in_every_process_and_version() -> None:
 def test_keys_of_several_columns_know_their_order() -> None:
     watched = Watched(event_time="at", key=["a", "b"])
     assert watched.watch.update(rows([1, 1, 1, 1], a=[1, 2, 1, None], b=[2, 1, 2, None])) == 3
-    assert watched.watch.update(rows([1, 1], a=[None, None], b=[None, 1])) == 2
-    assert watched.watch.update(rows([1], a=[None], b=[1])) == 0
+
+
+def test_rows_without_a_whole_key_are_no_duplicates() -> None:
+    watched = Watched(event_time="at", key=["a", "b"])
+    nulls = rows([1, 1, 1, 1], a=[None, None, 1, 1], b=[None, 1, None, 1])
+    assert watched.watch.update(nulls) == 4
+    assert watched.watch.update(nulls) == 3  # the last has one
+    assert watched.watch.update(rows([1, 1], b=[1, 1])) == 2
+    assert watched.watch.update(rows([1, 1], a=[1, 1], b=[1.0, float("nan")])) == 1
+    watched = Watched(event_time="at", key="id")
+    assert watched.watch.update(rows([1] * 3, id=np.full(3, np.nan))) == 3
+    assert watched.watch.update(rows([1] * 3, id=pa.nulls(3, pa.int64()))) == 3
+
+
+def test_an_integer_key_that_pandas_made_real_is_the_same_key() -> None:
+    watched = Watched(event_time="at", key="id")
+    assert watched.watch.update(rows([1, 1, 1], id=[1, 2, 2**40])) == 3
+    assert watched.watch.update(rows([1] * 5, id=[1.0, 2.0, 2.0**40, None, 2.5])) == 2
+
+
+def test_rows_of_two_types_are_kept_apart_together() -> None:
+    watched = Watched(event_time="at")
+    watched.watch.update(rows([1], price=[1.0], count=[1]))
+    for price in ([1.5, None], ["x", "y"], [[1], [2]]):
+        watched.watch.update(rows([None, None], price=price, count=[2, 3]))
+    watched.watch.update(rows([None], count=[2.5]))
+    kept = watched.watch.kept_apart("missing")
+    assert kept["price"].to_pylist() == ["1.5", None, "x", "y", "[1]", "[2]", None]
+    assert kept["count"].to_pylist() == [2, 3, 2, 3, 2, 3, 2.5]
 
 
 def test_the_last_keys_are_remembered_in_bounded_memory() -> None:

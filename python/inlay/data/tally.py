@@ -57,7 +57,10 @@ class Tally:
     -----
     Numbers are compared with edges as float64, times as integers of their unit, decimals as the
     nearest float64. Rows of a dictionary that refer to no entry count as null. A column of type
-    null fits every other; else kind, unit, zone and scale must be those of the schema.
+    null fits every other, and of one that was of type null it is counted whether values are there.
+    Numbers fit numbers: integers, floats and decimals of any width and scale, rounded to float32
+    where the column is float32 or narrower, named by their digits where integers were. Else kind,
+    unit and zone must be those of the schema.
 
     Any thread may use it at any time. Reading releases the GIL and uses several threads, whose
     number does not change the result.
@@ -143,7 +146,18 @@ class Tally:
         ------
         InvalidArgumentError
             If the profile is not frozen, or an option is out of range.
+        TypeError
+            If it is no profile.
         """
+        from inlay.data.profile import Profile
+
+        given: Any = reference  # which a caller may get wrong
+        if not isinstance(given, Profile):
+            message = (
+                "reference is a Profile, of a table Profile.of() and of a file Profile.load(), "
+                f"got {type(given).__name__}"
+            )
+            raise TypeError(message)
         with reference._lock:
             frozen = reference._frozen
             if frozen is None:
@@ -188,7 +202,13 @@ class Tally:
         ------
         InvalidArgumentError
             If it is no schema of a table.
+        TypeError
+            If it is no schema at all.
         """
+        if not hasattr(schema, "__arrow_c_schema__"):
+            hint = ": its schema is .schema" if hasattr(schema, "schema") else ""
+            message = f"expected a schema of Arrow, got {type(schema).__name__}{hint}"
+            raise TypeError(message)
         return self._native.fit(schema)
 
     def update(self, data: Any, *, threads: int | None = None) -> int:
@@ -374,26 +394,32 @@ class Tally:
         Table
             Of layer ``data``: for each column of which a row was seen, rows of the kinds it has,
             ``edges`` or ``categories``, ``moments``, ``quantiles``, and one of metric
-            ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen. If
-            there was no row at all, the cells with counts of 0 and status ``insufficient``.
+            ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen; for a
+            column without cells one of kind ``presence``, how many of its values are there and how
+            many missing. If there was no row at all, the cells, and ``presence``, with counts of 0
+            and status ``insufficient``.
 
         Raises
         ------
         InvalidArgumentError
             If a time has no zone, `start_time` is after `time`, or `attrs` has ``column``.
+        TypeError
+            If a time is no datetime, or `attrs` or `resource` do not map str to str.
         """
         from inlay.table import Table
 
         start_time = time if start_time is None else start_time
         observed_time = time if observed_time is None else observed_time
+        for name, moment in (("time", time), ("start_time", start_time)):
+            _microseconds(moment, name)
         if start_time > time:
             message = f"start_time must not be after time, {time}: {start_time}"
             raise InvalidArgumentError(message)
-        named = {} if attrs is None else dict(attrs)
+        named = _texts(attrs, "attrs")
         if "column" in named:
             message = f"attrs must not have the column's own: {named['column']!r}"
             raise InvalidArgumentError(message)
-        shared = {} if resource is None else dict(resource)
+        shared = _texts(resource, "resource")
         native = self._leaving()
         points = native.points(
             [_core.canonical_json({**named, "column": path}) for path in native.paths],
@@ -471,7 +497,8 @@ def _batches(data: Any) -> Iterator[Any]:
         return
     if not hasattr(data, "__arrow_c_stream__"):
         message = (
-            f"expected a record batch, a table or a stream of Arrow, got {type(data).__name__}"
+            "expected a record batch, a table or a stream of Arrow, such as pyarrow.table() makes, "
+            f"got {type(data).__name__}"
         )
         raise TypeError(message)
     import pyarrow as pa
@@ -479,8 +506,24 @@ def _batches(data: Any) -> Iterator[Any]:
     yield from pa.RecordBatchReader.from_stream(data)
 
 
-def _microseconds(moment: datetime.datetime, name: str) -> int:
+def _texts(given: Any, name: str) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        message = f"{name} must map str to str: {given!r}"
+        raise TypeError(message)
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            message = f"{name} must map str to str: {key!r} to {value!r}"
+            raise TypeError(message)
+    return dict(given)
+
+
+def _microseconds(moment: Any, name: str) -> int:
+    if not isinstance(moment, datetime.datetime):
+        message = f"{name} must be a datetime with a zone: {moment!r}"
+        raise TypeError(message)
     if moment.tzinfo is None:
         message = f"{name} must have a zone: {moment!r}"
         raise InvalidArgumentError(message)
-    return (moment - _EPOCH) // _MICROSECOND
+    return int((moment - _EPOCH) // _MICROSECOND)

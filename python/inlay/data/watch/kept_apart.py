@@ -42,10 +42,40 @@ class KeptApart:
             over -= first.num_rows
 
     def table(self, reason: str) -> pa.Table:
-        """Return the rows of a reason; columns that some lack are null there."""
+        """Return the rows of a reason; columns that some lack are null there.
+
+        A column whose types have no other in common is text.
+        """
         import pyarrow as pa
 
         parts = [pa.Table.from_batches([part]) for part in self._parts[reason]]
         if not parts:
             return pa.table({})
-        return pa.concat_tables(parts, promote_options="permissive")
+        try:
+            return pa.concat_tables(parts, promote_options="permissive")
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            return pa.concat_tables(_with_texts(parts), promote_options="permissive")
+
+
+def _with_texts(parts: list[pa.Table]) -> list[pa.Table]:
+    """Return tables whose columns of types that do not go together are text."""
+    import pyarrow as pa
+
+    types: dict[str, list[pa.Schema]] = {}
+    for part in parts:
+        for field in part.schema:
+            types.setdefault(field.name, []).append(pa.schema([field.remove_metadata()]))
+    clashing = set()
+    for name, schemas in types.items():
+        try:
+            pa.unify_schemas(schemas, promote_options="permissive")
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            clashing.add(name)
+    made = []
+    for part in parts:
+        for place, name in enumerate(part.column_names):
+            if name in clashing:
+                values = [None if v is None else str(v) for v in part.column(place).to_pylist()]
+                part = part.set_column(place, name, pa.array(values, pa.utf8()))
+        made.append(part.replace_schema_metadata(None))
+    return made
