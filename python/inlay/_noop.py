@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import datetime
     import os
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Unpack
 
     from inlay.data.profile import Profile
     from inlay.data.watch.detached import DetachedWatch
@@ -171,18 +170,18 @@ class NoopObserver(Observer):
             with self._lock:
                 self._probes.extend(probes)
 
-    def watch(
+    def _new_watch(
         self,
         name: str,
-        reference: Profile | str | os.PathLike[str] | None = None,
-        **options: Unpack[WatchOptions],
+        reference: Profile | str | os.PathLike[str] | None,
+        options: WatchOptions,
     ) -> Watch:
         """Return a watch that counts nothing until there is a target."""
         if self.target is not None:
-            return self.target.watch(name, reference, **options)
+            return self.target._new_watch(name, reference, options)
         from inlay.data.watch.detached import DetachedWatch
 
-        watch = DetachedWatch(name, reference, dict(options))
+        watch = DetachedWatch(name, reference, options)
         with self._lock:
             self._detached_watches.append(watch)
         return watch

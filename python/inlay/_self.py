@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from typing import TYPE_CHECKING
 
 from inlay._core import canonical_json
+from inlay._exceptions import InlayWarning
 from inlay._threads import new_lock
 
 if TYPE_CHECKING:
@@ -69,6 +72,18 @@ class SelfMetrics:
             self._counter(
                 "inlay.sink.dropped", "{row}", "Rows that a sink did not get.", ("sink", "table")
             ).add(rows, sink=sink, table=table)
+
+    def overflowed(self, sink: str, capacity: int) -> None:
+        """Take that a sink's queue was full for the first time: warn, once a sink."""
+        # From a thread that must go on, also where warnings are errors.
+        with contextlib.suppress(InlayWarning):
+            warnings.warn(
+                f"sink {sink!r} is slower than windows are turned: {capacity} of them waited, and "
+                "the oldest were dropped. A loop that turns windows itself calls flush() after "
+                "each; a larger queue= bridges a stall",
+                InlayWarning,
+                stacklevel=2,
+            )
 
     def retried(self, sink: str) -> None:
         """Take one write that is tried again."""

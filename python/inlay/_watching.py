@@ -9,11 +9,14 @@ from inlay._threads import new_lock
 
 if TYPE_CHECKING:
     import os
-    from typing import Unpack
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
 
     from inlay.data.profile import Profile
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
+    from inlay.drift.judge import Judge
     from inlay.observer import Observer
 
 __all__ = ["Watches", "Watching"]
@@ -78,18 +81,75 @@ class Watching:
         self,
         name: str,
         reference: Profile | str | os.PathLike[str] | None = None,
-        **options: Unpack[WatchOptions],
+        *,
+        every: float = 300.0,
+        every_rows: int | None = None,
+        event_time: str | None = None,
+        lateness: float | None = None,
+        disorder: float | None = None,
+        skew: float = 60.0,
+        idle: float | None = None,
+        sources: str | Sequence[str] = (),
+        by: str | Sequence[str] = (),
+        max_groups: int = 100,
+        window: int = 1,
+        key: str | Sequence[str] = (),
+        remember: int = 1_000_000,
+        judges: Sequence[Judge] | None = None,
+        min_rows: int = 1000,
+        on_too_late: Callable[[pa.RecordBatch], object] | None = None,
     ) -> Watch:
         """Watch a stream of tables: count it in panes of event time and judge them.
 
         Parameters
         ----------
         name : str
-            What the stream is called.
+            What the stream is called; one open watch of an observer has it at a time.
         reference : Profile, str or os.PathLike, optional
-            What its rows are compared with.
-        **options
-            ``every``, ``event_time``, ``lateness``, ``by``, ``judges`` … as `Watch` takes them.
+            What the rows are compared with: a profile, or the file of one. It is frozen if it is
+            not yet. Without it volume, freshness, schema, missing values, moments and quantiles
+            are watched.
+        every : float
+            How long a pane is, in seconds, 1e-6 to 1e9. Panes are
+            ``[k * every, (k + 1) * every)`` of Unix time.
+        every_rows : int, optional
+            Panes of so many rows instead, in the order in which they come; `every` then says
+            nothing but what `idle` is unless given. There is no late row then.
+        event_time : str, optional
+            The column of event times: timestamps (without a zone: UTC), dates, or numbers in
+            seconds of Unix time. Without it the time of a row is that of its arrival.
+        lateness : float, optional
+            How long after the end of a pane its rows are still taken, as revisions, in seconds of
+            event time; ``3 * every`` unless given.
+        disorder : float, optional
+            By how much rows of a source may come out of order before they count as late, in
+            seconds; ``every / 5`` unless given. A pane closes that much later.
+        skew : float
+            How far the clock of a source may run ahead, in seconds. Rows beyond are kept apart.
+        idle : float, optional
+            After how long without rows a source holds no pane open, in seconds; `every` unless
+            given.
+        sources : str or sequence of str
+            Sources that are waited for from the beginning; others join as they come.
+        by : str or sequence of str
+            Columns whose values make groups that are counted apart as well.
+        max_groups : int
+            How many groups; the rows of later ones are in one more.
+        window : int
+            Panes of a sliding window, whose rows are written beside those of the panes; 1 writes
+            none.
+        key : str or sequence of str
+            Columns that identify a row; one that comes again is counted and left out. A row that
+            has a null or NaN in one of them has no key and is always taken.
+        remember : int
+            How many keys are remembered at least, 8 to 16 bytes each.
+        judges : sequence of Judge, optional
+            Who judges each pane. Unless given, with a reference `inlay.drift.DriftJudge` and
+            `inlay.drift.MissingnessJudge`, without one nobody.
+        min_rows : int
+            What these two need in a pane to say yes or no, in rows.
+        on_too_late : callable, optional
+            Gets a record batch of the rows that come too late. What it raises is an event.
 
         Returns
         -------
@@ -101,10 +161,41 @@ class Watching:
         InvalidArgumentError
             If a setting is out of range or there is an open watch of that name.
         TypeError
-            If a setting is of another type.
+            If a setting is of another type, or a judge lacks a method.
+        FileNotFoundError, SerializationError
+            If the reference's file is not there or damaged.
         StoppedError
             If the observer has stopped.
         """
+        return self._new_watch(
+            name,
+            reference,
+            {
+                "every": every,
+                "every_rows": every_rows,
+                "event_time": event_time,
+                "lateness": lateness,
+                "disorder": disorder,
+                "skew": skew,
+                "idle": idle,
+                "sources": sources,
+                "by": by,
+                "max_groups": max_groups,
+                "window": window,
+                "key": key,
+                "remember": remember,
+                "judges": judges,
+                "min_rows": min_rows,
+                "on_too_late": on_too_late,
+            },
+        )
+
+    def _new_watch(
+        self,
+        name: str,
+        reference: Profile | str | os.PathLike[str] | None,
+        options: WatchOptions,
+    ) -> Watch:
         from inlay.data.watch.watch import Watch
 
         observer: Any = self

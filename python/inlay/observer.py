@@ -78,7 +78,8 @@ class Observer(Instruments, Facts, Watching):
     clock : Clock, optional
         The time, for tests: `ManualClock`.
     queue : int
-        Windows that may wait for each sink.
+        Windows that may wait for each sink; one more drops the oldest, counted and with an
+        `InlayWarning` the first time.
     retry : Retry, optional
         How a failed write is repeated.
     callback_timeout : float
@@ -220,7 +221,8 @@ class Observer(Instruments, Facts, Watching):
     def collect(self) -> Batch:
         """Turn the window now.
 
-        Callbacks and probes run first; the batch is queued to all sinks.
+        Callbacks and probes run first; the batch is queued to all sinks. Up to ``queue`` windows
+        wait for each: a loop that turns them faster than sinks write calls `flush` after each.
 
         Returns
         -------
@@ -358,7 +360,7 @@ class Observer(Instruments, Facts, Watching):
         Returns
         -------
         bool
-            Whether everything was written.
+            Whether everything was written; False also if a sink's queue overflowed before.
         """
         deadline = time.monotonic() + timeout
         self._begin_stop(deadline)

@@ -71,6 +71,9 @@ class Notes:
     def dropped(self, sink: str, table: str, rows: int) -> None:
         self.lines.append(("dropped", sink, table, rows))
 
+    def overflowed(self, sink: str, capacity: int) -> None:
+        self.lines.append(("overflowed", sink, capacity))
+
     def retried(self, sink: str) -> None:
         self.lines.append(("retried", sink))
 
@@ -257,7 +260,8 @@ def test_full_queue_drops_the_oldest_that_waits() -> None:
     sink.gate.set()
     assert channel.flush(time.monotonic() + SOON)
     assert [batch.points.num_rows for batch in sink.written] == [1, 4, 5]
-    assert end(channel)
+    assert notes.of("overflowed") == [("overflowed", "it", 2)]  # once
+    assert not end(channel)  # not everything was written
 
 
 def test_flush_past_its_deadline_says_so() -> None:

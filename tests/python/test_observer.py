@@ -295,6 +295,47 @@ def test_stop_counts_what_a_stuck_sink_leaves(clock: inlay.ManualClock) -> None:
     gate.gate.set()
 
 
+def outrun(obs: inlay.Observer, gate: Gate, windows: int) -> None:
+    """Turn windows while a sink stands, then let it go on."""
+    for _ in range(windows):
+        obs.collect()
+    gate.gate.set()
+    assert obs.flush(SOON)
+
+
+def test_a_loop_that_outruns_a_sink_is_warned_of_once_and_stop_says_so(
+    clock: inlay.ManualClock,
+) -> None:
+    gate = Gate()
+    obs = inlay.Observer(sinks=[gate], clock=clock, queue=2).start()
+    obs.collect()
+    assert gate.inside.wait(SOON)
+    with pytest.warns(inlay.InlayWarning, match="sink 'gate'.* 2 of them waited") as told:
+        outrun(obs, gate, 6)
+    assert len(told) == 1
+    assert len(gate.written) < 7
+    assert not obs.stop(SOON)
+
+
+def test_an_overflow_stops_no_delivery_where_warnings_are_errors(clock: inlay.ManualClock) -> None:
+    gate, memory = Gate(), Memory()
+    obs = inlay.Observer(sinks=[gate, memory], clock=clock, queue=2).start()
+    outrun(obs, gate, 8)
+    assert memory.batches[-1].window_seq == gate.written[-1].window_seq == 7
+    assert not obs.stop(SOON)
+
+
+def test_windows_turned_before_there_was_a_sink_are_not_missed(clock: inlay.ManualClock) -> None:
+    obs = inlay.Observer(clock=clock)
+    for _ in range(3):
+        obs.collect()
+    memory = Memory()
+    obs.add_sink(memory)
+    obs.collect()
+    assert obs.stop(SOON)
+    assert [batch.window_seq for batch in memory.batches] == [3, 4]
+
+
 def test_stop_again_does_nothing(clock: inlay.ManualClock) -> None:
     memory = Memory()
     obs = inlay.Observer(sinks=[memory], clock=clock).start()

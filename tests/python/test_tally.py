@@ -336,10 +336,7 @@ def test_a_column_of_nulls_fits_and_counts_nulls(reference):
     assert tally.cells["real"].count == 0
 
 
-def test_what_is_no_argument_is_told_by_its_type(reference):
-    for wrong in (None, "ref.inlay", batch_of(0, 3)):
-        with pytest.raises(TypeError, match=rf"Profile.load.*{type(wrong).__name__}"):
-            Tally.of(wrong)
+def test_what_is_no_table_or_schema_is_told_by_its_type(reference):
     tally = Tally.of(reference)
     with pytest.raises(TypeError, match=r"pyarrow.table\(\) makes, got dict"):
         tally.update({"real": [1.0]})
@@ -347,14 +344,6 @@ def test_what_is_no_argument_is_told_by_its_type(reference):
         tally.fit(pa.table({"real": [1.0]}))
     with pytest.raises(TypeError, match="expected a schema of Arrow, got int"):
         tally.fit(3)
-    for name in ("attrs", "resource"):
-        with pytest.raises(TypeError, match=f"{name} must map str to str: 'a' to 5"):
-            tally.to_arrow(time=TIME, **{name: {"a": 5}})
-        with pytest.raises(TypeError, match=f"{name} must map str to str: 5"):
-            tally.to_arrow(time=TIME, **{name: 5})
-    for name in ("time", "start_time", "observed_time"):
-        with pytest.raises(TypeError, match=f"{name} must be a datetime with a zone: 'x'"):
-            tally.to_arrow(**{"time": TIME, name: "x"})
 
 
 def test_indices_outside_the_dictionary_count_as_nulls():
@@ -566,3 +555,24 @@ def test_the_state_of_a_column_is_small():
     tally.update(batch)
     assert empty < 10_000
     assert tally._native.column(0).memory_bytes <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"time": "x"}, "time is a datetime with a zone, got str: 'x'"),
+        ({"time": TIME, "start_time": 5}, "start_time is a datetime with a zone, got int: 5"),
+        ({"time": TIME, "attrs": {"a": 5}}, "attrs holds text by text: 'a': 5"),
+        ({"time": TIME, "attrs": 5}, "attrs is a mapping of text to text, got int: 5"),
+        ({"time": TIME, "resource": {1: "a"}}, "resource holds text by text: 1: 'a'"),
+    ],
+)
+def test_rows_of_what_is_no_text_or_time_are_refused(reference, options, problem):
+    with pytest.raises(TypeError, match=problem):
+        Tally.of(reference).to_arrow(**options)
+
+
+@pytest.mark.parametrize("wrong", [None, "ref.inlay", pa.table({"x": [1]})])
+def test_only_a_profile_is_a_reference(wrong):
+    with pytest.raises(TypeError, match="a reference is a Profile, got"):
+        Tally.of(wrong)

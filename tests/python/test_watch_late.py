@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -128,19 +129,23 @@ def test_a_key_is_the_same_in_every_process_and_version() -> None:
 
 def test_keys_of_several_columns_know_their_order() -> None:
     watched = Watched(event_time="at", key=["a", "b"])
-    assert watched.watch.update(rows([1, 1, 1, 1], a=[1, 2, 1, None], b=[2, 1, 2, None])) == 3
+    assert watched.watch.update(rows([1, 1, 1, 1], a=[1, 2, 1, 0], b=[2, 1, 2, 0])) == 3
+    assert watched.watch.update(rows([1, 1], a=[0, 0], b=[0, 1])) == 1
+    assert watched.watch.update(rows([1], a=[0], b=[1])) == 0
 
 
-def test_rows_without_a_whole_key_are_no_duplicates() -> None:
+def test_a_row_whose_key_lacks_a_part_repeats_no_other() -> None:
     watched = Watched(event_time="at", key=["a", "b"])
-    nulls = rows([1, 1, 1, 1], a=[None, None, 1, 1], b=[None, 1, None, 1])
-    assert watched.watch.update(nulls) == 4
-    assert watched.watch.update(nulls) == 3  # the last has one
-    assert watched.watch.update(rows([1, 1], b=[1, 1])) == 2
-    assert watched.watch.update(rows([1, 1], a=[1, 1], b=[1.0, float("nan")])) == 1
-    watched = Watched(event_time="at", key="id")
-    assert watched.watch.update(rows([1] * 3, id=np.full(3, np.nan))) == 3
-    assert watched.watch.update(rows([1] * 3, id=pa.nulls(3, pa.int64()))) == 3
+    nones = pa.array([None, None], pa.int64())
+    for _ in range(2):
+        assert watched.watch.update(rows([1, 1], a=nones, b=[1, 1])) == 2
+        assert watched.watch.update(rows([1, 1], a=np.full(2, np.nan), b=[1, 1])) == 2
+        assert watched.watch.update(rows([1, 1], b=[1, 1])) == 2  # the column went
+    one = Watched(event_time="at", key="a")
+    assert one.watch.update(rows([1, 1, 1], a=np.array([np.nan, np.nan, 1.0]))) == 3
+    assert one.watch.update(rows([1, 1], a=np.array([np.nan, 1.0]))) == 1
+    one.collect()
+    assert one.metric("data.duplicates") == 1
 
 
 def test_an_integer_key_that_pandas_made_real_is_the_same_key() -> None:
@@ -149,15 +154,14 @@ def test_an_integer_key_that_pandas_made_real_is_the_same_key() -> None:
     assert watched.watch.update(rows([1] * 5, id=[1.0, 2.0, 2.0**40, None, 2.5])) == 2
 
 
-def test_rows_of_two_types_are_kept_apart_together() -> None:
+def test_rows_of_other_types_are_kept_apart_together() -> None:
     watched = Watched(event_time="at")
-    watched.watch.update(rows([1], price=[1.0], count=[1]))
-    for price in ([1.5, None], ["x", "y"], [[1], [2]]):
-        watched.watch.update(rows([None, None], price=price, count=[2, 3]))
-    watched.watch.update(rows([None], count=[2.5]))
+    watched.watch.update(rows([1], price=[1.0], n=[1]))
+    for price in ([1.5], ["x"], [{"a": 1}]):
+        watched.watch.update(rows([None], price=price, n=[2]))
     kept = watched.watch.kept_apart("missing")
-    assert kept["price"].to_pylist() == ["1.5", None, "x", "y", "[1]", "[2]", None]
-    assert kept["count"].to_pylist() == [2, 3, 2, 3, 2, 3, 2.5]
+    assert kept["price"].to_pylist() == ["1.5", "x", "{'a': 1}"]
+    assert kept["n"].to_pylist() == [2, 2, 2]
 
 
 def test_the_last_keys_are_remembered_in_bounded_memory() -> None:
@@ -260,6 +264,68 @@ def test_a_table_that_lost_its_event_time_is_kept_apart() -> None:
     assert watched.watch.update({"x": [1.0, 2.0]}) == 0
     assert watched.watch.update({"at": ["text"], "x": [1.0]}) == 0
     assert watched.watch.counts_apart["missing"] == 3
+
+
+def schema_changes(watched: Watched) -> list[tuple[str, str]]:
+    """What changed and in which column, as events told it."""
+    watched.collect()
+    return [
+        (attrs["kind"], attrs["column"])
+        for name, attrs in watched.events
+        if name == "data.schema_change"
+    ]
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_an_event_tells_that_the_event_time_or_key_vanished(has_reference: bool) -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True) if has_reference else None
+    watched = Watched(reference, event_time="at", key="id")
+    watched.watch.update(rows([1], x=[1.0], id=[1]))
+    assert schema_changes(watched) == []  # the reference need not have them
+    watched.watch.update({"x": [1.0, 2.0], "id": [2, 3]})
+    watched.watch.update({"at": ["2023-11-14T22:14:00"], "x": [1.0], "id": [4]}, source="b")
+    watched.watch.update(rows([2], x=[1.0]), source="c")
+    changes = schema_changes(watched)
+    assert changes == [("column_removed", "at"), ("type_changed", "at"), ("column_removed", "id")]
+
+
+def test_a_batch_whose_column_is_wholly_null_changes_no_schema() -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True)
+    watched = Watched(reference, event_time="at")
+    for x in ([1.0], [None], [None], [2.0]):
+        watched.watch.update(rows([1], x=x))
+    watched.watch.update(rows([1], x=[None]), source="b")
+    watched.watch.update(rows([1], x=["text"]), source="b")
+    assert schema_changes(watched) == [("type_changed", "x")]
+    watched = Watched(event_time="at")
+    for x in ([None], [1.0], ["text"]):
+        watched.watch.update(rows([1], x=x))
+    assert schema_changes(watched) == [("type_changed", "x")]
+
+
+def test_numbers_of_another_kind_are_counted_on() -> None:
+    table = {"n": np.arange(10), "x": np.arange(10.0)}
+    watched = Watched(inlay.Profile.of(table, reference=True), event_time="at")
+    watched.watch.update(rows([1, 1, 1], n=np.array([1.0, np.nan, 3.0]), x=[4, 5, 6]))
+    watched.watch.update(rows([1], n=[1.5], x=[2.5]))
+    assert schema_changes(watched)  # told all the same
+    watched.finish()
+    counted = {
+        json.loads(attrs)["column"]: sum(one["counts"])
+        for (attrs, _), one in watched.cells().items()
+    }
+    assert counted == {"n": 3, "x": 4}
+
+
+def test_a_resumed_watch_knows_the_event_time() -> None:
+    reference = inlay.Profile.of({"x": np.arange(9.0)}, reference=True)
+    first = Watched(reference, event_time="at")
+    first.watch.update(rows([1], x=[1.0]), source="a")
+    watched = Watched(reference, event_time="at")
+    watched.watch.load_state(first.watch.save_state())
+    watched.watch.update(rows([1], x=[1.0]), source="a")
+    watched.watch.update({"x": [1.0]}, source="b")
+    assert schema_changes(watched) == [("column_removed", "at")]
 
 
 def test_sources_of_different_columns_change_nothing_by_taking_turns() -> None:

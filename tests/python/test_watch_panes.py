@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 from typing import Any
 
 import numpy as np
@@ -297,6 +298,14 @@ def test_latency_and_freshness_are_metrics() -> None:
         ({"event_time": "at", "by": "at"}, "'at'", ValueError),
         ({"judges": [object()]}, "judge", TypeError),
         ({"max_groups": 0}, "max_groups", ValueError),
+        ({"every": 1e-9}, "every must be 1e-6 to 1e9 seconds: 1e-09", ValueError),
+        ({"every_rows": 1.5}, "every_rows is a whole number, got float: 1.5", TypeError),
+        ({"min_rows": "x"}, "min_rows is a whole number, got str: 'x'", TypeError),
+        ({"min_rows": 0}, "min_rows must be 1 or more", ValueError),
+        ({"judges": 5}, "judges is a sequence of judges, got int: 5", TypeError),
+        ({"key": 5}, "key is a name or several, got int: 5", TypeError),
+        ({"on_too_late": 5}, "on_too_late is called with rows, got int", TypeError),
+        ({"nonsense": 1}, r"watch\(\) got an unexpected keyword argument 'nonsense'", TypeError),
     ],
 )
 def test_settings_that_cannot_be_are_refused(
@@ -304,6 +313,16 @@ def test_settings_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(error, match=problem):
         inlay.Observer().watch("orders", **options)
+
+
+def test_the_longest_pane_needs_no_other_settings() -> None:
+    assert inlay.Observer().watch("orders", every=1e9).open_panes == 0
+
+
+def test_settings_and_their_defaults_can_be_read() -> None:
+    shown = inspect.signature(inlay.Observer.watch).parameters
+    assert all(each.kind is not each.VAR_KEYWORD for each in shown.values())
+    assert (shown["every"].default, shown["skew"].default) == (300.0, 60.0)
 
 
 def test_a_first_table_without_the_columns_needed_is_refused() -> None:

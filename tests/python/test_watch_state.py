@@ -103,13 +103,36 @@ def make(reference: Any = None, **options: Any) -> Watched:
 def test_a_state_of_another_watch_is_refused_by_name() -> None:
     reference = inlay.Profile.of({"x": np.arange(10.0)}, reference=True)
     state = make(reference, lateness=100).watch.save_state()
-    with pytest.raises(inlay.InvalidArgumentError, match=r"lateness is 100000000.*200000000"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"lateness is 100 s, here it is 200 s$"):
         make(reference, lateness=200).watch.load_state(state)
     with pytest.raises(inlay.InvalidArgumentError, match="reference"):
         make(lateness=100).watch.load_state(state)
+    with pytest.raises(
+        inlay.InvalidArgumentError, match=r"its lateness is.*; its skew is 60 s, here"
+    ):
+        make(reference, lateness=200, skew=0.5).watch.load_state(state)
     other = inlay.Observer().watch("other", reference, lateness=100)
     with pytest.raises(inlay.InvalidArgumentError, match="name is 'orders', here it is 'other'"):
         other.load_state(state)
+
+
+@pytest.mark.parametrize("options", [{}, {"every_rows": 10}])
+def test_rows_that_a_loaded_state_replaces_are_warned_of(options: dict[str, Any]) -> None:
+    state = make(**options).watch.save_state()
+    watched = make(**options)
+    watched.watch.update(rows([1, 2], x=[1.0, 2.0]))
+    with pytest.warns(inlay.InlayWarning, match="'orders' held 2 rows in panes"):
+        watched.watch.load_state(state)
+    assert watched.watch.open_panes == 0
+    watched.watch.load_state(state)  # there is nothing to lose now
+
+
+def test_a_state_is_not_written_over_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    watched = make()
+    with pytest.raises(IsADirectoryError, match=r"a directory is there.*state'$"):
+        watched.watch.save_state(tmp_path / "state")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
 class Counting:
@@ -152,7 +175,8 @@ def test_damaged_states_are_refused_and_change_nothing(tmp_path: Path) -> None:
     watched.watch.update(rows([1, 70, 130, 130], x=[1.0, 2.0, 3.0, 4.0], city=list("abca")))
     state = watched.watch.save_state(tmp_path / "state")
     assert (tmp_path / "state").read_bytes() == state
-    watched.watch.load_state(tmp_path / "state")
+    with pytest.warns(inlay.InlayWarning, match="rows in panes"):
+        watched.watch.load_state(tmp_path / "state")
     rng = np.random.default_rng(1)
     for length in rng.integers(0, len(state), 50):
         with pytest.raises(inlay.SerializationError):

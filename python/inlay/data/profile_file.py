@@ -191,6 +191,9 @@ def write_file(path: Path, data: bytes) -> None:
     if not path.parent.is_dir():
         message = "there is no such directory to write to"
         raise FileNotFoundError(errno.ENOENT, message, str(path.parent))
+    if path.is_dir():
+        message = "a directory is there, not a file to write"
+        raise IsADirectoryError(errno.EISDIR, message, str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -153,10 +153,7 @@ class Tally:
 
         given: Any = reference  # which a caller may get wrong
         if not isinstance(given, Profile):
-            message = (
-                "reference is a Profile, of a table Profile.of() and of a file Profile.load(), "
-                f"got {type(given).__name__}"
-            )
+            message = f"a reference is a Profile, got {type(given).__name__}: Profile.load"
             raise TypeError(message)
         with reference._lock:
             frozen = reference._frozen
@@ -404,29 +401,35 @@ class Tally:
         InvalidArgumentError
             If a time has no zone, `start_time` is after `time`, or `attrs` has ``column``.
         TypeError
-            If a time is no datetime, or `attrs` or `resource` do not map str to str.
+            If a time is no datetime, or `attrs` or `resource` are not texts by text.
         """
         from inlay.table import Table
 
         start_time = time if start_time is None else start_time
         observed_time = time if observed_time is None else observed_time
-        for name, moment in (("time", time), ("start_time", start_time)):
+        moments = [
             _microseconds(moment, name)
+            for name, moment in (
+                ("time", time),
+                ("start_time", start_time),
+                ("observed_time", observed_time),
+            )
+        ]
         if start_time > time:
             message = f"start_time must not be after time, {time}: {start_time}"
             raise InvalidArgumentError(message)
-        named = _texts(attrs, "attrs")
+        named = _texts("attrs", attrs)
         if "column" in named:
             message = f"attrs must not have the column's own: {named['column']!r}"
             raise InvalidArgumentError(message)
-        shared = _texts(resource, "resource")
+        shared = _texts("resource", resource)
         native = self._leaving()
         points = native.points(
             [_core.canonical_json({**named, "column": path}) for path in native.paths],
             metric=metric,
-            time_us=_microseconds(time, "time"),
-            start_time_us=_microseconds(start_time, "start_time"),
-            observed_time_us=_microseconds(observed_time, "observed_time"),
+            time_us=moments[0],
+            start_time_us=moments[1],
+            observed_time_us=moments[2],
             revision=revision,
             origin=origin,
             window_seq=window_seq,
@@ -506,22 +509,23 @@ def _batches(data: Any) -> Iterator[Any]:
     yield from pa.RecordBatchReader.from_stream(data)
 
 
-def _texts(given: Any, name: str) -> dict[str, str]:
+def _texts(what: str, given: Any) -> dict[str, str]:
+    """Return a copy of texts by text."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        message = f"{name} must map str to str: {given!r}"
+        message = f"{what} is a mapping of text to text, got {type(given).__name__}: {given!r}"
         raise TypeError(message)
-    for key, value in given.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            message = f"{name} must map str to str: {key!r} to {value!r}"
+    for name, value in given.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            message = f"{what} holds text by text: {name!r}: {value!r}"
             raise TypeError(message)
     return dict(given)
 
 
 def _microseconds(moment: Any, name: str) -> int:
     if not isinstance(moment, datetime.datetime):
-        message = f"{name} must be a datetime with a zone: {moment!r}"
+        message = f"{name} is a datetime with a zone, got {type(moment).__name__}: {moment!r}"
         raise TypeError(message)
     if moment.tzinfo is None:
         message = f"{name} must have a zone: {moment!r}"

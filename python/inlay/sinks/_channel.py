@@ -34,6 +34,9 @@ class Report(Protocol):
     def dropped(self, sink: str, table: str, rows: int) -> None:
         """Take rows that a sink will not get."""
 
+    def overflowed(self, sink: str, capacity: int) -> None:
+        """Take that a sink's queue was full for the first time."""
+
     def retried(self, sink: str) -> None:
         """Take one write that is tried again."""
 
@@ -103,7 +106,8 @@ class Channel:
         self._failing = False
         self._stats_failed = False
         self._ending = False
-        self._complete = True  # until something is lost after ending()
+        self._overflowed = False
+        self._complete = True  # until something is lost by a full queue, or after ending()
         self._delivered = 0
         self._retries = 0
         self._dropped: collections.Counter[str] = collections.Counter()
@@ -135,6 +139,7 @@ class Channel:
     def offer(self, batch: Batch) -> None:
         """Queue a batch; if the queue is full the oldest one goes, counted."""
         lost: _Ticket | None = None
+        overflows = False
         with self._condition:
             self._offered += 1
             ticket = _Ticket(self._offered, batch)
@@ -143,12 +148,24 @@ class Channel:
             else:
                 if len(self._queue) >= self._capacity:
                     lost = self._queue.popleft()
+                    overflows = True
                 self._queue.append(ticket)
             depth = len(self._queue)
             self._condition.notify_all()
         if lost is not None:
             self._drop(lost.batch)
         self._report.queued(self.name, depth)
+        if overflows:
+            self.overflow()
+
+    def overflow(self) -> None:
+        """Note that batches came faster than they went, and some never will; told once."""
+        with self._condition:
+            is_first = not self._overflowed
+            self._overflowed = True
+            self._complete = False
+        if is_first:
+            self._report.overflowed(self.name, self._capacity)
 
     def flush(self, deadline: float) -> bool:
         """Wait until what was offered before is written or dropped; False after the deadline."""
@@ -178,7 +195,8 @@ class Channel:
         Returns
         -------
         bool
-            Whether all that waited was written, and the sink closed, in time.
+            Whether all that waited was written, and the sink closed, in time, and the queue never
+            overflowed.
         """
         thread = self._thread
         if thread is not None and not thread.is_current():

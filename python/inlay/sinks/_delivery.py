@@ -99,6 +99,7 @@ class Delivery:
         with self._condition:
             if self._opening is not None:
                 return
+            self._passed = self._core.window_seq - 1  # the windows before went to nobody
             self._thread = Thread(self._run, name="inlay-delivery")
             self._opening = (resource, origin)
             for channel in self._channels:
@@ -184,6 +185,9 @@ class Delivery:
 
     def _pass_on(self, native: NativeBatch) -> None:
         batch = Batch(native)
+        if batch.window_seq > self._passed + 1:  # the core's queue was full
+            for channel in self._channels:
+                channel.overflow()
         for channel in self._channels:
             channel.offer(batch)
         with self._condition:

@@ -9,6 +9,7 @@ from inlay._exceptions import InlayError, InvalidArgumentError, SerializationErr
 from inlay.data.profile_file import pack, unpack
 from inlay.data.watch.kept_apart import REASONS
 from inlay.data.watch.restored import integer, integer_or_none
+from inlay.data.watch.settings import DURATIONS
 
 if TYPE_CHECKING:
     from inlay.data.watch.panes import Pane
@@ -135,10 +136,21 @@ def _must_fit(header: dict[str, Any], where: str, stream: Stream) -> None:
     pairs = [(name, settings.get(name), value) for name, value in mine.items()]
     pairs.append(("reference", header.get("reference_id"), reference_id))
     pairs.append(("judges", header.get("judges"), stream.judging.describe()))
-    for name, theirs, own in pairs:
-        if theirs != own:
-            message = f"{where} is of another watch: its {name} is {theirs!r}, here it is {own!r}"
-            raise InvalidArgumentError(message)
+    differ = [
+        f"its {name} is {_shown(name, theirs)}, here it is {_shown(name, own)}"
+        for name, theirs, own in pairs
+        if theirs != own
+    ]
+    if differ:
+        message = f"{where} is of another watch: {'; '.join(differ)}"
+        raise InvalidArgumentError(message)
+
+
+def _shown(name: str, value: Any) -> str:
+    """Return a setting as it was given: times in seconds."""
+    if name in DURATIONS and isinstance(value, int):
+        return f"{value / 1e6:g} s"
+    return repr(value)
 
 
 def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> None:

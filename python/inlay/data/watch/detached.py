@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inlay.data.profile import Profile
+    from inlay.data.watch.settings import WatchOptions
     from inlay.observer import Observer
 
 __all__ = ["DetachedWatch"]
@@ -25,7 +26,7 @@ class DetachedWatch(Watch):
         self,
         name: str,
         reference: Profile | str | os.PathLike[str] | None,
-        options: dict[str, Any],
+        options: WatchOptions,
     ) -> None:
         self._name = name
         self._made_with = (reference, options)
@@ -36,7 +37,7 @@ class DetachedWatch(Watch):
         """Count with a watch of an observer from now on."""
         if not self._shut:
             reference, options = self._made_with
-            self._live = observer.watch(self._name, reference, **options)
+            self._live = observer._new_watch(self._name, reference, options)
 
     @property
     def name(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 
@@ -28,15 +28,16 @@ class Judging:
 
     __slots__ = ("_failed", "_failing", "_fresh", "_references", "judges")
 
-    def __init__(
-        self, judges: Sequence[Judge], *, failed: Callable[[Judge, Exception], None]
-    ) -> None:
-        for judge in judges:
+    def __init__(self, judges: Any, *, failed: Callable[[Judge, Exception], None]) -> None:
+        if not isinstance(judges, Iterable):
+            message = f"judges is a sequence of judges, got {type(judges).__name__}: {judges!r}"
+            raise TypeError(message)
+        self.judges: tuple[Judge, ...] = tuple(judges)
+        for judge in self.judges:
             for method in ("judge", "save_state", "load_state"):
                 if not callable(getattr(judge, method, None)):
                     message = f"a judge has a method {method}; {judge!r} has none"
                     raise TypeError(message)
-        self.judges = tuple(judges)
         names = [judge.name for judge in self.judges]
         for name in names:
             if names.count(name) > 1:

@@ -42,9 +42,9 @@ class KeptApart:
             over -= first.num_rows
 
     def table(self, reason: str) -> pa.Table:
-        """Return the rows of a reason; columns that some lack are null there.
+        """Return the rows of a reason.
 
-        A column whose types have no other in common is text.
+        Columns that some lack are null there; those whose types do not go together are text.
         """
         import pyarrow as pa
 
@@ -53,29 +53,32 @@ class KeptApart:
             return pa.table({})
         try:
             return pa.concat_tables(parts, promote_options="permissive")
-        except (pa.ArrowTypeError, pa.ArrowInvalid):
-            return pa.concat_tables(_with_texts(parts), promote_options="permissive")
+        except pa.ArrowException:
+            fields = [field for part in parts for field in part.schema]
+            odd = {field.name for field in fields if not _go_together(field.name, fields)}
+            texts = [_as_text(part, odd) for part in parts]
+            return pa.concat_tables(texts, promote_options="permissive")
 
 
-def _with_texts(parts: list[pa.Table]) -> list[pa.Table]:
-    """Return tables whose columns of types that do not go together are text."""
+def _go_together(name: str, fields: list[pa.Field]) -> bool:
+    """Return whether the columns of a name have one type that holds all their values."""
     import pyarrow as pa
 
-    types: dict[str, list[pa.Schema]] = {}
-    for part in parts:
-        for field in part.schema:
-            types.setdefault(field.name, []).append(pa.schema([field.remove_metadata()]))
-    clashing = set()
-    for name, schemas in types.items():
-        try:
-            pa.unify_schemas(schemas, promote_options="permissive")
-        except (pa.ArrowTypeError, pa.ArrowInvalid):
-            clashing.add(name)
-    made = []
-    for part in parts:
-        for place, name in enumerate(part.column_names):
-            if name in clashing:
-                values = [None if v is None else str(v) for v in part.column(place).to_pylist()]
-                part = part.set_column(place, name, pa.array(values, pa.utf8()))
-        made.append(part.replace_schema_metadata(None))
-    return made
+    schemas = [pa.schema([field]) for field in fields if field.name == name]
+    try:
+        pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _as_text(part: pa.Table, names: set[str]) -> pa.Table:
+    """Return a table with some of its columns as text."""
+    import pyarrow as pa
+
+    for index, name in enumerate(part.column_names):
+        if name in names:
+            values = part.column(index).to_pylist()
+            texts = pa.array([None if v is None else str(v) for v in values], pa.string())
+            part = part.set_column(index, name, texts)
+    return part

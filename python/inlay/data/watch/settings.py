@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from inlay.drift.judge import Judge
 
 
-__all__ = ["Settings", "WatchOptions", "settings_of"]
+__all__ = ["DURATIONS", "Settings", "WatchOptions", "positive", "settings_of"]
 
-_SKEW_S = 60.0
 # Rows of a source may come out of order by this part of a pane unless told otherwise.
 _DISORDER = 0.2
 _LATENESS = 3.0
@@ -26,8 +25,12 @@ _MOST_PANES = 1_000
 _LONGEST_S = 1e9
 
 
-class WatchOptions(TypedDict, total=False):
-    """What `Watch` takes by keyword."""
+DURATIONS = frozenset({"every", "lateness", "disorder", "skew", "idle"})
+"""Settings that are times: given in seconds, kept in microseconds."""
+
+
+class WatchOptions(TypedDict):
+    """What `Observer.watch` takes by keyword."""
 
     every: float
     every_rows: int | None
@@ -37,8 +40,8 @@ class WatchOptions(TypedDict, total=False):
     disorder: float | None
     skew: float
     idle: float | None
-    sources: Sequence[str]
-    by: Sequence[str]
+    sources: str | Sequence[str]
+    by: str | Sequence[str]
     max_groups: int
     window: int
     key: str | Sequence[str]
@@ -77,19 +80,19 @@ class Settings:
 def settings_of(
     name: str,
     *,
-    every: float = 300.0,
-    every_rows: int | None = None,
-    event_time: str | None = None,
-    lateness: float | None = None,
-    disorder: float | None = None,
-    skew: float = _SKEW_S,
-    idle: float | None = None,
-    sources: Sequence[str] = (),
-    by: Sequence[str] = (),
-    max_groups: int = 100,
-    window: int = 1,
-    key: str | Sequence[str] = (),
-    remember: int = 1_000_000,
+    every: float,
+    every_rows: int | None,
+    event_time: str | None,
+    lateness: float | None,
+    disorder: float | None,
+    skew: float,
+    idle: float | None,
+    sources: str | Sequence[str],
+    by: str | Sequence[str],
+    max_groups: int,
+    window: int,
+    key: str | Sequence[str],
+    remember: int,
 ) -> Settings:
     """Check what a watch is told.
 
@@ -108,9 +111,8 @@ def settings_of(
         message = "a watch needs a name, got ''"
         raise InvalidArgumentError(message)
     every_us = _microseconds("every", every, least=1)
-    if every_rows is not None and whole("every_rows", every_rows, 2**40) == 0:
-        message = f"every_rows must be 1 or more: {every_rows}"
-        raise InvalidArgumentError(message)
+    if every_rows is not None:
+        every_rows = positive("every_rows", every_rows, 2**40)
     column: Any = event_time
     if column is not None and not isinstance(column, str):
         message = f"event_time is the name of a column, got {type(column).__name__}"
@@ -120,16 +122,18 @@ def settings_of(
         every=every_us,
         every_rows=every_rows,
         event_time=event_time,
-        lateness=_microseconds("lateness", _LATENESS * every if lateness is None else lateness),
+        lateness=_microseconds(
+            "lateness", min(_LATENESS * every, _LONGEST_S) if lateness is None else lateness
+        ),
         disorder=_microseconds("disorder", _DISORDER * every if disorder is None else disorder),
         skew=_microseconds("skew", skew),
         idle=_microseconds("idle", every if idle is None else idle),
         sources=_names("sources", sources),
         by=_names("by", by),
-        max_groups=_positive("max_groups", max_groups, 2**20),
-        window=_positive("window", window, _MOST_PANES),
+        max_groups=positive("max_groups", max_groups, 2**20),
+        window=positive("window", window, _MOST_PANES),
         key=_names("key", key),
-        remember=_positive("remember", remember, 2**32),
+        remember=positive("remember", remember, 2**32),
     )
     if event_time is not None and event_time in settings.by:
         message = f"event_time makes no groups, leave it out of by: {event_time!r}"
@@ -137,26 +141,43 @@ def settings_of(
     return settings
 
 
-def _positive(name: str, value: int, most: int) -> int:
-    if whole(name, value, most) == 0:
+def positive(name: str, value: Any, most: int) -> int:
+    """Return an integer from 1 to below `most`.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    InvalidArgumentError
+        If it is out of range.
+    """
+    try:
+        number = whole(name, value, most)
+    except TypeError:
+        message = f"{name} is a whole number, got {type(value).__name__}: {value!r}"
+        raise TypeError(message) from None
+    if number == 0:
         message = f"{name} must be 1 or more: {value}"
         raise InvalidArgumentError(message)
-    return value
+    return number
 
 
 def _microseconds(name: str, seconds: Any, least: int = 0) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        message = f"{name} must be seconds, got {type(seconds).__name__}"
+        message = f"{name} is a number of seconds, got {type(seconds).__name__}: {seconds!r}"
         raise TypeError(message)
     if not math.isfinite(seconds) or seconds > _LONGEST_S or seconds * 1e6 < least:
-        what = "a positive number" if least else "a number from 0 to 1e9"
-        message = f"{name} must be {what} of seconds: {seconds!r}"
+        message = f"{name} must be {'1e-6' if least else '0'} to 1e9 seconds: {seconds!r}"
         raise InvalidArgumentError(message)
     return round(seconds * 1_000_000)
 
 
 def _names(what: str, names: Any) -> tuple[str, ...]:
-    listed = (names,) if isinstance(names, str) else tuple(names)
+    try:
+        listed = (names,) if isinstance(names, str) else tuple(names)
+    except TypeError:
+        message = f"{what} is a name or several, got {type(names).__name__}: {names!r}"
+        raise TypeError(message) from None
     for name in listed:
         if not isinstance(name, str):
             message = f"{what} holds names, got {type(name).__name__}: {name!r}"

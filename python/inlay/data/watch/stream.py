@@ -422,14 +422,21 @@ class Stream:
         self._event("data.judge.failed", {"judge": judge.name}, severity=_ERROR, body=repr(error))
 
     # ---- what it holds -------------------------------------------------------------------------
-    def tallies(self) -> Iterator[Tallies]:
-        """Give the tallies of open panes, of late parts and of what a sliding window keeps."""
-        panes: list[Pane] = [*self.panes.open.values(), *self.panes.late.values()]
+    @property
+    def rows(self) -> int:
+        """Rows of open panes and of late parts that are not written yet."""
+        return sum(pane.rows for pane in self._unwritten())
+
+    def _unwritten(self) -> list[Pane]:
+        panes = [*self.panes.open.values(), *self.panes.late.values()]
         if self.row_panes is not None and self.row_panes.open is not None:
             panes.append(self.row_panes.open)
-        if self.sliding is not None:
-            panes += self.sliding.kept
-        for pane in panes:
+        return panes
+
+    def tallies(self) -> Iterator[Tallies]:
+        """Give the tallies of open panes, of late parts and of what a sliding window keeps."""
+        kept = [] if self.sliding is None else self.sliding.kept
+        for pane in (*self._unwritten(), *kept):
             if pane.tallies is not None:
                 yield pane.tallies
 

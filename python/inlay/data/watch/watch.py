@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from inlay._exceptions import InvalidArgumentError, StoppedError
+from inlay._exceptions import InlayWarning, InvalidArgumentError, StoppedError
 from inlay._threads import new_rlock
 from inlay.data.profile_file import read_file, write_file
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
@@ -13,7 +14,7 @@ from inlay.data.watch.event_time import moment_us
 from inlay.data.watch.intake import Reader
 from inlay.data.watch.judging import Judging
 from inlay.data.watch.kept_apart import REASONS
-from inlay.data.watch.settings import settings_of
+from inlay.data.watch.settings import positive, settings_of
 from inlay.data.watch.stream import Stream
 
 if TYPE_CHECKING:
@@ -45,42 +46,8 @@ class Watch:
         What the rows are compared with: a profile, or the file of one. It is frozen if it is not
         yet. Without it volume, freshness, schema, missing values, moments and quantiles are
         watched.
-    every : float
-        How long a pane is, in seconds. Panes are ``[k * every, (k + 1) * every)`` of Unix time.
-    every_rows : int, optional
-        Panes of so many rows, in the order in which they come, instead. There is no late row then.
-    min_rows : int
-        What the default judge needs in a pane to say yes or no.
-    event_time : str, optional
-        The column of event times: timestamps (without a zone: UTC), dates, or numbers in seconds
-        of Unix time. Without it the time of a row is that of its arrival.
-    lateness : float, optional
-        How long after the end of a pane its rows are still taken, as revisions; three panes unless
-        given. In seconds of event time.
-    disorder : float, optional
-        By how much rows may come out of order before they count as late; a fifth of a pane unless
-        given. In seconds. A pane closes that much later.
-    skew : float
-        How far the clock of a source may run ahead, in seconds. Rows beyond are kept apart.
-    idle : float, optional
-        After how long without rows a source holds no pane open; one pane unless given. In seconds.
-    sources : sequence of str
-        Sources that are waited for from the beginning; others join as they come.
-    by : sequence of str
-        Columns whose values make groups that are counted apart as well.
-    max_groups : int
-        How many; the rows of later ones are in one more.
-    window : int
-        Panes of a sliding window, whose rows are written beside those of the panes.
-    key : str or sequence of str
-        Columns that identify a row; one that comes again is counted and left out.
-    remember : int
-        How many keys are remembered at least, 8 to 16 bytes each.
-    judges : sequence of Judge, optional
-        Who judges each pane. By default, with a reference, `inlay.drift.DriftJudge` and
-        `inlay.drift.MissingnessJudge`.
-    on_too_late : callable, optional
-        Gets a record batch of the rows that come too late.
+    **options
+        As `Observer.watch` takes them, all of them.
 
     Raises
     ------
@@ -128,9 +95,12 @@ class Watch:
         **options: Unpack[WatchOptions],
     ) -> None:
         rest: dict[str, Any] = dict(options)
-        judges = rest.pop("judges", None)
-        min_rows = rest.pop("min_rows", 1000)
-        self._too_late = rest.pop("on_too_late", None)
+        judges = rest.pop("judges")
+        min_rows = positive("min_rows", rest.pop("min_rows"), 2**40)
+        self._too_late = rest.pop("on_too_late")
+        if self._too_late is not None and not callable(self._too_late):
+            message = f"on_too_late is called with rows, got {type(self._too_late).__name__}"
+            raise TypeError(message)
         self._settings = settings_of(name, **rest)
         self._observer = observer
         self._reference = _frozen(reference)
@@ -317,7 +287,9 @@ class Watch:
         return data
 
     def load_state(self, source: bytes | str | os.PathLike[str]) -> None:
-        """Go on where a saved state ends; what this watch held is forgotten.
+        """Go on where a saved state ends, before the first rows.
+
+        What this watch held is forgotten, with an `InlayWarning` if there were rows in it.
 
         Parameters
         ----------
@@ -327,8 +299,8 @@ class Watch:
         Raises
         ------
         InvalidArgumentError
-            If it is of another watch: another name, setting, reference or judge, which the message
-            names. This watch stays as it was then.
+            If it is of another watch: another name, setting, reference or judge; the message
+            names all that differ. This watch stays as it was then.
         SerializationError
             If it is none, damaged, or of a newer version. This watch stays as it was then.
         FileNotFoundError
@@ -350,7 +322,14 @@ class Watch:
             except BaseException:
                 self._judging.restore(judges)
                 raise
-            self._stream = fresh
+            rows, self._stream = self._stream.rows, fresh
+        if rows:
+            warnings.warn(
+                f"watch {self.name!r} held {rows} rows in panes that were not written; the state "
+                f"of {where} took their place. Load a state before the first rows",
+                InlayWarning,
+                stacklevel=2,
+            )
 
     # ---- for the observer ----------------------------------------------------------------------
     def _forked(self) -> None:
