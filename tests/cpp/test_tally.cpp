@@ -134,6 +134,42 @@ TEST(Tally, PointsHaveARowForEachSummary) {
   EXPECT_THROW(tally.points(TallyStamp(), {}), InvalidArgument);
 }
 
+TEST(Tally, NumbersOfAnyKindAreCountedInTheSameCells) {
+  Column whole = table({numbers("l", "i", std::vector<std::int64_t>{1, 2, 2, 7, 9})});
+  Column real = table({numbers("g", "i", std::vector<double>{1, 2, 2, 7, 9})});
+  Column single = table({numbers("f", "i", std::vector<float>{1, 2, 2, 7, 9})});
+  Column natural = table({numbers("C", "i", std::vector<std::uint8_t>{1, 2, 2, 7, 9})});
+  for (Column* of : {&whole, &real, &single, &natural}) {
+    for (const bool named : {false, true}) {
+      Tally::Cells cells;
+      if (named) {
+        cells.emplace(0, Categories({"1", "2"}));
+      } else {
+        cells.emplace(0, EdgeHistogram({1.5, 2.5}));
+      }
+      Tally expected(of->schema(), cells);
+      expected.update(of->schema(), of->array());
+      for (Column* come : {&whole, &real, &single, &natural}) {
+        Tally tally(of->schema(), cells);
+        EXPECT_TRUE(tally.fit(come->schema()).empty());
+        tally.update(come->schema(), come->array());
+        EXPECT_EQ(tally, expected);
+        const std::vector<std::uint8_t> bytes = tally.to_bytes();
+        EXPECT_EQ(Tally::from_bytes(bytes.data(), bytes.size()), tally);
+      }
+    }
+  }
+}
+
+TEST(Tally, AColumnWithoutCellsHasARowOfPresence) {
+  Column batch = mixed(1000);
+  Tally tally(batch.schema());
+  tally.update(batch.schema(), batch.array());
+  const std::vector<std::string> attrs(4, "{}");
+  // All four presence; the float and the integer moments and quantiles too.
+  EXPECT_EQ(tally.points(TallyStamp(), attrs).num_rows(), 4 + 4);
+}
+
 TEST(Tally, RenamedNamesThatBecomeOneAreAdded) {
   Column batch = mixed(1000);
   Tally tally = tally_of(batch);

@@ -336,11 +336,14 @@ def test_a_column_of_nulls_fits_and_counts_nulls(reference):
     assert tally.cells["real"].count == 0
 
 
-def test_doubles_do_not_go_into_a_column_of_floats(reference):
-    wider = batch_of().set_column(1, "single", batch_of()["single"].cast(pa.float64()))
-    assert Tally.of(reference).fit(wider.schema) == [
-        ("single", "has the type float32, but values are of another: float64")
-    ]
+def test_what_is_no_table_or_schema_is_told_by_its_type(reference):
+    tally = Tally.of(reference)
+    with pytest.raises(TypeError, match=r"pyarrow.table\(\) makes, got dict"):
+        tally.update({"real": [1.0]})
+    with pytest.raises(TypeError, match=r"got Table: its schema is .schema"):
+        tally.fit(pa.table({"real": [1.0]}))
+    with pytest.raises(TypeError, match="expected a schema of Arrow, got int"):
+        tally.fit(3)
 
 
 def test_indices_outside_the_dictionary_count_as_nulls():

@@ -183,3 +183,90 @@ def test_a_reference_of_a_sketch_is_uncalibrated_live_and_from_its_points() -> N
     assert told == {"uncalibrated"}, told
     values = {row["value"] for row in watched.points if row["metric"] == "data.reference"}
     assert values == {0.0}
+
+
+def missing_of(watched: Watched, column: str) -> list[tuple[str, float | None]]:
+    """The verdicts of missingness about a column."""
+    return [
+        (row["verdict"], row["value"])
+        for batch in watched.batches
+        for row in batch.verdicts.to_pylist()
+        if row["method"] == "missingness" and json.loads(row["attrs"])["column"] == column
+    ]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_columns_without_cells_are_judged_by_what_is_missing(tmp_path: Path, stored: bool) -> None:
+    n = 2000
+    ids = [f"id {i}" for i in range(n)]
+    good = {"id": ids * 6, "dead": np.full(6 * n, np.nan), "none": [None] * 6 * n}
+    watched = Watched(
+        inlay.Profile.of({**good, "x": np.arange(6.0 * n)}, reference=True), judges=None
+    )
+    if stored:
+        watched.observer.add_sink(inlay.sinks.Files(tmp_path))
+    for pane in range(4):
+        half = [None if i % 2 else text for i, text in enumerate(ids)]
+        lively = pane >= 2
+        watched.at(60 * pane + 60)
+        watched.watch.update(
+            {
+                "id": half if lively else ids,
+                "dead": np.arange(n, dtype=float) if lively else np.full(n, np.nan),
+                "none": np.arange(n) if lively else [None] * n,
+                "x": np.arange(float(n)),
+            }
+        )
+        watched.at(60 * pane + 100)
+        watched.collect()
+        if stored:
+            watched.observer.flush()
+    watched.finish()
+    for column, change in (("id", 0.5), ("dead", -1.0), ("none", -1.0)):
+        said = [each for each in missing_of(watched, column) if each[0] != "undefined"]
+        assert [verdict for verdict, _ in said] == ["no", "no", "yes", "yes"], column
+        assert said[-1][1] == pytest.approx(change)
+    if stored:
+        assert watched.observer.stop()
+        assert backtest(tmp_path).against_stored().differ == 0
+        found = backtest(tmp_path, [MissingnessJudge()], reference=watched.reference)
+        fired = {json.loads(row.attrs)["column"] for row in found.fired}
+        assert fired == {"id", "dead", "none"}
+
+
+def test_without_a_reference_of_it_a_column_without_cells_is_not_judged() -> None:
+    watched = Watched(judges=None)
+    watched.at(60)
+    watched.watch.update({"id": [None, "a"] * 1000})
+    watched.at(100)
+    watched.collect()
+    watched.finish()
+    (row,) = (r for r in watched.points if r["kind"] == "presence" and r["status"] == "ok")
+    assert (row["count"], row["null_count"]) == (1000, 1000)
+    assert missing_of(watched, "id") == []
+
+
+def test_integers_with_a_gap_are_judged_on() -> None:
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    watched = Watched(
+        inlay.Profile.of({"age": rng.integers(0, 80, 20_000)}, reference=True), judges=None
+    )
+    for pane in range(3):
+        ages = rng.integers(0, 80, 2000).astype(float)
+        ages[rng.random(2000) < 0.3] = np.nan
+        watched.at(60 * pane + 60)
+        watched.watch.update(pd.DataFrame({"age": ages}))
+        watched.at(60 * pane + 100)
+        watched.collect()
+    watched.finish()
+    assert [verdict for verdict, _ in missing_of(watched, "age")].count("yes") == 3
+    assert [name for name, _ in watched.events].count("data.schema_change") == 1
+    drift = [
+        row["verdict"]
+        for batch in watched.batches
+        for row in batch.verdicts.to_pylist()
+        if row["method"] == "drift"
+    ]
+    assert set(drift) <= {"no", "undefined"}
+    assert "no" in drift

@@ -51,6 +51,11 @@ struct TallyMemory : PositionMemory {
 };
 static_assert(TallyMemory::kTexts <= TopKSieve::kBlock);
 
+inline bool is_number(LeafKind kind) noexcept {
+  return kind == LeafKind::kInteger || kind == LeafKind::kUnsigned || kind == LeafKind::kFloat ||
+         kind == LeafKind::kDecimal;
+}
+
 /// What makes, fills, merges and reads a TallyColumn: its only friend.
 struct TallyAccess {
   static TallyColumn make(const Leaf& leaf, const TallyOptions& options);
@@ -87,11 +92,10 @@ struct TallyAccess {
   static void name_cells(TallyColumn& column);
 
   static bool feed_numbers(TallyColumn& column, const LeafView& view, TallyMemory& memory) noexcept;
-  static bool feed_decimals(TallyColumn& column, const LeafView& view,
-                            TallyMemory& memory) noexcept;
   static bool feed_booleans(TallyColumn& column, const LeafView& view,
                             TallyMemory& memory) noexcept;
   static bool feed_texts(TallyColumn& column, const LeafView& view, TallyMemory& memory);
+  static bool feed_lists(TallyColumn& column, const LeafView& view) noexcept;
   static bool feed_dictionary(TallyColumn& column, const LeafView& view, TallyMemory& memory);
   template <class Item>
   static bool add_items(TallyColumn& column, const Item* items, std::size_t size, Item* outside,
@@ -99,6 +103,8 @@ struct TallyAccess {
   template <class Item>
   static bool add_unseen_items(TallyColumn& column, const Item* items, std::size_t size,
                                TallyMemory& memory) noexcept;
+  static bool add_reals_by_digits(TallyColumn& column, const double* values, std::size_t size,
+                                  TallyMemory& memory) noexcept;
   template <class Float>
   static bool add_reals(TallyColumn& column, const Float* values, std::size_t size) noexcept;
   static bool add_texts(TallyColumn& column, TallyMemory& memory, std::size_t size);

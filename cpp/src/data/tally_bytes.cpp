@@ -125,7 +125,7 @@ TallyColumn TallyAccess::read(ByteReader& in, const TallyOptions& options) {
     if (*count > c.rows_ - apart) in.refuse("have more rows apart than rows", *count);
     apart += *count;
   }
-  if (c.kind_ != LeafKind::kFloat && apart != c.null_count_) {
+  if (!is_number(c.kind_) && c.kind_ != LeafKind::kNull && apart != c.null_count_) {
     in.refuse("count NaN or infinities of a column of kind", kind);
   }
   add_summaries(c, options);

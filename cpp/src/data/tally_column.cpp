@@ -160,9 +160,13 @@ void TallyAccess::adopt_counts(TallyColumn& column) noexcept {
 std::string TallyAccess::mismatch(const TallyColumn& column, const LeafType& type) {
   // Of a column without any value a writer may not know the type.
   if (type.kind == LeafKind::kNull && column.kind_ != LeafKind::kList) return "";
-  const bool fits = column.kind_ == type.kind && column.unit_ == type.unit &&
-                    column.timezone_ == type.timezone && column.scale_ == type.scale &&
-                    !(column.single_ && type.width == 8);
+  // And of one that had none, all that is counted is whether there are values.
+  if (column.kind_ == LeafKind::kNull) return "";
+  // Writers change the kind of numbers without a change of their values: pandas makes integers
+  // reals as soon as one is missing.
+  if (is_number(column.kind_) && is_number(type.kind)) return "";
+  const bool fits =
+      column.kind_ == type.kind && column.unit_ == type.unit && column.timezone_ == type.timezone;
   if (fits) return "";
   return "has the type " + column.type_ + ", but values are of another: " + type.name;
 }

@@ -78,7 +78,7 @@ bool TallyAccess::add_reals(TallyColumn& column, const Float* values, std::size_
         column.categories_->update(room, n);
       }
     }
-    if (edges == nullptr && moments == nullptr && column.kind_ == LeafKind::kFloat) {
+    if (edges == nullptr && moments == nullptr) {
       const NotFinite found = not_finite_in(values + at, n);
       column.nan_count_ += found.nan;
       column.pos_inf_count_ += found.pos_inf;
@@ -113,17 +113,52 @@ bool TallyAccess::add_items(TallyColumn& column, const Item* items, std::size_t 
   return true;
 }
 
+// Reals in a column whose values are named by their digits: pandas makes integers reals as soon as
+// one is missing. Those without digits are named as reals.
+bool TallyAccess::add_reals_by_digits(TallyColumn& column, const double* values, std::size_t size,
+                                      TallyMemory& memory) noexcept {
+  constexpr double kEnd = 9223372036854775808.0;  // 2^63
+  Categories& categories = *column.categories_;
+  std::size_t whole = 0;
+  bool complete = true;
+  for (std::size_t i = 0; i < size; ++i) {
+    const double value = values[i];
+    if (value >= -kEnd && value < kEnd && std::trunc(value) == value) {
+      memory.whole[whole++] = static_cast<std::int64_t>(value);
+      continue;
+    }
+    const std::uint64_t others = categories.other();
+    categories.update(&value, 1);
+    if (!column.unseen_ || categories.other() == others) continue;
+    // An infinity is no item of its own.
+    complete &= std::isinf(value) ? column.unseen_->update(TopK::Item(value > 0 ? "inf" : "-inf"))
+                                  : column.unseen_->update(TopK::Item(value));
+  }
+  return add_items(column, memory.whole, whole, memory.outside_whole, memory) && complete;
+}
+
+// The numbers of a batch, of whatever kind, in a column of numbers of whatever kind.
 bool TallyAccess::feed_numbers(TallyColumn& column, const LeafView& view,
                                TallyMemory& memory) noexcept {
   ValuePositions positions(view, memory);
   const LeafView& values = positions.values();
-  const bool as_reals = column.edges_ || column.moments_ || column.quantiles_;
+  const bool by_digits = column.categories_ && column.kind_ != LeafKind::kFloat;
+  const bool as_reals = column.edges_ || column.moments_ || column.quantiles_ ||
+                        column.float_quantiles_ || (column.categories_ && !by_digits);
+  // What `at` gives, rounded as the column's values are.
+  const auto add_converted = [&](std::size_t size, const auto& at) noexcept {
+    if (column.single_) {
+      for (std::size_t i = 0; i < size; ++i) memory.single[i] = static_cast<float>(at(i));
+      return add_reals(column, memory.single, size);
+    }
+    for (std::size_t i = 0; i < size; ++i) memory.real[i] = static_cast<double>(at(i));
+    return add_reals(column, memory.real, size);
+  };
   const auto add_whole = [&](const auto* whole, std::size_t size, auto* outside) noexcept {
     bool complete = true;
-    if (column.categories_) complete = add_items(column, whole, size, outside, memory);
+    if (by_digits) complete = add_items(column, whole, size, outside, memory);
     if (!as_reals) return complete;
-    for (std::size_t i = 0; i < size; ++i) memory.real[i] = static_cast<double>(whole[i]);
-    return add_reals(column, memory.real, size) && complete;
+    return add_converted(size, [whole](std::size_t i) { return whole[i]; }) && complete;
   };
   const auto add = [&](const Chunk& chunk) noexcept {
     switch (view.type->format) {
@@ -132,13 +167,23 @@ bool TallyAccess::feed_numbers(TallyColumn& column, const LeafView& view,
                          memory.outside_natural);
       case LeafFormat::kSigned:
         return add_whole(signed_of(values, chunk, memory.whole), chunk.size, memory.outside_whole);
+      case LeafFormat::kDecimal: {
+        const bool complete = add_converted(chunk.size, [&](std::size_t i) {
+          return decimal_at(values, chunk.at(i)).to_double(view.type->scale);
+        });
+        if (!by_digits) return complete;
+        return add_reals_by_digits(column, memory.real, chunk.size, memory) && complete;
+      }
       default:
         break;
     }
     if (column.single_) {
       return add_reals(column, floats_of(values, chunk, memory.single), chunk.size);
     }
-    return add_reals(column, floats_of(values, chunk, memory.real), chunk.size);
+    const double* const reals = floats_of(values, chunk, memory.real);
+    const bool complete = add_reals(column, reals, chunk.size);
+    if (!by_digits) return complete;
+    return add_reals_by_digits(column, reals, chunk.size, memory) && complete;
   };
   const bool complete = settle_after(column, positions.for_each_chunk(kFeedChunk, add));
   if (column.edges_) {
@@ -153,23 +198,6 @@ bool TallyAccess::feed_numbers(TallyColumn& column, const LeafView& view,
   add_rows(column, static_cast<std::uint64_t>(view.rows),
            positions.nulls() + positions.invalid_indices());
   return complete;
-}
-
-bool TallyAccess::feed_decimals(TallyColumn& column, const LeafView& view,
-                                TallyMemory& memory) noexcept {
-  ValuePositions positions(view, memory);
-  const LeafView& values = positions.values();
-  const bool as_reals = column.edges_ || column.moments_ || column.quantiles_;
-  const bool complete = positions.for_each_chunk(kFeedChunk, [&](const Chunk& chunk) noexcept {
-    if (!as_reals) return true;
-    for (std::size_t i = 0; i < chunk.size; ++i) {
-      memory.real[i] = decimal_at(values, chunk.at(i)).to_double(column.scale_);
-    }
-    return add_reals(column, memory.real, chunk.size);
-  });
-  add_rows(column, static_cast<std::uint64_t>(view.rows),
-           positions.nulls() + positions.invalid_indices());
-  return settle_after(column, complete);
 }
 
 bool TallyAccess::feed_booleans(TallyColumn& column, const LeafView& view,
@@ -277,6 +305,16 @@ bool TallyAccess::feed_texts(TallyColumn& column, const LeafView& view, TallyMem
   return complete;
 }
 
+bool TallyAccess::feed_lists(TallyColumn& column, const LeafView& view) noexcept {
+  const auto rows = static_cast<std::uint64_t>(view.rows);
+  std::uint64_t valid = 0;
+  for (const LeafRange& range : view.ranges) {
+    valid += static_cast<std::uint64_t>(view.count_valid(range.begin, range.size));
+  }
+  add_rows(column, rows, rows - valid);
+  return true;
+}
+
 bool TallyAccess::feed(TallyColumn& column, const LeafView& view, TallyMemory& memory) noexcept {
   const auto rows = static_cast<std::uint64_t>(view.rows);
   if (view.type->kind == LeafKind::kNull) {
@@ -284,11 +322,20 @@ bool TallyAccess::feed(TallyColumn& column, const LeafView& view, TallyMemory& m
     add_rows(column, rows, rows);
     return true;
   }
+  const bool of_numbers = is_number(view.type->kind);
+  if (of_numbers && (is_number(column.kind_) || column.kind_ == LeafKind::kNull)) {
+    return feed_numbers(column, view, memory);
+  }
   switch (column.kind_) {
+    case LeafKind::kNull: {
+      if (view.type->kind == LeafKind::kList) return feed_lists(column, view);
+      ValuePositions positions(view, memory);
+      positions.for_each_chunk(kFeedChunk, [](const Chunk&) noexcept { return true; });
+      add_rows(column, rows, positions.nulls() + positions.invalid_indices());
+      return true;
+    }
     case LeafKind::kBoolean:
       return feed_booleans(column, view, memory);
-    case LeafKind::kDecimal:
-      return feed_decimals(column, view, memory);
     case LeafKind::kText:
     case LeafKind::kBinary:
       try {
@@ -296,14 +343,8 @@ bool TallyAccess::feed(TallyColumn& column, const LeafView& view, TallyMemory& m
       } catch (const std::bad_alloc&) {
         return false;
       }
-    case LeafKind::kList: {
-      std::uint64_t valid = 0;
-      for (const LeafRange& range : view.ranges) {
-        valid += static_cast<std::uint64_t>(view.count_valid(range.begin, range.size));
-      }
-      add_rows(column, rows, rows - valid);
-      return true;
-    }
+    case LeafKind::kList:
+      return feed_lists(column, view);
     default:
       return feed_numbers(column, view, memory);
   }

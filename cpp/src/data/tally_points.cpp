@@ -1,6 +1,7 @@
 // A tally as rows of the table points.
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <inlay/data/tally.hpp>
 #include <inlay/error.hpp>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include "arrow/points_builder.hpp"
+#include "summary/item_name.hpp"
 #include "utf8.hpp"
 
 namespace inlay {
@@ -41,6 +43,10 @@ std::string printable(std::string_view text) {
 
 std::string text_of(const TopK::Entry& entry) {
   if (entry.kind == TopK::Kind::kText) return printable(entry.text);
+  if (entry.kind == TopK::Kind::kReal) {
+    detail::ItemName name;
+    return std::string(name.of(std::bit_cast<double>(entry.bits)));
+  }
   if (entry.kind == TopK::Kind::kUint) return std::to_string(entry.bits);
   return std::to_string(static_cast<std::int64_t>(entry.bits));
 }
@@ -84,6 +90,7 @@ class ColumnPoints {
       row.reference_id = column_.reference_id();
       builder_.append(row);
     }
+    if (column_.edges() == nullptr && column_.categories() == nullptr) append_presence();
   }
 
   void append_summaries() {
@@ -116,6 +123,17 @@ class ColumnPoints {
     row.pos_inf_count = static_cast<std::int64_t>(column_.pos_inf_count());
     row.neg_inf_count = static_cast<std::int64_t>(column_.neg_inf_count());
     return row;
+  }
+
+  // Whether values are there is known of every column.
+  void append_presence() {
+    PointRow row = with_counts("presence");
+    const std::vector<std::int64_t> counts = {static_cast<std::int64_t>(
+        column_.rows() - column_.null_count() - column_.nan_count() - column_.pos_inf_count() -
+        column_.neg_inf_count())};
+    row.count = counts.front();
+    row.counts = counts;
+    builder_.append(row);
   }
 
   std::optional<std::string_view> unit() const {

@@ -57,7 +57,10 @@ class Tally:
     -----
     Numbers are compared with edges as float64, times as integers of their unit, decimals as the
     nearest float64. Rows of a dictionary that refer to no entry count as null. A column of type
-    null fits every other; else kind, unit, zone and scale must be those of the schema.
+    null fits every other, and of one that was of type null it is counted whether values are there.
+    Numbers fit numbers: integers, floats and decimals of any width and scale, rounded to float32
+    where the column is float32 or narrower, named by their digits where integers were. Else kind,
+    unit and zone must be those of the schema.
 
     Any thread may use it at any time. Reading releases the GIL and uses several threads, whose
     number does not change the result.
@@ -196,7 +199,13 @@ class Tally:
         ------
         InvalidArgumentError
             If it is no schema of a table.
+        TypeError
+            If it is no schema at all.
         """
+        if not hasattr(schema, "__arrow_c_schema__"):
+            hint = ": its schema is .schema" if hasattr(schema, "schema") else ""
+            message = f"expected a schema of Arrow, got {type(schema).__name__}{hint}"
+            raise TypeError(message)
         return self._native.fit(schema)
 
     def update(self, data: Any, *, threads: int | None = None) -> int:
@@ -382,8 +391,10 @@ class Tally:
         Table
             Of layer ``data``: for each column of which a row was seen, rows of the kinds it has,
             ``edges`` or ``categories``, ``moments``, ``quantiles``, and one of metric
-            ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen. If
-            there was no row at all, the cells with counts of 0 and status ``insufficient``.
+            ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen; for a
+            column without cells one of kind ``presence``, how many of its values are there and how
+            many missing. If there was no row at all, the cells, and ``presence``, with counts of 0
+            and status ``insufficient``.
 
         Raises
         ------
@@ -489,7 +500,8 @@ def _batches(data: Any) -> Iterator[Any]:
         return
     if not hasattr(data, "__arrow_c_stream__"):
         message = (
-            f"expected a record batch, a table or a stream of Arrow, got {type(data).__name__}"
+            "expected a record batch, a table or a stream of Arrow, such as pyarrow.table() makes, "
+            f"got {type(data).__name__}"
         )
         raise TypeError(message)
     import pyarrow as pa
@@ -518,4 +530,4 @@ def _microseconds(moment: Any, name: str) -> int:
     if moment.tzinfo is None:
         message = f"{name} must have a zone: {moment!r}"
         raise InvalidArgumentError(message)
-    return (moment - _EPOCH) // _MICROSECOND
+    return int((moment - _EPOCH) // _MICROSECOND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inlay.drift.family_correction import e_bh_families
+from inlay.drift.keys import is_any
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds, families
 from inlay.drift.share_test import share_test
 
@@ -36,6 +37,9 @@ class MissingnessJudge(PaneJudge):
     and e-BH over the columns of the pane rejects. Each pane is looked at alone: the chance of a
     false alarm is per pane.
 
+    Columns without cells are judged by their rows of kind ``presence``, if the reference has such a
+    row for them: text of too many names, and what was wholly missing and comes alive.
+
     Examples
     --------
     >>> from inlay.drift import MissingnessJudge
@@ -44,6 +48,7 @@ class MissingnessJudge(PaneJudge):
     """
 
     name = "missingness"
+    _kinds = ("edges", "categories", "presence")
 
     def __init__(
         self, *, level: float = 0.05, threshold: float = 0.01, min_rows: int = 1000
@@ -63,18 +68,20 @@ class MissingnessJudge(PaneJudge):
         import numpy as np
 
         del points
-        members = np.arange(rows.table.num_rows)
+        # Without a reference a column without cells is no column that lacks one.
+        bare = is_any(rows.table["kind"], ("presence",))
+        members = np.flatnonzero(~bare | (rows.reference >= 0))
         if not len(members):
             return []
         test = share_test(
-            rows.missing,
-            rows.rows,
-            rows.of_references("missing"),
-            rows.of_references("rows"),
+            rows.missing[members],
+            rows.rows[members],
+            rows.of_references("missing")[members],
+            rows.of_references("rows")[members],
             level=self.level,
         )
-        tested = np.where(rows.reason == 0, test.log_e, np.nan)
-        rejected = e_bh_families(tested, families(rows.table), self.level)
+        tested = np.where(rows.reason[members] == 0, test.log_e, np.nan)
+        rejected = e_bh_families(tested, families(rows.table)[members], self.level)
         return [
             self._verdicts(
                 rows,

@@ -33,6 +33,7 @@ _COLUMNS = (
     "resource",
     "time",
     "value",
+    "count",
     "null_count",
     "nan_count",
     "pos_inf_count",
@@ -44,6 +45,13 @@ _COLUMNS = (
 )
 
 
+class Presence(NamedTuple):
+    """What is known of a column without cells: how many of its values are missing."""
+
+    null_count: int
+    nan_count: int
+
+
 class Reference(NamedTuple):
     """What a column looked like when it was well.
 
@@ -53,24 +61,26 @@ class Reference(NamedTuple):
         Canonical JSON of the series; of a profile's columns ``{"column": path}``.
     reference_id : str
         Which edges or names the counts are of.
-    cells : EdgeHistogram or Categories
+    cells : EdgeHistogram, Categories or Presence
         They, with the reference's own counts.
     counts : tuple of int
         One for each cell: underflow, between the edges, overflow, infinities in the outer two; or
-        one for each name and the last for all others.
+        one for each name and the last for all others; or one for all values.
     exact : bool
         Whether the rows themselves were counted, and the edges are members of the sample.
     """
 
     attrs: str
     reference_id: str
-    cells: EdgeHistogram | Categories
+    cells: EdgeHistogram | Categories | Presence
     counts: tuple[int, ...]
     exact: bool
 
     @property
     def kind(self) -> str:
-        """``"edges"`` or ``"categories"``."""
+        """``"edges"``, ``"categories"`` or ``"presence"``."""
+        if isinstance(self.cells, Presence):
+            return "presence"
         return "edges" if isinstance(self.cells, EdgeHistogram) else "categories"
 
     @property
@@ -78,6 +88,8 @@ class Reference(NamedTuple):
         """What the cells are called: intervals, or the names and ``other``."""
         if isinstance(self.cells, Categories):
             return [*self.cells.names, "other"]
+        if isinstance(self.cells, Presence):
+            return ["values"]
         from inlay.drift.summary_distances import cell_names
 
         return cell_names(self.cells.edges)
@@ -122,6 +134,8 @@ class References:
         self.version = 0
         self._series: dict[tuple[int, str], Reference] = {}
         self._columns: dict[tuple[str, str], Reference] = {}
+        # Of columns without cells, by series and by column.
+        self._present: dict[int | str, Reference] = {}
         # What has a reference at all, so that other cells can be told from none.
         self._known_series: set[int] = set()
         self._known_columns: set[str] = set()
@@ -187,10 +201,15 @@ class References:
         for number in range(len(profile)):
             column = profile._column(number)
             cells = column.edges or column.categories
-            if cells is None:
-                continue
             named = {f"by.{name}" if name == "column" else name: text for name, text in by.items()}
             attrs = _core.canonical_json({**named, "column": column.name})
+            if cells is None:
+                nulls = column.null_count + column.invalid_index_count
+                nan = column.nan_count
+                self._present[_without_watch(attrs)] = _presence(
+                    attrs, column.rows - nulls - nan, nulls, nan
+                )
+                continue
             reference = _reference(attrs, cells, exact)
             self._columns[_without_watch(attrs), reference.reference_id] = reference
             self._known_columns.add(_without_watch(attrs))
@@ -225,6 +244,9 @@ class References:
 
     def _add_row(self, row: dict[str, Any]) -> None:
         kind, attrs = row["kind"], row["attrs"]
+        if kind == "presence":
+            self._add_presence(row)
+            return
         if kind not in ("edges", "categories"):
             return
         key = (_core.series_id(METRIC, attrs, service_of(row["resource"])), row["reference_id"])
@@ -242,6 +264,19 @@ class References:
         self._known_series.add(key[0])
         self.version += 1
 
+    def _add_presence(self, row: dict[str, Any]) -> None:
+        apart = [row[name] or 0 for name in ("pos_inf_count", "neg_inf_count")]
+        made = _presence(
+            row["attrs"],
+            (row["count"] or 0) + sum(apart),
+            row["null_count"] or 0,
+            row["nan_count"] or 0,
+        )
+        series = _core.series_id(METRIC, row["attrs"], service_of(row["resource"]))
+        if self._present.get(series) != made:
+            self._present[series] = made
+            self.version += 1
+
     def find(self, series_id: int, attrs: str, reference_id: str | None) -> Reference | None:
         """Return the reference of a row of points, or None if there is none for its cells.
 
@@ -252,10 +287,11 @@ class References:
         attrs : str
             Of the row, canonical JSON.
         reference_id : str or None
-            Of the row.
+            Of the row; rows of columns without cells have none.
         """
         if reference_id is None:
-            return None
+            present = self._present.get(series_id)
+            return self._present.get(_without_watch(attrs)) if present is None else present
         found = self._series.get((series_id, reference_id))
         if found is None and self._columns:
             found = self._columns.get((_without_watch(attrs), reference_id))
@@ -273,17 +309,18 @@ class References:
         made = References()
         made.version = self.version
         made._series, made._columns = dict(self._series), dict(self._columns)
+        made._present = dict(self._present)
         made._known_series = set(self._known_series)
         made._known_columns = set(self._known_columns)
         return made
 
     def __iter__(self) -> Iterator[Reference]:
-        """Iterate over all references."""
+        """Iterate over all references that have cells."""
         yield from self._series.values()
         yield from self._columns.values()
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return how many have cells."""
         return len(self._series) + len(self._columns)
 
     def __repr__(self) -> str:
@@ -341,11 +378,17 @@ def _reference(attrs: str, cells: EdgeHistogram | Categories, exact: bool) -> Re
     return Reference(attrs, cells.reference_id, cells, tuple(counts), exact)
 
 
+def _presence(attrs: str, values: int, null_count: int, nan_count: int) -> Reference:
+    return Reference(attrs, "", Presence(null_count, nan_count), (values,), exact=True)
+
+
 def _counts(cells: EdgeHistogram | Categories) -> list[int]:
     return [*cells.counts, cells.other] if isinstance(cells, Categories) else cells.counts
 
 
-def _is_same(cells: EdgeHistogram | Categories, row: dict[str, Any]) -> bool:
+def _is_same(cells: EdgeHistogram | Categories | Presence, row: dict[str, Any]) -> bool:
+    if isinstance(cells, Presence):
+        return False
     names = ["null_count", "nan_count"]
     if isinstance(cells, EdgeHistogram):
         names += ["pos_inf_count", "neg_inf_count"]

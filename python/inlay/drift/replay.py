@@ -60,11 +60,11 @@ COLUMNS = (
 _REFERENCE_COLUMNS = (*COLUMNS, "bounds")
 # Metric -> the kinds of it that are read.
 _JUDGED: dict[str, tuple[str, ...]] = {
-    METRIC: ("categories", "edges"),
+    METRIC: ("categories", "edges", "presence"),
     UNSEEN_METRIC: ("top_k",),
     PANE_METRIC: ("counter",),
 }
-_REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges")}
+_REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges", "presence")}
 _TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
 _REQUIRED = frozenset(column.name for column in POINTS if not column.nullable)
 # Files move while writers compact; what met such a moment is looked at anew.

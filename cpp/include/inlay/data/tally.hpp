@@ -135,7 +135,9 @@ struct TallyStamp {
 /// Leaves of nested columns are named as Profile names them. Columns of a batch are found by name,
 /// in any order. Numbers are compared with edges as doubles, times as integers of their unit,
 /// decimals as the nearest double; text is counted by its bytes, booleans as "True" and "False",
-/// integers by their digits.
+/// integers by their digits. Numbers of every kind go into a column of any: rounded to float32 if
+/// it is one of floats of 32 bits or fewer, by their digits if these are its names. Of a column of
+/// type null it is counted whether values are there.
 ///
 /// Merging adds. Copies share edges, names and what is remembered of the last schema. Not safe for
 /// concurrent use of one object when any of the uses changes it.
@@ -198,9 +200,10 @@ class INLAY_API Tally {
   std::size_t memory_bytes() const noexcept;
 
   /// Rows of points: of each column one for its cells, moments and quantiles, and under the metric
-  /// with ".unseen" one for the names outside. A column of which no row was seen has none, unless
-  /// none of the table was: then cells with counts of 0 and the status "insufficient".
-  /// `attrs` are canonical JSON, one a column.
+  /// with ".unseen" one for the names outside; of a column without cells one of kind "presence", with
+  /// the number of its values and what is apart. A column of which no row was seen has none, unless none
+  /// of the table was: then cells, and presence, with counts of 0 and the status "insufficient". `attrs` are
+  /// canonical JSON, one a column.
   /// @throws InvalidArgument if there are not as many attrs as columns
   /// @throws std::bad_alloc
   Table points(const TallyStamp& stamp, const std::vector<std::string>& attrs) const;

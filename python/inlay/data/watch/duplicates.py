@@ -24,7 +24,8 @@ class Duplicates:
 
     Keys are hashes of 64 bits in two generations: at least the last `remember` keys, at most twice
     as many. Two different rows have one hash with a probability of ``remember / 2**63`` a row. Rows
-    whose key is null in every column are never duplicates.
+    with a null or NaN in a column of the key, or without the column, are never duplicates. Whole
+    floats are the integers that they equal.
 
     Parameters
     ----------
@@ -102,22 +103,25 @@ class Duplicates:
     def _keys(self, batch: pa.RecordBatch) -> np.ndarray:
         import numpy as np
 
-        combined = np.zeros(batch.num_rows, dtype=np.uint64)
-        has_none = np.zeros(batch.num_rows, dtype=bool)
+        nothing = np.zeros(batch.num_rows, dtype=np.uint64)
+        parts = []
         for name in self.columns:
             index = batch.schema.get_field_index(name)
             if index < 0:  # told as a change of the schema
-                return np.zeros(batch.num_rows, dtype=np.uint64)
+                return nothing
             try:
-                keys = _keys_of(batch.column(index))
+                parts.append(_keys_of(batch.column(index)))
             except TypeError:  # of a type that is told as a change of the schema
-                return np.zeros(batch.num_rows, dtype=np.uint64)
-            if len(self.columns) == 1:
-                return keys
-            has_none |= keys == 0
+                return nothing
+        if len(parts) == 1:
+            return parts[0]
+        combined = nothing
+        whole = np.ones(batch.num_rows, dtype=bool)
+        for keys in parts:
             combined = combined * np.uint64(_MIX) + keys
+            whole &= keys != 0
         combined[combined == 0] = 1
-        combined[has_none] = 0
+        combined[~whole] = 0
         return combined
 
     def _remember(self, fresh: np.ndarray) -> None:
@@ -166,15 +170,20 @@ class Duplicates:
 
 
 def _keys_of(array: pa.Array) -> np.ndarray:
-    """Return a number for each item, 0 for a null and NaN, which is pandas' null."""
+    """Return a number for each item, 0 for a null and NaN."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if pa.types.is_string_view(array.type):
         array = array.cast(pa.large_string())
     keys = np.frombuffer(_core.item_keys(array), dtype=np.uint64)
-    if pa.types.is_floating(array.type):
-        nan = pc.fill_null(pc.is_nan(array), False).to_numpy(zero_copy_only=False)
-        keys = np.where(nan, np.uint64(0), keys)
+    if not pa.types.is_floating(array.type):
+        return keys
+    # A column of integers becomes one of floats as soon as one is missing.
+    keys = keys.copy()
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64)
+    whole = (np.trunc(values) == values) & (np.abs(values) < 2.0**63)
+    integers = pa.array(values[whole].astype(np.int64))
+    keys[whole] = np.frombuffer(_core.item_keys(integers), dtype=np.uint64)
+    keys[np.isnan(values)] = 0
     return keys

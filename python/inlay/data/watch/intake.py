@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +10,12 @@ from inlay.data.sources import BATCH_ROWS, open_source
 from inlay.data.watch.event_time import EARLIEST_US, event_times, is_time, plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     import pyarrow as pa
 
-__all__ = [
-    "Parted",
-    "Reader",
-    "part",
-    "pick",
-    "retype",
-    "retyped",
-    "runs",
-    "time_index",
-    "unusable",
-]
+__all__ = ["Parted", "Reader", "part", "pick", "runs", "time_index", "unusable"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,46 +119,6 @@ def part(batch: pa.RecordBatch, index: int | None, limit: int) -> Parted:
         newest = int(times.max()) if len(times) else 0
     oldest = int(times.min()) if len(times) else 0
     return Parted(batch, times, oldest, newest, missing, future)
-
-
-def retyped(schema: pa.Schema, expected: pa.Schema) -> dict[int, pa.DataType]:
-    """Return which columns hold floats where integers are expected, or integers for floats.
-
-    Returns
-    -------
-    dict of int to pyarrow.DataType
-        Where the column is, and the type that is expected.
-    """
-    import pyarrow as pa
-
-    found = {}
-    for index, field in enumerate(schema):
-        place = expected.get_field_index(field.name)
-        if place >= 0:
-            kind = expected.field(place).type
-            is_float, is_whole = pa.types.is_floating, pa.types.is_integer
-            if (is_float(field.type) and is_whole(kind)) or (
-                is_whole(field.type) and is_float(kind)
-            ):
-                found[index] = kind
-    return found
-
-
-def retype(batch: pa.RecordBatch, which: Mapping[int, pa.DataType]) -> pa.RecordBatch:
-    """Return a batch whose columns are of the types expected, where all their values fit.
-
-    NaN among whole numbers is a null: pandas has no other for integers.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for index, kind in which.items():
-        column = batch.column(index)
-        if pa.types.is_integer(kind):
-            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-        with contextlib.suppress(pa.ArrowInvalid):  # then it is told as a change of the schema
-            batch = batch.set_column(index, batch.schema.names[index], column.cast(kind))
-    return batch
 
 
 def runs(

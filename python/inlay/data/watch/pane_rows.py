@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from inlay._core import ObserverCore
+    from inlay.data.column_profile import ColumnProfile
     from inlay.data.groups import GroupKey
     from inlay.data.watch.tallies import Tallies
     from inlay.summary.categories import Categories
@@ -131,7 +132,7 @@ class PaneRows:
     def of_reference(
         self,
         key: GroupKey | None,
-        cells: Mapping[str, EdgeHistogram | Categories],
+        cells: Mapping[str, EdgeHistogram | Categories | ColumnProfile],
         time: int,
         *,
         counted: bool,
@@ -143,8 +144,8 @@ class PaneRows:
         ----------
         key : tuple of str or None
             The group.
-        cells : mapping of str to EdgeHistogram or Categories
-            By column.
+        cells : mapping of str to EdgeHistogram, Categories or ColumnProfile
+            By column; the profile of one without cells.
         time : int
             In microseconds of Unix time.
         counted : bool
@@ -158,9 +159,8 @@ class PaneRows:
             {
                 **shared,
                 "metric": _REFERENCE,
-                "kind": "edges" if hasattr(cell, "edges") else "categories",
                 "attrs": self.attrs(key, panes=panes, column=path),
-                **cell._row(),
+                **_counts_of(cell),
             }
             for path, cell in cells.items()
         ]
@@ -198,3 +198,19 @@ class PaneRows:
             for field in self._schema
         ]
         return pa.Table.from_arrays(arrays, schema=self._schema)
+
+
+def _counts_of(cell: EdgeHistogram | Categories | ColumnProfile) -> dict[str, Any]:
+    from inlay.data.column_profile import ColumnProfile
+
+    if not isinstance(cell, ColumnProfile):
+        return {"kind": "edges" if hasattr(cell, "edges") else "categories", **cell._row()}
+    return {
+        "kind": "presence",
+        "count": cell.count,
+        "counts": [cell.count],
+        "null_count": cell.null_count + cell.invalid_index_count,
+        "nan_count": cell.nan_count,
+        "pos_inf_count": cell.pos_inf_count,
+        "neg_inf_count": cell.neg_inf_count,
+    }

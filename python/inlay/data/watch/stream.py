@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay.data.watch.duplicates import Duplicates
 from inlay.data.watch.instruments import WatchInstruments
-from inlay.data.watch.intake import part, pick, retype, retyped, runs, time_index, unusable
+from inlay.data.watch.intake import part, pick, runs, time_index, unusable
 from inlay.data.watch.kept_apart import KeptApart
 from inlay.data.watch.pane_rows import PaneRows
 from inlay.data.watch.panes import MOST_EMPTY, MOST_OPEN, Gap, Pane, TimePanes
@@ -96,7 +96,6 @@ class Stream:
         self._written_groups = 0
         self._time_index: int | None = None
         self._time_schema: pa.Schema | None = None
-        self._retyped: dict[int, pa.DataType] = {}
         self.instruments = WatchInstruments(observer, settings.name)
         self._rows = PaneRows(self.core, observer.resource, settings.name, settings.by)
         if reference is not None:
@@ -159,8 +158,6 @@ class Stream:
             return 0
         instruments = self.instruments.of(source)
         instruments.count("rows", batch.num_rows)
-        if self._retyped:
-            batch = retype(batch, self._retyped)
         if self.duplicates is not None:
             known = self.duplicates.find(batch)
             repeated = int(known.sum())
@@ -194,7 +191,6 @@ class Stream:
             if self.duplicates is not None:
                 self.duplicates.check(schema)
         self._time_schema, self._time_index = schema, index
-        self._retyped = {} if self.expected is None else retyped(schema, self.expected)
         return index
 
     def _take_at(self, batch: pa.RecordBatch, arrival: int, instruments: SourceInstruments) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from inlay.data.column_profile import ColumnProfile
     from inlay.data.profile import Profile
     from inlay.data.watch.settings import Settings
     from inlay.summary.categories import Categories
@@ -108,8 +109,13 @@ class TallyKind:
         """Whether the reference's counts are of its rows, rather than a sketch's estimates."""
         return self._reference is not None and self._reference.counted_from == "rows"
 
-    def reference_cells(self, key: GroupKey | None) -> dict[str, EdgeHistogram | Categories]:
-        """Return the cells of a reference, with its own counts, by column."""
+    def reference_cells(
+        self, key: GroupKey | None
+    ) -> dict[str, EdgeHistogram | Categories | ColumnProfile]:
+        """Return the cells of a reference, with its own counts, by column.
+
+        Of a column without cells its profile, which says how many of its values are missing.
+        """
         reference = self._reference
         if reference is None:
             return {}
@@ -120,9 +126,9 @@ class TallyKind:
         paths = reference._native.paths
         own = set() if key is None else set(self.by)
         return {
-            paths[number]: cell
-            for number, cell in sorted(frozen.cells.items())
-            if paths[number] not in own
+            path: frozen.cells[number] if number in frozen.cells else reference._column(number)
+            for number, path in enumerate(paths)
+            if path not in own
         }
 
 

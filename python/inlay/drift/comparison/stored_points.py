@@ -272,7 +272,8 @@ def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:
         fields["unseen"] = _merged(TopK.from_row(row) for row in kinds["unseen"])
     counted = kinds.get("edges") or kinds.get("categories") or []
     references = dict.fromkeys(row["reference_id"] for row in counted)
-    apart_of = kinds.get("moments") or counted or kinds.get("quantiles") or []
+    apart_of: list[dict[str, Any]] = kinds.get("moments") or counted or []
+    apart_of = apart_of or kinds.get("presence") or kinds.get("quantiles") or []
     if len(references) > 1:
         listed = ", ".join(map(str, references))
         fields["problem"] = f"counted in the cells of several references in that time: {listed}"
