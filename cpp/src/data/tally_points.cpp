@@ -128,9 +128,9 @@ class ColumnPoints {
   // Whether values are there is known of every column.
   void append_presence() {
     PointRow row = with_counts("presence");
-    const std::vector<std::int64_t> counts = {static_cast<std::int64_t>(
-        column_.rows() - column_.null_count() - column_.nan_count() - column_.pos_inf_count() -
-        column_.neg_inf_count())};
+    const std::vector<std::int64_t> counts = {
+        static_cast<std::int64_t>(column_.rows() - column_.null_count() - column_.nan_count() -
+                                  column_.pos_inf_count() - column_.neg_inf_count())};
     row.count = counts.front();
     row.counts = counts;
     builder_.append(row);
