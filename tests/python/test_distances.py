@@ -128,8 +128,14 @@ def test_p_values_are_of_joined_cells() -> None:
     found = distances([3, 40, 3, 2, 30, 2], [4, 20, 2, 6, 50, 0])
     expected = stats.chi2_contingency([[8, 42, 30], [6, 26, 50]], correction=False)
     assert number(found.chi2.p_value) == pytest.approx(expected.pvalue, rel=1e-9)
-    # What is too little for two cells says nothing.
-    assert distances([3, 1], [0, 2]).psi.p_value == 1.0
+    # What is too little for two cells: Fisher's exact test of the largest cell and all others.
+    for table in ([[3, 1], [0, 2]], [[3, 1, 0], [0, 1, 9_000]], [[0, 200, 3], [20_000, 0, 0]]):
+        largest = int(np.argmax(np.sum(table, axis=0)))
+        two = [[row[largest], sum(row) - row[largest]] for row in table]
+        exact = 2 * min(stats.fisher_exact(two, side).pvalue for side in ("less", "greater"))
+        for name in ("psi", "chi2", "hellinger"):
+            p_value = number(getattr(distances(*table), name).p_value)
+            assert p_value == pytest.approx(min(exact, 1.0), rel=1e-6)
     assert distances([1], [2]).psi.p_value is None
 
 

@@ -4,7 +4,9 @@
 #include <inlay/error.hpp>
 #include <limits>
 #include <numbers>
+#include <utility>
 
+#include "drift/log_gamma.hpp"
 #include "drift/tail_probability.hpp"
 
 namespace inlay {
@@ -227,6 +229,43 @@ double excess(CellDistance kind, double x, double y) {
   }
 }
 
+// The chance of as uneven a share of `both` rows among a and b as this, given all sums: Fisher's
+// exact test of two cells, twice the smaller tail.
+double exact_p_value(std::uint64_t a, std::uint64_t b, std::uint64_t n_a, std::uint64_t n_b) {
+  // As rows of a; of the other tail the roles of both sides are exchanged.
+  if (static_cast<double>(a) * static_cast<double>(n_b) <
+      static_cast<double>(b) * static_cast<double>(n_a)) {
+    std::swap(a, b);
+    std::swap(n_a, n_b);
+  }
+  const auto log_choose = [](double n, double k) {
+    return detail::log_gamma(n + 1) - detail::log_gamma(k + 1) - detail::log_gamma(n - k + 1);
+  };
+  const auto rows = static_cast<double>(n_a);
+  const auto others = static_cast<double>(n_b);
+  const auto both = static_cast<double>(a + b);
+  auto k = static_cast<double>(a);
+  double term = std::exp(log_choose(rows, k) + log_choose(others, both - k) -
+                         log_choose(rows + others, both));
+  double sum = 0;
+  while (term > 1e-17 * sum && term > 0) {
+    sum += term;
+    term *= (rows - k) * (both - k) / ((k + 1) * (others - both + k + 1));
+    k += 1;
+  }
+  return std::min(2 * sum, 1.0);
+}
+
+// The largest cell against all others together, for rows that are too few for any other test.
+double exact_p_value(const Shares& s) {
+  std::size_t largest = 0;
+  for (std::size_t i = 1; i < s.cells; ++i) {
+    if (s.reference[i] + s.current[i] > s.reference[largest] + s.current[largest]) largest = i;
+  }
+  return exact_p_value(s.n_reference - s.reference[largest], s.n - s.current[largest],
+                       s.n_reference, s.n);
+}
+
 void add_p_values(const Shares& s, bool is_ordered, double harmonic, CellDistances& out) {
   const Pooled cells = pooled(s, is_ordered);
   const std::size_t size = cells.reference.size();
@@ -238,8 +277,7 @@ void add_p_values(const Shares& s, bool is_ordered, double harmonic, CellDistanc
     const auto kind = static_cast<CellDistance>(k);
     if (chi2_like(kind, 0, harmonic) < 0) continue;
     if (size == 1) {
-      // Too few rows to tell anything.
-      out.each[k].p_value = 1;
+      out.each[k].p_value = exact_p_value(s);
       continue;
     }
     double more = 0;

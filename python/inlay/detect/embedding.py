@@ -495,7 +495,7 @@ class Embedding:
                 one._mean = block.mean(axis=0)
                 block -= one._mean
                 one._scatter = block.T @ block if self._full else (block**2).sum(axis=0)
-                part._merge(one)
+                part._merge(one, check=False)
         sums = (part._mean, part._scatter, part._cosines, part._sines)
         if not all(np.isfinite(part_sums).all() for part_sums in sums):
             largest = float(np.abs(rows).max())
@@ -506,24 +506,32 @@ class Embedding:
                 self._names = names
             self._merge(part)
 
-    def _merge(self, other: Embedding) -> None:
+    def _merge(self, other: Embedding, *, check: bool = True) -> None:
         """Chan's formulas; the other is nobody else's."""
         import numpy as np
 
-        self._left_out += other._left_out
         n, m = self._count, other._count
         if m == 0:
+            self._left_out += other._left_out
             return
         total = n + m
-        apart = other._mean - self._mean
-        across = np.outer(apart, apart) if self._full else apart**2
-        # Weighted means, so that merging is the same either way round.
-        for name in ("_mean", "_cosines", "_sines"):
-            weighted = n * getattr(self, name) + m * getattr(other, name)
-            setattr(self, name, weighted / total)
-        self._scatter = self._scatter + other._scatter
-        if n:
-            self._scatter += across * (n * m / total)
+        merged = {}
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = other._mean - self._mean
+            across = np.outer(apart, apart) if self._full else apart**2
+            # Weighted means, so that merging is the same either way round.
+            for name in ("_mean", "_cosines", "_sines"):
+                merged[name] = (n * getattr(self, name) + m * getattr(other, name)) / total
+            merged["_scatter"] = self._scatter + other._scatter
+            if n:
+                merged["_scatter"] += across * (n * m / total)
+        if check and not all(np.isfinite(sums).all() for sums in merged.values()):
+            largest = max(float(np.abs(each._mean).max()) for each in (self, other))
+            message = f"the squares of the rows overflow; the largest mean: {largest:g}"
+            raise InvalidArgumentError(message)
+        for name, sums in merged.items():
+            setattr(self, name, sums)
+        self._left_out += other._left_out
         self._count = total
 
     def _check_like(self, other: object) -> None:
