@@ -58,7 +58,7 @@ def _toolkits() -> Iterator[Path]:
 
 
 def _find() -> tuple[list[Path], Path]:
-    """Return the folders of the headers and the library; a toolkit may have them in any of these."""
+    """Return the folders of the headers, and the library."""
     headers: list[Path] = []
     library = None
     for root in _toolkits():
