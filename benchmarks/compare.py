@@ -74,8 +74,9 @@ def device_part(results: dict[str, Any]) -> str:
         f"\n## {gpu['name']}\n\n"
         "From `make bench-gpu`. "
         f"{gpu['memory_gib']} GiB, {gpu['multiprocessors']} multiprocessors, "
-        f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; {machine_line(machine)}; taken "
-        f"{taken(results)}. Versions: {versions}.\n\n{markdown(results)}\n"
+        f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
+        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}.\n\n"
+        f"{markdown(results)}\n"
     )
 
 
