@@ -38,26 +38,53 @@ def test_a_device_error_disables_the_monitor_and_never_raises() -> None:
     assert printed == "100"
 
 
-def test_a_device_error_becomes_an_event() -> None:
+def test_a_device_error_becomes_an_event_and_one_warning() -> None:
     printed = run(
         """
+        import warnings
         import torch
         import inlay
         from inlay._cuda_runtime import native
 
-        kept = inlay.sinks.MemorySink()
-        with inlay.Observer(sinks=[kept]) as observer:
-            monitor = native().ColumnMonitor(1, device=0)
-            values = torch.randn(100, device="cuda")
-            monitor.update(values)
-            torch.zeros(3, device="cuda")[torch.tensor([7], device="cuda")]
-            try:
-                torch.cuda.synchronize()
-            except Exception:
-                pass
-            monitor.update(values)
-        names = [row["name"] for table in kept.tables for row in table.to_pylist()]
-        print(any("cuda" in str(name).lower() or "device" in str(name).lower() for name in names))
+        observer = inlay.Observer().install()
+        monitor = native().ColumnMonitor(1, device=0)
+        values = torch.randn(100, 1, device="cuda")
+        monitor.update(values)
+        torch.zeros(3, device="cuda")[torch.tensor([7], device="cuda")]
+        try:
+            torch.cuda.synchronize()
+        except Exception:
+            pass
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            for _ in range(3):
+                monitor.update(values)
+        ours = [w for w in warned if issubclass(w.category, inlay.InlayWarning)]
+        events = [row["name"] for row in observer.collect().events.to_pylist()]
+        print(len(ours), events.count("inlay.cuda.disabled"))
+        """
+    )
+    assert printed == "1 1"
+
+
+def test_a_device_error_passes_a_step_where_warnings_are_errors() -> None:
+    printed = run(
+        """
+        import warnings
+        import torch
+        from inlay._cuda_runtime import native
+
+        monitor = native().ColumnMonitor(1, device=0)
+        values = torch.randn(100, 1, device="cuda")
+        monitor.update(values)
+        torch.zeros(3, device="cuda")[torch.tensor([7], device="cuda")]
+        try:
+            torch.cuda.synchronize()
+        except Exception:
+            pass
+        warnings.simplefilter("error")
+        monitor.update(values)
+        print(monitor.disabled)
         """
     )
     assert printed == "True"
