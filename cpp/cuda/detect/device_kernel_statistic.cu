@@ -46,9 +46,9 @@ class Median {
     const auto rows = static_cast<unsigned>(count_);
     constexpr unsigned kThreads = 256;
     gather_sample_kernel<<<dim3(blocks_for(dims_, kThreads), rows), kThreads, 0, stream>>>(x, y,
-                                                                                          sample);
+                                                                                           sample);
     column_medians_kernel<<<static_cast<unsigned>(dims_), kSortThreads, 0, stream>>>(sample, dims_,
-                                                                                    middle);
+                                                                                     middle);
     sample_sizes_kernel<<<rows, kWarp, 0, stream>>>(sample, dims_, middle, sizes_.get(space));
     sample_unit_kernel<<<1, kSortThreads, 0, stream>>>(sizes_.get(space), count_, unit);
     scale_sample_kernel<<<rows, kWarp, 0, stream>>>(sample, dims_, middle, unit,
@@ -164,8 +164,9 @@ KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
   clear(bad.get(space), static_cast<std::size_t>(total), stream);
   clear(left_out.get(space), 2, stream);
   clear(partial.get(space), static_cast<std::size_t>(blocks * numbers), stream);
-  spread_signs_kernel<<<std::min(blocks_for(groups * padded * kTile, 1024), 1024U), 256, 0, stream>>>(
-      given.get(space), total, problem.splits, padded, groups, signs.get(space));
+  spread_signs_kernel<<<std::min(blocks_for(groups * padded * kTile, 1024), 1024U), 256, 0,
+                        stream>>>(given.get(space), total, problem.splits, padded, groups,
+                                  signs.get(space));
   median.enqueue(space, x, y, problem.chosen, {problem.bandwidth, problem.gaussian}, stream);
   const dim3 pool_grid(static_cast<unsigned>(padded / kPoolWidth),
                        blocks_for(panels.depth, kPoolWidth));
@@ -184,8 +185,8 @@ KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
                                    partial.get(space), stream);
   }
   check(cudaGetLastError(), "computing kernels");
-  sum_partials_kernel<<<blocks_for(numbers, 8), 8 * kWarp, 0, stream>>>(
-      partial.get(space), blocks, numbers, sums.get(space));
+  sum_partials_kernel<<<blocks_for(numbers, 8), 8 * kWarp, 0, stream>>>(partial.get(space), blocks,
+                                                                        numbers, sums.get(space));
   check(cudaGetLastError(), "adding up kernels");
 
   std::vector<double> found(static_cast<std::size_t>(numbers));

@@ -31,8 +31,7 @@ RowMoments row_moments(const DeviceRows& rows, cudaStream_t stream,
   const std::int64_t most = std::max<std::int64_t>(1, (count + kLeastRows - 1) / kLeastRows);
   const std::int64_t parts = std::clamp<std::int64_t>(kBlocks / tiles, 1, most);
   const std::int64_t part_rows = std::max<std::int64_t>(1, (count + parts - 1) / parts);
-  const std::int64_t sum_parts =
-      std::clamp<std::int64_t>(kBlocks * kSumWidth / dims, 1, most);
+  const std::int64_t sum_parts = std::clamp<std::int64_t>(kBlocks * kSumWidth / dims, 1, most);
   const std::int64_t sum_rows = std::max<std::int64_t>(1, (count + sum_parts - 1) / sum_parts);
 
   Workspace space(std::move(allocator), stream);

@@ -55,8 +55,9 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
 
   const auto sort = [&](const double* from, double* to, std::int64_t size) {
     std::size_t bytes = sort_bytes;
-    check(cub::DeviceRadixSort::SortKeys(temporary.get(space), bytes, from, to, size, 0, 64, stream),
-          "sorting projections");
+    check(
+        cub::DeviceRadixSort::SortKeys(temporary.get(space), bytes, from, to, size, 0, 64, stream),
+        "sorting projections");
   };
   for (std::int32_t first = 0; first < count; first += at_once) {
     const std::int32_t some = std::min(at_once, count - first);

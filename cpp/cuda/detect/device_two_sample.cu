@@ -20,7 +20,8 @@ Column column_of(const Tensor& tensor, std::int64_t number) {
   column.data = tensor.data;
   if (tensor.dims == 2) {
     const std::int64_t bytes = static_cast<std::int64_t>(size_of(tensor.element));
-    column.data = static_cast<const unsigned char*>(tensor.data) + number * tensor.strides[1] * bytes;
+    column.data =
+        static_cast<const unsigned char*>(tensor.data) + number * tensor.strides[1] * bytes;
   }
   return column;
 }
@@ -76,9 +77,8 @@ std::vector<ComparedColumns> compare(const Tensor& x, const Tensor& y, cudaStrea
       tile_progress_kernel<Key><<<grid, kWalkThreads, 0, stream>>>(
           keys.Current(), sides.Current(), counted, n, m, progress.get(space));
       tile_starts_kernel<<<1, kWalkThreads, 0, stream>>>(progress.get(space), tiles);
-      tile_sums_kernel<Key><<<grid, kWalkThreads, 0, stream>>>(keys.Current(), sides.Current(),
-                                                              counted, n, m, progress.get(space),
-                                                              sums.get(space));
+      tile_sums_kernel<Key><<<grid, kWalkThreads, 0, stream>>>(
+          keys.Current(), sides.Current(), counted, n, m, progress.get(space), sums.get(space));
     }
     finish_two_sample_kernel<Key><<<1, kWalkThreads, 0, stream>>>(
         keys.Current(), counted, n, m, sums.get(space), tiles, results.get(space) + c);

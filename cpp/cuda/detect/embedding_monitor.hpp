@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "detect/embedding_shape.hpp"
@@ -18,21 +19,23 @@ class EmbeddingMonitor final : public Monitor {
   /// @throws CudaError if the device or its memory cannot be had.
   EmbeddingMonitor(int device, EmbeddingShape shape, const double* directions,
                    std::shared_ptr<Allocator> allocator = nullptr);
+  ~EmbeddingMonitor() override;
 
   /// Enqueues rows, shape (n, dims), or (n,) if dims is 1; of any strides. Rows with a value that
   /// is not finite are left out and counted.
-  /// @throws InvalidArgument if the shape is another.
+  /// @throws InvalidArgument if the shape or the device is another.
   void update(const Tensor& rows, cudaStream_t stream);
 
   const EmbeddingShape& shape() const noexcept { return shape_; }
 
-  /// What has arrived and was not taken yet, as the state lies on the device: counts, then
-  /// mean, scatter, cosines and sines. Any thread may call.
-  struct Taken {
+  /// What has arrived and was not taken yet. Numbers lie as EmbeddingShape says; there are none
+  /// without rows.
+  struct Summed {
     EmbeddingHead head{};
-    std::vector<double> numbers;  // empty without rows
+    std::vector<double> numbers;
   };
-  std::vector<Taken> take();
+  /// Any thread may call.
+  Summed take();
 
  protected:
   void launch_extract(const Launch& launch, unsigned closed, void* result,
@@ -40,12 +43,11 @@ class EmbeddingMonitor final : public Monitor {
   void arrived(const void* result) override;
 
  private:
-  void launch_block(const Launch& launch, const Tensor& rows, std::int64_t first,
-                    std::int64_t count);
+  struct Scratch;
 
   EmbeddingShape shape_;
-  DeviceMemory scratch_;
-  std::vector<Taken> taken_;
+  std::unique_ptr<Scratch> scratch_;
+  Summed summed_;
 };
 
 }  // namespace inlay::cuda
