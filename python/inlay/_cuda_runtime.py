@@ -118,11 +118,15 @@ def set_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
     CudaUnavailableError
         If kernels cannot run here.
     """
-    makers = {"torch": _torch_pool, "cupy": _cupy_pool, "cuda": lambda: (None, None)}
+    makers = {"torch": _torch_pool, "cupy": _cupy_pool, "cuda": _own_pool}
     if source not in makers:
         message = f"source must be 'torch', 'cupy' or 'cuda': {source!r}"
         raise InvalidArgumentError(message)
     native().set_allocator(*makers[source]())
+
+
+def _own_pool() -> tuple[Any, Any]:
+    return None, None
 
 
 def _torch_pool() -> tuple[Any, Any]:
