@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "detect/embedding_shape.hpp"
 #include "detect/row_moments.cuh"
 #include "runtime/window.cuh"
 
@@ -17,27 +18,10 @@ namespace inlay::cuda {
 inline constexpr std::int64_t kBatchRows = 2048;
 inline constexpr std::int64_t kPhaseRows = kDoubleTile;  // of a part of the cosines
 
-/// What a state is made of.
-struct EmbeddingShape {
-  std::int64_t dims;
-  std::int64_t frequencies;
-  bool full;  // else the variances alone
-
-  INLAY_HOST_DEVICE std::int64_t scatter_size() const { return full ? dims * dims : dims; }
-  /// Doubles behind the counts: mean, scatter, mean cosines, mean sines.
-  INLAY_HOST_DEVICE std::int64_t numbers() const { return dims + scatter_size() + 2 * frequencies; }
-};
-
-/// The head of a state.
-struct EmbeddingHead {
-  unsigned long long count;
-  unsigned long long left_out;
-};
-
 /// One block of a batch, summed.
 struct EmbeddingBatch {
-  const unsigned long long* marked;  // rows left out
-  std::int64_t rows;                 // with those
+  unsigned long long* marked;  // rows left out; 0 again once they are counted
+  std::int64_t rows;           // with those
   const double* mean;
   const double* scatter;  // parts
   const double* cosines;  // parts[part][frequency][2]
@@ -164,6 +148,7 @@ __global__ inline void fold_embedding_kernel(WindowControl* control, void* state
   if (threadIdx.x == 0) {
     head->count += static_cast<unsigned long long>(added);
     head->left_out += *batch.marked;
+    *batch.marked = 0;
   }
   leave_window(control, chosen);
 }

@@ -163,6 +163,23 @@ INLAY_HOST_DEVICE constexpr int place_of(int thread, int i) {
   return i < 4 ? thread * 4 + i : kTile / 2 + thread * 4 + i - 4;
 }
 
+/// Writes kRows of a thread's eight rows of a tile, from `first` on.
+template <int kRows>
+__device__ __forceinline__ void hold_rows(const float (&products)[8][8], int first, int tx, int ty,
+                                          float* held) {
+#pragma unroll
+  for (int r = 0; r < 8; ++r) {
+    if (r < first || r >= first + kRows) continue;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      Float4 four;
+#pragma unroll
+      for (int c = 0; c < 4; ++c) four.v[c] = products[r][half * 4 + c];
+      *reinterpret_cast<Float4*>(held + place_of(ty, r) * kTile + half * kTile / 2 + tx * 4) = four;
+    }
+  }
+}
+
 /// Adds to partial[block][group][split] the pair (s' K s, s' K 1) over the block's tiles, where K
 /// is the kernel less the offset and s the signs of the split. A block of kTileThreads; kHeld rows
 /// (32 or 128) of a tile lie in shared memory at a time, and kStages slices ahead.
@@ -178,7 +195,6 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
       shared + tile_shared_bytes<kHeld, kStages>() / static_cast<int>(sizeof(float)) - kTile;
   const int tx = static_cast<int>(threadIdx.x) % 16;
   const int ty = static_cast<int>(threadIdx.x) / 16;
-  const float offset = scale->offset;
   const std::int32_t steps = rows.depth / kDepth;
   const std::int64_t tiles = square_count(rows.panels) * kSquare * kSquare;
 
@@ -186,18 +202,18 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
     const TilePlace place = tile_place(number, rows.panels);
     if (!place.exists) continue;
     const bool diagonal = place.down == place.across;
-    const std::int64_t panel = static_cast<std::int64_t>(rows.depth) * kTile;
-    const float* const down = rows.values + place.down * panel;
-    const float* const across = rows.values + place.across * panel;
     const auto copy_slice = [&](std::int32_t step) {
       if (step < steps) {
         float* const to = shared + step % kStages * 2 * kSlice;
-        const std::int64_t from = static_cast<std::int64_t>(step) * kSlice;
+        // Worked out again each time: that costs less than the registers to keep it.
+        const float* const down = rows.values + (std::int64_t{place.down} * steps + step) * kSlice;
+        const float* const across =
+            rows.values + (std::int64_t{place.across} * steps + step) * kSlice;
 #pragma unroll
         for (int at = 0; at < kSlice; at += kTileThreads * 4) {
           const int i = at + static_cast<int>(threadIdx.x) * 4;
-          copy16_ahead(to + i, down + from + i);
-          copy16_ahead(to + kSlice + i, across + from + i);
+          copy16_ahead(to + i, down + i);
+          copy16_ahead(to + kSlice + i, across + i);
         }
       }
       end_batch();
@@ -214,8 +230,9 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
       multiply<kDepth>(slices + ty * 4, slices + kSlice + tx * 4, products);
     }
 
-    const std::int64_t first_row = static_cast<std::int64_t>(place.down) * kTile;
-    const std::int64_t first_column = static_cast<std::int64_t>(place.across) * kTile;
+    const std::int32_t first_row = place.down * kTile;
+    const std::int32_t first_column = place.across * kTile;
+    const float offset = scale->offset;
     float column_squares[8];
 #pragma unroll
     for (int c = 0; c < 8; ++c) {
@@ -223,11 +240,11 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
     }
 #pragma unroll
     for (int r = 0; r < 8; ++r) {
-      const std::int64_t row = first_row + place_of(ty, r);
+      const std::int32_t row = first_row + place_of(ty, r);
       const float square = rows.squares[row];
 #pragma unroll
       for (int c = 0; c < 8; ++c) {
-        const std::int64_t column = first_column + place_of(tx, c);
+        const std::int32_t column = first_column + place_of(tx, c);
         const float negative = fminf(2.0F * products[r][c] - square - column_squares[c], 0.0F);
         float kernel = row == column ? Kernel::kDiagonal : Kernel::of(negative);
         kernel -= offset;
@@ -235,32 +252,25 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
       }
     }
 
+    if (kHeld == kTile) {
+      __syncthreads();  // nobody reads slices any more
+      hold_rows<8>(products, 0, tx, ty, held);
+    }
     for (std::int32_t group = 0; group < splits.groups; ++group) {
       const std::int8_t* const of_group =
           splits.signs + static_cast<std::int64_t>(group) * rows.panels * kTile * kTile;
       float sums[8][8] = {};  // of columns (tx) and splits (ty)
-#pragma unroll
+#pragma unroll 1
       for (int quarter = 0; quarter < kTile / kSignRows; ++quarter) {
         __syncthreads();  // nobody reads what is written next
-        if (kHeld == kTile ? quarter == 0 && group == 0 : ty / 8 == quarter % 2) {
-#pragma unroll
-          for (int r = 0; r < 8; ++r) {
-            if (kHeld != kTile && r / 4 != quarter / 2) continue;
-            const int row = place_of(ty, r) - (kHeld == kTile ? 0 : quarter * kSignRows);
-#pragma unroll
-            for (int half = 0; half < 2; ++half) {
-              Float4 four;
-#pragma unroll
-              for (int c = 0; c < 4; ++c) four.v[c] = products[r][half * 4 + c];
-              *reinterpret_cast<Float4*>(held + row * kTile + half * kTile / 2 + tx * 4) = four;
-            }
-          }
+        if (kHeld != kTile && ty / 8 == quarter % 2) {
+          hold_rows<4>(products, quarter / 2 * 4, tx, ty, held - quarter * kSignRows * kTile);
         }
         {
           // 16 signs a thread.
           const int i = static_cast<int>(threadIdx.x) * 16;
           const Bytes16 bytes = *reinterpret_cast<const Bytes16*>(
-              of_group + (first_row + quarter * kSignRows) * kTile + i);
+              of_group + (std::int64_t{first_row} + quarter * kSignRows) * kTile + i);
 #pragma unroll
           for (int word = 0; word < 4; ++word) {
             Float4 four;
@@ -273,8 +283,12 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
           }
         }
         __syncthreads();
-        multiply<kSignRows>(held + (kHeld == kTile ? quarter * kSignRows * kTile : 0) + tx * 4,
-                            signs + ty * 4, sums);
+        const float* const quarter_rows =
+            held + (kHeld == kTile ? quarter * kSignRows * kTile : 0) + tx * 4;
+#pragma unroll 1
+        for (int at = 0; at < kSignRows * kTile; at += kSlice) {
+          multiply<kDepth>(quarter_rows + at, signs + at + ty * 4, sums);
+        }
       }
       // Split 0 has the sums of columns.
       if (ty == 0) {
@@ -282,36 +296,39 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
         for (int c = 0; c < 8; ++c) column_sums[place_of(tx, c)] = sums[c][0];
       }
       __syncthreads();
-      float forms[8] = {};   // s' K s
-      float linear[8] = {};  // s' K 1
+      // By halves, which leaves registers enough.
 #pragma unroll
-      for (int c = 0; c < 8; ++c) {
-        const std::int64_t column = first_column + place_of(tx, c);
-        const float column_sum = column_sums[place_of(tx, c)];
+      for (int half = 0; half < 2; ++half) {
+        const int first_split = half * kTile / 2 + ty * 4;
+        float forms[4] = {};   // s' K s
+        float linear[4] = {};  // s' K 1
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
+        for (int c = 0; c < 8; ++c) {
+          const int column = place_of(tx, c);
+          const float column_sum = diagonal ? 0.0F : column_sums[column];
           const std::uint32_t four = *reinterpret_cast<const std::uint32_t*>(
-              of_group + column * kTile + half * kTile / 2 + ty * 4);
+              of_group + (std::int64_t{first_column} + column) * kTile + first_split);
 #pragma unroll
           for (int q = 0; q < 4; ++q) {
             const auto sign = static_cast<float>(static_cast<std::int8_t>(four >> (8 * q) & 0xFFU));
-            const int split = half * 4 + q;
-            forms[split] = fmaf(sign, sums[c][split], forms[split]);
-            linear[split] += sums[c][split];
+            const float sum = sums[c][half * 4 + q];
+            forms[q] = fmaf(sign, sum, forms[q]);
             // Below the diagonal rows and columns change places.
-            if (!diagonal) linear[split] = fmaf(sign, column_sum, linear[split]);
+            linear[q] = fmaf(sign, column_sum, linear[q] + sum);
           }
         }
-      }
-      double* const into =
-          partial + (static_cast<std::int64_t>(blockIdx.x) * splits.groups + group) * (2 * kTile);
+        double* const into =
+            partial + ((static_cast<std::int64_t>(blockIdx.x) * splits.groups + group) * kTile +
+                       first_split) *
+                          2;
 #pragma unroll
-      for (int q = 0; q < 8; ++q) {
-        const double form = sum_of_lanes(static_cast<double>(forms[q]), 16);
-        const double line = sum_of_lanes(static_cast<double>(linear[q]), 16);
-        if (tx == 0) {
-          into[2 * place_of(ty, q)] += diagonal ? form : 2.0 * form;
-          into[2 * place_of(ty, q) + 1] += line;
+        for (int q = 0; q < 4; ++q) {
+          const double form = sum_of_lanes(static_cast<double>(forms[q]), 16);
+          const double line = sum_of_lanes(static_cast<double>(linear[q]), 16);
+          if (tx == 0) {
+            into[2 * q] += diagonal ? form : 2.0 * form;
+            into[2 * q + 1] += line;
+          }
         }
       }
     }

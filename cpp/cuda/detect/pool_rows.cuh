@@ -47,6 +47,30 @@ __global__ inline void pool_rows_kernel(Rows x, Rows y, const double* middle,
   }
 }
 
+/// Lays signs[rows][splits] out as Splits wants them: to[group][padded][kTile], all of which it
+/// writes. Any grid of one dimension.
+__global__ inline void spread_signs_kernel(const std::int8_t* signs, std::int64_t rows,
+                                           std::int32_t splits, std::int64_t padded,
+                                           std::int32_t groups, std::int8_t* to) {
+  const std::int64_t size = groups * padded * kTile;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size;
+       i += step) {
+    const std::int64_t row = i / kTile % padded;
+    const std::int64_t place = i % kTile;
+    const std::int64_t split = i / kTile / padded * (kTile - 1) + place - 1;
+    std::int8_t sign = 0;
+    if (row < rows) {
+      if (place == 0) {
+        sign = 1;
+      } else if (split < splits) {
+        sign = signs[row * splits + split];
+      }
+    }
+    to[i] = sign;
+  }
+}
+
 inline constexpr int kSquareParts = 8;
 
 /// The squared lengths, and how many rows of either side are marked. A block of kTile *
