@@ -31,7 +31,6 @@
 #if defined(__GNUC__) && !defined(__clang__)
 // A fiber begins where getcontext() returns a second time, but nothing is read there.
 #pragma GCC diagnostic ignored "-Wclobbered"
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"  // nvcc's "unroll"
 #endif
 
 #define __global__
