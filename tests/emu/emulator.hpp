@@ -209,6 +209,15 @@ class Machine {
     return warp;
   }
 
+  // Not inlined: getcontext() makes the compiler doubt the variables of whoever calls it.
+  [[gnu::noinline]] static void make_context(Fiber& fiber) {
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStack;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, &Machine::entry, 0);
+  }
+
   void run_block(std::size_t shared_bytes) {
     const unsigned threads = block_size.count();
     shared_.reset(new unsigned char[shared_bytes == 0 ? 1 : shared_bytes]);
@@ -226,11 +235,7 @@ class Machine {
       fiber.number = n;
       fiber.ended = fiber.waits_block = fiber.waits_warp = false;
       fiber.fake_stack = nullptr;
-      getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = fiber.stack.get();
-      fiber.context.uc_stack.ss_size = kStack;
-      fiber.context.uc_link = nullptr;
-      makecontext(&fiber.context, &Machine::entry, 0);
+      make_context(fiber);
     }
     unsigned alive = threads;
     while (alive != 0) {
