@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "runtime/tensor.hpp"
+#include "tensor_reading.hpp"
 
 namespace inlay::python {
 
@@ -11,12 +12,12 @@ namespace inlay::python {
 /// __cuda_array_interface__, read where it is. Needs the GIL to make and to destroy.
 ///
 /// With `stream` None work runs on the producer's current stream where it tells, else on a stream
-/// of this library's own that follows the producer's. With a stream given (an int by the rules of
-/// __cuda_array_interface__, an object with `cuda_stream`, `ptr` or `__cuda_stream__`) it runs on
-/// that one, after what the producer enqueued before.
+/// of this library's own that follows the legacy default stream and is followed by it. With a
+/// stream given (an int by the rules of __cuda_array_interface__, an object with `__cuda_stream__`,
+/// `cuda_stream` or `ptr`) it runs on that one, after what the producer enqueued before.
 ///
-/// The memory must stay valid until the kernel has run. What came by a capsule is held until then;
-/// torch and CuPy reuse memory in the order of their own streams.
+/// The memory must stay valid until the kernel has run. What came by a capsule, and what tells no
+/// stream, is held until then; torch and CuPy reuse memory in the order of their own streams.
 class TensorInput {
  public:
   /// @param device what the state is on, -1 for any
@@ -31,19 +32,11 @@ class TensorInput {
   TensorInput& operator=(const TensorInput&) = delete;
   ~TensorInput();
 
-  const cuda::Tensor& tensor() const noexcept { return tensor_; }
-  cudaStream_t stream() const noexcept { return stream_; }
-  /// How it was read, for tests: "torch", "exchange", "dlpack" or "cuda_array_interface".
-  const char* route() const noexcept { return route_; }
+  const cuda::Tensor& tensor() const noexcept { return read_.tensor; }
+  cudaStream_t stream() const noexcept { return read_.stream; }
 
  private:
-  void read(pybind11::handle object, pybind11::handle stream);
-
-  cuda::Tensor tensor_;
-  cudaStream_t stream_ = nullptr;
-  const char* route_ = "";
-  pybind11::object owner_;        // what to keep while the call lasts, or until the kernel has run
-  bool hold_until_done_ = false;  // nothing but owner_ keeps the memory
+  TensorReading read_;
 };
 
 }  // namespace inlay::python
