@@ -153,9 +153,9 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
 /// it, after a barrier; row i is number first + i * step, whose results go to `out` if there is
 /// one.
 template <class R>
-__device__ inline void finish_rows(LogitsRows<R>& rows, unsigned size, std::int64_t columns,
-                                   int scale, LogitsState* state, float* out, std::int64_t first,
-                                   std::int64_t step) {
+__device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std::int64_t columns,
+                                         int scale, LogitsState* state, float* out,
+                                         std::int64_t first, std::int64_t step) {
   __shared__ unsigned long long totals[6];
   if (threadIdx.x < 6) totals[threadIdx.x] = 0;
   __syncthreads();
