@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.int32]
     Kept = tuple[Numbers | None, Numbers | None]
 
-__all__ = ["any_on_device", "columns", "kernel_sums", "median", "moments", "powers"]
+__all__ = ["any_on_device", "columns", "columns_of", "kernel_sums", "median", "moments", "powers"]
 
 _ROUNDED = "numbers of more than 53 bits were rounded to the nearest double"
 _MEDIAN_ROWS = 500
@@ -187,6 +187,15 @@ def kernel_sums(
         offset=found["offset"],
     )
     return sums
+
+
+def columns_of(rows: Any) -> int:
+    """Return how many columns an array on a device has; one of one dimension has one."""
+    shape = native().shape_of(rows)
+    if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] == 0):
+        message = f"rows must have the shape (rows, columns): {tuple(shape)}"
+        raise InvalidArgumentError(message)
+    return int(shape[1]) if len(shape) == 2 else 1
 
 
 def median(rows: Any, seed: int, stream: Any) -> tuple[float, int]:
