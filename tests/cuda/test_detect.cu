@@ -300,7 +300,7 @@ TEST_F(Detect, RowMomentsAreThoseOfTheCpu) {
     auto rows = test::normal_rows(count, dims, 1000.0, 1);
     test::to_floats(rows.values);
     const OnDevice<float> on_device(rows);
-    const RowMoments found = row_moments({on_device.tensor()}, stream_);
+    const RowMoments found = row_moments({on_device.tensor()}, true, stream_);
     const auto plain = test::plain_moments(rows);
     for (std::size_t d = 0; d < plain.mean.size(); ++d) {
       EXPECT_NEAR(found.mean[d], plain.mean[d], 1e-12 * 1000.0);
@@ -308,6 +308,17 @@ TEST_F(Detect, RowMomentsAreThoseOfTheCpu) {
     for (std::size_t i = 0; i < plain.scatter.size(); ++i) {
       EXPECT_NEAR(found.scatter[i], plain.scatter[i], 1e-10 * count);
     }
+    double fourth = 0.0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      double length = 0.0;
+      for (std::int64_t d = 0; d < dims; ++d) {
+        length += std::pow(rows.values[static_cast<std::size_t>(i * dims + d)] -
+                               plain.mean[static_cast<std::size_t>(d)],
+                           2.0);
+      }
+      fourth += length * length;
+    }
+    EXPECT_NEAR(found.fourth, fourth, 1e-10 * fourth);
   }
 }
 
@@ -359,9 +370,9 @@ TEST_F(Detect, BadInputIsNamed) {
   const OnDevice<double> x(test::normal_rows(10, 3, 0.0, 1));
   const OnDevice<double> y(test::normal_rows(10, 4, 0.0, 1));
   EXPECT_THROW(compare_columns(x.tensor(), y.tensor(), stream_), InvalidArgument);
-  EXPECT_THROW(row_moments({Tensor{}}, stream_), InvalidArgument);
+  EXPECT_THROW(row_moments({Tensor{}}, false, stream_), InvalidArgument);
   check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capturing");
-  EXPECT_THROW(row_moments({x.tensor()}, stream_), InvalidArgument);
+  EXPECT_THROW(row_moments({x.tensor()}, false, stream_), InvalidArgument);
   cudaGraph_t graph = nullptr;
   check(cudaStreamEndCapture(stream_, &graph), "capturing");
   if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));

@@ -10,6 +10,7 @@
 #include "detect/two_sample.cuh"
 #include "detect/two_sample_sums.hpp"
 #include "detect_cases.hpp"
+#include "detect_plain.hpp"
 
 #include <inlay/detect/two_sample.hpp>
 
@@ -18,19 +19,6 @@ namespace {
 
 using emu::machine;
 using emu::Order;
-
-class Values final : public SampleSource {
- public:
-  explicit Values(const std::vector<double>& values) : values_(values) {}
-  std::size_t size() const noexcept override { return values_.size(); }
-  std::size_t read(SpanSink& sink) const noexcept override {
-    sink.take(values_.data(), values_.size());
-    return 0;
-  }
-
- private:
-  const std::vector<double>& values_;
-};
 
 template <class Key, class T>
 TwoSampleResult on_emulator(const std::vector<T>& x, const std::vector<T>& y) {
@@ -123,7 +111,7 @@ TEST_P(EmulatedTwoSample, IsThatOfTheCpu) {
     expect_same(two_sample_of(sums_of(on_emulator<std::uint64_t>(each.x, each.y),
                                       static_cast<std::int64_t>(each.x.size()),
                                       static_cast<std::int64_t>(each.y.size()))),
-                two_sample(SortedSample(Values(each.x)), SortedSample(Values(each.y))));
+                two_sample(test::sorted(each.x), test::sorted(each.y)));
     if (each.name == "large") continue;  // beyond a float
     test::to_floats(each.x);
     test::to_floats(each.y);
@@ -132,7 +120,7 @@ TEST_P(EmulatedTwoSample, IsThatOfTheCpu) {
     expect_same(
         two_sample_of(sums_of(on_emulator<std::uint32_t>(x, y), static_cast<std::int64_t>(x.size()),
                               static_cast<std::int64_t>(y.size()))),
-        two_sample(SortedSample(Values(each.x)), SortedSample(Values(each.y))));
+        two_sample(test::sorted(each.x), test::sorted(each.y)));
   }
 }
 

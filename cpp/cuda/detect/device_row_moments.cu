@@ -17,7 +17,7 @@ void enqueue_marks(const Rows& rows, std::uint8_t* bad, unsigned long long* mark
   check(cudaGetLastError(), "looking for odd rows");
 }
 
-RowMoments row_moments(const DeviceRows& rows, cudaStream_t stream,
+RowMoments row_moments(const DeviceRows& rows, bool fourth, cudaStream_t stream,
                        std::shared_ptr<Allocator> allocator) {
   check_sides(rows, rows);
   const DeviceGuard guard(rows.tensor.device);
@@ -43,6 +43,7 @@ RowMoments row_moments(const DeviceRows& rows, cudaStream_t stream,
   const auto products =
       space.take<double>(static_cast<std::size_t>(parts * tiles * kDoubleTile * kDoubleTile));
   const auto scatter = space.take<double>(static_cast<std::size_t>(dims * dims));
+  const auto lengths = space.take<double>(kFourthBlocks);
   space.make();
   RowsSummed summed{buffer.enqueue(space, stream), bad.get(space)};
   clear(marked.get(space), 1, stream);
@@ -56,6 +57,10 @@ RowMoments row_moments(const DeviceRows& rows, cudaStream_t stream,
                    0, stream>>>(summed, mean.get(space), part_rows, products.get(space));
   finish_scatter_kernel<<<static_cast<unsigned>(tiles), 256, 0, stream>>>(
       products.get(space), static_cast<std::int32_t>(parts), dims, scatter.get(space));
+  if (fourth) {
+    fourth_kernel<<<kFourthBlocks, kQuantileThreads, 0, stream>>>(summed, mean.get(space),
+                                                                  lengths.get(space));
+  }
   check(cudaGetLastError(), "taking mean and covariance");
 
   RowMoments out;
@@ -65,7 +70,10 @@ RowMoments row_moments(const DeviceRows& rows, cudaStream_t stream,
   download(out.mean.data(), mean.get(space), out.mean.size(), stream);
   download(out.scatter.data(), scatter.get(space), out.scatter.size(), stream);
   download(odd, marked.get(space), 1, stream);
+  double parts[kFourthBlocks] = {};
+  if (fourth) download(parts, lengths.get(space), kFourthBlocks, stream);
   synchronise(stream);
+  for (const double part : parts) out.fourth += part;
   out.odd.left_out[0] = odd[0];
   return out;
 }

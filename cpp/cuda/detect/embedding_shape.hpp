@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <inlay/host_device.hpp>
 #include <vector>
@@ -24,7 +25,34 @@ struct EmbeddingHead {
 };
 
 /// Adds a state's counts and numbers to others, by Chan's formulas; `into` is empty without rows.
-void add_embedding(const EmbeddingShape& shape, const EmbeddingHead& head, const double* numbers,
-                   EmbeddingHead& into_head, std::vector<double>& into);
+inline void add_embedding(const EmbeddingShape& shape, const EmbeddingHead& head,
+                          const double* numbers, EmbeddingHead& into_head,
+                          std::vector<double>& into) {
+  into_head.left_out += head.left_out;
+  if (head.count == 0) return;
+  const auto size = static_cast<std::size_t>(shape.numbers());
+  if (into_head.count == 0) {
+    into.assign(numbers, numbers + size);
+    into_head.count = head.count;
+    return;
+  }
+  const auto dims = static_cast<std::size_t>(shape.dims);
+  const auto n = static_cast<double>(into_head.count);
+  const auto m = static_cast<double>(head.count);
+  const double total = n + m;
+  const double weight = n * m / total;
+  const auto scatter_size = static_cast<std::size_t>(shape.scatter_size());
+  for (std::size_t i = 0; i < scatter_size; ++i) {
+    const std::size_t row = shape.full ? i / dims : i;
+    const std::size_t column = shape.full ? i % dims : i;
+    const double apart = (numbers[row] - into[row]) * (numbers[column] - into[column]);
+    into[dims + i] += numbers[dims + i] + apart * weight;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (i >= dims && i < dims + scatter_size) continue;
+    into[i] = (n * into[i] + m * numbers[i]) / total;
+  }
+  into_head.count += head.count;
+}
 
 }  // namespace inlay::cuda

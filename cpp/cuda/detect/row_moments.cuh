@@ -10,7 +10,7 @@
 
 namespace inlay::cuda {
 
-/// The first numbers of the state of RowMoments' kernels: what is summed over.
+/// What is summed over.
 struct RowsSummed {
   Rows rows;
   const std::uint8_t* bad;  // 1 for rows to leave out
@@ -143,6 +143,31 @@ __global__ inline void column_squares_kernel(RowsSummed summed, const double* me
   if (line != 0 || dim >= rows.dims) return;
   for (int i = 1; i < kSumLines; ++i) sum += sums[i][lane];
   parts[static_cast<std::int64_t>(blockIdx.y) * rows.dims + dim] = sum;
+}
+
+inline constexpr unsigned kFourthBlocks = 64;
+
+/// parts[block] = the sum of the squares of squared lengths of rows less the mean. kFourthBlocks of
+/// kQuantileThreads; a warp for each row.
+__global__ inline void fourth_kernel(RowsSummed summed, const double* mean, double* parts) {
+  const Rows& rows = summed.rows;
+  const unsigned lane = threadIdx.x % kWarp;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x / kWarp;
+  double sum = 0.0;
+  for (std::int64_t row =
+           (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp;
+       row < rows.count; row += step) {
+    if (summed.bad[row] != 0) continue;
+    double length = 0.0;
+    for (std::int64_t dim = lane; dim < rows.dims; dim += kWarp) {
+      const double apart = rows.at(row, dim) - mean[dim];
+      length += apart * apart;
+    }
+    length = sum_of_lanes(length, kWarp);
+    if (lane == 0) sum += length * length;
+  }
+  sum = sum_of_block<kQuantileThreads>(sum);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
 /// scatter[dims][dims] = the sum of the parts, both halves. A block for each tile, any size.
