@@ -48,8 +48,8 @@ void measure(bench::DeviceRun& run, const char* type, bench::Stored stored, Elem
   const Tensor chosen = tensor_of(ids.data(), Element::kI64, kRows, 0);
   const int inner = 4 * inputs;
   const auto read = run.read_seconds(pointers, bytes, inner);
-  const std::string name = "[64,128256] " + std::string(type);
-  run.report("us: sum of " + name, "sum kernel", "floor", bench::DeviceRun::scaled(read, 1e6));
+  const std::string name = type;
+  run.report(name + "_kernel", "sum kernel", "floor", bench::DeviceRun::scaled(read, 1e6));
 
   LogitsMonitor monitor(0, 5);
   const auto seconds = [&](const LogitsShape& shape, bool with_chosen) {
@@ -62,13 +62,13 @@ void measure(bench::DeviceRun& run, const char* type, bench::Stored stored, Elem
     });
   };
   const auto best = seconds({}, true);
-  run.report("us: logits " + name, "inlay", "inlay", bench::DeviceRun::scaled(best, 1e6));
-  run.report_times_read("x read: logits " + name, best, read);
-  run.report_times_read("x read: logits without chosen " + name, seconds({}, false), read);
+  run.report(name + "_kernel", "inlay", "inlay", bench::DeviceRun::scaled(best, 1e6));
+  run.report_times_read(name + "_reads", best, read);
+  run.report_times_read(name + "_reads_without_chosen", seconds({}, false), read);
   for (const unsigned loads : {2U, 4U}) {
     for (const unsigned parts : {2U, 3U, 4U, 6U, 8U, 12U, 16U, 24U}) {
-      run.report_times_read("x read: logits " + name + ", parts " + std::to_string(parts) +
-                                ", loads " + std::to_string(loads),
+      run.report_times_read(name + "_reads_of_" + std::to_string(parts) + "_parts_" +
+                                std::to_string(loads) + "_loads",
                             seconds({parts, loads}, true), read);
     }
   }
@@ -87,7 +87,7 @@ void measure(bench::DeviceRun& run, const char* type, bench::Stored stored, Elem
         std::chrono::steady_clock::now() - begin;
     host.push_back(spent.count() / kUpdates);
   }
-  run.report("us of the host: logits " + name, "inlay", "inlay", host);
+  run.report(name + "_host", "inlay", "inlay", host);
   monitor.collect();
   if (!monitor.status().error.empty() || monitor.arrived_logits().undefined_rows() != 0) {
     std::fprintf(stderr, "wrong results: %s\n", monitor.status().error.c_str());
@@ -117,8 +117,7 @@ void measure_cpu(bench::DeviceRun& run) {
           std::chrono::steady_clock::now() - begin;
       if (repeat >= 3) ms.push_back(spent.count());
     }
-    run.report("ms: logits [64,128256] float32 on the CPU, threads " + std::to_string(threads),
-               "inlay", "inlay", ms);
+    run.report(threads == 1 ? "cpu_one_thread" : "cpu_two_threads", "inlay", "inlay", ms);
   }
 }
 
