@@ -9,28 +9,11 @@
 //
 // Deterministic: integers alone. One read of the input.
 
+#include "data/category_counts.hpp"
 #include "data/shared_counters.cuh"
 #include "runtime/window.cuh"
 
 namespace inlay::cuda {
-
-/// The codes that have counters, ascending. A run without gaps is found by subtraction.
-struct CodeList {
-  const std::int64_t* codes;  // device memory
-  std::int64_t first;
-  unsigned size;
-  bool dense;
-  unsigned truths[2];  // the counters of false and true
-};
-
-/// A state holds one count a code, then those of all others and of NaN.
-struct CategoryLayout {
-  unsigned codes;
-
-  INLAY_HOST_DEVICE unsigned other() const { return codes; }
-  INLAY_HOST_DEVICE unsigned nan() const { return codes + 1; }
-  INLAY_HOST_DEVICE unsigned counters() const { return codes + 2; }
-};
 
 __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int64_t code) {
   if (list.dense) {
@@ -40,6 +23,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int64_
   }
   unsigned low = 0;
   unsigned high = list.size;
+#pragma unroll 1
   while (low < high) {
     const unsigned middle = (low + high) / 2;
     if (list.codes[middle] < code) {
@@ -53,7 +37,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int64_
 
 /// A float is counted as the integer that it is; else it has another name, or none if it is NaN.
 __device__ __forceinline__ unsigned counter_of_real(const CodeList& list, double value) {
-  if (value != value) return list.size + 1;
+  if (value != value) return CategoryLayout{list.size}.nan();
   // From here on names have an exponent, and are none of an integer.
   if (!(value < 1e16 && value > -1e16)) return list.size;
   const auto code = static_cast<std::int64_t>(value);
@@ -73,7 +57,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::uint8_
   return counter_of(list, static_cast<std::int64_t>(v));
 }
 __device__ __forceinline__ unsigned counter_of(const CodeList& list, BoolByte v) {
-  return list.truths[v.byte != 0 ? 1 : 0];
+  return CategoryLayout{list.size}.truth() + (v.byte != 0 ? 1 : 0);
 }
 template <class T>
 __device__ __forceinline__ unsigned counter_of(const CodeList& list, T v) {
@@ -81,7 +65,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, T v) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(512)
+__global__ void __launch_bounds__(512, 2)
     count_codes_kernel(Elements elements, CodeList list, CounterPlan plan, WindowControl* control,
                        unsigned long long* state0, unsigned long long* state1) {
   INLAY_DYNAMIC_SHARED(memory);

@@ -65,6 +65,7 @@ __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, un
   unsigned* const table = layout.coupons_of(state);
   const unsigned mask = layout.table() - 1;
   unsigned at = mixed >> (32 - layout.lg_table);
+#pragma unroll 1
   for (unsigned probes = 0; probes <= mask; ++probes, at = (at + 1) & mask) {
     unsigned found = seen_now(table + at);
     if (found == 0) found = atomicCAS(table + at, 0U, coupon);
@@ -77,7 +78,7 @@ __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, un
 
 /// `shared` registers: those of the block, merged at its end; else all go to device memory.
 template <class T, bool kShared>
-__global__ void __launch_bounds__(512)
+__global__ void __launch_bounds__(512, 2)
     distinct_kernel(Elements elements, DistinctLayout layout, WindowControl* control, void* state0,
                     void* state1) {
   INLAY_DYNAMIC_SHARED(memory);

@@ -29,6 +29,7 @@ __device__ inline unsigned counter_of_id(const TopIdsLayout& layout, void* state
   const unsigned mask = layout.table - 1;
   const std::uint64_t mixed = mix_of_id(bits);
   unsigned at = static_cast<unsigned>(mixed >> 32) & mask;
+#pragma unroll 1
   for (unsigned probes = 0; probes <= mask; ++probes, at = (at + 1) & mask) {
     unsigned long long found = *static_cast<const volatile unsigned long long*>(keys + at);
     if (found == 0) found = atomicCAS(keys + at, 0ULL, static_cast<unsigned long long>(bits));
@@ -46,7 +47,7 @@ __device__ __forceinline__ unsigned counter_of_id(const TopIdsLayout& layout, vo
 
 /// `plan` has the vocabulary's counters, or no copies.
 template <class T>
-__global__ void __launch_bounds__(512)
+__global__ void __launch_bounds__(512, 2)
     count_ids_kernel(Elements elements, TopIdsLayout layout, CounterPlan plan,
                      WindowControl* control, void* state0, void* state1) {
   INLAY_DYNAMIC_SHARED(memory);
