@@ -83,15 +83,9 @@ class Native:
         assert rows.flags.c_contiguous
         return OnDevice(rows)
 
-    def device_of(self, side: Any) -> int:
+    def tensor_facts(self, side: Any) -> tuple[int, tuple[int, ...], str]:
         assert isinstance(side, OnDevice)
-        return 0
-
-    def tensor_facts(self, side: Any) -> tuple[int]:
-        return (0,)
-
-    def shape_of(self, side: OnDevice) -> tuple[int, ...]:
-        return side.shape
+        return 0, side.shape, str(side.values.dtype)
 
     @staticmethod
     def _rows(side: OnDevice, kept: Array | None) -> tuple[Array, Array]:
