@@ -31,4 +31,5 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   m.doc() = "The kernels for CUDA devices; loads without a driver.";
   register_intake(m);
   register_allocators(m);
+  register_detect(m);
 }
