@@ -34,4 +34,5 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   m.attr("ARCHITECTURES") = INLAY_CUDA_ARCHITECTURES;
   register_intake(m);
   register_allocators(m);
+  register_logits(m);
 }
