@@ -6,6 +6,7 @@
 #include <string>
 
 #include "components.hpp"
+#include "translate_errors.hpp"
 
 namespace py = pybind11;
 
@@ -13,26 +14,6 @@ extern "C" const char inlay_detail_build_id[];  // this module's own copy, see b
 
 namespace inlay::python {
 namespace {
-
-void set_error(const char* class_name, const char* message) {
-  // The classes live in Python, so that they have one home and ordinary documentation.
-  const py::object type = py::module_::import("inlay._exceptions").attr(class_name);
-  PyErr_SetString(type.ptr(), message);
-}
-
-void translate(std::exception_ptr exception) {
-  try {
-    if (exception) std::rethrow_exception(exception);
-  } catch (const InvalidArgument& error) {
-    set_error("InvalidArgumentError", error.what());
-  } catch (const OutOfRange& error) {
-    set_error("OutOfRangeError", error.what());
-  } catch (const SerializationError& error) {
-    set_error("SerializationError", error.what());
-  } catch (const Error& error) {
-    set_error("InlayError", error.what());
-  }
-}
 
 // inlay._guard has looked at libinlay.so.0 before; this finds an installation whose files are
 // mixed.

@@ -16,6 +16,8 @@ if(INLAY_CUDA)
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     set(CMAKE_CUDA_EXTENSIONS OFF)
+    # What was asked for, as `inlay.build_info()` tells it.
+    list(JOIN CMAKE_CUDA_ARCHITECTURES " " INLAY_CUDA_ARCHITECTURES)
     set(INLAY_WITH_CUDA ON)
   elseif(INLAY_CUDA STREQUAL "ON")
     message(FATAL_ERROR "INLAY_CUDA is ON but no CUDA compiler was found")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         __version__,
     )
     from inlay._exceptions import (
+        CudaUnavailableError,
         InlayError,
         InlayWarning,
         InvalidArgumentError,
@@ -67,6 +68,7 @@ _HOMES = {
     "Contract": "inlay.data.checks.contract",
     "ContractError": "inlay.data.checks.check",
     "Counter": "inlay._core",
+    "CudaUnavailableError": "inlay._exceptions",
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",
     "InlayError": "inlay._exceptions",
@@ -123,6 +125,7 @@ __all__ = [
     "Contract",
     "ContractError",
     "Counter",
+    "CudaUnavailableError",
     "EdgeHistogram",
     "Embedding",
     "ExpHistogram",

@@ -380,6 +380,24 @@ T atomicOr(T* at, T by) {
   return old;
 }
 template <class T>
+T atomicXor(T* at, T by) {
+  const T old = *at;
+  *at = old ^ by;
+  return old;
+}
+template <class T>
+T atomicAnd(T* at, T by) {
+  const T old = *at;
+  *at = old & by;
+  return old;
+}
+template <class T>
+T atomicSub(T* at, T by) {
+  const T old = *at;
+  *at = static_cast<T>(old - by);
+  return old;
+}
+template <class T>
 T atomicExch(T* at, T by) {
   const T old = *at;
   *at = by;

@@ -1,9 +1,11 @@
 #pragma once
 
+// Plain C++ too: host code reads tensors by it.
+
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-
-#include "runtime/device_code.cuh"
+#include <inlay/host_device.hpp>
 
 namespace inlay::cuda {
 

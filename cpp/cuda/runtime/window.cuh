@@ -1,26 +1,9 @@
 #pragma once
 
 #include "runtime/device_code.cuh"
+#include "runtime/window_control.hpp"
 
 namespace inlay::cuda {
-
-/// Which of a monitor's two window states its kernels write to, kept in device memory.
-///
-/// The host turns the window by a kernel of its own stream, whatever streams or captured graphs the
-/// updates run in: each launch chooses its state when its first block starts and stays with it, and
-/// a closed state is read once as many launches have left it as have entered. So a graph captured
-/// before a turn writes to the new state after it, and nobody waits.
-///
-/// The launches of one monitor follow each other (the host orders streams by events), so one set
-/// of counters for the launch in flight is enough.
-struct WindowControl {
-  unsigned active;      // 0 or 1: the state that launches enter
-  unsigned entered[2];  // launches that chose the state, and those that are done with it
-  unsigned left[2];
-  unsigned started;  // blocks of the launch in flight that began, and those that ended
-  unsigned ended;
-  unsigned chosen;  // its state plus 1; 0 until the first block has chosen
-};
 
 /// The state that this launch writes to: 0 or 1. Every thread of every block calls it, once, first.
 __device__ inline unsigned enter_window(WindowControl* control) {
@@ -78,6 +61,34 @@ __device__ inline void leave_window(WindowControl* control, unsigned state) {
     __threadfence();
     atomicAdd(&control->left[state], 1U);
   }
+}
+
+/// Closes the active state: launches that begin from now on write to the other. By one thread.
+__device__ inline void turn_window(WindowControl* control) {
+  atomicExch(&control->quiet, 0U);
+  __threadfence();
+  atomicXor(&control->active, 1U);
+}
+
+/// Decides, once for the whole extraction that follows on the same stream, whether every launch has
+/// left the closed state; writes 1 or 0 to `answer` too. By one thread.
+///
+/// A launch may still register with the closed state and leave it again without writing, so a block
+/// that looked for itself might see what another does not.
+__device__ inline void settle_window(WindowControl* control, unsigned closed, unsigned* answer) {
+  __threadfence();
+  // In this order: a launch that enters between the two reads is counted by the second alone.
+  const unsigned left = atomicAdd(&control->left[closed], 0U);
+  const unsigned entered = atomicAdd(&control->entered[closed], 0U);
+  const bool quiet = entered == left;
+  control->quiet = quiet ? closed + 1 : 0U;
+  *answer = quiet ? 1U : 0U;
+}
+
+/// What settle_window() decided: whether this extraction may read the closed state. The same for
+/// every block; where it is false the kernel must return and touch nothing.
+__device__ inline bool window_is_quiet(const WindowControl* control, unsigned closed) {
+  return control->quiet == closed + 1;
 }
 
 }  // namespace inlay::cuda
