@@ -78,7 +78,7 @@ EmbeddingMonitor::EmbeddingMonitor(int device, EmbeddingShape shape, const doubl
   synchronise(own_stream());
 }
 
-EmbeddingMonitor::~EmbeddingMonitor() = default;
+EmbeddingMonitor::~EmbeddingMonitor() { finish(); }
 
 void EmbeddingMonitor::update(const Tensor& rows, cudaStream_t stream) {
   check_sides(DeviceRows{rows}, DeviceRows{rows});
