@@ -6,6 +6,7 @@
 
 #include "data/category_counts.cuh"
 #include "data/distinct.cuh"
+#include "data/host_copy.cuh"
 #include "data/top_ids.cuh"
 
 #include "../cuda/key_cases.hpp"
@@ -143,28 +144,26 @@ TEST_P(Keys, TheLimitOfASmallSketchIsTheCpus) {
 
 struct Listed {
   std::vector<std::int64_t> codes;  // ascending
-  bool with_bools = false;
 
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const std::int64_t code : codes) out.push_back(std::to_string(code));
-    if (with_bools) out.insert(out.end(), {"False", "True"});
+    out.insert(out.end(), {"False", "True"});
     return out;
   }
   CodeList list() const {
     const auto size = static_cast<unsigned>(codes.size());
     const bool dense =
-        size != 0 && static_cast<std::uint64_t>(codes.back() - codes.front()) == size - 1;
-    // Bools count after the codes; without names among the others.
-    CodeList out{codes.data(), size == 0 ? 0 : codes.front(), size, dense, {size, size}};
-    return out;
+        size == 0 || static_cast<std::uint64_t>(codes.back() - codes.front()) == size - 1;
+    return {codes.data(), size == 0 ? 0 : codes.front(), size, dense};
   }
 };
 
 std::vector<Listed> lists() {
   Listed many;
   for (int i = 0; i < 3000; ++i) many.codes.push_back(i);
-  return {{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}, {{-100, 3, 7, 200}}, {{7}}, many, {{-2, -1, 0, 1}}};
+  return {
+      {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}, {{-100, 3, 7, 200}}, {{7}}, {{}}, many, {{-2, -1, 0, 1}}};
 }
 
 TEST_P(Keys, CategoriesAreTheCpus) {
@@ -191,6 +190,9 @@ TEST_P(Keys, CategoriesAreTheCpus) {
         }
         EXPECT_EQ(result[layout.other()], expected.other());
         EXPECT_EQ(result[layout.nan()], expected.nan_count());
+        for (const unsigned truth : {0U, 1U}) {
+          EXPECT_EQ(result[layout.truth() + truth], expected.counts()[listed.codes.size() + truth]);
+        }
         EXPECT_EQ(window.state(0)[layout.other()], 0U);
       }
     }
@@ -285,6 +287,31 @@ TEST_P(Keys, IdsBeyondTheTableKeepTheirBounds) {
     EXPECT_GE(bounds.high, entry.low);
   }
   EXPECT_TRUE(TopK::from_bytes(found.to_bytes().data(), found.to_bytes().size()) == found);
+}
+
+// ---- rows for the host -------------------------------------------------------------------------
+
+TEST_P(Keys, ColumnsAreGatheredInTheirOrder) {
+  const std::vector<std::int32_t> numbers = [] {
+    std::vector<std::int32_t> out(600);
+    std::iota(out.begin(), out.end(), 0);
+    return out;
+  }();
+  // 20 rows of 7 columns in rows of 30, and the same turned over.
+  for (const auto& [row, column] : {std::pair{30, 1}, {1, 30}, {-30, 2}}) {
+    const std::int32_t* const from = numbers.data() + (row < 0 ? 570 : 0);
+    std::vector<std::int32_t> out(140);
+    emu::launch(2, 32, 0, [&] { gather_columns_kernel(from, 20, 7, row, column, out.data()); });
+    for (int c = 0; c < 7; ++c) {
+      for (int r = 0; r < 20; ++r) {
+        ASSERT_EQ(out[static_cast<std::size_t>(c * 20 + r)], from[r * row + c * column]);
+      }
+    }
+  }
+  const std::vector<BFloat16> halves = {{0x3F80}, {0xC000}, {0x7F80}};
+  std::vector<float> out(3);
+  emu::launch(1, 32, 0, [&] { gather_columns_kernel(halves.data(), 3, 1, 1, 0, out.data()); });
+  EXPECT_EQ(out, (std::vector<float>{1, -2, INFINITY}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, Keys,

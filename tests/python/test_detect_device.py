@@ -83,20 +83,14 @@ class Native:
         assert rows.flags.c_contiguous
         return OnDevice(rows)
 
-    def device_of(self, side: Any) -> int:
+    def tensor_facts(self, side: Any) -> tuple[int, tuple[int, ...], str]:
         assert isinstance(side, OnDevice)
-        return 0
-
-    def tensor_facts(self, side: Any) -> tuple[int]:
-        return (0,)
-
-    def shape_of(self, side: OnDevice) -> tuple[int, ...]:
-        return side.shape
+        return 0, side.shape, str(side.values.dtype)
 
     @staticmethod
     def _rows(side: OnDevice, kept: Array | None) -> tuple[Array, Array]:
         rows = side.values.astype(np.float64)
-        rows = rows.reshape(len(rows), -1)
+        rows = rows[:, None] if rows.ndim == 1 else rows
         rows = rows if kept is None else rows[kept]
         return rows, ~np.isfinite(rows).all(axis=1)
 
@@ -146,10 +140,11 @@ class Native:
         apart = np.sqrt(((picked[:, None] - picked[None]) ** 2).sum(axis=2))
         median = float(np.median(apart[np.triu_indices(len(picked), 1)]))
         squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
-        if gaussian:
-            kernel = np.exp(-squared / (2.0 * (bandwidth or median) ** 2))
-        else:
-            kernel = -np.sqrt(squared) / median
+        with np.errstate(invalid="ignore"):  # of equal rows nothing is right, as on a device
+            if gaussian:
+                kernel = np.exp(-squared / (2.0 * (bandwidth or median) ** 2))
+            else:
+                kernel = -np.sqrt(squared) / median
         offset = 0.25
         kernel -= offset
         wide = signs.astype(np.float64)

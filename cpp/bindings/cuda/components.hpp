@@ -8,5 +8,7 @@ namespace inlay::python {
 void register_intake(pybind11::module_& m);
 void register_allocators(pybind11::module_& m);
 void register_detect(pybind11::module_& m);
+void register_keys(pybind11::module_& m);
+void register_host_copy(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -218,15 +218,6 @@ py::dict row_moments(const py::object& rows, bool fourth, const py::object& stre
   return out;
 }
 
-py::tuple shape_of(const py::object& object) {
-  const TensorInput input(object, py::none());
-  py::tuple shape(static_cast<std::size_t>(input.tensor().dims));
-  for (int i = 0; i < input.tensor().dims; ++i) {
-    shape[static_cast<std::size_t>(i)] = input.tensor().shape[i];
-  }
-  return shape;
-}
-
 /// Rows of the host, copied to a device: the other side of a test is there.
 class RowsOnDevice {
  public:
@@ -275,8 +266,6 @@ class RowsOnDevice {
   cuda::DeviceMemory memory_;
 };
 
-int device_of(const py::object& object) { return TensorInput(object, py::none()).tensor().device; }
-
 std::unique_ptr<cuda::EmbeddingMonitor> make_embedding(std::int64_t dims, std::int64_t frequencies,
                                                        bool full, const py::object& directions,
                                                        int device) {
@@ -310,8 +299,6 @@ void register_detect(py::module_& m) {
   m.def("row_moments", &row_moments, py::arg("rows"), py::pos_only(), py::kw_only(),
         py::arg("fourth"), py::arg("stream") = py::none(),
         "Mean and scatter of finite rows. Waits.");
-  m.def("shape_of", &shape_of, py::arg("tensor"), py::pos_only(), "The shape of a tensor.");
-  m.def("device_of", &device_of, py::arg("tensor"), py::pos_only(), "The device of a tensor.");
   py::class_<RowsOnDevice>(m, "RowsOnDevice", "Contiguous rows of the host, copied to a device.")
       .def(py::init<const py::object&, int>(), py::arg("rows"), py::arg("device"))
       .def_property_readonly("__cuda_array_interface__", &RowsOnDevice::interface);

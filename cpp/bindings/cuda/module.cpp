@@ -32,4 +32,6 @@ PYBIND11_MODULE(_cuda, m) {
   register_intake(m);
   register_allocators(m);
   register_detect(m);
+  register_keys(m);
+  register_host_copy(m);
 }

@@ -37,7 +37,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int64_
 
 /// A float is counted as the integer that it is; else it has another name, or none if it is NaN.
 __device__ __forceinline__ unsigned counter_of_real(const CodeList& list, double value) {
-  if (value != value) return list.size + 1;
+  if (value != value) return CategoryLayout{list.size}.nan();
   // From here on names have an exponent, and are none of an integer.
   if (!(value < 1e16 && value > -1e16)) return list.size;
   const auto code = static_cast<std::int64_t>(value);
@@ -57,7 +57,7 @@ __device__ __forceinline__ unsigned counter_of(const CodeList& list, std::uint8_
   return counter_of(list, static_cast<std::int64_t>(v));
 }
 __device__ __forceinline__ unsigned counter_of(const CodeList& list, BoolByte v) {
-  return list.truths[v.byte != 0 ? 1 : 0];
+  return CategoryLayout{list.size}.truth() + (v.byte != 0 ? 1 : 0);
 }
 template <class T>
 __device__ __forceinline__ unsigned counter_of(const CodeList& list, T v) {

@@ -13,16 +13,16 @@ struct CodeList {
   std::int64_t first;
   unsigned size;
   bool dense;
-  unsigned truths[2];  // the counters of false and true
 };
 
-/// A state holds one count a code, then those of all others and of NaN.
+/// A state holds one count a code, then those of all others, of NaN, of false and of true.
 struct CategoryLayout {
   unsigned codes;
 
   INLAY_HOST_DEVICE unsigned other() const { return codes; }
   INLAY_HOST_DEVICE unsigned nan() const { return codes + 1; }
-  INLAY_HOST_DEVICE unsigned counters() const { return codes + 2; }
+  INLAY_HOST_DEVICE unsigned truth() const { return codes + 2; }
+  INLAY_HOST_DEVICE unsigned counters() const { return codes + 4; }
 };
 
 }  // namespace inlay::cuda

@@ -18,23 +18,17 @@ __global__ void __launch_bounds__(1024)
   if (window_is_quiet(control, closed)) take_counts(state, counters, result);
 }
 
-unsigned place_in_state(const std::vector<unsigned>& order, std::int64_t place) {
-  const auto found = std::find(order.begin(), order.end(), static_cast<unsigned>(place));
-  return static_cast<unsigned>(found - order.begin());  // the last for none: `other`
-}
-
 // Checks before the base takes memory.
 std::size_t counters_of(const std::vector<std::int64_t>& codes) {
-  if (codes.empty() || codes.size() > CategoryMonitor::kMaxCodes) {
-    detail::fail<InvalidArgument>("there must be 1 to 1,000,000 codes", codes.size());
+  if (codes.size() > CategoryMonitor::kMaxCodes) {
+    detail::fail<InvalidArgument>("there may be 1,000,000 codes", codes.size());
   }
-  return codes.size() + 2;
+  return CategoryLayout{static_cast<unsigned>(codes.size())}.counters();
 }
 
 }  // namespace
 
 CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
-                                 std::int64_t false_place, std::int64_t true_place,
                                  std::shared_ptr<Allocator> allocator)
     : Monitor(device, counters_of(codes) * sizeof(unsigned long long),
               counters_of(codes) * sizeof(unsigned long long), std::move(allocator)),
@@ -49,20 +43,24 @@ CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
   for (std::size_t i = 0; i < codes.size(); ++i) sorted[i] = codes[order_[i]];
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end()) detail::fail<InvalidArgument>("codes must differ", *twice);
-  const std::uint64_t span =
-      static_cast<std::uint64_t>(sorted.back()) - static_cast<std::uint64_t>(sorted.front());
   const DeviceGuard guard(device);
   const BesideCaptures beside;
-  const std::size_t bytes = sorted.size() * sizeof(std::int64_t);
-  codes_ = DeviceMemory(this->allocator(), bytes, own_stream());
-  check(cudaMemcpyAsync(codes_.get(), sorted.data(), bytes, cudaMemcpyHostToDevice, own_stream()),
-        "copying the codes");
-  check(cudaStreamSynchronize(own_stream()), "copying the codes");
-  list_ = {codes_.as<std::int64_t>(),
-           sorted.front(),
-           layout_.codes,
-           span == sorted.size() - 1,
-           {place_in_state(order_, false_place), place_in_state(order_, true_place)}};
+  list_.size = layout_.codes;
+  list_.dense = true;
+  if (!sorted.empty()) {
+    list_.first = sorted.front();
+    list_.dense =
+        static_cast<std::uint64_t>(sorted.back()) - static_cast<std::uint64_t>(sorted.front()) ==
+        sorted.size() - 1;
+  }
+  if (!list_.dense) {
+    const std::size_t bytes = sorted.size() * sizeof(std::int64_t);
+    codes_ = DeviceMemory(this->allocator(), bytes, own_stream());
+    check(cudaMemcpyAsync(codes_.get(), sorted.data(), bytes, cudaMemcpyHostToDevice, own_stream()),
+          "copying the codes");
+    check(cudaStreamSynchronize(own_stream()), "copying the codes");
+    list_.codes = codes_.as<std::int64_t>();
+  }
   counts_.codes.resize(codes.size());
   with_each_stored_element([&]<class T>() {
     load_kernel(count_codes_kernel<T>, static_cast<int>(plan_.shared_bytes()));
@@ -100,6 +98,8 @@ void CategoryMonitor::arrived(const void* result) {
   for (std::size_t i = 0; i < order_.size(); ++i) counts_.codes[order_[i]] += counts[i];
   counts_.other += counts[layout_.other()];
   counts_.nan += counts[layout_.nan()];
+  counts_.falses += counts[layout_.truth()];
+  counts_.trues += counts[layout_.truth() + 1];
 }
 
 CategoryMonitor::Counts CategoryMonitor::take() {

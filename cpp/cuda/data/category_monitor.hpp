@@ -15,7 +15,7 @@ namespace inlay::cuda {
 /// Counts integer codes of a fixed list on a device; what is in no list is counted together.
 ///
 /// Integers are codes, and so are floats that are whole and below 1e16 in magnitude, as Categories
-/// names them; booleans have counters of their own if told of. Exact.
+/// names them; booleans are counted apart. Exact.
 class CategoryMonitor : public Monitor {
  public:
   static constexpr std::size_t kMaxCodes = 1'000'000;
@@ -24,13 +24,14 @@ class CategoryMonitor : public Monitor {
     std::vector<std::uint64_t> codes;  // in the order of the list
     std::uint64_t other = 0;
     std::uint64_t nan = 0;
+    std::uint64_t falses = 0;
+    std::uint64_t trues = 0;
   };
 
-  /// @param codes 1 to kMaxCodes different ones, in any order
-  /// @param truths the places in `codes` under which false and true are counted; -1 for other
-  /// @throws InvalidArgument if there are none, too many or two equal ones; CudaError.
-  CategoryMonitor(int device, std::vector<std::int64_t> codes, std::int64_t false_place = -1,
-                  std::int64_t true_place = -1, std::shared_ptr<Allocator> allocator = nullptr);
+  /// @param codes up to kMaxCodes different ones, in any order
+  /// @throws InvalidArgument if there are too many or two equal ones; CudaError.
+  CategoryMonitor(int device, std::vector<std::int64_t> codes,
+                  std::shared_ptr<Allocator> allocator = nullptr);
   ~CategoryMonitor() override;
 
   /// Enqueues the count of all elements on `stream`.

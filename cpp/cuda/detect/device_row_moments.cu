@@ -70,10 +70,10 @@ RowMoments row_moments(const DeviceRows& rows, bool fourth, cudaStream_t stream,
   download(out.mean.data(), mean.get(space), out.mean.size(), stream);
   download(out.scatter.data(), scatter.get(space), out.scatter.size(), stream);
   download(odd, marked.get(space), 1, stream);
-  double parts[kFourthBlocks] = {};
-  if (fourth) download(parts, lengths.get(space), kFourthBlocks, stream);
+  double fourths[kFourthBlocks] = {};
+  if (fourth) download(fourths, lengths.get(space), kFourthBlocks, stream);
   synchronise(stream);
-  for (const double part : parts) out.fourth += part;
+  for (const double each : fourths) out.fourth += each;
   out.odd.left_out[0] = odd[0];
   return out;
 }

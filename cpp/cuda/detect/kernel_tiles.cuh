@@ -186,6 +186,9 @@ __device__ __forceinline__ void hold_rows(const float (&products)[8][8], int fir
 template <class Kernel, int kHeld, int kStages>
 __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
     kernel_tiles_kernel(Panels rows, Splits splits, const KernelScale* scale, double* partial) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  if constexpr (kHeld == kTile) return;  // no block may have that much memory there
+#endif
   INLAY_DYNAMIC_SHARED(memory);
   float* const shared = reinterpret_cast<float*>(memory);
   // The slices make room for the product with the signs; sums of columns lie behind both.

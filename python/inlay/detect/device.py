@@ -42,7 +42,7 @@ class _Sides:
     def __init__(self, reference: Any, current: Any, stream: Any) -> None:
         self._native = native()
         self._stream = stream
-        device = self._native.device_of(reference if is_device_array(reference) else current)
+        device = self._native.tensor_facts(reference if is_device_array(reference) else current)[0]
         self._x, x_left = self._placed(reference, "reference", device)
         self._y, y_left = self._placed(current, "current", device)
         self.left_out = (x_left, y_left)
@@ -63,11 +63,7 @@ class _Sides:
         return self._native.RowsOnDevice(np.ascontiguousarray(rows), device), left_out
 
     def _shape(self, side: Any, name: str) -> tuple[int, int]:
-        shape = self._native.shape_of(side)
-        if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] == 0):
-            message = f"{name} must have the shape (rows, columns): {tuple(shape)}"
-            raise InvalidArgumentError(message)
-        return int(shape[0]), int(shape[1]) if len(shape) == 2 else 1
+        return _rows_and_columns(self._native, side, name)
 
     def compute(self, function: str, options: Callable[[], dict[str, Any]], least: int) -> Any:
         """Call a native function with all rows and, where some are not finite, without those.
@@ -116,7 +112,7 @@ class _Sides:
 def columns(x: Any, y: Any, stream: Any) -> list[dict[str, Any]]:
     """Return the fields of `TwoSample` of each column of two arrays, one of them on a device."""
     module = native()
-    device = module.device_of(x if is_device_array(x) else y)
+    device = module.tensor_facts(x if is_device_array(x) else y)[0]
     compared = module.two_samples(
         _column_side(module, x, device), _column_side(module, y, device), stream=stream
     )
@@ -191,11 +187,15 @@ def kernel_sums(
 
 def columns_of(rows: Any) -> int:
     """Return how many columns an array on a device has; one of one dimension has one."""
-    shape = native().shape_of(rows)
+    return _rows_and_columns(native(), rows, "rows")[1]
+
+
+def _rows_and_columns(module: Any, side: Any, name: str) -> tuple[int, int]:
+    shape = module.tensor_facts(side)[1]
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] == 0):
-        message = f"rows must have the shape (rows, columns): {tuple(shape)}"
+        message = f"{name} must have the shape (rows, columns): {tuple(shape)}"
         raise InvalidArgumentError(message)
-    return int(shape[1]) if len(shape) == 2 else 1
+    return int(shape[0]), int(shape[1]) if len(shape) == 2 else 1
 
 
 def median(rows: Any, seed: int, stream: Any) -> tuple[float, int]:
@@ -203,7 +203,7 @@ def median(rows: Any, seed: int, stream: Any) -> tuple[float, int]:
     import numpy as np
 
     module = native()
-    count = int(module.shape_of(rows)[0])
+    count = _rows_and_columns(module, rows, "rows")[0]
     kept = None
     for _ in range(2):
         if count == 0:
