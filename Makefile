@@ -47,10 +47,14 @@ $(VENV)/stamp-peers: $(VENV)/stamp-dev
 	.venv-elsewhere/bin/python -m pip install -q --group peers-elsewhere
 	touch $@
 
+# Kernels for the device that is here, or for one architecture where none is; wheels and the default
+# preset compile them for all.
+LOCAL_CUDAARCHS = $(shell nvidia-smi -L >/dev/null 2>&1 && echo native || echo 75-real)
+
 # Editable; quick to run again, since the build folder stays.
 .PHONY: build dev
 build dev: $(VENV)/stamp-dev
-	$(ENV) $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
+	$(ENV) CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
 
 # ---- testing ---------------------------------------------------------------------------------
 .PHONY: test pytest ctest test-slow test-spark

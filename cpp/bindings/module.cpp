@@ -51,7 +51,14 @@ Info build_info() {
 #else
   info["asserts"] = true;
 #endif
+#ifdef INLAY_CUDA_TOOLKIT
+  Info cuda;
+  cuda["toolkit"] = INLAY_CUDA_TOOLKIT;
+  cuda["architectures"] = py::str(INLAY_CUDA_ARCHITECTURES).attr("split")();
+  info["cuda"] = cuda;
+#else
   info["cuda"] = py::none();
+#endif
   return info;
 }
 

@@ -60,7 +60,7 @@ def test_a_quantised_tensor(torch: Any) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("stream", [0, -3, "main", 1.5], ids=repr)
+@pytest.mark.parametrize("stream", [0, -3, "main", 1.5], ids=str)
 def test_streams_that_are_none(torch: Any, case: Case, stream: Any) -> None:
     made = case.make()
     parts = on_device(torch, case, 0)
@@ -100,14 +100,18 @@ def test_a_cuda_array_interface_that_is_wrong(
 
 
 def test_dlpack_of_another_kind_of_device() -> None:
-    class OfRocm:
+    from inlay._cuda_runtime import native
+
+    class Elsewhere:
         def __dlpack__(self, **how: Any) -> Any:
             raise AssertionError("must not be asked")
 
         def __dlpack_device__(self) -> tuple[int, int]:
             return (10, 0)
 
-    refused(OfRocm(), "(?i)rocm", (TypeError, ValueError))
+    with pytest.raises((TypeError, ValueError), match="ROCm"):
+        native().ColumnMonitor(1, device=0).update(Elsewhere())
+    refused(Elsewhere(), "", (TypeError, ValueError))
 
 
 def test_what_a_producer_raises_passes_through(torch: Any) -> None:
@@ -150,7 +154,7 @@ def test_another_number_of_columns(torch: Any) -> None:
     assert inlay.Moments.from_bytes(monitor.moments(0)).count == 5
 
 
-@pytest.mark.parametrize("columns", [0, -1, 1 << 20])
+@pytest.mark.parametrize("columns", [0, -1])
 def test_a_number_of_columns_that_is_none(columns: int) -> None:
     from inlay._cuda_runtime import native
 

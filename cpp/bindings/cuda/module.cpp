@@ -1,4 +1,3 @@
-#include <cuda_runtime_api.h>
 #include <inlay/version.h>
 #include <pybind11/pybind11.h>
 
@@ -30,8 +29,6 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   refuse_mixed_installation();
   py::register_local_exception_translator(translate);
   m.doc() = "The kernels for CUDA devices; loads without a driver.";
-  m.attr("TOOLKIT") = CUDART_VERSION;
-  m.attr("ARCHITECTURES") = INLAY_CUDA_ARCHITECTURES;
   register_intake(m);
   register_allocators(m);
   register_detect(m);

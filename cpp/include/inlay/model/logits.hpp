@@ -11,10 +11,6 @@
 
 namespace inlay {
 
-namespace detail {
-struct LogitsAccess;
-}  // namespace detail
-
 /// Why a row of logits has no softmax.
 enum class LogitsUndefined : std::uint8_t {
   kDefined,
@@ -120,6 +116,23 @@ class INLAY_API Logits {
   const Moments& moments(std::size_t statistic) const { return moments_[statistic]; }
   const ExpHistogram& histogram(std::size_t statistic) const { return histograms_[statistic]; }
 
+  /// All that is held, for what was counted elsewhere.
+  struct Fields {
+    int scale = ExpHistogram::kDefaultScale;
+    std::uint64_t rows = 0;
+    std::uint64_t masked_rows = 0;
+    std::uint64_t nonfinite_rows = 0;
+    std::uint64_t entries = 0;
+    std::uint64_t nonfinite_count = 0;
+    std::uint64_t masked_count = 0;
+    std::uint64_t chosen_rows = 0;
+    std::uint64_t out_of_range_rows = 0;
+    std::array<Moments, kStatistics> moments;
+    std::array<ExpHistogram, kStatistics> histograms;
+  };
+  /// @throws InvalidArgument if the fields contradict one another.
+  static Logits from_fields(Fields fields);
+
   /// Equal states give equal bytes, on every machine.
   std::vector<std::uint8_t> to_bytes() const;
   /// @throws SerializationError if the bytes are not what some to_bytes() returned, or newer.
@@ -129,8 +142,6 @@ class INLAY_API Logits {
   friend bool operator!=(const Logits& a, const Logits& b) noexcept { return !(a == b); }
 
  private:
-  friend struct detail::LogitsAccess;
-
   int scale_;
   std::uint64_t rows_ = 0;
   std::uint64_t masked_rows_ = 0;
