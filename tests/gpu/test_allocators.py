@@ -11,7 +11,7 @@ from monitors import CASES, Case, assert_same, on_device, on_host
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     yield
     set_cuda_allocator("cuda")
@@ -19,7 +19,7 @@ def _restored() -> Iterator[None]:
 
 def test_memory_of_torch(torch: Any) -> None:
     from inlay._cuda_runtime import native
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
@@ -33,7 +33,7 @@ def test_memory_of_torch(torch: Any) -> None:
 
 def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
     from inlay._cuda_runtime import native
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     pool = cupy.get_default_memory_pool()
     before = pool.used_bytes()
@@ -46,7 +46,7 @@ def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
 
 def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
     from inlay._cuda_runtime import native
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     set_cuda_allocator("cuda")
     before = torch.cuda.memory_allocated()
@@ -58,7 +58,7 @@ def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
 @pytest.mark.parametrize("allocator", ["torch", "cupy", "cuda"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> None:
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     if allocator == "cupy":
         pytest.importorskip("cupy", reason="cupy is not installed")
@@ -70,7 +70,7 @@ def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> 
 
 
 def test_a_name_that_is_none() -> None:
-    from inlay.cuda import set_cuda_allocator
+    from inlay import set_cuda_allocator
 
     with pytest.raises(ValueError, match="heap"):
         set_cuda_allocator("heap")
