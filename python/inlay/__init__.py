@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Timer,
         __version__,
     )
+    from inlay._cuda_runtime import set_cuda_allocator
     from inlay._exceptions import (
         CudaUnavailableError,
         InlayError,
@@ -113,6 +114,7 @@ _HOMES = {
     "points": "inlay.points",
     "query": "inlay._query",
     "report": "inlay.report",
+    "set_cuda_allocator": "inlay._cuda_runtime",
     "sinks": "inlay.sinks",
 }
 
@@ -169,6 +171,7 @@ __all__ = [
     "points",
     "query",
     "report",
+    "set_cuda_allocator",
     "sinks",
     "summary",
 ]

@@ -68,7 +68,7 @@ CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
   load_kernel(take_counts_kernel);
 }
 
-CategoryMonitor::~CategoryMonitor() = default;
+CategoryMonitor::~CategoryMonitor() { finish(); }
 
 void CategoryMonitor::update(const Tensor& tensor, cudaStream_t stream) {
   const Elements elements = elements_of(tensor);

@@ -6,11 +6,14 @@
 #include <memory>
 #include <vector>
 
-#include "detect/embedding_shape.hpp"
+#include "detect/embedding_scratch.hpp"
 #include "runtime/monitor.hpp"
 #include "runtime/tensor.hpp"
 
 namespace inlay::cuda {
+
+/// Loads what updates launch into the current device.
+void load_embedding_kernels();
 
 /// Mean, scatter and mean random phases of rows, in windows on a device.
 class EmbeddingMonitor final : public Monitor {
@@ -19,7 +22,6 @@ class EmbeddingMonitor final : public Monitor {
   /// @throws CudaError if the device or its memory cannot be had.
   EmbeddingMonitor(int device, EmbeddingShape shape, const double* directions,
                    std::shared_ptr<Allocator> allocator = nullptr);
-  ~EmbeddingMonitor() override;
 
   /// Enqueues rows, shape (n, dims), or (n,) if dims is 1; of any strides. Rows with a value that
   /// is not finite are left out and counted.
@@ -43,10 +45,8 @@ class EmbeddingMonitor final : public Monitor {
   void arrived(const void* result) override;
 
  private:
-  struct Scratch;
-
   EmbeddingShape shape_;
-  std::unique_ptr<Scratch> scratch_;
+  EmbeddingScratch scratch_;
   Summed summed_;
 };
 

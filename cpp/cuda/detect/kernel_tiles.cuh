@@ -340,8 +340,9 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
 }
 
 /// forms[group][split] = the sum of the blocks' pairs, in their order. A warp for each number.
-__global__ inline void sum_partials_kernel(const double* partial, std::int64_t blocks,
-                                           std::int64_t numbers, double* sums) {
+[[maybe_unused]] static __global__ void sum_partials_kernel(const double* partial,
+                                                            std::int64_t blocks,
+                                                            std::int64_t numbers, double* sums) {
   const std::int64_t number =
       (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp;
   double sum = 0.0;
