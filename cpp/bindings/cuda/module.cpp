@@ -34,4 +34,5 @@ PYBIND11_MODULE(_cuda, m) {
   register_detect(m);
   register_keys(m);
   register_host_copy(m);
+  register_logits(m);
 }

@@ -26,7 +26,7 @@ struct LogitsArgs {
   const void* chosen;  // or null
   int chosen_bytes;    // 4 or 8
   std::int64_t chosen_stride;
-  const std::uint8_t* mask;  // or null
+  const std::uint8_t* mask;  // 0 where an entry is masked; or null
   std::int64_t mask_row_stride;
   std::int64_t mask_column_stride;
   float* out;  // or null
@@ -68,7 +68,7 @@ __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Rea
   kind = id < args.columns ? 1U : 2U;
   if (kind == 2) return;
   if (args.mask != nullptr &&
-      args.mask[row * args.mask_row_stride + id * args.mask_column_stride] != 0) {
+      args.mask[row * args.mask_row_stride + id * args.mask_column_stride] == 0) {
     return;
   }
   entry =
@@ -113,7 +113,7 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
       INLAY_UNROLL
       for (unsigned i = 0; i < kWide; ++i) {
         bool keep = there;
-        if (kMasked && there) keep = mask[layout.head + v * kWide + i] == 0;
+        if (kMasked && there) keep = mask[layout.head + v * kWide + i] != 0;
         x[u * kWide + i] = keep ? widened(stored[i]) : minus_infinity(R{});
       }
     }
@@ -127,7 +127,7 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
   if (threadIdx.x < loose) {
     const std::int64_t at =
         threadIdx.x < layout.head ? threadIdx.x : tail + (threadIdx.x - layout.head);
-    const bool keep = !kMasked || mask[at] == 0;
+    const bool keep = !kMasked || mask[at] != 0;
     R x[1] = {keep ? widened(entries[at]) : minus_infinity(R{})};
     add_tile(terms, counts, x, chosen, has_chosen, 0);
   }
@@ -146,7 +146,7 @@ __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, un
   std::int64_t end = begin + args.vectors_a_part;
   end = end < args.columns ? end : args.columns;
   for (std::int64_t at = begin + threadIdx.x; at < end; at += kLogitsThreads) {
-    const bool keep = mask == nullptr || mask[at * args.mask_column_stride] == 0;
+    const bool keep = mask == nullptr || mask[at * args.mask_column_stride] != 0;
     R x[1] = {keep ? widened(entries[at * args.column_stride]) : minus_infinity(R{})};
     add_tile(terms, counts, x, chosen, has_chosen, 0);
   }
