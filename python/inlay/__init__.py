@@ -12,7 +12,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, detect, drift, metric, model, points, report, sinks, summary
+    from inlay import (
+        checks,
+        cuda,
+        data,
+        detect,
+        drift,
+        metric,
+        model,
+        points,
+        report,
+        sinks,
+        summary,
+    )
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -26,7 +38,6 @@ if TYPE_CHECKING:
         Timer,
         __version__,
     )
-    from inlay._cuda_runtime import set_cuda_allocator
     from inlay._exceptions import (
         CudaUnavailableError,
         InlayError,
@@ -100,6 +111,7 @@ _HOMES = {
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "compare": "inlay.drift.comparison.compare",
+    "cuda": "inlay.cuda",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -114,7 +126,6 @@ _HOMES = {
     "points": "inlay.points",
     "query": "inlay._query",
     "report": "inlay.report",
-    "set_cuda_allocator": "inlay._cuda_runtime",
     "sinks": "inlay.sinks",
 }
 
@@ -158,6 +169,7 @@ __all__ = [
     "build_info",
     "checks",
     "compare",
+    "cuda",
     "data",
     "detect",
     "drift",
@@ -171,7 +183,6 @@ __all__ = [
     "points",
     "query",
     "report",
-    "set_cuda_allocator",
     "sinks",
     "summary",
 ]

@@ -12,7 +12,7 @@ from inlay._exceptions import CudaUnavailableError, InlayWarning, InvalidArgumen
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["is_device_array", "monitor_disabled", "native", "set_cuda_allocator"]
+__all__ = ["is_device_array", "monitor_disabled", "native", "set_allocator"]
 
 # DLPack's numbers for memory that a CUDA kernel reads: of a device, and managed.
 _CUDA = (2, 13)
@@ -122,7 +122,7 @@ def _unusable(*, driver: int, runtime: int, devices: int, error: str) -> str | N
     return None
 
 
-def set_cuda_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
+def set_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
     """Choose where device memory comes from, for what is made from now on.
 
     Parameters
@@ -141,7 +141,7 @@ def set_cuda_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
     --------
     >>> import inlay
     >>> try:
-    ...     inlay.set_cuda_allocator("cuda")
+    ...     inlay.cuda.set_allocator("cuda")
     ... except inlay.CudaUnavailableError:
     ...     pass  # no toolkit at the build, no driver or no device
     """

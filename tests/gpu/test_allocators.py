@@ -12,18 +12,20 @@ from monitors import CASES, Case, assert_same, on_device, on_host
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
     yield
-    set_cuda_allocator("cuda")
+    set_allocator("cuda")
 
 
 def test_memory_of_torch(torch: Any) -> None:
     from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
-    set_cuda_allocator("torch")
+    set_allocator("torch")
     monitor = native().ColumnMonitor(100, device=0)
     assert torch.cuda.memory_allocated() > before
     del monitor
@@ -34,10 +36,11 @@ def test_memory_of_torch(torch: Any) -> None:
 def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
     from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
     pool = cupy.get_default_memory_pool()
     before = pool.used_bytes()
-    set_cuda_allocator("cupy")
+    set_allocator("cupy")
     monitor = native().ColumnMonitor(100, device=0)
     assert pool.used_bytes() > before
     del monitor
@@ -47,8 +50,9 @@ def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
 def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
     from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
-    set_cuda_allocator("cuda")
+    set_allocator("cuda")
     before = torch.cuda.memory_allocated()
     monitor = native().ColumnMonitor(100, device=0)
     assert torch.cuda.memory_allocated() == before
@@ -59,10 +63,11 @@ def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> None:
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
     if allocator == "cupy":
         pytest.importorskip("cupy", reason="cupy is not installed")
-    set_cuda_allocator(allocator)
+    set_allocator(allocator)
     made = case.make()
     for seed in range(3):
         case.update(made, on_device(torch, case, seed))
@@ -71,6 +76,7 @@ def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> 
 
 def test_a_name_that_is_none() -> None:
     from inlay import set_cuda_allocator
+    from inlay.cuda import set_allocator
 
     with pytest.raises(ValueError, match="heap"):
-        set_cuda_allocator("heap")
+        set_allocator("heap")

@@ -250,9 +250,7 @@ class Logits:
             each.write_to(out)
         return each if self._per_row else None
 
-    def _update_on_device(
-        self, logits: Any, chosen: Any, mask: Any, out: Any, stream: Any
-    ) -> None:
+    def _update_on_device(self, logits: Any, chosen: Any, mask: Any, out: Any, stream: Any) -> None:
         from inlay._cuda_runtime import is_device_array, native
 
         for what, other in (("chosen", chosen), ("mask", mask), ("out", out)):
