@@ -19,9 +19,9 @@ def _restored() -> Iterator[None]:
 
 
 def test_memory_of_torch(torch: Any) -> None:
-    from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
+    from inlay._cuda_runtime import native
 
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
@@ -34,9 +34,9 @@ def test_memory_of_torch(torch: Any) -> None:
 
 
 def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
-    from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
+    from inlay._cuda_runtime import native
 
     pool = cupy.get_default_memory_pool()
     before = pool.used_bytes()
@@ -48,9 +48,9 @@ def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
 
 
 def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
-    from inlay._cuda_runtime import native
     from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
+    from inlay._cuda_runtime import native
 
     set_allocator("cuda")
     before = torch.cuda.memory_allocated()
