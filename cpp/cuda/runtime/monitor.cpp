@@ -38,6 +38,14 @@ Monitor::Monitor(int device, std::size_t state_bytes, std::size_t result_bytes,
   }
 }
 
+DeviceMemory Monitor::upload(const void* from, std::size_t bytes) const {
+  DeviceMemory memory(allocator_, bytes, own_stream_);
+  check(cudaMemcpyAsync(memory.get(), from, bytes, cudaMemcpyHostToDevice, own_stream_),
+        "copying to the device");
+  check(cudaStreamSynchronize(own_stream_), "copying to the device");
+  return memory;
+}
+
 void Monitor::finish() noexcept {
   if (fork_generation() != fork_generation_) return;
   const BesideCaptures beside;
