@@ -9,10 +9,17 @@ namespace inlay::cuda {
 
 struct WindowControl;
 
-/// Columns that a block works on at once. Threads of a block: kColumnThreads.
+/// Threads of a block, and how many blocks a launch has for each processor.
 inline constexpr unsigned kColumnThreads = 256;
-/// Buckets of a side that a block counts in shared memory.
+inline constexpr std::uint32_t kColumnBlocksPerProcessor = 2;
+/// Buckets of a side that a block counts in shared memory; fewer where it has but 64 KiB.
 inline constexpr int kWindowBuckets = 512;
+inline constexpr int kSmallWindowBuckets = 256;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+inline constexpr int kBlockWindow = kSmallWindowBuckets;
+#else
+inline constexpr int kBlockWindow = kWindowBuckets;
+#endif
 
 /// Power sums of one column's distances from the launch's origin, of the rows of one block.
 struct ColumnPart {
@@ -60,7 +67,8 @@ struct ColumnArgs {
   const void* bucket_cells = nullptr;  // of the element's Real, for table_scale
   int scale = 5;                      // 0 to 8
   int table_scale = 5;                // max(scale, 5)
-  int window = kWindowBuckets;        // buckets of a side in shared memory; 0: none
+  int block_window = kWindowBuckets;  // kBlockWindow of the device
+  int window = kWindowBuckets;        // buckets of it in use; 0: none
   // Edges of each column, padded with infinities to 2^k - 1, as the element's Real.
   const void* edges = nullptr;
   std::uint32_t edge_steps = 0;  // k
@@ -75,12 +83,20 @@ struct ColumnShared {
   std::uint32_t bytes;
 };
 inline constexpr std::uint32_t kTableBytes = 8192;
-inline constexpr std::uint32_t kSideStride = kWindowBuckets;
+inline constexpr std::uint32_t kSideStride = kBlockWindow;
 /// Words of the counters of a column; odd, so that columns lie in different banks.
 inline constexpr std::uint32_t kColumnWords = 2 * kSideStride + 1;
 inline constexpr std::uint32_t kSamples = 16;
 /// Tallies of a column in shared memory.
-enum : std::uint32_t { kTallyCount, kTallyNan, kTallyPosInf, kTallyNegInf, kTallyZero, kTallies };
+enum : std::uint32_t {
+  kTallyCount,
+  kTallyNan,
+  kTallyPosInf,
+  kTallyNegInf,
+  kTallyZero,
+  kTallyRare,
+  kTallies
+};
 
 struct ColumnOrigin {
   double origin;
@@ -90,6 +106,7 @@ struct ColumnOrigin {
   std::uint32_t reserved;
 };
 
+/// @param window buckets of a side, as many as a block of the device has room for
 INLAY_HOST_DEVICE inline ColumnShared column_shared(std::uint32_t columns, bool histogram,
                                                     int window, std::uint32_t edge_steps,
                                                     bool edges_shared, std::uint32_t real_bytes) {
@@ -107,12 +124,13 @@ INLAY_HOST_DEVICE inline ColumnShared column_shared(std::uint32_t columns, bool 
   s.tallies = take(kTallies * columns * sizeof(std::uint32_t));
   s.samples = take(kSamples * columns * sizeof(double));
   s.origins = take(columns * sizeof(ColumnOrigin));
-  s.pages = take(histogram ? columns * 2 * (kWindowBuckets / kPageBuckets) * 4 : 0);
+  s.pages = take(histogram ? columns * 2 * (static_cast<std::uint32_t>(window) / kPageBuckets) * 4 : 0);
   const std::uint32_t edges = edges_shared ? (1U << edge_steps) - 1 : 0;
   s.edges = take(edges_shared ? columns * edges * real_bytes : 0);
   s.edge_counts = take(edges_shared ? columns * (edges + 2) * 4 : 0);
   s.counters = at;
-  const std::uint32_t counters = histogram && window != 0 ? columns * kColumnWords * 4 : 0;
+  const std::uint32_t counters =
+      histogram ? columns * (2 * static_cast<std::uint32_t>(window) + 1) * 4 : 0;
   const std::uint32_t parts = kColumnThreads * sizeof(ColumnPart);
   take(counters > parts ? counters : parts);
   s.bytes = at;

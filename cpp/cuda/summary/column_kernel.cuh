@@ -18,6 +18,12 @@
 
 namespace inlay::cuda {
 
+#ifdef __CUDACC__
+#define INLAY_NOINLINE __noinline__
+#else
+#define INLAY_NOINLINE inline
+#endif
+
 /// Rows of a lane whose distances are summed in Real.
 inline constexpr int kFoldRows = 32;
 
@@ -119,11 +125,23 @@ struct LaneSums {
   __device__ static int run(R* v, unsigned lane) { return step<kCount, L>(v, lane); }
 };
 
+/// Adds 1 to a counter in shared memory, without keeping later loads from there behind it: nobody
+/// reads counters before a barrier.
+__device__ __forceinline__ void count_shared(std::uint32_t* counter) {
+#ifdef __CUDA_ARCH__
+  asm volatile("red.shared.add.u32 [%0], 1;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(counter))));
+#else
+  atomicAdd(counter, 1U);
+#endif
+}
+
 enum class Counted { kMoments, kBuckets, kBucketsAndEdges };
 
 /// Finds origin, unit and window of each column of the group from rows that lie evenly.
 template <class T, unsigned kColumns>
-__device__ void choose_origins(const ColumnArgs& a, const T* base, std::uint32_t group,
+__device__ INLAY_NOINLINE void choose_origins(const ColumnArgs& a, const T* base, std::uint32_t group,
                                double* samples, ColumnOrigin* origins) {
   using R = Real<T>;
   using K = RealBits<R>;
@@ -180,7 +198,7 @@ __device__ void choose_origins(const ColumnArgs& a, const T* base, std::uint32_t
       const int exponent = static_cast<int>(bits_of(size) >> 52 & 0x7FF) - 1023;
       const int bottom = (K::kMinExponent * (1 << a.scale) + kPageBuckets - 1) & -kPageBuckets;
       const int top = (K::kMaxExponent * (1 << a.scale) - 1) & -kPageBuckets;
-      const int above = (kWindowBuckets >> a.scale) * 3 / 16;
+      const int above = (kBlockWindow >> a.scale) * 3 / 16;
       int first = (((exponent + 1 + above) << a.scale) & -kPageBuckets) - a.window;
       if (first > top - a.window) first = top - a.window;
       if (first < bottom) first = bottom;
@@ -294,6 +312,32 @@ INLAY_HOST_DEVICE inline void add_parts(ColumnPart& to, const ColumnPart& from) 
   for (int k = 0; k < 4; ++k) to.powers[k] += from.powers[k];
 }
 
+/// Adds up what all blocks of a group left, in an order that only depends on how many they are.
+__device__ INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
+                                           const ColumnOrigin* origins, ColumnPart* tree,
+                                           ColumnRecord* records) {
+  const ColumnWalk& w = a.walk;
+  __threadfence();
+  unsigned helpers = kColumnThreads;
+  while (helpers * w.per_group > kColumnThreads) helpers /= 2;
+  const unsigned c = threadIdx.x / helpers;
+  const unsigned i = threadIdx.x % helpers;
+  const std::uint32_t column = group * w.per_group + c;
+  const bool used = c < w.per_group && column < a.layout.columns;
+  if (used) {
+    ColumnPart sum;
+    for (std::uint32_t s = i; s < w.slices; s += helpers)
+      add_parts(sum, a.parts[(static_cast<std::size_t>(group) * w.slices + s) * w.per_group + c]);
+    tree[threadIdx.x] = sum;
+  }
+  __syncthreads();
+  for (unsigned half = helpers / 2; half != 0; half /= 2) {
+    if (used && i < half) add_parts(tree[threadIdx.x], tree[threadIdx.x + half]);
+    __syncthreads();
+  }
+  if (used && i == 0) add_part(tree[threadIdx.x], origins[c], records[column]);
+}
+
 /// The rows of a block, counted from the first that is whole. Values of a flat walk before and
 /// behind those are the left-over row of the first slice.
 struct RowRange {
@@ -330,8 +374,8 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const T* base = static_cast<const T*>(w.data) + group * w.group_stride;
 
   INLAY_DYNAMIC_SHARED(shared);
-  const ColumnShared at = column_shared(kColumns, kHistogram, a.window, a.edge_steps,
-                                        kEdges && a.edges_shared, sizeof(R));
+  const ColumnShared at = column_shared(kColumns, kHistogram, kBlockWindow, a.edge_steps,
+                                        kEdges && a.edges_shared && a.edge_steps != 0, sizeof(R));
   Bits* const table = reinterpret_cast<Bits*>(shared + at.table);
   double* const sums = reinterpret_cast<double*>(shared + at.sums);
   double* const extremes = reinterpret_cast<double*>(shared + at.extremes);
@@ -343,6 +387,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   std::uint32_t* const edge_counts = reinterpret_cast<std::uint32_t*>(shared + at.edge_counts);
   const auto* const cells = static_cast<const Bits*>(a.bucket_cells);
   const std::uint32_t num_edges = kEdges ? (1U << a.edge_steps) - 1 : 0;
+  const bool edges_here = kEdges && a.edges_shared && num_edges != 0;
   // The real column of one of the block's.
   const auto column_of = [&](unsigned c) {
     return group * w.per_group + (w.flat ? c % w.per_group : c);
@@ -350,17 +395,16 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
 
   // ---- before the first row
   for (unsigned i = threadIdx.x; i < kTallies * kColumns; i += kColumnThreads) tallies[i] = 0;
+  for (unsigned i = threadIdx.x; i < kWarps * 4 * kColumns; i += kColumnThreads) sums[i] = 0;
   const unsigned copies = 1U << (kTableBits - 1 - a.table_scale);
   if constexpr (kHistogram) {
     for (unsigned i = threadIdx.x; i < (1U << kTableBits); i += kColumnThreads)
       table[i] = cells[i / copies];
-    if (a.window != 0) {
-      for (unsigned i = threadIdx.x; i < kColumns * kColumnWords; i += kColumnThreads)
-        counters[i] = 0;
-    }
+    for (unsigned i = threadIdx.x; i < kColumns * kColumnWords; i += kColumnThreads)
+      counters[i] = 0;
   }
   if constexpr (kEdges) {
-    if (a.edges_shared) {
+    if (edges_here) {
       for (unsigned i = threadIdx.x; i < kColumns * num_edges; i += kColumnThreads) {
         const unsigned column = column_of(i / num_edges);
         block_edges[i] = column < a.layout.columns
@@ -378,7 +422,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const unsigned first_column = lane % L * V;
   R power1[V], power2[V], power3[V], power4[V], lowest[V], highest[V], inverse[V], shifted[V];
   int first[V];
-  unsigned zeros[V];
+  unsigned zeros[V];  // without a histogram
   unsigned whole_rows = 0;
 #pragma unroll
   for (int j = 0; j < V; ++j) {
@@ -392,9 +436,18 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     zeros[j] = 0;
   }
   constexpr int kOwned = LaneSums<4 * V, L, R>::kLeft;
-  double owned[kOwned];
+  // Where the i-th sum that a lane owns after LaneSums lies.
+  const auto owned_sum = [&](int i) -> double& {
+    int n = 4 * V;
 #pragma unroll
-  for (int i = 0; i < kOwned; ++i) owned[i] = 0;
+    for (int d = L; d < 32 && n > 1; d *= 2) {
+      n /= 2;
+      if ((lane & d) != 0) i += n;
+    }
+    return sums[(warp * 4 + i / V) * kColumns + first_column + i % V];
+  };
+  // Of several lanes with the same sum, one has it.
+  const bool owner = lane / L < 4 * V;
   const bool active = !kVector || w.flat || column_of(first_column) < a.layout.columns;
 
   // The rows of this block, in shared memory for the sake of registers.
@@ -451,53 +504,63 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const Bits table_mask = ((Bits{1} << kTableBits) - 1) & ~static_cast<Bits>(copies - 1);
   const auto window = static_cast<unsigned>(a.window);
   const int index_shift = K::kMantissa - a.scale;
+  constexpr unsigned kSideBits = sizeof(int) * 8 - 1 - __builtin_clz(kSideStride);
+  std::uint32_t* const my_counters = counters + first_column * kColumnWords;
 
+  // The table's entry for a value.
+  const auto look_up = [&](R value) -> Bits {
+    if constexpr (kHistogram) {
+      const Bits magnitude = bits_of(value) & K::kMagnitude;
+      return table[(magnitude >> (K::kMantissa - kTableBits) & table_mask) | bank];
+    } else {
+      return 0;
+    }
+  };
   // Takes one value; true if rare() must have it too.
-  const auto take = [&](int j, R value) -> bool {
+  const auto take = [&](int j, R value, Bits entry) -> bool {
     const Bits bits = bits_of(value);
     const Bits magnitude = bits & K::kMagnitude;
     const bool finite = magnitude < K::kInfinity;
+    const bool zero = magnitude == 0;
+    bool counted = false;
+    if constexpr (kHistogram) {
+      const int bucket =
+          static_cast<int>(static_cast<typename K::Index>(magnitude + entry) >> index_shift);
+      const unsigned place = static_cast<unsigned>(bucket - first[j]);
+      counted = place < window;
+      const unsigned side =
+          static_cast<unsigned>(bits >> (sizeof(Bits) * 8 - 1 - kSideBits)) & kSideStride;
+      // What is not counted goes to the word that pads the column, rather than around a branch;
+      // most of it is zeros.
+      count_shared(my_counters + j * kColumnWords + (counted ? place | side : 2 * kSideStride));
+    }
     const R distance = finite ? value * inverse[j] - shifted[j] : R(0);
     const R square = distance * distance;
     power1[j] += distance;
     power2[j] += square;
     power3[j] += square * distance;
     power4[j] += square * square;
-    if (finite) {
-      lowest[j] = lower_of(lowest[j], value);
-      highest[j] = higher_of(highest[j], value);
-    }
-    const bool zero = magnitude == 0;
-    if (zero) ++zeros[j];
+    lowest[j] = finite ? lower_of(lowest[j], value) : lowest[j];
+    highest[j] = finite ? higher_of(highest[j], value) : highest[j];
+    if constexpr (!kHistogram) zeros[j] += zero ? 1U : 0U;
     if constexpr (kEdges) {
-      if (finite && a.edges_shared) {
+      if (edges_here) {
         const R* const edges = block_edges + (first_column + j) * num_edges;
         unsigned below = 0;
         for (unsigned step = (num_edges + 1) / 2; step != 0; step /= 2)
           below += edges[below + step - 1] < value ? step : 0;
-        atomicAdd(&edge_counts[(first_column + j) * (num_edges + 2) + below], 1U);
+        if (!finite) below = num_edges + 1;  // likewise
+        count_shared(&edge_counts[(first_column + j) * (num_edges + 2) + below]);
       }
     }
-    if constexpr (kHistogram) {
-      const Bits entry = table[(magnitude >> (K::kMantissa - kTableBits) & table_mask) | bank];
-      const int bucket = static_cast<int>(
-          static_cast<typename K::Index>(magnitude + entry) >> index_shift);
-      const unsigned place = static_cast<unsigned>(bucket - first[j]);
-      if (place < window) {
-        const auto side = static_cast<unsigned>(bits >> (sizeof(Bits) * 8 - 1));
-        atomicAdd(&counters[(first_column + j) * kColumnWords + side * kSideStride + place], 1U);
-        return false;
-      }
-      return !zero;
-    } else {
-      return !finite;
-    }
+    return kHistogram ? !counted && !zero : !finite;
   };
 
   // What is not finite, or has its bucket outside the window.
   const auto rare = [&](unsigned c, R value) {
     const Bits bits = bits_of(value);
     const Bits magnitude = bits & K::kMagnitude;
+    atomicAdd(&tallies[c * kTallies + kTallyRare], 1U);
     if (magnitude >= K::kInfinity) {
       const std::uint32_t which = magnitude > K::kInfinity ? kTallyNan
                                   : bits == magnitude      ? kTallyPosInf
@@ -517,7 +580,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const auto take_far_edges = [&](unsigned c, R value) {
     if constexpr (kEdges) {
       const unsigned column = column_of(c);
-      if (a.edges_shared || column >= a.layout.columns) return;
+      if (edges_here || num_edges == 0 || column >= a.layout.columns) return;
       if ((bits_of(value) & K::kMagnitude) >= K::kInfinity) return;
       const R* const edges =
           static_cast<const R*>(a.edges) + static_cast<std::size_t>(column) * num_edges;
@@ -548,10 +611,13 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     if (sizeof(R) == 8 || __any_sync(kAllLanes, again && active) == 0) {
       LaneSums<4 * V, L, R>::run(v, lane);
 #pragma unroll
-      for (int i = 0; i < kOwned; ++i) owned[i] += static_cast<double>(v[i]);
+      for (int i = 0; i < kOwned; ++i) {
+        if (owner) owned_sum(i) += static_cast<double>(v[i]);
+      }
       return;
     }
     // Once more in doubles, a column at a time.
+    __syncwarp();
     for (int j = 0; j < V; ++j) {
       const ColumnOrigin& o = origins[first_column + j];
       double sum[4] = {};
@@ -572,20 +638,11 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
 #pragma unroll
         for (int d = L; d < 32; d *= 2) sum[k] += __shfl_xor_sync(kAllLanes, sum[k], d);
       }
-      // Which entries a lane owns is known from how LaneSums halves them.
-      int n = 4 * V;
-      int begins = 0;
-      for (int d = L; d < 32 && n > 1; d *= 2) {
-        n /= 2;
-        if ((lane & d) != 0) begins += n;
-      }
+      if (lane < L) {
 #pragma unroll
-      for (int i = 0; i < kOwned; ++i) {
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-          if (begins + i == k * V + j) owned[i] += sum[k];
-        }
+        for (int k = 0; k < 4; ++k) sums[(warp * 4 + k) * kColumns + first_column + j] += sum[k];
       }
+      __syncwarp();
     }
   };
 
@@ -601,7 +658,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       if (from == nullptr) continue;
       const R value = to_real(*from);
       if (!all) atomicAdd(&tallies[(first_column + j) * kTallies + kTallyCount], 1U);
-      if (take(j, value)) rare(first_column + j, value);
+      if (take(j, value, look_up(value))) rare(first_column + j, value);
       take_far_edges(first_column + j, value);
     }
   };
@@ -626,9 +683,13 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       static_assert(kUnroll * V <= 32);
 #pragma unroll
       for (int u = 0; u < kUnroll; ++u) {
+        Bits entries[V];  // all before the first count: that is a wait for each other less
+#pragma unroll
+        for (int j = 0; j < V; ++j) entries[j] = look_up(to_real(loaded[u].values[j]));
 #pragma unroll
         for (int j = 0; j < V; ++j) {
-          if (take(j, to_real(loaded[u].values[j]))) rares |= 1U << (u * V + j);
+          const bool is_rare = take(j, to_real(loaded[u].values[j]), entries[j]);
+          rares |= is_rare ? 1U << (u * V + j) : 0U;
         }
       }
       while (rares != 0) {
@@ -637,7 +698,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
         rare(first_column + i % V, to_real(from[i / V * step_stride + i % V]));
       }
       if constexpr (kEdges) {
-        if (!a.edges_shared) {
+        if (!edges_here) {
           for (int i = 0; i < kUnroll * V; ++i)
             take_far_edges(first_column + i % V, to_real(from[i / V * step_stride + i % V]));
         }
@@ -666,37 +727,22 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
 
   // ---- the block's sums
   {
-    int n = 4 * V;
-    int begins = 0;
-    bool mine = true;
-    for (int d = L; d < 32; d *= 2) {
-      if (n > 1) {
-        n /= 2;
-        if ((lane & d) != 0) begins += n;
-      } else if ((lane & d) != 0) {
-        mine = false;
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < kOwned; ++i) {
-      const int q = begins + i;
-      if (mine) sums[(warp * 4 + q / V) * kColumns + first_column + q % V] = owned[i];
-    }
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       R low = lowest[j];
       R high = highest[j];
-      unsigned zero = zeros[j];
+      unsigned zero = kHistogram ? 0 : zeros[j];
 #pragma unroll
       for (int d = L; d < 32; d *= 2) {
         low = lower_of(low, __shfl_xor_sync(kAllLanes, low, d));
         high = higher_of(high, __shfl_xor_sync(kAllLanes, high, d));
-        zero += __shfl_xor_sync(kAllLanes, zero, d);
+        if constexpr (!kHistogram) zero += __shfl_xor_sync(kAllLanes, zero, d);
       }
       if (lane < L) {
         extremes[(warp * 2) * kColumns + first_column + j] = static_cast<double>(low);
         extremes[(warp * 2 + 1) * kColumns + first_column + j] = static_cast<double>(high);
-        atomicAdd(&tallies[(first_column + j) * kTallies + kTallyZero], zero);
+        if constexpr (!kHistogram)
+          atomicAdd(&tallies[(first_column + j) * kTallies + kTallyZero], zero);
       }
       atomicAdd(&tallies[(first_column + j) * kTallies + kTallyCount], whole_rows);
     }
@@ -728,7 +774,8 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       one.nan = tally[kTallyNan];
       one.pos_inf = tally[kTallyPosInf];
       one.neg_inf = tally[kTallyNegInf];
-      one.zero = tally[kTallyZero];
+      one.zero = kHistogram ? counters[c * kColumnWords + 2 * kSideStride] - tally[kTallyRare]
+                            : tally[kTallyZero];
       one.count = tally[kTallyCount] - one.nan - one.pos_inf - one.neg_inf;
       for (unsigned k = 0; k < 4; ++k) one.powers[k] = sums[k * kColumns + c];
       one.lowest = extremes[c];
@@ -742,7 +789,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   // ---- the block's buckets and cells
   if constexpr (kHistogram) {
     if (a.window != 0) {
-      constexpr unsigned kPages = kWindowBuckets / kPageBuckets;
+      constexpr unsigned kPages = kBlockWindow / kPageBuckets;
       const auto pages = window / kPageBuckets;
       if (turns < kColumns) {
         for (unsigned i = threadIdx.x; i < 2 * kSideStride; i += kColumnThreads) {
@@ -788,7 +835,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     }
   }
   if constexpr (kEdges) {
-    if (a.edges_shared) {
+    if (edges_here) {
       for (unsigned i = threadIdx.x; i < kColumns * (num_edges + 1); i += kColumnThreads) {
         const unsigned c = i / (num_edges + 1);
         const unsigned cell = i % (num_edges + 1);
@@ -802,7 +849,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     }
   }
 
-  // ---- the last block of a group adds up what all its blocks left, in a fixed order
+  // ---- the last block of a group adds up what all its blocks left
   __shared__ bool last_of_group;
   __threadfence();
   __syncthreads();
@@ -812,25 +859,8 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   }
   __syncthreads();
   if (last_of_group) {
-    __threadfence();
-    ColumnPart* const tree = reinterpret_cast<ColumnPart*>(shared + at.counters);
-    unsigned helpers = kColumnThreads;
-    while (helpers * w.per_group > kColumnThreads) helpers /= 2;
-    const unsigned c = threadIdx.x / helpers;
-    const unsigned i = threadIdx.x % helpers;
-    const bool used = c < w.per_group && column_of(c) < a.layout.columns;
-    if (used) {
-      ColumnPart sum;
-      for (std::uint32_t s = i; s < w.slices; s += helpers)
-        add_parts(sum, a.parts[(static_cast<std::size_t>(group) * w.slices + s) * w.per_group + c]);
-      tree[threadIdx.x] = sum;
-    }
-    __syncthreads();
-    for (unsigned half = helpers / 2; half != 0; half /= 2) {
-      if (used && i < half) add_parts(tree[threadIdx.x], tree[threadIdx.x + half]);
-      __syncthreads();
-    }
-    if (used && i == 0) add_part(tree[threadIdx.x], origins[c], state.records[column_of(c)]);
+    merge_parts(a, group, origins, reinterpret_cast<ColumnPart*>(shared + at.counters),
+                state.records);
   }
   if (is_last_block(a.control)) leave_window(a.control, chosen);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/error.hpp"
+#include "runtime/kernel.hpp"
 #include "summary/column_kernel.cuh"
 #include "summary/column_launch.hpp"
 #include "summary/column_plan.hpp"
@@ -15,13 +16,6 @@ __global__ void __launch_bounds__(kColumnThreads, 3)
 
 using ColumnsKernel = void (*)(ColumnArgs);
 
-inline std::uint32_t column_shared_bytes(const ColumnArgs& args, ColumnCounts counts,
-                                         std::uint32_t real_bytes, std::uint32_t columns) {
-  return column_shared(columns, counts != ColumnCounts::kMoments, args.window, args.edge_steps,
-                       counts == ColumnCounts::kBucketsAndEdges && args.edges_shared, real_bytes)
-      .bytes;
-}
-
 inline void launch_kernel(ColumnsKernel kernel, const ColumnArgs& args, std::uint32_t shared,
                           cudaStream_t stream) {
   kernel<<<args.walk.groups * args.walk.slices, kColumnThreads, shared, stream>>>(args);
@@ -35,51 +29,31 @@ struct ColumnKernels {
   static constexpr int kL = kBlockColumns / kV;
   static constexpr int kUnroll = 4;
 
-  template <Counted kCounted>
-  static ColumnsKernel pick(bool vector) {
-    if (vector) return columns_kernel<T, kV, kL, true, kCounted, kUnroll>;
-    // Without whole vectors speed is lost anyway: buckets are counted though nobody may ask.
-    constexpr Counted kLeast = kCounted == Counted::kMoments ? Counted::kBuckets : kCounted;
-    return columns_kernel<T, 1, kBlockColumns, false, kLeast, 1>;
-  }
+  // Buckets are counted though nobody may ask, and by other walks edges though there may be none:
+  // fewer kernels to build, load and carry.
   static ColumnsKernel pick(ColumnCounts counts, bool vector) {
-    switch (counts) {
-      case ColumnCounts::kMoments:
-        return pick<Counted::kMoments>(vector);
-      case ColumnCounts::kBuckets:
-        return pick<Counted::kBuckets>(vector);
-      default:
-        return pick<Counted::kBucketsAndEdges>(vector);
-    }
+    if (!vector) return columns_kernel<T, 1, kBlockColumns, false, Counted::kBucketsAndEdges, 1>;
+    return counts == ColumnCounts::kBucketsAndEdges
+               ? columns_kernel<T, kV, kL, true, Counted::kBucketsAndEdges, kUnroll>
+               : columns_kernel<T, kV, kL, true, Counted::kBuckets, kUnroll>;
+  }
+  static std::uint32_t shared_bytes(const ColumnArgs& args) {
+    return column_shared(kBlockColumns, true, args.block_window, args.edge_steps,
+                         args.edges_shared && args.edge_steps != 0, sizeof(Real<T>))
+        .bytes;
   }
 
-  static void prepare() {
-    for (const ColumnCounts counts :
-         {ColumnCounts::kMoments, ColumnCounts::kBuckets, ColumnCounts::kBucketsAndEdges}) {
-      for (const bool vector : {false, true}) {
-        allow_shared(reinterpret_cast<const void*>(pick(counts, vector)));
-      }
-    }
+  static void load(ColumnCounts counts, std::uint32_t edge_steps, int block_window) {
+    ColumnArgs args;
+    args.block_window = args.window = block_window;
+    args.edge_steps = edge_steps;
+    args.edges_shared = edges_fit(edge_steps, sizeof(Real<T>));
+    for (const bool vector : {false, true})
+      load_kernel(pick(counts, vector), static_cast<int>(shared_bytes(args)));
   }
 
   static void launch(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream) {
-    if (!args.walk.vector && counts == ColumnCounts::kMoments) counts = ColumnCounts::kBuckets;
-    launch_kernel(pick(counts, args.walk.vector), args,
-                  column_shared_bytes(args, counts, sizeof(Real<T>), kBlockColumns), stream);
-  }
-
-  /// Lets a kernel take as much shared memory as the device has for a block.
-  static void allow_shared(const void* kernel) {
-    int device = 0;
-    int most = 0;
-    cudaFuncAttributes attributes;
-    check(cudaGetDevice(&device), "asking for the device");
-    check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-          "asking for the shared memory of a block");
-    check(cudaFuncGetAttributes(&attributes, kernel), "loading the columns' kernel");
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               most - static_cast<int>(attributes.sharedSizeBytes)),
-          "taking shared memory for the columns' kernel");
+    launch_kernel(pick(counts, args.walk.vector), args, shared_bytes(args), stream);
   }
 };
 

@@ -6,15 +6,22 @@
 
 namespace inlay::cuda {
 
-enum class ColumnCounts { kMoments, kBuckets, kBucketsAndEdges };
+enum class ColumnCounts { kBuckets, kBucketsAndEdges };
 
-/// Loads the kernels of all element types and lets them take their shared memory; to be called
-/// once per device before the first launch, never while capturing.
+/// Loads what launch_columns() may need into the current device, for columns with edges of
+/// `edge_steps`; to be called before the first launch, never while capturing.
 /// @throws CudaError
-void prepare_columns();
+void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
 
 /// Enqueues the kernel that counts what args.walk describes.
 /// @throws CudaError if it cannot be enqueued.
 void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
+
+/// Enqueues the kernel that moves a closed state to `result`, if all launches have left it.
+/// @throws CudaError if it cannot be enqueued.
+void launch_extract_columns(const WindowControl* control, unsigned closed, unsigned char* state,
+                            const ColumnLayout& layout, unsigned char* result,
+                            cudaStream_t stream);
+void load_extract_columns();
 
 }  // namespace inlay::cuda

@@ -124,7 +124,7 @@ inline std::size_t column_parts(std::uint32_t columns, std::uint32_t target_bloc
 }
 
 /// Buckets of a side that a block counts in shared memory: few rows are not worth the clearing.
-inline int window_for(const ColumnWalk& walk, int scale) {
+inline int window_for(const ColumnWalk& walk, int scale, int block_window) {
   constexpr std::int64_t kWorthwhile = 48;
   const std::int64_t values = walk.flat ? walk.rows_per_slice * kBlockColumns / walk.per_group
                                         : std::min(walk.rows, walk.rows_per_slice);
@@ -132,7 +132,7 @@ inline int window_for(const ColumnWalk& walk, int scale) {
   // Where all are normal numbers, in whole pages; floats have the narrower range.
   const int bottom = (-126 * (1 << scale) + kPageBuckets - 1) & -kPageBuckets;
   const int top = (128 * (1 << scale) - 1) & -kPageBuckets;
-  return std::min(kWindowBuckets, top - bottom);
+  return std::min(block_window, top - bottom);
 }
 
 /// How much shared memory the cells of edges may take; more, and they are counted where they lie.
