@@ -7,6 +7,11 @@
 
 #define INLAY_EMULATOR 1
 
+// getcontext() returns once alone here.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wclobbered"
+#endif
+
 #include <ucontext.h>
 
 #include <algorithm>
