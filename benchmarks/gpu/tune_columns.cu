@@ -1,6 +1,6 @@
 // Column statistics: time of one launch beside that of a kernel that only adds up the same bytes.
 //
-//   bench_columns [repeats] [part of a name]
+//   tune_columns [repeats] [part of a name]
 //
 // Prints for each case: name, milliseconds (median), GB/s, ratio to the sum kernel's read rate; and
 // at the end the host's microseconds for one update. Names ending in [..] are variants of how the
