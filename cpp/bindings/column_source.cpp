@@ -318,6 +318,20 @@ static py::object without_mask(PyObject* object) {
   return borrowed.attr("ravel")().attr("tolist")();
 }
 
+// Whether only a device can read an object's memory: some would copy it to the host unasked.
+bool ColumnSource::is_on_device(PyObject* object) {
+  constexpr int kCuda = 2;
+  constexpr int kManaged = 13;
+  const py::object method = special_method(object, "__dlpack_device__");
+  if (!method) return static_cast<bool>(special_method(object, "__cuda_array_interface__"));
+  try {
+    const auto kind = py::reinterpret_borrow<py::tuple>(method())[0].cast<int>();
+    return kind == kCuda || kind == kManaged;
+  } catch (const py::error_already_set&) {
+    return false;  // whoever reads it says what is wrong
+  }
+}
+
 ColumnSource::ColumnSource(PyObject* given, Takes takes) {
   const py::object unmasked = without_mask(given);
   PyObject* const object = unmasked.ptr();
@@ -330,6 +344,8 @@ ColumnSource::ColumnSource(PyObject* given, Takes takes) {
     if (take_buffer(object, takes) || take_arrow(object, takes)) return;
     const bool sequence = PyList_Check(object) != 0 || PyTuple_Check(object) != 0;
     if (!sequence && !has_view_) {
+      // The callers' cue to count it where it is, see python/inlay/summary/_device.py.
+      if (is_on_device(object)) throw py::type_error("values on a CUDA device");
       if (const py::object method = special_method(object, "__array__")) {
         const py::object array = method();
         if (array.ptr() != object && take_buffer(array.ptr(), takes)) return;

@@ -916,6 +916,13 @@ class Tally:
         threads: typing.SupportsInt | typing.SupportsIndex = 0,
         skip: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
     ) -> int: ...
+    def add_counted(
+        self,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        columns: collections.abc.Sequence[
+            tuple[typing.SupportsInt | typing.SupportsIndex, EdgeHistogram, Moments]
+        ],
+    ) -> None: ...
     def update_column(
         self, index: typing.SupportsInt | typing.SupportsIndex, array: typing.Any
     ) -> None: ...

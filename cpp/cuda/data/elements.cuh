@@ -1,0 +1,104 @@
+#pragma once
+
+#include "data/elements.hpp"
+#include "runtime/device_code.cuh"
+
+namespace inlay::cuda {
+
+/// Four elements, or two of eight bytes: what a thread loads at once. Sixteen of one byte would be
+/// sixteen copies of what is done with each.
+template <class T>
+struct alignas(sizeof(T) == 8 ? 16 : 4 * sizeof(T)) Chunk {
+  static constexpr unsigned kSize = sizeof(T) == 8 ? 2 : 4;
+  T values[kSize];
+};
+
+/// Reads a chunk that no kernel in flight writes.
+template <class T>
+__device__ __forceinline__ Chunk<T> load_chunk(const T* from) {
+#ifdef __CUDA_ARCH__
+  Chunk<T> chunk;
+  if constexpr (sizeof(chunk) == 16) {
+    const Bytes16 bytes = load_bytes16(from);
+    memcpy(&chunk, &bytes, sizeof(chunk));
+  } else if constexpr (sizeof(chunk) == 8) {
+    const uint2 bytes = __ldcs(reinterpret_cast<const uint2*>(from));
+    memcpy(&chunk, &bytes, sizeof(chunk));
+  } else {
+    const unsigned bytes = __ldcs(reinterpret_cast<const unsigned*>(from));
+    memcpy(&chunk, &bytes, sizeof(chunk));
+  }
+  return chunk;
+#else
+  return *reinterpret_cast<const Chunk<T>*>(from);
+#endif
+}
+
+/// Calls f(value) for each element, shared out among all threads of the launch.
+template <class T, class F>
+__device__ __forceinline__ void for_each_element(const Elements& elements, F&& f) {
+  const std::uint64_t threads = std::uint64_t{gridDim.x} * blockDim.x;
+  const std::uint64_t me = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const T* const data = static_cast<const T*>(elements.data);
+  if (elements.dims == 0) {
+    constexpr unsigned kPer = Chunk<T>::kSize;
+    constexpr std::size_t kBytes = sizeof(Chunk<T>);
+    const auto address = reinterpret_cast<std::uintptr_t>(data);
+    const std::uint64_t ahead = (kBytes - address % kBytes) % kBytes / sizeof(T);
+    const std::uint64_t head = ahead < elements.size ? ahead : elements.size;
+    const std::uint64_t bodies = (elements.size - head) / kPer;
+    const T* const body = data + head;
+    const auto take = [&](const Chunk<T>& chunk) {
+#pragma unroll
+      for (unsigned i = 0; i < kPer; ++i) f(chunk.values[i]);
+    };
+    constexpr unsigned kAhead = 4;  // loads in flight
+    std::uint64_t at = me;
+    for (; at + (kAhead - 1) * threads < bodies; at += kAhead * threads) {
+      Chunk<T> loaded[kAhead];
+#pragma unroll
+      for (unsigned i = 0; i < kAhead; ++i)
+        loaded[i] = load_chunk(body + (at + i * threads) * kPer);
+#pragma unroll
+      for (unsigned i = 0; i < kAhead; ++i) take(loaded[i]);
+    }
+    for (; at < bodies; at += threads) take(load_chunk(body + at * kPer));
+    const std::uint64_t rest = elements.size - bodies * kPer;  // at both ends, below 2 kPer
+    for (std::uint64_t i = me; i < rest; i += threads) {
+      f(data[i < head ? i : i + bodies * kPer]);
+    }
+    return;
+  }
+  for (std::uint64_t i = me; i < elements.size; i += threads) {
+    std::int64_t offset = 0;
+    if (elements.size >> 32 == 0) {
+      auto rest = static_cast<std::uint32_t>(i);
+#pragma unroll 1
+      for (int d = elements.dims - 1; d > 0; --d) {
+        const auto extent = static_cast<std::uint32_t>(elements.shape[d]);
+        const std::uint32_t up = rest / extent;
+        offset += static_cast<std::int64_t>(rest - up * extent) * elements.strides[d];
+        rest = up;
+      }
+      offset += static_cast<std::int64_t>(rest) * elements.strides[0];
+    } else {
+      std::uint64_t rest = i;
+#pragma unroll 1
+      for (int d = elements.dims - 1; d > 0; --d) {
+        const std::uint64_t up = rest / elements.shape[d];
+        offset += static_cast<std::int64_t>(rest - up * elements.shape[d]) * elements.strides[d];
+        rest = up;
+      }
+      offset += static_cast<std::int64_t>(rest) * elements.strides[0];
+    }
+    f(data[offset]);
+  }
+}
+
+/// Adds up a warp's numbers into one of device memory. All 32 lanes call it.
+__device__ __forceinline__ void add_of_warp(unsigned long long* to, unsigned long long value) {
+  for (int by = 16; by > 0; by /= 2) value += __shfl_xor_sync(kAllLanes, value, by);
+  if (threadIdx.x % kWarp == 0 && value != 0) atomicAdd(to, value);
+}
+
+}  // namespace inlay::cuda
