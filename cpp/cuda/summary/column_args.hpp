@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "runtime/tensor.hpp"
-#include "summary/column_state.cuh"
+#include "summary/column_layout.hpp"
 
 namespace inlay::cuda {
 
@@ -110,7 +110,7 @@ struct ColumnOrigin {
 INLAY_HOST_DEVICE inline ColumnShared column_shared(std::uint32_t columns, bool histogram,
                                                     int window, std::uint32_t edge_steps,
                                                     bool edges_shared, std::uint32_t real_bytes) {
-  constexpr std::uint32_t kWarps = kColumnThreads / kWarp;
+  constexpr std::uint32_t kWarps = kColumnThreads / 32;
   ColumnShared s{};
   std::uint32_t at = 0;
   const auto take = [&at](std::uint32_t bytes) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
 #include "runtime/window.cuh"
 #include "summary/bucket_index.cuh"
 #include "summary/column_args.hpp"
+#include "summary/column_state.cuh"
 #include "summary/moments_formulas.hpp"
 
 // One read of [N, D] values: moments, counts of what is missing or not finite, an exponential
