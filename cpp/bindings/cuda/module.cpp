@@ -34,6 +34,7 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   m.attr("ARCHITECTURES") = INLAY_CUDA_ARCHITECTURES;
   register_intake(m);
   register_allocators(m);
+  register_columns(m);
   register_keys(m);
   register_host_copy(m);
 }
