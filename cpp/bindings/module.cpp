@@ -51,7 +51,14 @@ Info build_info() {
 #else
   info["asserts"] = true;
 #endif
+#ifdef INLAY_CUDA_TOOLKIT
+  Info cuda;
+  cuda["toolkit"] = INLAY_CUDA_TOOLKIT;
+  cuda["architectures"] = py::str(INLAY_CUDA_ARCHITECTURES).attr("split")();
+  info["cuda"] = cuda;
+#else
   info["cuda"] = py::none();
+#endif
   return info;
 }
 
@@ -99,4 +106,5 @@ PYBIND11_MODULE(_core, m) {
   register_drift_rows(m);
   register_online_detectors(m);
   register_two_sample(m);
+  register_logits(m);
 }

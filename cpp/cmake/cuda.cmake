@@ -31,12 +31,19 @@ function(inlay_cuda_options target)
                       "${PROJECT_SOURCE_DIR}/cpp/src")
   target_compile_options(
     ${target}
-    PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr;-lineinfo>"
-            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-fvisibility=hidden>")
+    PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr>"
+            "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-fvisibility=hidden>"
+            "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wnon-virtual-dtor>")
+  if(NOT DEFINED SKBUILD)
+    # For profilers and sanitizers of kernels; a wheel holds no path of where it was built.
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo>")
+  endif()
   if(INLAY_WERROR)
     target_compile_options(
       ${target}
-      PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xptxas=-warn-spills;-Xcompiler=-Werror>")
+      PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Werror>"
+              "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xptxas=-warn-spills;-Xcompiler=-Werror>")
   endif()
-  set_target_properties(${target} PROPERTIES CUDA_VISIBILITY_PRESET hidden)
+  set_target_properties(${target} PROPERTIES CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET
+                                             hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()

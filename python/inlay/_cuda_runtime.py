@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,9 @@ _CUDA = (2, 13)
 _NEWEST_NEEDED = {13: "R580", 12: "R525"}
 
 _usable: ModuleType | None = None
+
+# Whether this process forked after it had used the driver, which works in no child.
+_inherited = False
 
 
 def is_device_array(value: object) -> bool:
@@ -80,10 +84,25 @@ def _load() -> None:
             raise
         message = "inlay was built without a CUDA toolkit: install a wheel with inlay._cuda"
         raise CudaUnavailableError(message) from None
+    if _inherited:
+        message = (
+            "CUDA was in use when this process was forked, and works in no forked child: start it "
+            "by multiprocessing's 'spawn' or 'forkserver'"
+        )
+        raise CudaUnavailableError(message)
     reason = _unusable(**_cuda.availability())
     if reason is not None:
         raise CudaUnavailableError(reason)
     _usable = _cuda
+
+
+def _after_fork_in_child() -> None:
+    global _usable, _inherited
+    _inherited = _inherited or _usable is not None
+    _usable = None
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _unusable(*, driver: int, runtime: int, devices: int, error: str) -> str | None:
@@ -117,12 +136,24 @@ def set_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
         If it is none of these.
     CudaUnavailableError
         If kernels cannot run here.
+
+    Examples
+    --------
+    >>> import inlay
+    >>> try:
+    ...     inlay.cuda.set_allocator("cuda")
+    ... except inlay.CudaUnavailableError:
+    ...     pass  # no toolkit at the build, no driver or no device
     """
-    makers = {"torch": _torch_pool, "cupy": _cupy_pool, "cuda": lambda: (None, None)}
+    makers = {"torch": _torch_pool, "cupy": _cupy_pool, "cuda": _own_pool}
     if source not in makers:
         message = f"source must be 'torch', 'cupy' or 'cuda': {source!r}"
         raise InvalidArgumentError(message)
     native().set_allocator(*makers[source]())
+
+
+def _own_pool() -> tuple[Any, Any]:
+    return None, None
 
 
 def _torch_pool() -> tuple[Any, Any]:

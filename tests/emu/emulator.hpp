@@ -219,6 +219,15 @@ class Machine {
     return warp;
   }
 
+  // A function of its own, since getcontext could return twice into its caller.
+  [[gnu::noinline]] static void prepare(Fiber& fiber) {
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStack;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, &Machine::entry, 0);
+  }
+
   void run_block(std::size_t shared_bytes) {
     const unsigned threads = block_size.count();
     shared_.reset(new unsigned char[shared_bytes == 0 ? 1 : shared_bytes]);
@@ -236,11 +245,7 @@ class Machine {
       fiber.number = n;
       fiber.ended = fiber.waits_block = fiber.waits_warp = false;
       fiber.fake_stack = nullptr;
-      getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = fiber.stack.get();
-      fiber.context.uc_stack.ss_size = kStack;
-      fiber.context.uc_link = nullptr;
-      makecontext(&fiber.context, &Machine::entry, 0);
+      prepare(fiber);
     }
     unsigned alive = threads;
     while (alive != 0) {

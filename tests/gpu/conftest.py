@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libraries import imported
 
 HERE = Path(__file__).parent
 # JAX would take most of the memory at its first use.
@@ -66,13 +67,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("INLAY_REQUIRE_GPU") == "1":
         pytest.fail(f"INLAY_REQUIRE_GPU=1, but {reason}", pytrace=False)
     pytest.skip(reason)
-
-
-def imported(name: str) -> Any:
-    """Import a library whose own warnings are not ours to mend, or skip."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip(name, reason=f"{name} is not installed")
 
 
 @pytest.fixture(scope="session")

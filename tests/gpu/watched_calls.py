@@ -1,6 +1,7 @@
 """What the calling thread asks of CUDA while a block runs, seen by CUPTI.
 
-``cupti_watch.c`` is built with the host's C compiler against the toolkit's CUPTI, once a session.
+``cupti_watch.c`` is built with the host's C compiler against the toolkit's CUPTI, once a session;
+``INLAY_CUPTI_WATCH`` names one that was built before, for a machine without the headers.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _toolkits() -> Iterator[Path]:
 
 
 def _find() -> tuple[list[Path], Path]:
-    """Return the folders of the headers and the library; a toolkit may have them in any of these."""
+    """Return the folders of the headers, and the library."""
     headers: list[Path] = []
     library = None
     for root in _toolkits():
@@ -76,7 +77,9 @@ def _find() -> tuple[list[Path], Path]:
 
 
 def build(folder: Path) -> Path:
-    """Build the watch into ``folder`` and return it."""
+    """Build the watch into ``folder`` and return it, or the one that was built elsewhere."""
+    if os.environ.get("INLAY_CUPTI_WATCH"):
+        return Path(os.environ["INLAY_CUPTI_WATCH"])
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise NoCupti("no C compiler")

@@ -113,12 +113,13 @@ std::optional<ArrayInterface> read_array_interface(py::handle given) {
     throw py::type_error("__cuda_array_interface__: a pointer is no integer: " +
                          std::string(py::repr(py::object(data[0]))));
   }
-  tensor.data = PyLong_AsVoidPtr(address.ptr());
-  if (tensor.data == nullptr && PyErr_Occurred() != nullptr) {
+  const unsigned long long bits = PyLong_AsUnsignedLongLong(address.ptr());
+  if (PyErr_Occurred() != nullptr) {
     PyErr_Clear();
     throw InvalidArgument("__cuda_array_interface__: no pointer: " +
                           std::string(py::repr(address)));
   }
+  tensor.data = reinterpret_cast<const void*>(static_cast<std::uintptr_t>(bits));
   finish_tensor(tensor, strides.is_none());
 
   const py::object stream = field(interface, "stream");

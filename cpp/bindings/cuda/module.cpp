@@ -1,4 +1,3 @@
-#include <cuda_runtime_api.h>
 #include <inlay/version.h>
 #include <pybind11/pybind11.h>
 
@@ -25,16 +24,16 @@ void refuse_mixed_installation() {
 }  // namespace
 
 // Nothing here calls the driver: importing costs as little, and works as well, without one.
-PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_cuda, m) {
   using namespace inlay::python;
   refuse_mixed_installation();
   py::register_local_exception_translator(translate);
   m.doc() = "The kernels for CUDA devices; loads without a driver.";
-  m.attr("TOOLKIT") = CUDART_VERSION;
-  m.attr("ARCHITECTURES") = INLAY_CUDA_ARCHITECTURES;
   register_intake(m);
   register_allocators(m);
   register_columns(m);
+  register_detect(m);
   register_keys(m);
   register_host_copy(m);
+  register_logits(m);
 }

@@ -42,12 +42,12 @@ struct Torch {
       py::object known = py::getattr(torch, name_of(element), py::none());
       if (!known.is_none()) dtypes.emplace_back(known.release().ptr(), element);
     }
-    raw_stream = py::getattr(py::getattr(torch, "_C"), "_cuda_getCurrentRawStream", py::none());
+    raw_stream =
+        py::getattr(py::getattr(torch, "_C", py::none()), "_cuda_getCurrentRawStream", py::none());
     if (raw_stream.is_none()) {
-      raw_stream =
-          py::cpp_function([current = torch.attr("cuda").attr("current_stream")](int device) {
-            return current(device).attr("cuda_stream");
-          });
+      raw_stream = py::cpp_function(
+          [current = py::object(torch.attr("cuda").attr("current_stream"))](
+              int device) -> py::object { return current(device).attr("cuda_stream"); });
     }
   }
 };

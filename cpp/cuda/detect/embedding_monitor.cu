@@ -1,0 +1,175 @@
+#include "detect/embedding_monitor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "detect/device_rows.hpp"
+#include "detect/embedding_window.cuh"
+#include "detect/workspace.hpp"
+#include "runtime/kernel.hpp"
+
+namespace inlay::cuda {
+namespace {
+
+constexpr unsigned kThreads = 256;
+constexpr std::int64_t kSumRows = 64;  // of a part of the column sums
+
+std::size_t state_bytes(const EmbeddingShape& shape) {
+  return sizeof(EmbeddingHead) + static_cast<std::size_t>(shape.numbers()) * sizeof(double);
+}
+
+// Parts of a block of rows whose outer products are summed apart: enough to fill a device.
+std::int64_t scatter_parts(const EmbeddingShape& shape) {
+  if (!shape.full) return kBatchRows / kSumRows;
+  return std::clamp<std::int64_t>(256 / triangle_tiles(shape.dims), 1, 16);
+}
+
+unsigned grid_for(std::int64_t work) { return std::min(blocks_for(work, kThreads), 512U); }
+
+}  // namespace
+
+// What the launches of a block of rows leave for the last of them; made once.
+struct EmbeddingMonitor::Scratch {
+  Scratch(std::shared_ptr<Allocator> allocator, cudaStream_t stream, const EmbeddingShape& shape)
+      : space(std::move(allocator), stream) {
+    const auto dims = static_cast<std::size_t>(shape.dims);
+    const auto frequencies = static_cast<std::size_t>(shape.frequencies);
+    const auto parts = static_cast<std::size_t>(scatter_parts(shape));
+    bad = space.take<std::uint8_t>(kBatchRows);
+    marked = space.take<unsigned long long>(1);
+    sums = space.take<double>(kBatchRows / kSumRows * dims);
+    mean = space.take<double>(dims);
+    scatter = space.take<double>(
+        parts * (shape.full ? static_cast<std::size_t>(triangle_tiles(shape.dims)) * kDoubleTile *
+                                  kDoubleTile
+                            : dims));
+    phases = space.take<double>(kBatchRows / kPhaseRows * frequencies * 2);
+    directions = space.take<double>(dims * frequencies);
+    space.make();
+  }
+
+  Workspace space;
+  Workspace::Buffer<std::uint8_t> bad;
+  Workspace::Buffer<unsigned long long> marked;
+  Workspace::Buffer<double> sums, mean, scatter, phases, directions;
+};
+
+EmbeddingMonitor::EmbeddingMonitor(int device, EmbeddingShape shape, const double* directions,
+                                   std::shared_ptr<Allocator> allocator)
+    : Monitor(device, state_bytes(shape), state_bytes(shape), std::move(allocator)), shape_(shape) {
+  const BesideCaptures beside;
+  const DeviceGuard guard(device);
+  scratch_ = std::make_unique<Scratch>(this->allocator(), own_stream(), shape_);
+  const Workspace& space = scratch_->space;
+  clear(scratch_->marked.get(space), 1, own_stream());
+  upload(scratch_->directions.get(space), directions,
+         static_cast<std::size_t>(shape_.dims * shape_.frequencies), own_stream());
+  load_kernel(mark_rows_kernel);
+  load_kernel(column_sums_kernel);
+  load_kernel(column_means_kernel);
+  load_kernel(column_squares_kernel);
+  load_kernel(scatter_kernel);
+  load_kernel(phases_kernel);
+  load_kernel(fold_embedding_kernel);
+  load_kernel(extract_embedding_kernel);
+  synchronise(own_stream());
+}
+
+EmbeddingMonitor::~EmbeddingMonitor() { finish(); }
+
+void EmbeddingMonitor::update(const Tensor& rows, cudaStream_t stream) {
+  check_sides(DeviceRows{rows}, DeviceRows{rows});
+  const std::int64_t dims = rows.dims == 2 ? rows.shape[1] : 1;
+  if (dims != shape_.dims) {
+    throw InvalidArgument("rows must have " + std::to_string(shape_.dims) +
+                          " columns: " + std::to_string(dims));
+  }
+  if (rows.device != device()) {
+    throw InvalidArgument("the state is on device " + std::to_string(device()) +
+                          "; the rows are on device " + std::to_string(rows.device));
+  }
+  if (rows.shape[0] == 0) return;
+  enqueue(stream, [&](const Launch& launch) {
+    const Workspace& space = scratch_->space;
+    const auto element_bytes = static_cast<std::int64_t>(size_of(rows.element));
+    double* const mean = scratch_->mean.get(space);
+    unsigned long long* const marked = scratch_->marked.get(space);
+    std::uint8_t* const bad = scratch_->bad.get(space);
+    for (std::int64_t first = 0; first < rows.shape[0]; first += kBatchRows) {
+      Rows block;
+      block.count = std::min(kBatchRows, rows.shape[0] - first);
+      block.data =
+          static_cast<const unsigned char*>(rows.data) + first * rows.strides[0] * element_bytes;
+      block.element = rows.element;
+      block.dims = dims;
+      block.row_stride = rows.strides[0];
+      block.dim_stride = rows.dims == 2 ? rows.strides[1] : 0;
+      const RowsSummed summed{block, bad};
+      const unsigned columns = blocks_for(dims, kSumWidth);
+      const unsigned sum_parts = blocks_for(block.count, kSumRows);
+
+      mark_rows_kernel<<<blocks_for(block.count, kThreads / kWarp), kThreads, 0, launch.stream>>>(
+          block, bad, marked);
+      column_sums_kernel<<<dim3(columns, sum_parts), kSumWidth * kSumLines, 0, launch.stream>>>(
+          summed, kSumRows, scratch_->sums.get(space));
+      column_means_kernel<<<blocks_for(dims, 128), 128, 0, launch.stream>>>(
+          scratch_->sums.get(space), static_cast<std::int32_t>(sum_parts), dims, block.count,
+          marked, mean);
+
+      EmbeddingBatch batch{};
+      batch.marked = marked;
+      batch.rows = block.count;
+      batch.mean = mean;
+      batch.scatter = scratch_->scatter.get(space);
+      batch.cosines = scratch_->phases.get(space);
+      if (shape_.full) {
+        const std::int64_t part_rows = kBatchRows / scatter_parts(shape_);
+        const unsigned parts = blocks_for(block.count, part_rows);
+        const dim3 grid(static_cast<unsigned>(triangle_tiles(dims)), parts);
+        scatter_kernel<<<grid, kDoubleThreads, 0, launch.stream>>>(summed, mean, part_rows,
+                                                                   scratch_->scatter.get(space));
+        batch.scatter_parts = static_cast<std::int32_t>(parts);
+      } else {
+        column_squares_kernel<<<dim3(columns, sum_parts), kSumWidth * kSumLines, 0,
+                                launch.stream>>>(summed, mean, kSumRows,
+                                                 scratch_->scatter.get(space));
+        batch.scatter_parts = static_cast<std::int32_t>(sum_parts);
+      }
+      const unsigned phase_parts = blocks_for(block.count, kPhaseRows);
+      phases_kernel<<<dim3(blocks_for(shape_.frequencies, kDoubleTile), phase_parts),
+                      kDoubleThreads, 0, launch.stream>>>(
+          summed, scratch_->directions.get(space), shape_.frequencies, scratch_->phases.get(space));
+      batch.phase_parts = static_cast<std::int32_t>(phase_parts);
+      fold_embedding_kernel<<<grid_for(shape_.scatter_size() + 2 * shape_.frequencies), kThreads, 0,
+                              launch.stream>>>(launch.control, launch.states[0], launch.states[1],
+                                               shape_, batch);
+      check(cudaGetLastError(), "summarising embeddings");
+    }
+  });
+}
+
+void EmbeddingMonitor::launch_extract(const Launch& launch, unsigned closed, void* result,
+                                      cudaStream_t stream) {
+  const auto words = static_cast<std::int64_t>(state_bytes(shape_) / sizeof(unsigned long long));
+  extract_embedding_kernel<<<grid_for(words), kThreads, 0, stream>>>(
+      launch.control, closed, launch.states[closed], words, result);
+  check(cudaGetLastError(), "copying a window of embeddings");
+}
+
+void EmbeddingMonitor::arrived(const void* result) {
+  EmbeddingHead head;
+  std::memcpy(&head, result, sizeof(head));
+  const auto* const numbers =
+      reinterpret_cast<const double*>(static_cast<const unsigned char*>(result) + sizeof(head));
+  add_embedding(shape_, head, numbers, summed_.head, summed_.numbers);
+}
+
+EmbeddingMonitor::Summed EmbeddingMonitor::take() {
+  const std::lock_guard lock(results_mutex());
+  return std::exchange(summed_, Summed());
+}
+
+}  // namespace inlay::cuda

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <inlay/error.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "detect/device_rows.hpp"
+#include "runtime/device_memory.hpp"
+#include "runtime/error.hpp"
+#include "runtime/guards.hpp"
+
+namespace inlay::cuda {
+
+/// One allocation that a function's buffers are laid out in: first take() them all, then make().
+class Workspace {
+ public:
+  Workspace(std::shared_ptr<Allocator> allocator, cudaStream_t stream)
+      : allocator_(allocator == nullptr ? default_allocator() : std::move(allocator)),
+        stream_(stream) {}
+
+  /// Room for `count` of T; where it lies is known after make().
+  template <class T>
+  class Buffer {
+   public:
+    T* get(const Workspace& in) const {
+      return reinterpret_cast<T*>(in.memory_.as<unsigned char>() + at_);
+    }
+
+   private:
+    friend class Workspace;
+    std::size_t at_ = 0;
+  };
+
+  template <class T>
+  Buffer<T> take(std::size_t count) {
+    constexpr std::size_t kAlign = 256;
+    Buffer<T> buffer;
+    buffer.at_ = bytes_;
+    bytes_ += (count * sizeof(T) + kAlign - 1) / kAlign * kAlign;
+    return buffer;
+  }
+  /// @throws CudaError if there is no memory.
+  void make() { memory_ = DeviceMemory(allocator_, bytes_ == 0 ? 1 : bytes_, stream_); }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::shared_ptr<Allocator> allocator_;
+  cudaStream_t stream_;
+  std::size_t bytes_ = 0;
+  DeviceMemory memory_;
+};
+
+/// Copies from pageable memory in the order of the stream; the memory may go when this returns.
+template <class T>
+void upload(T* to, const T* from, std::size_t count, cudaStream_t stream) {
+  if (count == 0) return;
+  check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyHostToDevice, stream),
+        "copying to a device");
+}
+template <class T>
+void download(T* to, const T* from, std::size_t count, cudaStream_t stream) {
+  if (count == 0) return;
+  check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, stream),
+        "copying from a device");
+}
+template <class T>
+void clear(T* at, std::size_t count, cudaStream_t stream) {
+  if (count == 0) return;
+  check(cudaMemsetAsync(at, 0, count * sizeof(T), stream), "clearing memory");
+}
+inline void synchronise(cudaStream_t stream) {
+  check(cudaStreamSynchronize(stream), "waiting for a statistic");
+}
+
+/// @throws InvalidArgument while the stream captures: a number cannot come out of a graph.
+inline void refuse_capture(cudaStream_t stream) {
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &capture), "asking whether a stream captures");
+  if (capture != cudaStreamCaptureStatusNone) {
+    throw InvalidArgument("a function that returns numbers cannot be captured in a graph");
+  }
+}
+
+/// Blocks of `per_block` for `count`, at least one.
+inline unsigned blocks_for(std::int64_t count, std::int64_t per_block) {
+  return count <= 0 ? 1U : static_cast<unsigned>((count + per_block - 1) / per_block);
+}
+
+}  // namespace inlay::cuda
