@@ -31,6 +31,7 @@ PYBIND11_MODULE(_cuda, m) {
   m.doc() = "The kernels for CUDA devices; loads without a driver.";
   register_intake(m);
   register_allocators(m);
+  register_columns(m);
   register_detect(m);
   register_keys(m);
   register_host_copy(m);
