@@ -85,9 +85,8 @@ $(VENV)/stamp-gpu: $(VENV)/stamp-dev
 	$(BIN)/python -m pip install -q --group gpu
 	touch $@
 
-# The architecture of the device that is found; all of them without one.
-GPU_FOUND = $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo 1)
-GPU_ENV = $(if $(GPU_FOUND),CUDAARCHS=native INLAY_REQUIRE_GPU=1)
+GPU_ENV = CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" \
+	INLAY_REQUIRE_GPU=$(if $(filter native,$(LOCAL_CUDAARCHS)),1,0)
 GPU_SITE := $(CURDIR)/build/gpu-site
 ifdef GPU_PYTHON
 GPU_ENV += PYTHONPATH="$(GPU_SITE)"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from device_timing import over, seconds
+from device_timing import over, seconds, sum_seconds
 from harness import Bench, Run
 
 bench = Bench("gpu_gradients")
@@ -36,6 +37,10 @@ def _inlay(run: Run) -> None:
     stats = TensorStats()
     ours = seconds(torch, run, lambda: stats.update(tensors))
     run.report("time", [s * 1e3 for s in ours])
+    whole = torch.empty(sum(sizes), device="cuda").normal_()
+    read = statistics.median(sum_seconds(torch, run, whole))
+    run.report("share", [100 * read / s for s in ours])
+    del whole
     with tempfile.TemporaryDirectory() as folder:
         watch = Watch(Path(folder))
         with watch.calls() as seen:

@@ -61,7 +61,7 @@ __device__ inline std::uint64_t mixed(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-inline __global__ void fill_kernel(void* to, std::size_t n, Stored stored, Values values,
+static __global__ void fill_kernel(void* to, std::size_t n, Stored stored, Values values,
                                    std::uint64_t seed, std::uint64_t limit) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
@@ -92,7 +92,7 @@ inline __global__ void fill_kernel(void* to, std::size_t n, Stored stored, Value
 }
 
 /// Reads every 16 bytes once, four loads in flight a thread, and adds them up as floats.
-inline __global__ void sum_kernel(const uint4* from, std::size_t n, float* total) {
+static __global__ void sum_kernel(const uint4* from, std::size_t n, float* total) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   float sum = 0.0F;

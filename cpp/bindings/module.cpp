@@ -106,4 +106,5 @@ PYBIND11_MODULE(_core, m) {
   register_drift_rows(m);
   register_online_detectors(m);
   register_two_sample(m);
+  register_logits(m);
 }

@@ -12,7 +12,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from inlay import checks, data, detect, drift, metric, points, report, sinks, summary
+    from inlay import (
+        checks,
+        cuda,
+        data,
+        detect,
+        drift,
+        metric,
+        model,
+        points,
+        report,
+        sinks,
+        summary,
+    )
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -99,6 +111,7 @@ _HOMES = {
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "compare": "inlay.drift.comparison.compare",
+    "cuda": "inlay.cuda",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -109,6 +122,7 @@ _HOMES = {
     "drift": "inlay.drift",
     "Embedding": "inlay.detect.embedding",
     "metric": "inlay.metric",
+    "model": "inlay.model",
     "points": "inlay.points",
     "query": "inlay._query",
     "report": "inlay.report",
@@ -155,6 +169,7 @@ __all__ = [
     "build_info",
     "checks",
     "compare",
+    "cuda",
     "data",
     "detect",
     "drift",
@@ -164,6 +179,7 @@ __all__ = [
     "get_observer",
     "get_pkg_config_dir",
     "metric",
+    "model",
     "points",
     "query",
     "report",

@@ -136,6 +136,14 @@ def set_allocator(source: Literal["torch", "cupy", "cuda"]) -> None:
         If it is none of these.
     CudaUnavailableError
         If kernels cannot run here.
+
+    Examples
+    --------
+    >>> import inlay
+    >>> try:
+    ...     inlay.cuda.set_allocator("cuda")
+    ... except inlay.CudaUnavailableError:
+    ...     pass  # no toolkit at the build, no driver or no device
     """
     makers = {"torch": _torch_pool, "cupy": _cupy_pool, "cuda": _own_pool}
     if source not in makers:

@@ -33,7 +33,7 @@ inline LogitsRow reference_row(const LogitsCase& c, std::size_t row) {
   const float* x = c.entries.data() + row * c.columns;
   std::vector<float> kept;
   const auto hidden = [&](std::size_t i) {
-    return (!c.mask.empty() && c.mask[row * c.columns + i] != 0) || x[i] == -INFINITY;
+    return (!c.mask.empty() && c.mask[row * c.columns + i] == 0) || x[i] == -INFINITY;
   };
   for (std::size_t i = 0; i < c.columns; ++i) {
     if (hidden(i)) {
@@ -186,16 +186,16 @@ inline std::vector<LogitsCase> logits_cases() {
   }
   {
     LogitsCase c = normal(5, 2070, 2.0F, 0.0F);
-    c.mask.assign(c.rows * c.columns, 0);
-    for (std::size_t i = 0; i < c.mask.size(); ++i) c.mask[i] = random() % 4 == 0 ? 1 : 0;
-    for (std::size_t i = 0; i < 2070; ++i) c.mask[2070 + i] = 1;
+    c.mask.assign(c.rows * c.columns, 1);
+    for (std::size_t i = 0; i < c.mask.size(); ++i) c.mask[i] = random() % 4 == 0 ? 0 : 1;
+    for (std::size_t i = 0; i < 2070; ++i) c.mask[2070 + i] = 0;
     for (std::size_t i = 0; i < 2070; ++i) {
-      if (c.mask[4140 + i] != 0) c.entries[4140 + i] = i % 2 == 0 ? NAN : INFINITY;  // hidden
+      if (c.mask[4140 + i] == 0) c.entries[4140 + i] = i % 2 == 0 ? NAN : INFINITY;  // hidden
     }
     c.entries[3 * 2070] = NAN;
-    c.mask[3 * 2070] = 0;
+    c.mask[3 * 2070] = 1;
     c.chosen[0] = 0;
-    c.mask[0] = 1;
+    c.mask[0] = 0;
     add("masked", c);
   }
   {

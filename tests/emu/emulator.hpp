@@ -7,6 +7,11 @@
 
 #define INLAY_EMULATOR 1
 
+// getcontext() returns once alone here.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wclobbered"
+#endif
+
 #include <ucontext.h>
 
 #include <algorithm>
@@ -37,6 +42,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
+#define __noinline__
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 #define __constant__ static

@@ -247,9 +247,7 @@ class FakeCuda:
     def tensor_facts(self, values: Any) -> tuple[int, tuple[int, ...], str]:
         return values.__dlpack_device__()[1], values.shape, str(values.dtype)
 
-    def columns_to_host(
-        self, values: Any, first: int, count: int, stream: Any = None
-    ) -> bytearray:
+    def columns_to_host(self, values: Any, first: int, count: int, stream: Any = None) -> bytearray:
         self.copied.append((count, stream))
         array = values.values.reshape(len(values.values), -1)
         return bytearray(np.ascontiguousarray(array[first : first + count].T).tobytes())

@@ -125,7 +125,7 @@ def test_build_info_tells_the_toolkit() -> None:
 
 def test_an_unknown_pool_is_named() -> None:
     with pytest.raises(inlay.InvalidArgumentError, match="'torch', 'cupy' or 'cuda': 'jax'"):
-        _cuda_runtime.set_allocator("jax")  # type: ignore[arg-type]
+        inlay.cuda.set_allocator("jax")  # type: ignore[arg-type]
 
 
 def test_an_allocator_is_two_callables() -> None:

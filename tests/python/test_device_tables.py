@@ -54,7 +54,7 @@ def test_columns_are_those_of_the_profile(cuda: FakeCuda) -> None:
     profile = inlay.Profile.of(table(ROWS))
     profile.update(FakeTensor(ROWS), stream=5)
     wanted = inlay.Profile.of(table(ROWS))
-    wanted.update(table(ROWS))
+    wanted.update(pa.Table.from_batches([table(ROWS)]))
     assert profile == wanted
     assert cuda.copied == [(3000, 5)]
     with pytest.raises(inlay.InvalidArgumentError, match=r"3 \('a', 'b', 'c'\); its shape is"):

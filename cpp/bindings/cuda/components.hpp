@@ -10,5 +10,6 @@ void register_allocators(pybind11::module_& m);
 void register_detect(pybind11::module_& m);
 void register_keys(pybind11::module_& m);
 void register_host_copy(pybind11::module_& m);
+void register_logits(pybind11::module_& m);
 
 }  // namespace inlay::python

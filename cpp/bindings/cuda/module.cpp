@@ -24,7 +24,7 @@ void refuse_mixed_installation() {
 }  // namespace
 
 // Nothing here calls the driver: importing costs as little, and works as well, without one.
-PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_cuda, m) {
   using namespace inlay::python;
   refuse_mixed_installation();
   py::register_local_exception_translator(translate);
@@ -34,4 +34,5 @@ PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   register_detect(m);
   register_keys(m);
   register_host_copy(m);
+  register_logits(m);
 }

@@ -54,11 +54,7 @@ CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
         sorted.size() - 1;
   }
   if (!list_.dense) {
-    const std::size_t bytes = sorted.size() * sizeof(std::int64_t);
-    codes_ = DeviceMemory(this->allocator(), bytes, own_stream());
-    check(cudaMemcpyAsync(codes_.get(), sorted.data(), bytes, cudaMemcpyHostToDevice, own_stream()),
-          "copying the codes");
-    check(cudaStreamSynchronize(own_stream()), "copying the codes");
+    codes_ = upload(sorted.data(), sorted.size() * sizeof(std::int64_t));
     list_.codes = codes_.as<std::int64_t>();
   }
   counts_.codes.resize(codes.size());
@@ -68,7 +64,7 @@ CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
   load_kernel(take_counts_kernel);
 }
 
-CategoryMonitor::~CategoryMonitor() = default;
+CategoryMonitor::~CategoryMonitor() { finish(); }
 
 void CategoryMonitor::update(const Tensor& tensor, cudaStream_t stream) {
   const Elements elements = elements_of(tensor);

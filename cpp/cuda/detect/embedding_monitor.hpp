@@ -22,6 +22,7 @@ class EmbeddingMonitor final : public Monitor {
   /// @throws CudaError if the device or its memory cannot be had.
   EmbeddingMonitor(int device, EmbeddingShape shape, const double* directions,
                    std::shared_ptr<Allocator> allocator = nullptr);
+  ~EmbeddingMonitor() override;
 
   /// Enqueues rows, shape (n, dims), or (n,) if dims is 1; of any strides. Rows with a value that
   /// is not finite are left out and counted.

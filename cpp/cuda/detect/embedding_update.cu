@@ -29,6 +29,8 @@ void load_embedding_kernels() {
   load_kernel(extract_embedding_kernel);
 }
 
+EmbeddingMonitor::~EmbeddingMonitor() { finish(); }
+
 void EmbeddingMonitor::update(const Tensor& rows, cudaStream_t stream) {
   check_sides(DeviceRows{rows}, DeviceRows{rows});
   const std::int64_t dims = rows.dims == 2 ? rows.shape[1] : 1;

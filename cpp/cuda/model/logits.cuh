@@ -12,6 +12,8 @@
 // The sums of finished values are added in the order in which blocks end; buckets are integers of
 // values that depend on the launch shape alone.
 
+#include <type_traits>
+
 #include "model/logits_count.cuh"
 #include "runtime/window.cuh"
 
@@ -26,7 +28,7 @@ struct LogitsArgs {
   const void* chosen;  // or null
   int chosen_bytes;    // 4 or 8
   std::int64_t chosen_stride;
-  const std::uint8_t* mask;  // or null
+  const std::uint8_t* mask;  // 0 where an entry is masked; or null
   std::int64_t mask_row_stride;
   std::int64_t mask_column_stride;
   float* out;  // or null
@@ -53,6 +55,18 @@ __device__ inline RowLayout<T> layout_of(const T* row, std::int64_t columns) {
   return {head, (columns - head) / kWide};
 }
 
+/// 16 bytes of -infinities.
+template <class T>
+__device__ __forceinline__ Bytes16 minus_infinities() {
+  constexpr bool kHalf = sizeof(T) == 2 && !std::is_same_v<T, BFloat16>;
+  constexpr std::uint32_t kWord = sizeof(T) == 8   ? 0xFFF00000U
+                                  : sizeof(T) == 4 ? 0xFF800000U
+                                  : kHalf          ? 0xFC00FC00U
+                                                   : 0xFF80FF80U;
+  constexpr std::uint32_t kLow = sizeof(T) == 8 ? 0U : kWord;
+  return {{kLow, kWord, kLow, kWord}};
+}
+
 /// One row's chosen token: its kind and entry.
 template <class T>
 __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Real<T>& entry,
@@ -68,7 +82,7 @@ __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Rea
   kind = id < args.columns ? 1U : 2U;
   if (kind == 2) return;
   if (args.mask != nullptr &&
-      args.mask[row * args.mask_row_stride + id * args.mask_column_stride] != 0) {
+      args.mask[row * args.mask_row_stride + id * args.mask_column_stride] == 0) {
     return;
   }
   entry =
@@ -91,11 +105,12 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
   const T* const from = entries + layout.head;
 
   constexpr std::int64_t kStep = std::int64_t{kLogitsThreads} * kLoads;
-  Bytes16 next[kLoads] = {};
+  Bytes16 next[kLoads];
   const auto load = [&](std::int64_t base) {
     INLAY_UNROLL
     for (unsigned u = 0; u < kLoads; ++u) {
       const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
+      next[u] = minus_infinities<T>();
       if (v < end) next[u] = load_bytes16(from + v * kWide);
     }
   };
@@ -108,13 +123,13 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
       T stored[kWide];
       memcpy(stored, &next[u], sizeof(stored));
       const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
-      const bool there = v < end;
-      padding += there ? 0U : kWide;
+      padding += v < end ? 0U : kWide;
       INLAY_UNROLL
       for (unsigned i = 0; i < kWide; ++i) {
-        bool keep = there;
-        if (kMasked && there) keep = mask[layout.head + v * kWide + i] == 0;
-        x[u * kWide + i] = keep ? widened(stored[i]) : minus_infinity(R{});
+        x[u * kWide + i] = widened(stored[i]);
+        if (kMasked && v < end && mask[layout.head + v * kWide + i] == 0) {
+          x[u * kWide + i] = minus_infinity(R{});
+        }
       }
     }
     load(base + kStep);
@@ -127,7 +142,7 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
   if (threadIdx.x < loose) {
     const std::int64_t at =
         threadIdx.x < layout.head ? threadIdx.x : tail + (threadIdx.x - layout.head);
-    const bool keep = !kMasked || mask[at] == 0;
+    const bool keep = !kMasked || mask[at] != 0;
     R x[1] = {keep ? widened(entries[at]) : minus_infinity(R{})};
     add_tile(terms, counts, x, chosen, has_chosen, 0);
   }
@@ -146,7 +161,7 @@ __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, un
   std::int64_t end = begin + args.vectors_a_part;
   end = end < args.columns ? end : args.columns;
   for (std::int64_t at = begin + threadIdx.x; at < end; at += kLogitsThreads) {
-    const bool keep = mask == nullptr || mask[at * args.mask_column_stride] == 0;
+    const bool keep = mask == nullptr || mask[at * args.mask_column_stride] != 0;
     R x[1] = {keep ? widened(entries[at * args.column_stride]) : minus_infinity(R{})};
     add_tile(terms, counts, x, chosen, has_chosen, 0);
   }

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 #include "runtime/allocator.hpp"
+#include "runtime/fork.hpp"
 
 namespace inlay::cuda {
 
 /// Owns bytes of an allocator, given back in the order of the stream they were allocated on. The
-/// stream must outlive it. Move-only.
+/// stream must outlive it. In a forked child nothing is given back: the driver is the parent's.
+/// Move-only.
 class DeviceMemory {
  public:
   DeviceMemory() = default;
@@ -18,6 +21,7 @@ class DeviceMemory {
       : allocator_(std::move(allocator)),
         bytes_(bytes),
         stream_(stream),
+        fork_generation_(fork_generation()),
         memory_(allocator_->allocate(bytes, stream)) {}
   DeviceMemory(DeviceMemory&& other) noexcept { swap(other); }
   DeviceMemory& operator=(DeviceMemory&& other) noexcept {
@@ -35,11 +39,8 @@ class DeviceMemory {
   }
 
   void reset() noexcept {
-    if (memory_ != nullptr) allocator_->release(memory_, bytes_, stream_);
-    forget();
-  }
-  /// Leaves the memory to the end of the process: a forked child must not touch the driver.
-  void forget() noexcept {
+    if (memory_ != nullptr && fork_generation_ == fork_generation())
+      allocator_->release(memory_, bytes_, stream_);
     memory_ = nullptr;
     bytes_ = 0;
     allocator_.reset();
@@ -50,12 +51,14 @@ class DeviceMemory {
     std::swap(allocator_, other.allocator_);
     std::swap(bytes_, other.bytes_);
     std::swap(stream_, other.stream_);
+    std::swap(fork_generation_, other.fork_generation_);
     std::swap(memory_, other.memory_);
   }
 
   std::shared_ptr<Allocator> allocator_;
   std::size_t bytes_ = 0;
   cudaStream_t stream_ = nullptr;
+  std::uint64_t fork_generation_ = 0;
   void* memory_ = nullptr;
 };
 

@@ -38,14 +38,16 @@ Monitor::Monitor(int device, std::size_t state_bytes, std::size_t result_bytes,
   }
 }
 
-Monitor::~Monitor() {
-  if (fork_generation() != fork_generation_) {
-    for (DeviceMemory& state : states_) state.forget();
-    control_.forget();
-    staging_.forget();
-    return;
-  }
-  // A destroyed monitor's memory may be anyone's, so the launches that write to it must have ended.
+DeviceMemory Monitor::upload(const void* from, std::size_t bytes) const {
+  DeviceMemory memory(allocator_, bytes, own_stream_);
+  check(cudaMemcpyAsync(memory.get(), from, bytes, cudaMemcpyHostToDevice, own_stream_),
+        "copying to the device");
+  check(cudaStreamSynchronize(own_stream_), "copying to the device");
+  return memory;
+}
+
+void Monitor::finish() noexcept {
+  if (fork_generation() != fork_generation_) return;
   const BesideCaptures beside;
   int before = 0;
   const bool known = cudaGetDevice(&before) == cudaSuccess;
@@ -56,6 +58,17 @@ Monitor::~Monitor() {
     static_cast<void>(cudaEventSynchronize(updated_));
   }
   static_cast<void>(cudaStreamSynchronize(own_stream_));
+  if (known) static_cast<void>(cudaSetDevice(before));
+}
+
+Monitor::~Monitor() {
+  if (fork_generation() != fork_generation_) return;
+  // A destroyed monitor's memory may be anyone's, so the launches that write to it must have ended.
+  finish();
+  const BesideCaptures beside;
+  int before = 0;
+  const bool known = cudaGetDevice(&before) == cudaSuccess;
+  static_cast<void>(cudaSetDevice(device_));
   release();
   if (known) static_cast<void>(cudaSetDevice(before));
 }

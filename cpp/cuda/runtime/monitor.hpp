@@ -117,6 +117,14 @@ class Monitor {
   /// Takes in the result of a closed window, result_bytes long. Under results_mutex().
   virtual void arrived(const void* result) = 0;
 
+  /// Device memory with a copy of what lies in host memory. Waits: for constructors.
+  /// @throws CudaError
+  DeviceMemory upload(const void* from, std::size_t bytes) const;
+
+  /// Waits for all that is in flight. First in the destructor of a class that has device memory of
+  /// its own, which would be given back while kernels read it.
+  void finish() noexcept;
+
   /// Held while arrived() runs; whoever reads what it accumulates holds it too.
   std::mutex& results_mutex() const noexcept { return results_mutex_; }
 

@@ -97,7 +97,7 @@ class Row {
 
  private:
   bool hidden(std::size_t column) const noexcept {
-    return mask_ != nullptr && mask_[static_cast<std::ptrdiff_t>(column) * mask_stride_] != 0;
+    return mask_ != nullptr && mask_[static_cast<std::ptrdiff_t>(column) * mask_stride_] == 0;
   }
   static void widen(const LogitsKernels& kernels, const Stored* stored, std::size_t size,
                     T* out) noexcept {

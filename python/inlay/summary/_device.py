@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from inlay import _cuda_runtime
 from inlay._exceptions import InlayWarning
@@ -103,12 +103,6 @@ class DeviceSummary(Summary):
     __slots__ = ("_device", "_host")
 
     _device: Monitors | None
-
-    @classmethod
-    def _of(cls, native: Any) -> Self:
-        summary = cls.__new__(cls)
-        summary._native = native
-        return summary
 
     @property
     def _native(self) -> Any:

@@ -53,7 +53,7 @@ struct INLAY_API LogitsBatch {
   std::ptrdiff_t column_stride = 1;
   /// One token id a row, or null.
   const std::int64_t* chosen = nullptr;
-  /// Non-zero where an entry is masked, or null.
+  /// 0 where an entry is masked, or null.
   const std::uint8_t* mask = nullptr;
   std::ptrdiff_t mask_row_stride = 0;
   std::ptrdiff_t mask_column_stride = 1;
@@ -62,7 +62,7 @@ struct INLAY_API LogitsBatch {
 /// Distributions of what rows of logits say of a model's certainty: entropy, the two largest
 /// probabilities and their margin, log-probability and rank of the chosen token.
 ///
-/// An entry is masked where the mask says so or it is -infinity; a masked entry has probability 0
+/// An entry is masked where the mask is 0 or it is -infinity; a masked entry has probability 0
 /// and is counted. A row whose entries are all masked, or of which an entry that is not masked is
 /// NaN or +infinity, is undefined: it is counted, its entries too, and it enters no distribution.
 /// Equal entries share a rank, the best of them.

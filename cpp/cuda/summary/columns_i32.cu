@@ -1,0 +1,7 @@
+#include "summary/column_launch.cuh"
+
+namespace inlay::cuda {
+
+template struct ColumnKernels<std::int32_t>;
+
+}  // namespace inlay::cuda

@@ -1,0 +1,7 @@
+#include "summary/column_launch.cuh"
+
+namespace inlay::cuda {
+
+template struct ColumnKernels<std::int8_t>;
+
+}  // namespace inlay::cuda
