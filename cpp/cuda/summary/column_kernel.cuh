@@ -315,7 +315,7 @@ INLAY_HOST_DEVICE inline void add_parts(ColumnPart& to, const ColumnPart& from) 
 }
 
 /// Adds up what all blocks of a group left, in an order that only depends on how many they are.
-__device__ INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
+__device__ inline INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
                                            const ColumnOrigin* origins, ColumnPart* tree,
                                            ColumnRecord* records) {
   const ColumnWalk& w = a.walk;
