@@ -45,9 +45,13 @@ bool is_kept(std::uint64_t window, std::uint64_t now) {
 
 }  // namespace
 
-DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::move(alpha)) {
+DirichletEProcess::DirichletEProcess(std::vector<double> alpha, bool has_rare_ends)
+    : alpha_(std::move(alpha)), has_rare_ends_(has_rare_ends) {
   if (alpha_.size() < 2 || alpha_.size() > kMaxCells) {
     detail::fail<InvalidArgument>("there must be 2 to 4096 cells; cells", alpha_.size());
+  }
+  if (has_rare_ends_ && alpha_.size() < 3) {
+    detail::fail<InvalidArgument>("there must be a cell between rare ends; cells", alpha_.size());
   }
   for (const double a : alpha_) {
     if (!(a > 0) || !std::isfinite(a)) {
@@ -129,11 +133,13 @@ std::size_t DirichletEProcess::pick_due(std::uint32_t* picked) const {
   return size;
 }
 
-// log DM(c_s + … + c_t; 1) of some starts: Gamma(k) times the factorials of the counts, over
-// (rows + k - 1)!.
+// log DM(c_s + … + c_t; b) of some starts. Where b is 1 throughout: Gamma(k) times the factorials
+// of the counts, over (rows + k - 1)!.
 void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size_t size,
                                           double* out) const {
-  const std::size_t k = cells();
+  const std::size_t begin = has_rare_ends_ ? 1 : 0;
+  const std::size_t end = cells() - begin;
+  const std::size_t k = end - begin;
   const auto rows_since = [&](std::size_t j) { return rows_ - starts_[picked[j]].before; };
   // Rows shrink from start to start. All counts of the last ones are in the table.
   std::size_t in_table = size;
@@ -147,11 +153,11 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   for (std::size_t first = 0; first < in_table; first += at_once) {
     const std::size_t last = std::min(in_table, first + at_once);
     std::fill(out + first, out + last, 0.0);
-    for (std::size_t from = 0; from < k; from += width) {
-      const std::size_t length = std::min(width, k - from);
+    for (std::size_t from = begin; from < end; from += width) {
+      const std::size_t length = std::min(width, end - from);
       std::uint64_t* count = counts;
       for (std::size_t j = first; j < last; ++j) {
-        const std::uint64_t* before = before_.data() + picked[j] * k + from;
+        const std::uint64_t* before = before_.data() + picked[j] * cells() + from;
         for (std::size_t i = 0; i < length; ++i) *count++ = total_[from + i] - before[i];
       }
       detail::log_factorials(counts, factorials, (last - first) * length);
@@ -163,10 +169,14 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   }
   const double* table = detail::small_log_factorials();
   for (std::size_t j = in_table; j < size; ++j) {
-    const std::uint64_t* before = before_.data() + picked[j] * k;
+    const std::uint64_t* before = before_.data() + picked[j] * cells();
     double sum = 0;
-    for (std::size_t i = 0; i < k; ++i) sum += table[total_[i] - before[i]];
+    for (std::size_t i = begin; i < end; ++i) sum += table[total_[i] - before[i]];
     out[j] = sum;
+  }
+  if (has_rare_ends_) {
+    add_rare_ends(picked, size, out);
+    return;
   }
   std::uint64_t rows[kMostStarts];
   double rows_factorials[kMostStarts];
@@ -174,6 +184,30 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   detail::log_factorials(rows, rows_factorials, size);
   const double constant = detail::log_gamma(static_cast<double>(k));
   for (std::size_t j = 0; j < size; ++j) out[j] += constant - rows_factorials[j];
+}
+
+// Adds to the factorials of the inner cells what outer ones of parameter kRare and the sum of all
+// rows make of them.
+void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t size,
+                                      double* out) const {
+  const std::size_t last = cells() - 1;
+  const double sum = static_cast<double>(last - 1) + 2 * kRare;
+  const double constant = detail::log_gamma(sum);
+  const double of_none = detail::log_gamma(kRare);
+  const auto of = [of_none](std::uint64_t count) {
+    if (count == 0) return 0.0;
+    return detail::log_gamma(kRare + static_cast<double>(count)) - of_none;
+  };
+  double of_rows[kMostStarts];
+  for (std::size_t j = 0; j < size; ++j) {
+    of_rows[j] = sum + static_cast<double>(rows_ - starts_[picked[j]].before);
+  }
+  detail::log_gamma_all(of_rows, of_rows, size);
+  for (std::size_t j = 0; j < size; ++j) {
+    const std::uint64_t* before = before_.data() + picked[j] * cells();
+    out[j] += constant - of_rows[j];
+    out[j] += of(total_[0] - before[0]) + of(total_[last] - before[last]);
+  }
 }
 
 void DirichletEProcess::evaluate() {
@@ -246,8 +280,9 @@ std::vector<std::uint8_t> DirichletEProcess::to_bytes() const {
 }
 
 DirichletEProcess DirichletEProcess::from_bytes(std::vector<double> alpha,
-                                                const std::uint8_t* bytes, std::size_t size) {
-  DirichletEProcess out(std::move(alpha));
+                                                const std::uint8_t* bytes, std::size_t size,
+                                                bool has_rare_ends) {
+  DirichletEProcess out(std::move(alpha), has_rare_ends);
   detail::ByteReader in(bytes, size, "a DirichletEProcess");
   in.expect(kMagic, kVersion);
   const std::uint64_t k = in.varint();

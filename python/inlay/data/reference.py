@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +40,8 @@ _FEW = 20
 _NUMBER_KINDS = frozenset(
     {"integer", "unsigned", "float", "decimal", "date", "time", "timestamp", "duration"}
 )
+# Between their values nothing lies.
+_WHOLE_KINDS = frozenset({"integer", "unsigned", "date", "time", "timestamp", "duration"})
 # How the native profile names a text of more than 256 bytes: its first 196 to 200, and a hash.
 _SHORTENED, _SHORTENED_BYTES = re.compile(r"…[0-9a-f]{32}\Z"), 230
 _MOST_BINS, _MOST_NAMES = 1_000, 10_000
@@ -96,8 +99,9 @@ def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
     Returns
     -------
     dict of int to EdgeHistogram or Categories
-        Numbers and times get edges, which are values of the rows; text, booleans and integers with
-        at most 20 different values get names. Leaves without values, and of other kinds, nothing.
+        Numbers and times get edges, which are values of the rows, but for the first: it lies just
+        below the least of them. The last is the largest. Text, booleans and integers with at most
+        20 different values get names. Leaves without values, and of other kinds, nothing.
     """
     cells: Cells = {}
     for number in range(len(native.paths)):
@@ -149,6 +153,9 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
     found = sketch.quantiles([i / bins for i in range(1, bins)])
     if found is None:
         return None
+    low, high = sketch.min, sketch.max
+    assert low is not None and high is not None  # there are values
+    found = [*_just_below(low, column.kind), *found, high]
     edges = [edge for edge, _ in itertools.groupby(edge + 0.0 for edge in found)]
     ranks = sketch.cdf(edges)
     assert ranks is not None  # there are values
@@ -163,6 +170,15 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
             "neg_inf_count": column.neg_inf_count,
         }
     )
+
+
+def _just_below(low: float, kind: str) -> list[float]:
+    """Return the edge that parts what lies below the least value from it; none below all floats."""
+    whole = low - 1.0
+    if kind in _WHOLE_KINDS and whole < low and not (kind == "time" and whole < 0.0):
+        return [whole]
+    below = math.nextafter(low, -math.inf)
+    return [below] if math.isfinite(below) else []
 
 
 def reference_id(
