@@ -1025,6 +1025,7 @@ class DirichletEProcess:
     def __init__(
         self,
         alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        /,
         *,
         rare_ends: bool = False,
     ) -> None: ...

@@ -322,8 +322,7 @@ std::size_t DriftJudge::memory_bytes() const noexcept {
     for (const auto& [name, cells] : series.references) {
       out += name.capacity() + sizeof cells + cells.counts.capacity() * sizeof(std::uint64_t) +
              cells.group.capacity() * sizeof(std::uint16_t) +
-             cells.group_counts.capacity() * sizeof(std::uint64_t) +
-             cells.weights.capacity() * sizeof(double);
+             cells.group_counts.capacity() * sizeof(std::uint64_t);
     }
     for (const detail::SeriesProgress& progress : series.in_use) {
       out += progress.reference_id.capacity() + progress.process.memory_bytes() +

@@ -10,10 +10,6 @@
 namespace inlay::detail {
 namespace {
 
-double as_double(double x) { return x; }
-// As a signed number, of which vectors can be converted.
-double as_double(std::uint64_t x) { return static_cast<double>(static_cast<std::int64_t>(x)); }
-
 constexpr double kQuantile95 = 1.6448536269514722;  // of the standard normal distribution
 
 /// Divergence in nats, and what its variance is made of.
@@ -26,19 +22,18 @@ struct Divergence {
   std::size_t filled = 0;  // cells that either side has
 };
 
-template <class Count>
-Divergence divergence(const std::vector<Count>& reference, const std::uint64_t* current) {
+Divergence divergence(const std::vector<std::uint64_t>& reference, const std::uint64_t* current) {
   Divergence out;
   const std::size_t size = reference.size();
   std::uint64_t n = 0;
-  double n_reference = 0;
+  std::uint64_t n_reference = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    n_reference += as_double(reference[i]);
+    n_reference += reference[i];
     n += current[i];
   }
-  if (n == 0 || !(n_reference > 0)) return out;
+  if (n == 0 || n_reference == 0) return out;
   out.n = static_cast<double>(n);
-  out.n_reference = n_reference;
+  out.n_reference = static_cast<double>(n_reference);
   double reference_mean = 0;
   double current_mean = 0;
   // Logarithms some at a time: of p / m in the first half, of q / m in the second.
@@ -51,8 +46,8 @@ Divergence divergence(const std::vector<Count>& reference, const std::uint64_t* 
     double* gp = g;
     double* gq = g + length;
     for (std::size_t i = 0; i < length; ++i) {
-      p[i] = as_double(reference[from + i]);
-      q[i] = as_double(current[from + i]);
+      p[i] = static_cast<double>(static_cast<std::int64_t>(reference[from + i]));
+      q[i] = static_cast<double>(static_cast<std::int64_t>(current[from + i]));
     }
     for (std::size_t i = 0; i < length; ++i) {
       p[i] /= out.n_reference;
@@ -85,25 +80,29 @@ double distance_of(double nats) {
   return std::min(std::sqrt(std::max(nats, 0.0) / std::numbers::ln2), 1.0);
 }
 
-// How much of a degree of freedom a cell is of which the reference expects next to nothing. Where no
-// row is expected, what is found adds ln 2 / 2 for half the shares of both sides, at most; where
-// some are, an eighth of their variance as in any other cell.
-double degree_of(double weight, const Divergence& found) {
-  const double expected = 8 * std::numbers::ln2 * found.n * weight / found.n_reference;
-  return expected / (1 + expected);
-}
+// With how much of a degree of freedom an end weighs of which so many rows are expected.
+double degree_of_end(double expected) { return expected / (1 + expected); }
 
 }  // namespace
 
-Effect jensen_shannon_effect(const std::vector<double>& reference,
+Effect jensen_shannon_effect(const std::vector<std::uint64_t>& reference,
                              const std::vector<std::uint64_t>& current, bool has_rare_ends) {
-  const Divergence found = divergence(reference, current.data());
+  std::vector<std::uint64_t> counts = reference;
+  if (has_rare_ends) {
+    counts.front() += current.front() > 0 ? 1 : 0;
+    counts.back() += current.back() > 0 ? 1 : 0;
+  }
+  const Divergence found = divergence(counts, current.data());
   if (found.filled == 0) return {};
   // Where nothing differs, 8 n m / (n + m) times the divergence is chi-squared with as many degrees
   // of freedom, hence its mean and its variance.
   double dof = static_cast<double>(found.filled) - 1;
   if (has_rare_ends) {
-    dof += degree_of(reference.front(), found) + degree_of(reference.back(), found) - 2;
+    for (const std::size_t end : {std::size_t{0}, counts.size() - 1}) {
+      if ((counts[end] | current[end]) == 0) continue;
+      const auto weight = static_cast<double>(counts[end]);
+      dof += degree_of_end(found.n * weight / found.n_reference) - 1;
+    }
   }
   const double unit = (1 / found.n + 1 / found.n_reference) / 8;
   const double unbiased = found.value - dof * unit;

@@ -56,7 +56,7 @@ JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
   progress.dispersion.update(groups);
   const DirichletEProcess::Change change = progress.process.most_likely_change();
   const Effect effect =
-      jensen_shannon_effect(reference.weights, change.counts, reference.has_rare_ends());
+      jensen_shannon_effect(reference.group_counts, change.counts, reference.has_rare_ends());
   out.value = jensen_shannon(reference.counts, row.counts.data());
   out.effect = effect.value;
   out.low = effect.low;

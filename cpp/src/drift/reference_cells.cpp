@@ -108,9 +108,6 @@ ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exac
     is_exact =
         is_exact && std::find(first, counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
   }
-  weights = kind == Kind::kBounded
-                ? alpha()
-                : std::vector<double>(group_counts.begin(), group_counts.end());
 }
 
 std::vector<std::uint64_t> ReferenceCells::grouped(const std::uint64_t* cell_counts) const {

@@ -45,9 +45,6 @@ struct ReferenceCells {
   std::vector<std::uint64_t> counts;
   std::vector<std::uint16_t> group;  // of each cell
   std::vector<std::uint64_t> group_counts;
-  /// What the effect takes for the counts of the groups: these, but alpha() where cells are bounded.
-  /// Beyond its extremes a sample has no rows, and its population has some.
-  std::vector<double> weights;
   std::uint64_t rows = 0;
   bool is_exact = true;  // counts are of rows and edges are among their values
   Kind kind = Kind::kOrdered;
