@@ -65,8 +65,7 @@ auto reader(Read read) {
 void register_drift_judge(py::module_& m) {
   py::class_<SharedProcess>(m, "DirichletEProcess", "An e-process over counts of windows.")
       .def(py::init([](std::vector<double> alpha, bool rare_ends) {
-             return std::make_unique<SharedProcess>(
-                 DirichletEProcess(std::move(alpha), rare_ends));
+             return std::make_unique<SharedProcess>(DirichletEProcess(std::move(alpha), rare_ends));
            }),
            py::arg("alpha"), py::pos_only(), py::kw_only(), py::arg("rare_ends") = false)
       .def("update", &update, py::arg("counts"), py::pos_only(), py::kw_only(),

@@ -49,7 +49,7 @@ def some_zeros_negative(rng: np.random.Generator, n: int) -> Any:
 
 
 def constant(value: float) -> Draw:
-    return lambda rng, n: np.full(n, value)
+    return lambda _, n: np.full(n, value)
 
 
 CHANGES = {
@@ -173,9 +173,7 @@ def test_groups_of_many_cells_keep_the_outer_ones_apart() -> None:
     assert len(reference.counts) == 102
     windows = [counted(reference, np.maximum(rng.normal(size=1_000), -2.0)) for _ in range(3)]
     assert judged(reference, windows)[-1][0] == "no"  # 2 %, within the lowest group of cells
-    windows = [
-        counted(reference, np.where(x < -2.0, -9.0, x)) for x in rng.normal(size=(3, 1_000))
-    ]
+    windows = [counted(reference, np.where(x < -2.0, -9.0, x)) for x in rng.normal(size=(3, 1_000))]
     assert judged(reference, windows)[-1][0] == "yes"
 
 

@@ -6,8 +6,8 @@
 
 // Version 2, after the magic "inDJ" and the version byte: level and threshold as doubles, min_rows
 // as a base-128 integer, a byte for the correction; the number of series, and of each its id and
-// family, its references (id, a flag, what the cells are, counts), and how many of these are in use:
-// of each its id, the e-process as text, both bets as doubles, and the first window of a pair.
+// family, its references (id, a flag, what the cells are, counts), and how many of these are in
+// use: of each its id, the e-process as text, both bets as doubles, and the first window of a pair.
 
 namespace inlay {
 namespace {

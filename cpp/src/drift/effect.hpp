@@ -18,8 +18,7 @@ struct Effect {
   double high = 0;
 };
 Effect jensen_shannon_effect(const std::vector<std::uint64_t>& reference,
-                             const std::vector<std::uint64_t>& current,
-                             bool has_rare_ends = false);
+                             const std::vector<std::uint64_t>& current, bool has_rare_ends = false);
 
 /// The distance itself, of as many counts; 0 if a side is empty.
 double jensen_shannon(const std::vector<std::uint64_t>& reference, const std::uint64_t* current);

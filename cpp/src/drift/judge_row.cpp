@@ -19,7 +19,8 @@ SeriesProgress& progress_of(JudgedSeries& series, std::string_view id,
     std::rotate(found, found + 1, in_use.end());
     return in_use.back();
   }
-  in_use.push_back({std::string(id), DirichletEProcess(reference.alpha(), reference.has_rare_ends()), {}});
+  in_use.push_back(
+      {std::string(id), DirichletEProcess(reference.alpha(), reference.has_rare_ends()), {}});
   if (in_use.size() > JudgedSeries::kMostInUse) in_use.erase(in_use.begin());
   return in_use.back();
 }

@@ -77,10 +77,7 @@ void group_names(ReferenceCells& cells) {
 
 ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exact,
                                Kind kind_of_cells)
-    : counts(std::move(cell_counts)),
-      group(counts.size()),
-      is_exact(exact),
-      kind(kind_of_cells) {
+    : counts(std::move(cell_counts)), group(counts.size()), is_exact(exact), kind(kind_of_cells) {
   if (counts.empty()) fail<InvalidArgument>("a reference must have cells; cells", counts.size());
   if (kind == Kind::kBounded && counts.size() < 3) {
     fail<InvalidArgument>("a reference with bounds must have 3 cells or more; cells",
@@ -105,8 +102,7 @@ ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exac
   // any other without rows was cut elsewhere.
   if (is_ordered()) {
     const auto first = counts.begin() + (kind == Kind::kBounded ? 1 : 0);
-    is_exact =
-        is_exact && std::find(first, counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
+    is_exact = is_exact && std::find(first, counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
   }
 }
 

@@ -154,7 +154,8 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
     if found is None:
         return None
     low, high = sketch.min, sketch.max
-    assert low is not None and high is not None  # there are values
+    assert low is not None
+    assert high is not None  # there are values
     found = [*_just_below(low, column.kind), *found, high]
     edges = [edge for edge, _ in itertools.groupby(edge + 0.0 for edge in found)]
     ranks = sketch.cdf(edges)

@@ -20,13 +20,13 @@ namespace inlay {
 /// The denominator has learned from everything seen. The alternative says that the shares changed
 /// to others, of which nothing is known, when window s began: b is 1 for each cell, and kRare for
 /// the outer two if these lie beyond all that the reference has, so that cells which mostly stay
-/// empty cost it little. If nothing changed, each ratio has expectation 1 whenever one stops, so e_t
-/// exceeds 1 / level at any time at all with a probability of at most `level` (Ville's inequality),
-/// averaged over what the reference leaves open.
-/// w_s is proportional to 1 / ((s + 1) log^2 (s + 1)) and sums to less than 1. Starts are dense in
-/// the recent past and thinned geometrically backwards; dropping one only lowers the sum. About 50
-/// are kept after 100,000 windows. One that contributes less than e^-18 of the largest is left out
-/// until its age has grown by a sixteenth, which lowers the sum too, and spares half of the work.
+/// empty cost it little. If nothing changed, each ratio has expectation 1 whenever one stops, so
+/// e_t exceeds 1 / level at any time at all with a probability of at most `level` (Ville's
+/// inequality), averaged over what the reference leaves open. w_s is proportional to 1 / ((s + 1)
+/// log^2 (s + 1)) and sums to less than 1. Starts are dense in the recent past and thinned
+/// geometrically backwards; dropping one only lowers the sum. About 50 are kept after 100,000
+/// windows. One that contributes less than e^-18 of the largest is left out until its age has grown
+/// by a sixteenth, which lowers the sum too, and spares half of the work.
 ///
 /// All arithmetic is this class's own: equal windows give equal bits on every machine. Copies are
 /// independent. Not safe for concurrent use of one object when any of the uses changes it.
@@ -38,8 +38,8 @@ class INLAY_API DirichletEProcess {
   /// What the alternative grants an outer cell that is rare.
   static constexpr double kRare = 0.125;
 
-  /// @throws InvalidArgument if there are fewer than 2 or more than kMaxCells parameters, fewer than
-  /// 3 with rare ends, or one is not finite and above 0.
+  /// @throws InvalidArgument if there are fewer than 2 or more than kMaxCells parameters, fewer
+  /// than 3 with rare ends, or one is not finite and above 0.
   explicit DirichletEProcess(std::vector<double> alpha, bool has_rare_ends = false);
 
   /// Adds the counts of one window, `cells()` of them, that began at `start_us`. A window without
