@@ -85,7 +85,29 @@ double DirichletEProcess::log_null() const {
     }
     for (std::size_t i = 0; i < length; ++i) sum += values[i];
   }
-  return sum;
+  if (!has_rare_ends_) return sum;
+  // Ends are broken off one by one: the lower one from all, the upper one from what is left.
+  const double rest = alpha_sum_ - alpha_.front();
+  return sum + log_atom(0, rest, rows_) +
+         log_atom(cells() - 1, rest - alpha_.back(), rows_ - total_.front());
+}
+
+// Logarithm of how much likelier the rows of an end are by the mixture than by its own parameter,
+// `rest` being that of all other cells; of `rows`, those of the end among them.
+double DirichletEProcess::log_atom(std::size_t end, double rest, std::uint64_t rows) const {
+  const auto log_beta_binomial = [&](double parameter) {
+    const double all = parameter + rest;
+    return detail::log_gamma(all) - detail::log_gamma(all + static_cast<double>(rows)) +
+           detail::log_gamma(parameter + static_cast<double>(total_[end])) -
+           detail::log_gamma(parameter);
+  };
+  const double atom = log_beta_binomial(kRare) - log_beta_binomial(alpha_[end]);
+  // Of two terms the larger one before the logarithm, so that the exponential is of no more than 0.
+  const double spacing = detail::log_positive(1 - kAtom);
+  const double other = detail::log_positive(kAtom) + atom;
+  double smaller = -std::fabs(spacing - other);
+  detail::exp_negative_all(&smaller, &smaller, 1);
+  return std::max(spacing, other) + detail::log_positive(1 + smaller);
 }
 
 void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_us) {
@@ -239,6 +261,7 @@ void DirichletEProcess::evaluate() {
   for (std::size_t j = 0; j < counted; ++j) sum += terms[j];
   log_null_ = log_null();
   log_e_ = largest + detail::log_positive(sum) - log_null_;
+  if (has_rare_ends_) log_e_ += 2 * detail::log_positive(1 - kAtom);
 }
 
 DirichletEProcess::Change DirichletEProcess::most_likely_change() const {

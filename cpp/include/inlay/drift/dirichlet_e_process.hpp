@@ -18,15 +18,19 @@ namespace inlay {
 ///                           / DM(c_1 + … + c_t; alpha).
 ///
 /// The denominator has learned from everything seen. The alternative says that the shares changed
-/// to others, of which nothing is known, when window s began: b is 1 for each cell, and kRare for
-/// the outer two if these lie beyond all that the reference has, so that cells which mostly stay
-/// empty cost it little. If nothing changed, each ratio has expectation 1 whenever one stops, so
-/// e_t exceeds 1 / level at any time at all with a probability of at most `level` (Ville's
-/// inequality), averaged over what the reference leaves open. w_s is proportional to 1 / ((s + 1)
-/// log^2 (s + 1)) and sums to less than 1. Starts are dense in the recent past and thinned
-/// geometrically backwards; dropping one only lowers the sum. About 50 are kept after 100,000
-/// windows. One that contributes less than e^-18 of the largest is left out until its age has grown
-/// by a sixteenth, which lowers the sum too, and spares half of the work.
+/// to others, of which nothing is known, when window s began. If nothing changed, each ratio has
+/// expectation 1 whenever one stops, so e_t exceeds 1 / level at any time at all with a probability
+/// of at most `level` (Ville's inequality), averaged over what the reference leaves open. w_s is
+/// proportional to 1 / ((s + 1) log^2 (s + 1)) and sums to less than 1. Starts are dense in the
+/// recent past and thinned geometrically backwards; dropping one only lowers the sum. About 50 are
+/// kept after 100,000 windows. One that contributes less than e^-18 of the largest is left out
+/// until its age has grown by a sixteenth, which lowers the sum too, and spares half of the work.
+///
+/// b is 1 for each cell. The outer two may be rare ends: they lie beyond all that the reference
+/// has, and mostly stay empty. For these b is kRare, and the denominator is a mixture: the share of
+/// an end is one spacing of the reference, or, with probability kAtom, smaller, as it is of a
+/// distribution that ends in a value which many rows have. Its other parameter is then kRare as
+/// well. e_t is multiplied by (1 - kAtom)^2, so that its bound holds for each of them.
 ///
 /// All arithmetic is this class's own: equal windows give equal bits on every machine. Copies are
 /// independent. Not safe for concurrent use of one object when any of the uses changes it.
@@ -35,8 +39,10 @@ class INLAY_API DirichletEProcess {
   /// More rows than this lose exactness in a double.
   static constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 52;
   static constexpr std::size_t kMaxCells = 4096;
-  /// What the alternative grants an outer cell that is rare.
+  /// The parameter of a rare end that the alternative has, and a distribution that ends in an atom.
   static constexpr double kRare = 0.125;
+  /// The weight of such distributions.
+  static constexpr double kAtom = 0.125;
 
   /// @throws InvalidArgument if there are fewer than 2 or more than kMaxCells parameters, fewer
   /// than 3 with rare ends, or one is not finite and above 0.
@@ -88,6 +94,7 @@ class INLAY_API DirichletEProcess {
   void add_rare_ends(const std::uint32_t* picked, std::size_t size, double* out) const;
   void drop_starts();
   double log_null() const;
+  double log_atom(std::size_t end, double rest, std::uint64_t rows) const;
 
   std::vector<double> alpha_;
   bool has_rare_ends_;
