@@ -23,6 +23,9 @@ constexpr std::uint64_t kMostStarts = 64 * kPerOctave + 2 * kPerOctave;
 // No sequence of 2^52 rows in 4096 cells is less likely, by far.
 constexpr double kLeastLog = -1e18;
 constexpr double kNothing = -40;
+// Of kAtom and of 1 - kAtom.
+constexpr double kLogAtom = -2.0794415416798357;
+constexpr double kLogSpacing = -0.13353139262452263;
 // A start whose logarithm is as far below the largest is left out while its age grows by a kNap-th.
 // The gaps between starts are a third to a sixth of their age, so little is found later for that.
 constexpr double kLittle = -18;
@@ -34,6 +37,19 @@ double log_weight(std::uint64_t window) {
   const double m = static_cast<double>(window) + 1;
   const double log_m = detail::log_positive(m);
   return -detail::log_positive(kWeightSum * m * log_m * log_m);
+}
+
+// Of few rows in a rare end: the logarithm of Gamma(kRare + n) / Gamma(kRare).
+const std::vector<double>& rare_gammas() {
+  static const std::vector<double> table = [] {
+    std::vector<double> out(1'024);
+    const double of_none = detail::log_gamma(DirichletEProcess::kRare);
+    for (std::size_t i = 1; i < out.size(); ++i) {
+      out[i] = detail::log_gamma(DirichletEProcess::kRare + static_cast<double>(i)) - of_none;
+    }
+    return out;
+  }();
+  return table;
 }
 
 bool is_kept(std::uint64_t window, std::uint64_t now) {
@@ -63,6 +79,11 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha, bool has_rare_en
   }
   alpha_constant_ += detail::log_gamma(alpha_sum_);
   total_.resize(alpha_.size());
+  if (!has_rare_ends_) return;
+  const double rest = alpha_sum_ - alpha_.front();
+  ends_[0] = End(alpha_.front(), rest);
+  ends_[1] = End(alpha_.back(), rest - alpha_.back());
+  inner_constant_ = detail::log_gamma(static_cast<double>(cells() - 2) + 2 * kRare);
 }
 
 double DirichletEProcess::log_null() const {
@@ -87,27 +108,30 @@ double DirichletEProcess::log_null() const {
   }
   if (!has_rare_ends_) return sum;
   // Ends are broken off one by one: the lower one from all, the upper one from what is left.
-  const double rest = alpha_sum_ - alpha_.front();
-  return sum + log_atom(0, rest, rows_) +
-         log_atom(cells() - 1, rest - alpha_.back(), rows_ - total_.front());
+  return sum + log_atom(ends_[0], total_.front(), rows_) +
+         log_atom(ends_[1], total_.back(), rows_ - total_.front());
 }
 
-// Logarithm of how much likelier the rows of an end are by the mixture than by its own parameter,
-// `rest` being that of all other cells; of `rows`, those of the end among them.
-double DirichletEProcess::log_atom(std::size_t end, double rest, std::uint64_t rows) const {
-  const auto log_beta_binomial = [&](double parameter) {
-    const double all = parameter + rest;
-    return detail::log_gamma(all) - detail::log_gamma(all + static_cast<double>(rows)) +
-           detail::log_gamma(parameter + static_cast<double>(total_[end])) -
-           detail::log_gamma(parameter);
-  };
-  const double atom = log_beta_binomial(kRare) - log_beta_binomial(alpha_[end]);
+DirichletEProcess::End::End(double own_parameter, double rest)
+    : own(own_parameter),
+      sum(own_parameter + rest),
+      atom_sum(kRare + rest),
+      constant(detail::log_gamma(atom_sum) - detail::log_gamma(kRare) - detail::log_gamma(sum) +
+               detail::log_gamma(own)) {}
+
+// Logarithm of how much likelier `count` of `rows` rows in an end are by the mixture than by the
+// end's own parameter: of two beta-binomial probabilities.
+double DirichletEProcess::log_atom(const End& end, std::uint64_t count, std::uint64_t rows) {
+  const auto n = static_cast<double>(rows);
+  const auto k = static_cast<double>(count);
+  double values[4] = {end.sum + n, kRare + k, end.atom_sum + n, end.own + k};
+  detail::log_gamma_all(values, values, 4);
+  const double atom = end.constant + values[0] + values[1] - values[2] - values[3];
   // Of two terms the larger one before the logarithm, so that the exponential is of no more than 0.
-  const double spacing = detail::log_positive(1 - kAtom);
-  const double other = detail::log_positive(kAtom) + atom;
-  double smaller = -std::fabs(spacing - other);
+  const double other = kLogAtom + atom;
+  double smaller = -std::fabs(kLogSpacing - other);
   detail::exp_negative_all(&smaller, &smaller, 1);
-  return std::max(spacing, other) + detail::log_positive(1 + smaller);
+  return std::max(kLogSpacing, other) + detail::log_positive(1 + smaller);
 }
 
 void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_us) {
@@ -214,11 +238,10 @@ void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t s
                                       double* out) const {
   const std::size_t last = cells() - 1;
   const double sum = static_cast<double>(last - 1) + 2 * kRare;
-  const double constant = detail::log_gamma(sum);
-  const double of_none = detail::log_gamma(kRare);
-  const auto of = [of_none](std::uint64_t count) {
-    if (count == 0) return 0.0;
-    return detail::log_gamma(kRare + static_cast<double>(count)) - of_none;
+  const std::vector<double>& table = rare_gammas();
+  const auto of = [&table](std::uint64_t count) {
+    if (count < table.size()) return table[count];
+    return detail::log_gamma(kRare + static_cast<double>(count)) - detail::log_gamma(kRare);
   };
   double of_rows[kMostStarts];
   for (std::size_t j = 0; j < size; ++j) {
@@ -227,7 +250,7 @@ void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t s
   detail::log_gamma_all(of_rows, of_rows, size);
   for (std::size_t j = 0; j < size; ++j) {
     const std::uint64_t* before = before_.data() + picked[j] * cells();
-    out[j] += constant - of_rows[j];
+    out[j] += inner_constant_ - of_rows[j];
     out[j] += of(total_[0] - before[0]) + of(total_[last] - before[last]);
   }
 }
@@ -261,7 +284,7 @@ void DirichletEProcess::evaluate() {
   for (std::size_t j = 0; j < counted; ++j) sum += terms[j];
   log_null_ = log_null();
   log_e_ = largest + detail::log_positive(sum) - log_null_;
-  if (has_rare_ends_) log_e_ += 2 * detail::log_positive(1 - kAtom);
+  if (has_rare_ends_) log_e_ += 2 * kLogSpacing;
 }
 
 DirichletEProcess::Change DirichletEProcess::most_likely_change() const {

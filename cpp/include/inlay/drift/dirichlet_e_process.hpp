@@ -94,13 +94,21 @@ class INLAY_API DirichletEProcess {
   void add_rare_ends(const std::uint32_t* picked, std::size_t size, double* out) const;
   void drop_starts();
   double log_null() const;
-  double log_atom(std::size_t end, double rest, std::uint64_t rows) const;
+  /// What a rare end is by its own parameter and as an atom, and the constant of their ratio.
+  struct End {
+    End() = default;
+    End(double own_parameter, double rest);
+    double own = 0, sum = 0, atom_sum = 0, constant = 0;
+  };
+  static double log_atom(const End& end, std::uint64_t count, std::uint64_t rows);
 
   std::vector<double> alpha_;
   bool has_rare_ends_;
   bool is_alpha_whole_ = true;
   double alpha_sum_ = 0;
   double alpha_constant_ = 0;  // log Gamma(sum) - sum of log Gamma
+  End ends_[2];
+  double inner_constant_ = 0;  // log Gamma of the sum of b
   std::vector<Start> starts_;
   std::vector<std::uint64_t> before_;  // by start, counts of the windows before it
   std::vector<std::uint64_t> total_;
