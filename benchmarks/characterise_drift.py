@@ -101,7 +101,9 @@ def judged(streams: list[Stream]) -> list[Found]:
 
 def frozen(values: Any, **how: Any) -> Reference:
     """Return what a judge holds of a sample, a column of numbers or of names."""
-    profile = inlay.Profile.of({"x": values}, progress=False).freeze({"x": values}, **how)
+    profile = inlay.Profile.of({"x": values}, progress=False, redact=False).freeze(
+        {"x": values}, **how
+    )
     (reference,) = References.of(profile)
     return reference
 

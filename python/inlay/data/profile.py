@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile_exchange import ProfileExchange
 from inlay.data.redaction import Redact
-from inlay.data.reference import Frozen, cells_of, check_limits, reference_id
+from inlay.data.reference import Frozen, cells_of, check_limits, most_frequent, reference_id
 from inlay.data.sources import BATCH_ROWS, Source, open_source
 from inlay.data.sources.progress import Progress
 
@@ -281,12 +282,14 @@ class Profile(ProfileExchange):
         if data is None and remembered is not None:
             data = remembered()
         natives = {} if frozen._groups is None else frozen._groups.natives
-        cells = cells_of(frozen._native, bins=bins, names=names)
-        groups = {key: cells_of(native, bins=bins, names=names) for key, native in natives.items()}
-        counted_from = "sketch"
+        counted_from = "sketch" if data is None else "rows"
+        chosen = partial(cells_of, bins=bins, names=names, is_counted_again=counted_from == "rows")
+        cells = chosen(frozen._native)
+        groups = {key: chosen(native) for key, native in natives.items()}
         if data is not None:
             frozen._count(open_source(data, columns=self._reads), cells, groups, progress)
-            counted_from = "rows"
+            cells = most_frequent(cells, names)
+            groups = {key: most_frequent(each, names) for key, each in groups.items()}
         paths = {key: (native.paths, groups[key]) for key, native in natives.items()}
         found = reference_id(frozen._native.paths, cells, self.by, paths, frozen._hidden)
         frozen._frozen = Frozen(cells, groups, counted_from, found)

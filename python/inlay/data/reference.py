@@ -27,6 +27,7 @@ __all__ = [
     "Frozen",
     "cells_of",
     "check_limits",
+    "most_frequent",
     "reference_id",
     "with_names",
 ]
@@ -85,7 +86,9 @@ def check_limits(bins: int, names: int) -> None:
             raise InvalidArgumentError(message)
 
 
-def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
+def cells_of(
+    native: _core.Profile, *, bins: int, names: int, is_counted_again: bool = False
+) -> Cells:
     """Choose the edges or names of each leaf, with the counts that the sketches estimate.
 
     Parameters
@@ -95,6 +98,9 @@ def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
         Cells between edges: about equally many values in each.
     names : int
         Names of text, the most frequent ones.
+    is_counted_again : bool, default False
+        Whether the rows are to be counted in these cells, so that all names that the sketch holds
+        are candidates, of which `most_frequent` chooses.
 
     Returns
     -------
@@ -106,13 +112,43 @@ def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
     cells: Cells = {}
     for number in range(len(native.paths)):
         column = native.column(number)
-        found = _categories(column, names) or _edges(column, bins)
+        found = _categories(column, names, is_counted_again) or _edges(column, bins)
         if found is not None:
             cells[number] = found
     return cells
 
 
-def _categories(column: _core.ColumnProfile, most: int) -> Categories | None:
+def most_frequent(cells: Cells, names: int) -> Cells:
+    """Keep of categories those that were counted most often, so many at most.
+
+    A sketch orders names by estimates: with few rows, some that it lists are rarer than some that
+    it does not, and a reference that was cut by their counts would seem to be cut far lower.
+    """
+    kept: Cells = {}
+    for number, cell in cells.items():
+        if isinstance(cell, Categories) and len(cell.names) > names:
+            pairs = sorted(
+                zip(cell.names, cell.counts, strict=True), key=lambda pair: pair[1], reverse=True
+            )
+            kept[number] = Categories.from_row(
+                {
+                    "categories": [name for name, _ in pairs[:names]],
+                    "counts": [
+                        *(count for _, count in pairs[:names]),
+                        cell.other + sum(count for _, count in pairs[names:]),
+                    ],
+                    "null_count": cell.null_count,
+                    "nan_count": cell.nan_count,
+                }
+            )
+        else:
+            kept[number] = cell
+    return kept
+
+
+def _categories(
+    column: _core.ColumnProfile, most: int, is_counted_again: bool
+) -> Categories | None:
     if column.top_k is None:
         return None
     top_k = TopK._of(column.top_k)
@@ -121,7 +157,9 @@ def _categories(column: _core.ColumnProfile, most: int) -> Categories | None:
             return None
     elif column.kind not in {"text", "boolean"}:
         return None
-    entries = [entry for entry in top_k.top(top_k.size) if _is_name(entry.item)][:most]
+    entries = [entry for entry in top_k.top(top_k.size) if _is_name(entry.item)]
+    if not is_counted_again:
+        entries = entries[:most]
     if not entries:
         return None
     listed = Categories([entry.item for entry in entries])
