@@ -237,9 +237,11 @@ class Profile(ProfileExchange):
     ) -> Profile:
         """Return a reference: this profile with edges and names to compare later data with.
 
-        Numbers and times get edges that cut them into about equally full cells. Text, booleans, and
-        integers with at most 20 different values get the most frequent names, if any is frequent.
-        Both are values of the rows. Their counts are exact if the rows can be read a second time.
+        Numbers and times get edges that cut them into about equally full cells, and two more: just
+        below the smallest value and at the largest, so that what lies beyond has cells of its own.
+        Text, booleans, and integers with at most 20 different values get the most frequent names,
+        if any is frequent. All but the first edge are values of the rows. Their counts are exact if
+        the rows can be read a second time.
 
         Parameters
         ----------
@@ -248,7 +250,7 @@ class Profile(ProfileExchange):
             `of` was given files, or a table that is still there; else the counts are what the
             sketches estimate. `counted_from` says which.
         bins : int, default 10
-            Cells of a number, 2 to 1,000; fewer where values are equal.
+            Cells of a number, 2 to 1,000, without the outer two; fewer where values are equal.
         names : int, default 100
             Names of a column at most, 1 to 10,000.
         progress
@@ -272,7 +274,7 @@ class Profile(ProfileExchange):
         >>> import inlay
         >>> reference = inlay.Profile.of({"x": list(range(100))}).freeze(bins=4)
         >>> reference["x"].edges.edges, reference["x"].edges.counts
-        ([24.0, 49.0, 74.0], [25, 25, 25, 25])
+        ([-1.0, 24.0, 49.0, 74.0, 99.0], [0, 25, 25, 25, 25, 0])
         """
         check_limits(bins, names)
         with self._lock:

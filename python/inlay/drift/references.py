@@ -135,7 +135,7 @@ class References:
     >>> reference = inlay.Profile.of({"x": list(range(100))}).freeze(bins=4)
     >>> references = References.of(reference)
     >>> [(each.attrs, each.counts) for each in references]
-    [('{"column":"x"}', (25, 25, 25, 25))]
+    [('{"column":"x"}', (0, 25, 25, 25, 25, 0))]
     """
 
     def __init__(self) -> None:
