@@ -161,9 +161,10 @@ def delays(scale: float) -> Iterator[str]:
             for each in found
         ]
         caught = np.isfinite(late)
+        ninth = np.quantile(late, 0.9, method="lower")
         yield (
             f"reference of {rows:,} rows, {shift} sd after {quiet * WINDOW:,} rows: median "
-            f"{np.median(late):,.0f} rows, 90 % within {np.quantile(late, 0.9, method='lower'):,.0f}, "
+            f"{np.median(late):,.0f} rows, 90 % within {ninth:,.0f}, "
             f"{caught.sum()} of {len(late)} within {within * WINDOW:,}"
         )
 
