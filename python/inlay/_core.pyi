@@ -1023,7 +1023,11 @@ class CheckPlan:
 
 class DirichletEProcess:
     def __init__(
-        self, alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        self,
+        alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        /,
+        *,
+        rare_ends: bool = False,
     ) -> None: ...
     def to_bytes(self) -> bytes: ...
     def update(
@@ -1066,6 +1070,7 @@ class DriftJudge:
         exact: bool,
         ordered: bool,
         family: typing.SupportsInt | typing.SupportsIndex,
+        bounded: bool = False,
     ) -> None: ...
     def has_reference(
         self, series_id: typing.SupportsInt | typing.SupportsIndex, reference_id: str
