@@ -11,7 +11,6 @@ from monitors import CASES, Case, assert_same, on_device, on_host
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
 
     yield
@@ -19,9 +18,8 @@ def _restored() -> Iterator[None]:
 
 
 def test_memory_of_torch(torch: Any) -> None:
-    from inlay import set_cuda_allocator
-    from inlay.cuda import set_allocator
     from inlay._cuda_runtime import native
+    from inlay.cuda import set_allocator
 
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
@@ -34,9 +32,8 @@ def test_memory_of_torch(torch: Any) -> None:
 
 
 def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
-    from inlay import set_cuda_allocator
-    from inlay.cuda import set_allocator
     from inlay._cuda_runtime import native
+    from inlay.cuda import set_allocator
 
     pool = cupy.get_default_memory_pool()
     before = pool.used_bytes()
@@ -48,9 +45,8 @@ def test_memory_of_cupy(torch: Any, cupy: Any) -> None:
 
 
 def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
-    from inlay import set_cuda_allocator
-    from inlay.cuda import set_allocator
     from inlay._cuda_runtime import native
+    from inlay.cuda import set_allocator
 
     set_allocator("cuda")
     before = torch.cuda.memory_allocated()
@@ -62,7 +58,6 @@ def test_memory_of_the_driver_is_none_of_torchs(torch: Any) -> None:
 @pytest.mark.parametrize("allocator", ["torch", "cupy", "cuda"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> None:
-    from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
 
     if allocator == "cupy":
@@ -75,7 +70,6 @@ def test_results_do_not_depend_on_it(torch: Any, case: Case, allocator: str) -> 
 
 
 def test_a_name_that_is_none() -> None:
-    from inlay import set_cuda_allocator
     from inlay.cuda import set_allocator
 
     with pytest.raises(ValueError, match="heap"):
