@@ -244,8 +244,10 @@ inline void check_moments(const Moments& found, const std::vector<double>& value
   moment(4, found.m4(), expected.m4());
 }
 
-inline double real_is_float(Element element) {
-  return with_element(element, []<class T>() { return sizeof(Real<T>) == 4; });
+inline bool real_is_float(Element element) {
+  bool out = false;
+  with_element(element, [&]<class T>() { out = sizeof(Real<T>) == sizeof(float); });
+  return out;
 }
 
 inline ColumnLayout layout_of(const Case& c) {

@@ -13,6 +13,12 @@ enum class ColumnCounts { kBuckets, kBucketsAndEdges };
 /// @throws CudaError
 void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
 
+/// The same for one element type; each has a file of its own, columns_<element>.cu.
+template <class T>
+void load_columns_of(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
+template <class T>
+void launch_columns_of(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
+
 /// Enqueues the kernel that counts what args.walk describes.
 /// @throws CudaError if it cannot be enqueued.
 void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
