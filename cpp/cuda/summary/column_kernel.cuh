@@ -269,7 +269,8 @@ INLAY_HOST_DEVICE inline void add_part(const ColumnPart& part, const ColumnOrigi
   detail::MomentsPart added;
   added.count = part.count;
   // Products are taken of numbers that cannot overflow.
-  const bool large = f::magnitude(o.origin) > 0x1p800 || o.unit > 0x1p800;
+  const bool large = f::magnitude(o.origin) > 0x1p800 || o.unit > 0x1p800 ||
+                     f::magnitude(p[0] * (o.unit * 0x1p-64)) > 0x1p700;
   const double down = large ? 0x1p-64 : 1.0;
   const f::Pair all = f::two_product(o.origin * down, n);
   const f::Pair sum = f::two_sum(all.high, p[0] * (o.unit * down));
