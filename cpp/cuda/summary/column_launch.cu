@@ -24,13 +24,11 @@ using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
 }  // namespace
 
 void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window) {
-  for (const Element element :
-       {Element::kF64, Element::kF32, Element::kF16, Element::kBF16, Element::kF8E4M3,
-        Element::kF8E5M2, Element::kI64, Element::kI32, Element::kI16, Element::kI8,
-        Element::kU8}) {
-    with_element(element, [&]<class T>() {
-      load_columns_of<Stored<T>>(counts, edge_steps, block_window);
-    });
+  for (const Element element : {Element::kF64, Element::kF32, Element::kF16, Element::kBF16,
+                                Element::kF8E4M3, Element::kF8E5M2, Element::kI64, Element::kI32,
+                                Element::kI16, Element::kI8, Element::kU8}) {
+    with_element(element,
+                 [&]<class T>() { load_columns_of<Stored<T>>(counts, edge_steps, block_window); });
   }
 }
 

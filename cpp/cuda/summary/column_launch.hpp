@@ -26,8 +26,7 @@ void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t st
 /// Enqueues the kernel that moves a closed state to `result`, if all launches have left it.
 /// @throws CudaError if it cannot be enqueued.
 void launch_extract_columns(const WindowControl* control, unsigned closed, unsigned char* state,
-                            const ColumnLayout& layout, unsigned char* result,
-                            cudaStream_t stream);
+                            const ColumnLayout& layout, unsigned char* result, cudaStream_t stream);
 void load_extract_columns();
 
 }  // namespace inlay::cuda
