@@ -107,19 +107,19 @@ class ColumnResults {
   }
   Count count(std::uint32_t page, int bucket) const {
     Count out;
-    std::memcpy(&out,
-                bytes_ + layout_.counts_at() +
-                    (std::size_t{page} * kPageBuckets + static_cast<std::size_t>(bucket)) *
-                        sizeof(out),
-                sizeof(out));
+    std::memcpy(
+        &out,
+        bytes_ + layout_.counts_at() +
+            (std::size_t{page} * kPageBuckets + static_cast<std::size_t>(bucket)) * sizeof(out),
+        sizeof(out));
     return out;
   }
 
   ExpHistogram::Fields::Run run(std::uint32_t column, unsigned side, int shift) const {
     ExpHistogram::Fields::Run out;
-    const auto from = std::lower_bound(
-        pages_.begin(), pages_.end(), page_key(column, side, -(1 << 20)),
-        [this](std::uint32_t page, Count least) { return key(page) < least; });
+    const auto from =
+        std::lower_bound(pages_.begin(), pages_.end(), page_key(column, side, -(1 << 20)),
+                         [this](std::uint32_t page, Count least) { return key(page) < least; });
     auto to = from;
     while (to != pages_.end() && page_column(key(*to)) == column && page_side(key(*to)) == side)
       ++to;

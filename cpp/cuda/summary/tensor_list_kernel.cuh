@@ -147,8 +147,7 @@ __device__ void take_list_segment(const T* data, unsigned long long begin, unsig
   for (; i + (kLoads - 1) * kListThreads < vectors; i += kLoads * kListThreads) {
     Bytes16 loaded[kLoads];
 #pragma unroll
-    for (int u = 0; u < kLoads; ++u)
-      loaded[u] = load_bytes16(from + (i + u * kListThreads) * kV);
+    for (int u = 0; u < kLoads; ++u) loaded[u] = load_bytes16(from + (i + u * kListThreads) * kV);
     T values[kLoads][kV];
 #pragma unroll
     for (int u = 0; u < kLoads; ++u) memcpy(values[u], &loaded[u], 16);
@@ -214,10 +213,9 @@ __device__ __forceinline__ void count_tensor_list(const TensorListArgs& a) {
       ++tensor;
       continue;
     }
-    const std::uint32_t to = a.first_chunk[tensor + 1] < chunk_end ? a.first_chunk[tensor + 1]
-                                                                   : chunk_end;
-    const auto begin =
-        static_cast<unsigned long long>(chunk - a.first_chunk[tensor]) * kListChunk;
+    const std::uint32_t to =
+        a.first_chunk[tensor + 1] < chunk_end ? a.first_chunk[tensor + 1] : chunk_end;
+    const auto begin = static_cast<unsigned long long>(chunk - a.first_chunk[tensor]) * kListChunk;
     auto end = static_cast<unsigned long long>(to - a.first_chunk[tensor]) * kListChunk;
     if (end > a.sizes[tensor]) end = a.sizes[tensor];
     ListSums sums;

@@ -11,8 +11,8 @@ inline bool append_tensor(TensorListArgs& args, const Tensor& tensor) {
   const ColumnWalk walk = plan_columns(tensor, -1, 1);
   const std::uint32_t at = args.count;
   args.first_chunk[at] = args.chunks;
-  args.elements[at] = static_cast<std::uint8_t>(
-      tensor.element == Element::kBool ? Element::kU8 : tensor.element);
+  args.elements[at] =
+      static_cast<std::uint8_t>(tensor.element == Element::kBool ? Element::kU8 : tensor.element);
   args.data[at] = walk.data;
   args.sizes[at] = static_cast<unsigned long long>(walk.rows);
   if (walk.rows != 0 && !walk.vector) return false;
