@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,7 +79,8 @@ def native() -> ModuleType:
 def _load() -> None:
     global _usable
     try:
-        from inlay import _cuda
+        # "from inlay import" would turn its absence into an ImportError of inlay's.
+        _cuda = importlib.import_module("inlay._cuda")
     except ModuleNotFoundError as error:
         if error.name != "inlay._cuda":
             raise

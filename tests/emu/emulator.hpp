@@ -33,11 +33,6 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__)
-// A fiber begins where getcontext() returns a second time, but nothing is read there.
-#pragma GCC diagnostic ignored "-Wclobbered"
-#endif
-
 #define __global__
 #define __device__
 #define __host__
