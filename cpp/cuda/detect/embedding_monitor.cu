@@ -65,8 +65,8 @@ EmbeddingMonitor::EmbeddingMonitor(int device, EmbeddingShape shape, const doubl
   scratch_ = std::make_unique<Scratch>(this->allocator(), own_stream(), shape_);
   const Workspace& space = scratch_->space;
   clear(scratch_->marked.get(space), 1, own_stream());
-  upload(scratch_->directions.get(space), directions,
-         static_cast<std::size_t>(shape_.dims * shape_.frequencies), own_stream());
+  cuda::upload(scratch_->directions.get(space), directions,
+               static_cast<std::size_t>(shape_.dims * shape_.frequencies), own_stream());
   load_kernel(mark_rows_kernel);
   load_kernel(column_sums_kernel);
   load_kernel(column_means_kernel);
