@@ -19,42 +19,6 @@ unsigned grid_for(std::int64_t work) { return std::min(blocks_for(work, kThreads
 }  // namespace
 
 void load_embedding_kernels() {
-// What the launches of a block of rows leave for the last of them; made once.
-struct EmbeddingMonitor::Scratch {
-  Scratch(std::shared_ptr<Allocator> allocator, cudaStream_t stream, const EmbeddingShape& shape)
-      : space(std::move(allocator), stream) {
-    const auto dims = static_cast<std::size_t>(shape.dims);
-    const auto frequencies = static_cast<std::size_t>(shape.frequencies);
-    const auto parts = static_cast<std::size_t>(scatter_parts(shape));
-    bad = space.take<std::uint8_t>(kBatchRows);
-    marked = space.take<unsigned long long>(1);
-    sums = space.take<double>(kBatchRows / kSumRows * dims);
-    mean = space.take<double>(dims);
-    scatter = space.take<double>(
-        parts * (shape.full ? static_cast<std::size_t>(triangle_tiles(shape.dims)) * kDoubleTile *
-                                  kDoubleTile
-                            : dims));
-    phases = space.take<double>(kBatchRows / kPhaseRows * frequencies * 2);
-    directions = space.take<double>(dims * frequencies);
-    space.make();
-  }
-
-  Workspace space;
-  Workspace::Buffer<std::uint8_t> bad;
-  Workspace::Buffer<unsigned long long> marked;
-  Workspace::Buffer<double> sums, mean, scatter, phases, directions;
-};
-
-EmbeddingMonitor::EmbeddingMonitor(int device, EmbeddingShape shape, const double* directions,
-                                   std::shared_ptr<Allocator> allocator)
-    : Monitor(device, state_bytes(shape), state_bytes(shape), std::move(allocator)), shape_(shape) {
-  const BesideCaptures beside;
-  const DeviceGuard guard(device);
-  scratch_ = std::make_unique<Scratch>(this->allocator(), own_stream(), shape_);
-  const Workspace& space = scratch_->space;
-  clear(scratch_->marked.get(space), 1, own_stream());
-  cuda::upload(scratch_->directions.get(space), directions,
-               static_cast<std::size_t>(shape_.dims * shape_.frequencies), own_stream());
   load_kernel(mark_rows_kernel);
   load_kernel(column_sums_kernel);
   load_kernel(column_means_kernel);
