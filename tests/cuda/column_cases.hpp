@@ -47,6 +47,7 @@ struct Case {
   std::vector<Batch> batches;
   std::uint32_t pages = 0;  // 0: enough
   std::uint32_t target_blocks = 6;
+  std::uint32_t shared_bytes = 100 * 1024;  // of a block, where it is emulated
 };
 
 /// Runs the updates of a case into one window and returns the result's bytes.
