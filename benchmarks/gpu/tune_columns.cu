@@ -288,12 +288,10 @@ int main(int argc, char** argv) {
         fill(bench, floats, kRows * kColumns, kind);
         const std::string n = std::string("f32 ") + kKindNames[static_cast<int>(kind)];
         constexpr auto kR = Walk::kRows;
-        raw.run<float, kR, 4, 1024, 1>(bench, n, matrix, 1, 512);
-        raw.run<float, kR, 8, 1024, 1>(bench, n, matrix, 1, 512);
+        raw.run<float, kR, 4, 768, 1>(bench, n, matrix, 1, 512);
         raw.run<float, kR, 8, 768, 1>(bench, n, matrix, 1, 512);
         raw.run<float, kR, 16, 512, 1>(bench, n, matrix, 1, 512);
-        raw.run<float, kR, 8, 512, 2>(bench, n, matrix, 1, 256);
-        raw.run<float, kR, 8, 1024, 1>(bench, n, matrix, 1, 256);
+        raw.run<float, kR, 8, 384, 2>(bench, n, matrix, 1, 256);
         raw.run<float, kR, 8, 256, 4>(bench, n, matrix, 1, 128);
       }
     }
@@ -311,9 +309,9 @@ int main(int argc, char** argv) {
       Raw raw(kColumns);
       fill(bench, shorts, kRows * kColumns, Kind::kNormal);
       constexpr auto kR = Walk::kRows;
-      raw.run<BFloat16, kR, 8, 1024, 1>(bench, "bf16 normal", half, 1, 512);
-      raw.run<BFloat16, kR, 16, 1024, 1>(bench, "bf16 normal", half, 1, 512);
-      raw.run<BFloat16, kR, 16, 512, 2>(bench, "bf16 normal", half, 1, 256);
+      raw.run<BFloat16, kR, 8, 768, 1>(bench, "bf16 normal", half, 1, 512);
+      raw.run<BFloat16, kR, 16, 768, 1>(bench, "bf16 normal", half, 1, 512);
+      raw.run<BFloat16, kR, 16, 384, 2>(bench, "bf16 normal", half, 1, 256);
     }
 
     // One tensor of 1e9 float32.
@@ -331,10 +329,10 @@ int main(int argc, char** argv) {
     fill(bench, floats, kWhole, Kind::kNormal);
     {
       Raw raw(1);
-      raw.run<float, Walk::kRun, 2, 1024, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
-      raw.run<float, Walk::kRun, 4, 1024, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
+      raw.run<float, Walk::kRun, 2, 768, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
+      raw.run<float, Walk::kRun, 4, 768, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
       raw.run<float, Walk::kRun, 8, 512, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
-      raw.run<float, Walk::kRun, 4, 512, 2>(bench, "f32 [1e9] normal", whole, -1, 256);
+      raw.run<float, Walk::kRun, 4, 384, 2>(bench, "f32 [1e9] normal", whole, -1, 256);
     }
     // 400 tensors of 1e9 values.
     {

@@ -14,13 +14,13 @@ inline constexpr std::uint32_t kBlockColumns = 32;
 
 /// How large a block a device has room for.
 struct ColumnBlock {
-  std::uint32_t threads = 1024;
+  std::uint32_t threads = 768;
   std::uint32_t window = 512;  // buckets of a side in shared memory, a power of two
 };
 /// @param shared_bytes of a block at most
 INLAY_HOST_DEVICE inline ColumnBlock column_block(std::uint32_t shared_bytes) {
-  if (shared_bytes >= 160 * 1024) return {1024, 512};
-  if (shared_bytes >= 90 * 1024) return {1024, 256};
+  if (shared_bytes >= 160 * 1024) return {768, 512};
+  if (shared_bytes >= 90 * 1024) return {768, 256};
   return {512, 128};
 }
 

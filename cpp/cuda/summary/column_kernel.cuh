@@ -75,7 +75,7 @@ inline constexpr int kLoadsOf =
 /// Threads of a block, at most: where a lane keeps more, there are fewer.
 template <class T, Walk kWalk, bool kEdges>
 inline constexpr std::uint32_t kThreadsOf =
-    sizeof(Real<T>) == 8 || kWalk == Walk::kGeneral || (kWalk == Walk::kRun && kEdges) ? 512 : 1024;
+    sizeof(Real<T>) == 8 || kWalk == Walk::kGeneral || (kWalk == Walk::kRun && kEdges) ? 512 : 768;
 
 /// The rows of a block, counted from the first that is whole. Values of a run before and behind
 /// those are the left-over ones, the first slice's.

@@ -60,8 +60,7 @@ struct ColumnMonitor::Plan {
           "asking for the shared memory of a block");
     shared_bytes = static_cast<std::uint32_t>(shared);
     block = column_block(shared_bytes);
-    // A block fills a processor, or half of one where registers and shared memory allow two.
-    target_blocks = static_cast<std::uint32_t>(processors) * 1024 / block.threads;
+    target_blocks = static_cast<std::uint32_t>(processors);  // one block fills a processor
 
     const int scale = std::max(options.scale, 0);
     table_scale = std::max(scale, 5);
@@ -116,13 +115,7 @@ ColumnMonitor::ColumnMonitor(int device, Options options, const Plan& plan,
   args_.table_scale = plan.table_scale;
   args_.edge_steps = plan.edge_steps;
   args_.block = plan.block;
-  for (const bool narrow : {true, false}) {
-    const std::uint32_t bytes = narrow ? sizeof(float) : sizeof(double);
-    edges_shared_[narrow ? 0 : 1] =
-        edges_fit(plan.block, plan.edge_steps, bytes, plan.shared_bytes);
-  }
-  // What floats find room for bounds what doubles do.
-  args_.edges_shared = edges_shared_[1];
+  args_.edges_shared = edges_fit(plan.block, plan.edge_steps, sizeof(double), plan.shared_bytes);
   load_columns(args_);
   load_extract_columns();
 
@@ -189,7 +182,6 @@ bool ColumnMonitor::update(const Tensor& tensor, cudaStream_t stream, int axis) 
       with_element(tensor.element, []<class T>() { return sizeof(Real<T>) == sizeof(float); });
   args.bucket_cells = cells_[narrow ? 0 : 1];
   args.edges = edges_at_[narrow ? 0 : 1];
-  args.edges_shared = edges_shared_[narrow ? 0 : 1];
   return enqueue(stream, [&](const Launch& launch) { launch_columns(args, launch.stream); });
 }
 

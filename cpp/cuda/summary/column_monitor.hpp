@@ -71,8 +71,7 @@ class ColumnMonitor : public Monitor {
   Options options_;
   ColumnArgs args_;
   std::uint32_t target_blocks_ = 0;
-  bool edges_shared_[2] = {false, false};  // for float and double, as the next two
-  const void* cells_[2] = {nullptr, nullptr};
+  const void* cells_[2] = {nullptr, nullptr};  // for float and double
   const void* edges_at_[2] = {nullptr, nullptr};
 
   std::vector<Moments> moments_;
