@@ -9,18 +9,23 @@ if TYPE_CHECKING:
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
+    from inlay.model.tensor_stats import TensorStats, TensorSums
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
+    "TensorStats": "inlay.model.tensor_stats",
+    "TensorSums": "inlay.model.tensor_stats",
 }
 
 __all__ = [
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
+    "TensorStats",
+    "TensorSums",
 ]
 
 
