@@ -47,7 +47,7 @@ class DeviceColumns:
         self._edges = [[] if cell is None else cell.edges for cell in cells]
         #: What was taken from the devices and waits to be added.
         self.arrived: list[CountedRows] = []
-        self.monitors = Monitors(None, self._make, self._take)
+        self.monitors = Monitors(self._make, self._take)
 
     def _make(self, cuda: ModuleType, device: int) -> Any:
         return cuda.ColumnMonitor(

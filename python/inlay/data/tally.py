@@ -282,7 +282,7 @@ class Tally:
             )
         if self._device is None:
             self._device = DeviceColumns(self._host)
-        self._device.monitors.enqueue(data, stream)
+        self._device.monitors.update(data, stream)
         return rows
 
     def merge(self, *others: Tally) -> None:

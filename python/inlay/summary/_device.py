@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceSummary", "Monitors", "device_number", "warn_of_lost"]
 
-_becoming = new_lock()  # of two first tensors at once, one makes the monitors
+_joining = new_lock()  # of two first tensors at once, one makes the monitors
 
 
 def device_number(values: Any) -> int:
@@ -33,46 +33,25 @@ def device_number(values: Any) -> int:
 
 
 class Monitors:
-    """What counts for a summary on devices: one native monitor for each that tensors came from.
-
-    In a summary it stands where the native one is otherwise, and hands on to it what is on the
-    host. So a summary that never saw a device pays nothing for the question.
+    """One native monitor for each device that tensors came from.
 
     Parameters
     ----------
-    host : object
-        The native summary, for what is on the host; None if that is somebody else's.
     make : callable
         Called with the native module and the number of a device.
     take : callable
         Called with a monitor whose window has arrived: hands on what it holds, and leaves nothing.
     """
 
-    __slots__ = ("_by_device", "_lock", "_make", "_take", "host")
+    __slots__ = ("_by_device", "_lock", "_make", "_take")
 
-    def __init__(
-        self, host: Any, make: Callable[[ModuleType, int], Any], take: Callable[[Any], None]
-    ) -> None:
-        self.host = host
+    def __init__(self, make: Callable[[ModuleType, int], Any], take: Callable[[Any], None]) -> None:
         self._make = make
         self._take = take
         self._by_device: dict[int, Any] = {}
         self._lock = new_lock()
 
-    def update(self, values: Any, **how: Any) -> None:
-        """Count values on the host.
-
-        Raises
-        ------
-        TypeError
-            If they are none, or on a device.
-        """
-        if is_device_array(values):
-            message = "values on a CUDA device"
-            raise TypeError(message)
-        self.host.update(values, **how)
-
-    def enqueue(self, values: Any, stream: Any) -> None:
+    def update(self, values: Any, stream: Any) -> None:
         """Enqueue the count of a tensor's elements; never waits."""
         number = device_number(values)
         monitor = self._by_device.get(number)
@@ -84,13 +63,12 @@ class Monitors:
                     self._by_device[number] = monitor
         monitor.update(values, stream)
 
-    def settle(self) -> Any:
-        """Wait for all updates so far and take in what they counted; return the native summary."""
+    def settle(self) -> None:
+        """Wait for all updates so far and take in what they counted."""
         with self._lock:
             for monitor in self._by_device.values():
                 monitor.collect()
                 self._take(monitor)
-        return self.host
 
     def turn(self) -> None:
         """Close all windows; never waits."""
@@ -118,11 +96,38 @@ class Monitors:
         return next((m.error for m in self._by_device.values() if m.disabled), None)
 
 
+class Joined:
+    """A native summary and what counts for it on devices.
+
+    It stands where the native one is otherwise, and hands on to it what is on the host. So a
+    summary that never saw a device pays nothing for the question.
+    """
+
+    __slots__ = ("monitors", "native")
+
+    def __init__(self, native: Any, monitors: Monitors) -> None:
+        self.native = native
+        self.monitors = monitors
+
+    def update(self, values: Any, **how: Any) -> None:
+        """Count values on the host.
+
+        Raises
+        ------
+        TypeError
+            If they are none, or on a device.
+        """
+        if is_device_array(values):
+            message = "values on a CUDA device"
+            raise TypeError(message)
+        self.native.update(values, **how)
+
+
 class DeviceSummary(Summary):
     """Base of the summaries whose `update` takes tensors on CUDA devices.
 
-    `update` feeds `_host`: the native summary, or after the first tensor the `Monitors` of it.
-    `_native` is all that was counted. It waits for the devices, so nothing in `update` may use it.
+    `update` feeds `_host`: the native summary, or after the first tensor a `Joined` one. `_native`
+    is all that was counted. It waits for the devices, so nothing in `update` may use it.
     """
 
     __slots__ = ("_host",)
@@ -132,7 +137,10 @@ class DeviceSummary(Summary):
     @property
     def _native(self) -> Any:
         host = self._host
-        return host.settle() if isinstance(host, Monitors) else host
+        if isinstance(host, Joined):
+            host.monitors.settle()
+            return host.native
+        return host
 
     @_native.setter
     def _native(self, native: Any) -> None:
@@ -154,13 +162,13 @@ class DeviceSummary(Summary):
             message = f"tensors on a CUDA device take no weights, got {type(weights).__name__}"
             raise TypeError(message) from None
         host = self._host
-        if not isinstance(host, Monitors):
-            with _becoming:
-                if not isinstance(self._host, Monitors):
-                    self._host = self._monitors()
+        if not isinstance(host, Joined):
+            with _joining:
+                if not isinstance(self._host, Joined):
+                    self._host = Joined(self._host, self._monitors())
                 host = self._host
         try:
-            host.enqueue(values, stream)
+            host.monitors.update(values, stream)
         except Exception as error:
             error.__suppress_context__ = True  # that it is on no host is no news
             raise
@@ -172,7 +180,7 @@ class DeviceSummary(Summary):
         After one, tensors on that device are passed over, as an event told; what was counted
         before it, and values on the host, are kept.
         """
-        return self._host.error if isinstance(self._host, Monitors) else None
+        return self._host.monitors.error if isinstance(self._host, Joined) else None
 
 
 def warn_of_lost(lost: int, what: str) -> None:

@@ -268,7 +268,7 @@ class Categories(DeviceSummary):
                 )
             )
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: Categories) -> None:
         """Add what others of the same names counted, whatever their order.

@@ -245,7 +245,7 @@ class EdgeHistogram(DeviceSummary):
             host.merge(_core.EdgeHistogram.from_bytes(monitor.edges(0)))
             monitor.reset()
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: EdgeHistogram) -> None:
         """Add what another histogram of the same edges counted.

@@ -221,7 +221,7 @@ class ExpHistogram(DeviceSummary):
             warn_of_lost(monitor.lost, "an ExpHistogram")
             monitor.reset()
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: ExpHistogram) -> None:
         """Add what another histogram counted, at the coarser of the two scales.

@@ -219,7 +219,7 @@ class Hll(DeviceSummary):
         def take(monitor: Any) -> None:
             host.merge(_core.Hll.from_bytes(*monitor.take()))
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: Hll) -> None:
         """Add the items of another sketch.

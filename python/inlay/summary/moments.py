@@ -187,7 +187,7 @@ class Moments(DeviceSummary):
             host.merge(_core.Moments.from_bytes(monitor.moments(0)))
             monitor.reset()
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: Moments) -> None:
         """Add what another object saw.

@@ -217,7 +217,7 @@ class TopK(DeviceSummary):
         def take(monitor: Any) -> None:
             host.merge(_core.TopK.from_bytes(monitor.take()))
 
-        return Monitors(host, make, take)
+        return Monitors(make, take)
 
     def merge(self, other: TopK) -> None:
         """Add what another one counted.

@@ -46,7 +46,7 @@ class DeviceRows:
     def update(self, number: int, values: Any, stream: Any) -> None:
         """Enqueue rows of a pane."""
         self.turn(number)
-        self._columns.monitors.enqueue(values, stream)
+        self._columns.monitors.update(values, stream)
         if self._open is None:
             self._open = number
 
