@@ -60,14 +60,15 @@ build dev: $(VENV)/stamp-dev
 .PHONY: test pytest ctest test-slow test-spark
 test: pytest ctest
 
+# Files run side by side, the tests of one file in order.
 pytest: build
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 ctest: $(VENV)/stamp-dev
 	$(ENV) cmake --workflow --preset default
 
 test-slow: build
-	$(BIN)/python -m pytest -m "(slow or stress) and not gpu and not benchmark and not spark"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "(slow or stress) and not gpu and not benchmark and not spark"
 
 $(VENV)/stamp-spark: $(VENV)/stamp-dev
 	$(BIN)/python -m pip install -q --group spark

@@ -8,6 +8,8 @@ from harness import Bench, Run
 
 bench = Bench("drift_judge")
 CELLS, SERIES, WINDOWS, COLUMNS, ROWS = 10, 100, 2_000, 20, 1_024
+# A frozen reference: ten cells, and one beyond the extremes on each side.
+REFERENCE = [0, *[10_000] * CELLS, 0]
 
 
 @bench.case("inlay", needs=["numpy", "pyarrow"])
@@ -19,8 +21,9 @@ def _inlay(run: Run) -> None:
 
     windows = run.size(WINDOWS, quick=50)
     rng = np.random.default_rng(1)
-    counts = rng.multinomial(1_000, np.full(CELLS, 1 / CELLS), windows * SERIES)
-    starts = np.arange(windows * SERIES + 1, dtype=np.int32) * CELLS
+    shares = np.maximum(REFERENCE, 1) / (sum(REFERENCE) + 2)
+    counts = rng.multinomial(1_000, shares, windows * SERIES)
+    starts = np.arange(windows * SERIES + 1, dtype=np.int32) * len(REFERENCE)
     count = windows * SERIES
     table = pa.table(
         {
@@ -38,7 +41,9 @@ def _inlay(run: Run) -> None:
     def judge_all(threads: int) -> None:
         judge = _core.DriftJudge(level=0.05, threshold=0.02, min_rows=1_000, correct=True)
         for series in range(SERIES):
-            judge.add_reference(series, "r", [10_000] * CELLS, exact=True, ordered=True, family=0)
+            judge.add_reference(
+                series, "r", REFERENCE, exact=True, ordered=True, bounded=True, family=0
+            )
         found = judge.judge(points, threads=threads)
         run.check(found.num_rows, count, "verdicts")
         judges[:] = [judge]

@@ -149,7 +149,8 @@ class Bench:
         def register(case: Case) -> Case:
             if peer in self._cases:
                 raise ValueError(f"peer registered twice in {self.section}: {peer!r}")
-            chosen = role or ("inlay" if peer == "inlay" else "peer")
+            ours = peer == "inlay" or peer.startswith("inlay, ")
+            chosen = role or ("inlay" if ours else "peer")
             self._cases[peer] = _Registered(peer, chosen, tuple(needs), case)
             return case
 

@@ -32,13 +32,14 @@ DriftJudge::Options options_of(double level, double threshold, std::uint64_t min
 }
 
 void add_reference(SharedJudge& self, std::int64_t series_id, std::string reference_id,
-                   Counts counts, bool exact, bool ordered, std::int64_t family) {
+                   Counts counts, bool exact, bool ordered, std::int64_t family, bool bounded) {
   DriftJudge::Reference reference;
   reference.series_id = series_id;
   reference.reference_id = std::move(reference_id);
   reference.counts = std::move(counts);
   reference.is_exact = exact;
   reference.is_ordered = ordered;
+  reference.is_bounded = bounded;
   reference.family = family;
   self.with([&](DriftJudge& judge) { judge.add_reference(std::move(reference)); });
 }
@@ -63,10 +64,10 @@ auto reader(Read read) {
 
 void register_drift_judge(py::module_& m) {
   py::class_<SharedProcess>(m, "DirichletEProcess", "An e-process over counts of windows.")
-      .def(py::init([](std::vector<double> alpha) {
-             return std::make_unique<SharedProcess>(DirichletEProcess(std::move(alpha)));
+      .def(py::init([](std::vector<double> alpha, bool rare_ends) {
+             return std::make_unique<SharedProcess>(DirichletEProcess(std::move(alpha), rare_ends));
            }),
-           py::arg("alpha"), py::pos_only())
+           py::arg("alpha"), py::pos_only(), py::kw_only(), py::arg("rare_ends") = false)
       .def("update", &update, py::arg("counts"), py::pos_only(), py::kw_only(),
            py::arg("start_us") = 0)
       .def("to_bytes", &to_bytes<DirichletEProcess>)
@@ -92,7 +93,7 @@ void register_drift_judge(py::module_& m) {
            py::arg("correct"))
       .def("add_reference", &add_reference, py::arg("series_id"), py::arg("reference_id"),
            py::arg("counts"), py::kw_only(), py::arg("exact"), py::arg("ordered"),
-           py::arg("family"))
+           py::arg("family"), py::arg("bounded") = false)
       .def(
           "has_reference",
           [](SharedJudge& self, std::int64_t series_id, const std::string& reference_id) {

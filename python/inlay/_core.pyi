@@ -1030,7 +1030,11 @@ class CheckPlan:
 
 class DirichletEProcess:
     def __init__(
-        self, alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        self,
+        alpha: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        /,
+        *,
+        rare_ends: bool = False,
     ) -> None: ...
     def to_bytes(self) -> bytes: ...
     def update(
@@ -1073,6 +1077,7 @@ class DriftJudge:
         exact: bool,
         ordered: bool,
         family: typing.SupportsInt | typing.SupportsIndex,
+        bounded: bool = False,
     ) -> None: ...
     def has_reference(
         self, series_id: typing.SupportsInt | typing.SupportsIndex, reference_id: str

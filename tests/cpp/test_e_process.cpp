@@ -13,6 +13,8 @@
 namespace inlay {
 namespace {
 
+using Kind = detail::ReferenceCells::Kind;
+
 std::vector<std::uint64_t> draw(std::mt19937_64& random, std::size_t cells, int rows) {
   std::vector<std::uint64_t> out(cells);
   std::uniform_int_distribution<std::size_t> cell(0, cells - 1);
@@ -101,19 +103,19 @@ TEST(DirichletEProcess, RefusesMoreRowsThanADoubleCounts) {
 }
 
 TEST(ReferenceCells, FewOrderedCellsAreTheirOwnGroups) {
-  const detail::ReferenceCells cells({5, 6, 7}, true, true);
+  const detail::ReferenceCells cells({5, 6, 7}, true, Kind::kOrdered);
   EXPECT_EQ(cells.alpha(), (std::vector<double>{5, 6, 8}));
-  const detail::ReferenceCells estimated({5, 6, 7}, false, true);
+  const detail::ReferenceCells estimated({5, 6, 7}, false, Kind::kOrdered);
   EXPECT_EQ(estimated.alpha(), (std::vector<double>{5.5, 6.5, 7.5}));
-  EXPECT_FALSE(detail::ReferenceCells({5, 0, 7}, true, true).is_exact);
-  EXPECT_TRUE(detail::ReferenceCells({5, 7, 0}, true, true).is_exact);
+  EXPECT_FALSE(detail::ReferenceCells({5, 0, 7}, true, Kind::kOrdered).is_exact);
+  EXPECT_TRUE(detail::ReferenceCells({5, 7, 0}, true, Kind::kOrdered).is_exact);
 }
 
 TEST(ReferenceCells, ManyCellsAreJoinedWithoutLoss) {
   std::vector<std::uint64_t> counts(1000);
   std::iota(counts.begin(), counts.end(), 1);
   for (const bool ordered : {true, false}) {
-    const detail::ReferenceCells cells(counts, true, ordered);
+    const detail::ReferenceCells cells(counts, true, ordered ? Kind::kOrdered : Kind::kNames);
     EXPECT_EQ(cells.group_counts.size(), detail::ReferenceCells::kMaxGroups);
     EXPECT_EQ(std::accumulate(cells.group_counts.begin(), cells.group_counts.end(), 0ULL),
               500'500ULL);
@@ -126,6 +128,91 @@ TEST(ReferenceCells, ManyCellsAreJoinedWithoutLoss) {
       EXPECT_EQ(cells.group_counts[0], 1010U);
     }
   }
+}
+
+TEST(ReferenceCells, BeyondTheExtremesIsOneSpacingOnEachSide) {
+  const detail::ReferenceCells cells({0, 5, 6, 0}, true, Kind::kBounded);
+  EXPECT_TRUE(cells.is_exact);
+  EXPECT_TRUE(cells.has_rare_ends());
+  EXPECT_EQ(cells.alpha(), (std::vector<double>{1, 4, 6, 1}));
+  // Infinite values of the reference lie there too.
+  const detail::ReferenceCells infinite({2, 5, 6, 3}, true, Kind::kBounded);
+  EXPECT_EQ(infinite.alpha(), (std::vector<double>{3, 4, 6, 4}));
+  const detail::ReferenceCells estimated({0, 5, 6, 0}, false, Kind::kBounded);
+  EXPECT_EQ(estimated.alpha(), (std::vector<double>{0.5, 5.5, 6.5, 0.5}));
+  EXPECT_FALSE(detail::ReferenceCells({0, 5, 0, 6, 0}, true, Kind::kBounded).is_exact);
+  // The least value alone has no spacing between its edges.
+  const detail::ReferenceCells alone({0, 1, 2, 3, 0}, true, Kind::kBounded);
+  EXPECT_EQ(alone.group, (std::vector<std::uint16_t>{0, 0, 1, 2, 3}));
+  EXPECT_EQ(alone.alpha(), (std::vector<double>{1, 2, 3, 1}));
+  const detail::ReferenceCells single({0, 1, 0}, true, Kind::kBounded);
+  EXPECT_EQ(single.alpha(), (std::vector<double>{1, 1}));
+  EXPECT_FALSE(single.has_rare_ends());
+  EXPECT_THROW(detail::ReferenceCells({0, 1}, true, Kind::kBounded), InvalidArgument);
+}
+
+TEST(ReferenceCells, TheEndsOfManyCellsAreGroupsOfTheirOwn) {
+  for (const std::size_t size : {15U, 16U, 17U, 22U, 1'002U}) {
+    std::vector<std::uint64_t> counts(size, 10);
+    counts.front() = counts.back() = 0;
+    const detail::ReferenceCells cells(counts, true, Kind::kBounded);
+    EXPECT_EQ(cells.group_counts.size(), std::min<std::size_t>(size, 16)) << size;
+    EXPECT_EQ(cells.group_counts.front(), 0U);
+    EXPECT_EQ(cells.group_counts.back(), 0U);
+    const std::vector<double> alpha = cells.alpha();
+    EXPECT_EQ(std::accumulate(alpha.begin(), alpha.end(), 0.0), 10.0 * (size - 2) + 1);
+  }
+}
+
+TEST(Effect, IsWithoutBiasBeyondTheExtremes) {
+  // Shares of the ends are spacings of a sample of the reference's size.
+  std::mt19937_64 random(7);
+  std::gamma_distribution<double> spacing(1.0);
+  for (const double n : {1'000.0, 100'000.0}) {
+    for (const int rows : {1'000, 300'000}) {
+      int above = 0;
+      double sum = 0;
+      for (int i = 0; i < 400; ++i) {
+        const std::vector<std::uint64_t> reference = {0, static_cast<std::uint64_t>(n), 0};
+        std::poisson_distribution<std::uint64_t> below(rows * spacing(random) / n);
+        std::poisson_distribution<std::uint64_t> beyond(rows * spacing(random) / n);
+        const std::uint64_t ends[] = {below(random), beyond(random)};
+        const detail::Effect effect = detail::jensen_shannon_effect(
+            reference, {ends[0], static_cast<std::uint64_t>(rows), ends[1]}, true);
+        above += effect.low > 0;
+        sum += effect.value;
+      }
+      EXPECT_LT(above, 60) << n << ' ' << rows;
+      EXPECT_LT(sum / 400, n > 1'000 && rows > 1'000 ? 0.003 : 0.02) << n << ' ' << rows;
+    }
+  }
+  const detail::Effect moved = detail::jensen_shannon_effect({0, 1'000, 0}, {1'000, 0, 0}, true);
+  EXPECT_GT(moved.low, 0.9);
+  EXPECT_EQ(detail::jensen_shannon_effect({0, 1'000, 0}, {0, 500, 0}, true).high, 0);
+}
+
+TEST(DirichletEProcess, RareEndsCostLittleAndAreSeen) {
+  const std::vector<double> alpha = {1, 49'999, 50'000, 1};
+  DirichletEProcess rare(alpha, true);
+  DirichletEProcess plain(alpha);
+  DirichletEProcess without({50'000, 50'001});
+  const std::uint64_t quiet[] = {0, 500, 500, 0};
+  for (int i = 0; i < 10; ++i) {
+    rare.update(quiet, i);
+    plain.update(quiet, i);
+    without.update(quiet + 1, i);
+  }
+  EXPECT_GT(rare.log_e(), plain.log_e() + 5);
+  EXPECT_NEAR(rare.log_e(), without.log_e(), 2.5);
+  const std::vector<std::uint8_t> bytes = rare.to_bytes();
+  DirichletEProcess again = DirichletEProcess::from_bytes(alpha, bytes.data(), bytes.size(), true);
+  const std::uint64_t below[] = {10, 490, 500, 0};
+  again.update(below, 10);
+  rare.update(below, 10);
+  EXPECT_EQ(again.log_e(), rare.log_e());
+  EXPECT_GT(rare.log_e(), 20);
+  EXPECT_EQ(rare.most_likely_change().start_us, 10);
+  EXPECT_THROW(DirichletEProcess({1, 1}, true), InvalidArgument);
 }
 
 TEST(Effect, IsWithoutBiasWhereNothingDiffers) {

@@ -65,8 +65,8 @@ inline float stored(double value) {
 // Rounded toward zero, which suffices: the expected results are computed from what is stored.
 template <>
 inline BFloat16 stored(double value) {
-  return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) >>
-                                     16)};
+  return {
+      static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16)};
 }
 inline std::uint16_t half_bits(double value) {
   const auto f = static_cast<float>(value);
@@ -155,11 +155,10 @@ inline Batch make_batch(Element element, std::int64_t places, std::int64_t offse
 inline Batch rows_batch(Element element, std::int64_t rows, std::int64_t columns,
                         const std::function<double(std::int64_t row, std::int64_t column)>& value,
                         std::int64_t offset = 0) {
-  return make_batch(element, rows * columns + offset, offset, {rows, columns}, {columns, 1},
-                    [&](std::int64_t i) {
-                      return i < offset ? 0.0
-                                        : value((i - offset) / columns, (i - offset) % columns);
-                    });
+  return make_batch(
+      element, rows * columns + offset, offset, {rows, columns}, {columns, 1}, [&](std::int64_t i) {
+        return i < offset ? 0.0 : value((i - offset) / columns, (i - offset) % columns);
+      });
 }
 
 /// The values of each column, in any order.
@@ -231,8 +230,8 @@ inline void check_moments(const Moments& found, const std::vector<double>& value
   const auto moment = [&](int k, std::optional<double> value, std::optional<double> cpu) {
     EXPECT_EQ(value.has_value(), cpu.has_value()) << k;
     // What rounding of the values' own size may do.
-    const long double floor = n * std::pow(static_cast<long double>(size / n), k) *
-                              std::pow(1e-7L, k);
+    const long double floor =
+        n * std::pow(static_cast<long double>(size / n), k) * std::pow(1e-7L, k);
     if (value && cpu) {
       EXPECT_LE(std::fabs(static_cast<long double>(*value) - static_cast<long double>(*cpu)),
                 powers[k] * tolerance * k + floor * (tolerance < 1e-9 ? 1e-20L : 1.0L) + 1e-300L)
@@ -244,8 +243,10 @@ inline void check_moments(const Moments& found, const std::vector<double>& value
   moment(4, found.m4(), expected.m4());
 }
 
-inline double real_is_float(Element element) {
-  return with_element(element, []<class T>() { return sizeof(Real<T>) == 4; });
+inline bool real_is_float(Element element) {
+  bool out = false;
+  with_element(element, [&]<class T>() { out = sizeof(Real<T>) == sizeof(float); });
+  return out;
 }
 
 inline ColumnLayout layout_of(const Case& c) {
@@ -255,11 +256,9 @@ inline ColumnLayout layout_of(const Case& c) {
   for (const auto& edges : c.edges) most = std::max(most, edges.size());
   layout.cells = most == 0 ? 0 : static_cast<std::uint32_t>(most) + 1;
   if (layout.cells != 0) layout.cells = std::bit_ceil(layout.cells);
-  layout.pages =
-      c.pages != 0
-          ? c.pages
-          : std::bit_ceil(std::max(c.columns * (c.columns < 512 ? 64 : 16),
-                                   4096U << std::max(0, c.scale - 5)));
+  layout.pages = c.pages != 0 ? c.pages
+                              : std::bit_ceil(std::max(c.columns * (c.columns < 512 ? 64 : 16),
+                                                       4096U << std::max(0, c.scale - 5)));
   return layout;
 }
 
@@ -307,15 +306,14 @@ inline std::vector<double> boundary_values(int scale, bool as_float) {
   for (const int exponent : {-126, -1, 0, 1, 17}) {
     for (int k = 0; k < 1 << scale; ++k) {
       const std::uint64_t mantissa = kOctaveBoundaries[k << (8 - scale)];
-      const double boundary =
-          std::ldexp(1.0 + static_cast<double>(mantissa) * 0x1p-52, exponent);
+      const double boundary = std::ldexp(1.0 + static_cast<double>(mantissa) * 0x1p-52, exponent);
       if (as_float) {
         const auto f = static_cast<float>(boundary);
         for (const float v : {std::nextafter(f, 0.0F), f, std::nextafter(f, HUGE_VALF)})
           out.push_back(static_cast<double>(v));
       } else {
-        for (const double v : {std::nextafter(boundary, 0.0), boundary,
-                               std::nextafter(boundary, HUGE_VAL)})
+        for (const double v :
+             {std::nextafter(boundary, 0.0), boundary, std::nextafter(boundary, HUGE_VAL)})
           out.push_back(v);
       }
     }
@@ -333,8 +331,8 @@ inline std::vector<Case> all_cases() {
     c.name = std::move(name);
     c.columns = static_cast<std::uint32_t>(columns);
     c.axis = 1;
-    c.batches.push_back(rows_batch(element, rows, columns,
-                                   [&](std::int64_t, std::int64_t) { return value(); }));
+    c.batches.push_back(
+        rows_batch(element, rows, columns, [&](std::int64_t, std::int64_t) { return value(); }));
     return c;
   };
   const auto normal = [&random] { return spread(random); };
@@ -342,15 +340,17 @@ inline std::vector<Case> all_cases() {
   for (const Element element : kAllElements) {
     const std::string name = "element " + std::to_string(static_cast<int>(element));
     const bool wide = element == Element::kI32 || element == Element::kI64;
-    const auto value = [&] { return wide ? std::floor(spread(random) * 1e6) : spread(random) * 20; };
+    const auto value = [&] {
+      return wide ? std::floor(spread(random) * 1e6) : spread(random) * 20;
+    };
     add(matrix(name + " rows", element, 700, 20, value));
     add(matrix(name + " odd rows", element, 333, 7, value));
     add(matrix(name + " one column", element, 2777, 1, value));
     add(matrix(name + " few columns", element, 801, 4, value));
     Case whole;
     whole.name = name + " whole, misplaced";
-    whole.batches.push_back(make_batch(element, 4003, 3, {4000}, {1},
-                                       [&](std::int64_t) { return value(); }));
+    whole.batches.push_back(
+        make_batch(element, 4003, 3, {4000}, {1}, [&](std::int64_t) { return value(); }));
     add(std::move(whole));
   }
 
@@ -433,10 +433,9 @@ inline std::vector<Case> all_cases() {
   outlier.name = "an outlier first";
   outlier.columns = 16;
   outlier.axis = 1;
-  outlier.batches.push_back(rows_batch(
-      Element::kF32, 3000, 16, [&](std::int64_t row, std::int64_t) {
-        return row == 0 ? 1e30 : spread(random);
-      }));
+  outlier.batches.push_back(
+      rows_batch(Element::kF32, 3000, 16,
+                 [&](std::int64_t row, std::int64_t) { return row == 0 ? 1e30 : spread(random); }));
   add(std::move(outlier));
   // Doubles over all they can be: the scale is lowered.
   add(matrix("doubles over their range", Element::kF64, 600, 3, [&] {
@@ -451,15 +450,13 @@ inline std::vector<Case> all_cases() {
     for (const bool as_float : {true, false}) {
       const auto values = boundary_values(std::max(scale, 0), as_float);
       Case c;
-      c.name = "boundaries at scale " + std::to_string(scale) + (as_float ? ", floats" : ", doubles");
+      c.name =
+          "boundaries at scale " + std::to_string(scale) + (as_float ? ", floats" : ", doubles");
       c.scale = scale;
-      c.batches.push_back(make_batch(as_float ? Element::kF32 : Element::kF64,
-                                     static_cast<std::int64_t>(values.size()), 0,
-                                     {static_cast<std::int64_t>(values.size())}, {1},
-                                     [&](std::int64_t i) {
-                                       return (i % 2 ? -1 : 1) *
-                                              values[static_cast<std::size_t>(i)];
-                                     }));
+      c.batches.push_back(make_batch(
+          as_float ? Element::kF32 : Element::kF64, static_cast<std::int64_t>(values.size()), 0,
+          {static_cast<std::int64_t>(values.size())}, {1},
+          [&](std::int64_t i) { return (i % 2 ? -1 : 1) * values[static_cast<std::size_t>(i)]; }));
       add(std::move(c));
     }
     Case c = matrix("rows at scale " + std::to_string(scale), Element::kF32, 600, 16, normal);
@@ -468,11 +465,10 @@ inline std::vector<Case> all_cases() {
   }
   for (const int exponent : {-149, -140, -127, -126, -1, 0, 127}) {
     const double power = std::ldexp(1.0, exponent);
-    Case c = matrix("powers of two around 2^" + std::to_string(exponent), Element::kF32, 300, 5,
-                    pick({power, -power, static_cast<double>(std::nextafter(
-                                             static_cast<float>(power), 0.0F)),
-                          static_cast<double>(std::nextafter(static_cast<float>(power),
-                                                             HUGE_VALF))}));
+    Case c = matrix(
+        "powers of two around 2^" + std::to_string(exponent), Element::kF32, 300, 5,
+        pick({power, -power, static_cast<double>(std::nextafter(static_cast<float>(power), 0.0F)),
+              static_cast<double>(std::nextafter(static_cast<float>(power), HUGE_VALF))}));
     add(std::move(c));
   }
 
@@ -497,7 +493,9 @@ inline std::vector<Case> all_cases() {
     with_edges(matrix("one column", Element::kF32, 3001, 1, normal), count);
     with_edges(matrix("few columns", Element::kF32, 801, 4, normal), count);
     with_edges(matrix("missing ones", Element::kF32, 500, 16,
-                      [&] { return random() % 3 ? spread(random) : random() % 2 ? nan : inf; }),
+                      [&] { return random() % 3   ? spread(random)
+                                   : random() % 2 ? nan
+                                                  : inf; }),
                count);
   }
   // Edges that are values, and those no float equals.
@@ -514,11 +512,10 @@ inline std::vector<Case> all_cases() {
   several.columns = 20;
   several.axis = 1;
   for (int i = 0; i < 4; ++i) {
-    several.batches.push_back(rows_batch(Element::kF32, 100 + 200 * i, 20,
-                                         [&](std::int64_t, std::int64_t column) {
-                                           return spread(random) * std::pow(10.0, i) +
-                                                  static_cast<double>(column);
-                                         }));
+    several.batches.push_back(
+        rows_batch(Element::kF32, 100 + 200 * i, 20, [&](std::int64_t, std::int64_t column) {
+          return spread(random) * std::pow(10.0, i) + static_cast<double>(column);
+        }));
   }
   several.batches.push_back(make_batch(Element::kF32, 500 * 20, 0, {500, 20}, {1, 500}, at));
   add(std::move(several));

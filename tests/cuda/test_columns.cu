@@ -97,9 +97,10 @@ TEST(Columns, ACapturedUpdateCountsAgainAfterTurns) {
   cases::Case c;
   c.columns = 20;
   c.axis = 1;
-  const cases::Batch batch = cases::rows_batch(
-      Element::kF32, 3000, 20,
-      [](std::int64_t row, std::int64_t column) { return 0.01 * static_cast<double>(row - column); });
+  const cases::Batch batch =
+      cases::rows_batch(Element::kF32, 3000, 20, [](std::int64_t row, std::int64_t column) {
+        return 0.01 * static_cast<double>(row - column);
+      });
   ColumnMonitor monitor(0, options_of(c));
   const Uploaded uploaded(batch);
   cudaStream_t stream;

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "summary/column_kernel.cuh"
 #include "../cuda/column_cases.hpp"
+#include "summary/column_kernel.cuh"
 #include "summary/edge_lookup.hpp"
 
 namespace inlay::cuda {
@@ -21,10 +21,9 @@ using emu::Order;
 template <class T, class Launch>
 void launch_one(ColumnArgs args, bool edges, Launch&& launch) {
   const auto go = [&]<int V, int L, bool kVector, Counted kCounted, int kUnroll>() {
-    const ColumnShared shared =
-        column_shared(V * L, true, args.block_window, args.edge_steps,
-                      kCounted == Counted::kBucketsAndEdges && args.edges_shared && edges,
-                      sizeof(Real<T>));
+    const ColumnShared shared = column_shared(
+        V * L, true, args.block_window, args.edge_steps,
+        kCounted == Counted::kBucketsAndEdges && args.edges_shared && edges, sizeof(Real<T>));
     launch(args.walk.groups * args.walk.slices, shared.bytes,
            [&] { count_columns<T, V, L, kVector, kCounted, kUnroll>(args); });
   };
@@ -96,12 +95,10 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
     });
   }
   std::vector<unsigned char> result(column_result_bytes(layout));
-  emu::launch(3, 128, 0, [&] {
-    extract_columns(args.states[0], layout, result.data());
-  });
-  EXPECT_TRUE(std::all_of(states[0].begin(), states[0].end(),
-                          [](std::uint64_t word) { return word == 0; }))
-      << "a state that is not as new";
+  emu::launch(3, 128, 0, [&] { extract_columns(args.states[0], layout, result.data()); });
+  EXPECT_TRUE(std::all_of(states[0].begin(), states[0].end(), [](std::uint64_t word) {
+    return word == 0;
+  })) << "a state that is not as new";
   return result;
 }
 

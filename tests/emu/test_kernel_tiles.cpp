@@ -188,14 +188,24 @@ void pool(const test::RowsCase& x, const test::RowsCase& y, const Middle& middle
 std::vector<std::int8_t> signs_of(std::int64_t total, std::int32_t panels, int splits,
                                   std::int32_t groups) {
   const std::int64_t padded = std::int64_t{panels} * kTile;
-  std::vector<std::int8_t> signs(static_cast<std::size_t>(groups * padded * kTile), 0);
   std::mt19937 random(5);
+  std::vector<std::int8_t> given(static_cast<std::size_t>(total * splits));
+  for (std::int8_t& sign : given) sign = random() % 2 == 0 ? 1 : -1;
+  std::vector<std::int8_t> signs(static_cast<std::size_t>(groups * padded * kTile), 7);
+  emu::launch(2, 64, 0, [&] {
+    spread_signs_kernel(given.data(), total, splits, padded, groups, signs.data());
+  });
   for (std::int32_t group = 0; group < groups; ++group) {
-    for (std::int64_t row = 0; row < total; ++row) {
-      std::int8_t* const of_row = &signs[static_cast<std::size_t>((group * padded + row) * kTile)];
-      of_row[0] = 1;
-      for (int i = 1; i < kTile && group * (kTile - 1) + i - 1 < splits; ++i) {
-        of_row[i] = random() % 2 == 0 ? 1 : -1;
+    for (std::int64_t row = 0; row < padded; ++row) {
+      for (int place = 0; place < kTile; ++place) {
+        const int split = group * (kTile - 1) + place - 1;
+        std::int8_t expected = 0;
+        if (row < total && place == 0) expected = 1;
+        if (row < total && place > 0 && split < splits) {
+          expected = given[static_cast<std::size_t>(row * splits + split)];
+        }
+        EXPECT_EQ(signs[static_cast<std::size_t>((group * padded + row) * kTile + place)],
+                  expected);
       }
     }
   }

@@ -160,12 +160,18 @@ def _update_list(made: Any, batch: Any, **how: Any) -> None:
 
 
 def _of_logits(made: Any) -> dict[str, Any]:
-    found = {
-        name: getattr(made, name)
-        for name in ("rows", "undefined_rows", "nonfinite_count", "masked_count")
-    }
+    counts = (
+        "rows", "undefined_rows", "masked_rows", "nonfinite_rows", "chosen_rows",
+        "out_of_range_rows", "entries", "nonfinite_count", "masked_count",
+    )  # fmt: skip
+    found: dict[str, Any] = {name: getattr(made, name) for name in counts}
     for name in ("entropy", "top1", "top2", "margin", "log_prob", "rank"):
-        found[f"{name}_count"] = getattr(made, name).count
+        statistic = getattr(made, name)
+        found[f"{name}.count"] = statistic.count
+        # A value may fall on the other side of a bucket's bound, so buckets are not compared.
+        largest = max(abs(statistic.min or 0.0), abs(statistic.max or 0.0), 1e-3)
+        for what in ("mean", "min", "max"):
+            found[f"{name}.{what}"] = Near(getattr(statistic, what), largest)
     return found
 
 

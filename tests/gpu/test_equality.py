@@ -88,7 +88,7 @@ def test_columns_of_any_element_and_layout(torch: Any, element: str, layout: str
         assert_same(of_moments(moments), wanted, relative=precision(element))
         histogram = inlay.ExpHistogram.from_bytes(monitor.histogram(i))
         assert_same(of_exp_histogram(histogram), of_exp_histogram(inlay.ExpHistogram(twice)))
-        edged = inlay.EdgeHistogram.from_bytes(monitor.edge_histogram(i))
+        edged = inlay.EdgeHistogram.from_bytes(monitor.edges(i))
         expected = inlay.EdgeHistogram(EDGES, twice)
         assert_same(of_edge_histogram(edged), of_edge_histogram(expected))
 

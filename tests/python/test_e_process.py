@@ -27,16 +27,36 @@ def log_dm(counts: Any, alpha: Any) -> float:
     return float(gammaln(alpha.sum()) - gammaln(alpha.sum() + counts.sum()) + each.sum())
 
 
-def log_e_by_formula(windows: list[list[int]], alpha: Any) -> float:
+def log_e_by_formula(windows: list[list[int]], alpha: Any, *, rare_ends: bool = False) -> float:
     """Return the sum of DESIGN's formula over all starts, none left out."""
     k = len(alpha)
+    granted = np.ones(k)
+    if rare_ends:
+        granted[0] = granted[-1] = 0.125
     total = np.sum(windows, axis=0)
     terms = []
     for s in range(1, len(windows) + 1):
         before = np.sum(windows[: s - 1], axis=0) if s > 1 else np.zeros(k)
         weight = 1 / (2.1098 * (s + 1) * math.log(s + 1) ** 2)
-        terms.append(math.log(weight) + log_dm(total - before, np.ones(k)) + log_dm(before, alpha))
-    return float(logsumexp(terms)) - log_dm(total, alpha)
+        null = log_null(before, alpha, rare_ends=rare_ends)
+        terms.append(math.log(weight) + log_dm(total - before, granted) + null)
+    kept = 2 * math.log(7 / 8) if rare_ends else 0.0
+    return float(logsumexp(terms)) - log_null(total, alpha, rare_ends=rare_ends) + kept
+
+
+def log_null(counts: Any, alpha: Any, *, rare_ends: bool) -> float:
+    """Return the probability of a sequence if nothing changed."""
+    if not rare_ends:
+        return log_dm(counts, alpha)
+    sum_below, sum_above = sum(alpha[1:]), sum(alpha[1:-1])
+    inner = log_dm(counts[1:-1], alpha[1:-1])
+    below = [counts[0], sum(counts[1:])]
+    above = [counts[-1], sum(counts[1:-1])]
+    for two, own, rest in ((below, alpha[0], sum_below), (above, alpha[-1], sum_above)):
+        spacing = math.log(7 / 8) + log_dm(two, [own, rest])
+        atom = math.log(1 / 8) + log_dm(two, [0.125, rest])
+        inner += float(logsumexp([spacing, atom]))
+    return inner
 
 
 windows_of_counts = st.integers(2, 6).flatmap(
@@ -60,6 +80,17 @@ def test_few_windows_are_the_formula(given_: tuple[list[list[int]], list[float]]
         process.update(window)
     assert process.num_starts == len(windows)  # up to 6 windows all starts are kept
     assert process.log_e == pytest.approx(log_e_by_formula(windows, alpha), abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows_of_counts.filter(lambda drawn: len(drawn[1]) > 2))
+def test_rare_ends_are_the_formula(given_: tuple[list[list[int]], list[float]]) -> None:
+    windows, alpha = given_
+    process = _core.DirichletEProcess(alpha, rare_ends=True)
+    for window in windows:
+        process.update(window)
+    expected = log_e_by_formula(windows, alpha, rare_ends=True)
+    assert process.log_e == pytest.approx(expected, abs=1e-9)
 
 
 def test_dropped_starts_only_lower_the_sum() -> None:

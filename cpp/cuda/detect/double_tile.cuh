@@ -3,10 +3,10 @@
 // A block's 64 by 64 tile of a product of two matrices in doubles, 4 by 4 a thread.
 
 #include "detect/rows.cuh"
+#include "detect/triangle_tiles.hpp"
 
 namespace inlay::cuda {
 
-inline constexpr int kDoubleTile = 64;
 inline constexpr int kDoubleDepth = 16;
 inline constexpr int kDoubleThreads = 256;
 

@@ -6,11 +6,14 @@
 #include <memory>
 #include <vector>
 
-#include "detect/embedding_shape.hpp"
+#include "detect/embedding_scratch.hpp"
 #include "runtime/monitor.hpp"
 #include "runtime/tensor.hpp"
 
 namespace inlay::cuda {
+
+/// Loads what updates launch into the current device.
+void load_embedding_kernels();
 
 /// Mean, scatter and mean random phases of rows, in windows on a device.
 class EmbeddingMonitor final : public Monitor {
@@ -43,10 +46,8 @@ class EmbeddingMonitor final : public Monitor {
   void arrived(const void* result) override;
 
  private:
-  struct Scratch;
-
   EmbeddingShape shape_;
-  std::unique_ptr<Scratch> scratch_;
+  EmbeddingScratch scratch_;
   Summed summed_;
 };
 

@@ -9,14 +9,11 @@
 
 #include <algorithm>
 
-#include "detect/embedding_shape.hpp"
+#include "detect/embedding_scratch.hpp"
 #include "detect/row_moments.cuh"
 #include "runtime/window.cuh"
 
 namespace inlay::cuda {
-
-inline constexpr std::int64_t kBatchRows = 2048;
-inline constexpr std::int64_t kPhaseRows = kDoubleTile;  // of a part of the cosines
 
 /// One block of a batch, summed.
 struct EmbeddingBatch {
@@ -31,7 +28,7 @@ struct EmbeddingBatch {
 
 /// parts[part][frequency] = the sums of cosine and sine over the part's rows. A block of
 /// kDoubleThreads for each 64 frequencies (x) and 64 rows (y). directions[dim][frequency].
-__global__ inline void __launch_bounds__(kDoubleThreads)
+[[maybe_unused]] static __global__ void __launch_bounds__(kDoubleThreads)
     phases_kernel(RowsSummed summed, const double* directions, std::int64_t frequencies,
                   double* parts) {
   __shared__ DoubleSlices slices;
@@ -87,8 +84,9 @@ __global__ inline void __launch_bounds__(kDoubleThreads)
 
 /// Adds a block of a batch to the window: head, then EmbeddingShape::numbers() doubles. Any grid of
 /// one dimension.
-__global__ inline void fold_embedding_kernel(WindowControl* control, void* state_0, void* state_1,
-                                             EmbeddingShape shape, EmbeddingBatch batch) {
+[[maybe_unused]] static __global__ void fold_embedding_kernel(WindowControl* control, void* state_0,
+                                                              void* state_1, EmbeddingShape shape,
+                                                              EmbeddingBatch batch) {
   const unsigned chosen = enter_window(control);
   auto* const head = static_cast<EmbeddingHead*>(chosen == 0 ? state_0 : state_1);
   double* const mean = reinterpret_cast<double*>(head + 1);
@@ -154,8 +152,9 @@ __global__ inline void fold_embedding_kernel(WindowControl* control, void* state
 }
 
 /// Copies a closed state and clears it. Any grid of one dimension.
-__global__ inline void extract_embedding_kernel(const WindowControl* control, unsigned closed,
-                                                void* state, std::int64_t words, void* result) {
+[[maybe_unused]] static __global__ void extract_embedding_kernel(const WindowControl* control,
+                                                                 unsigned closed, void* state,
+                                                                 std::int64_t words, void* result) {
   if (!window_is_quiet(control, closed)) return;
   auto* const from = static_cast<unsigned long long*>(state);
   auto* const to = static_cast<unsigned long long*>(result);

@@ -60,7 +60,7 @@ struct Sample {
 };
 
 /// Fills sample.rows. Threads along the dimensions (x), rows (y).
-__global__ inline void gather_sample_kernel(Rows x, Rows y, Sample sample) {
+[[maybe_unused]] static __global__ void gather_sample_kernel(Rows x, Rows y, Sample sample) {
   const std::int64_t dim = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const auto i = static_cast<std::int64_t>(blockIdx.y);
   if (dim >= x.dims) return;
@@ -70,7 +70,8 @@ __global__ inline void gather_sample_kernel(Rows x, Rows y, Sample sample) {
 }
 
 /// middle[dim] = the median of its column. A block of kSortThreads each.
-__global__ inline void column_medians_kernel(Sample sample, std::int64_t dims, double* middle) {
+[[maybe_unused]] static __global__ void column_medians_kernel(Sample sample, std::int64_t dims,
+                                                              double* middle) {
   __shared__ double column[kSampleMost];
   const auto dim = static_cast<std::int64_t>(blockIdx.x);
   for (unsigned i = threadIdx.x; i < kSampleMost; i += kSortThreads) {
@@ -83,8 +84,8 @@ __global__ inline void column_medians_kernel(Sample sample, std::int64_t dims, d
 }
 
 /// sizes[row] = the largest magnitude of the row less the middle, halved. A warp each.
-__global__ inline void sample_sizes_kernel(Sample sample, std::int64_t dims, const double* middle,
-                                           double* sizes) {
+[[maybe_unused]] static __global__ void sample_sizes_kernel(Sample sample, std::int64_t dims,
+                                                            const double* middle, double* sizes) {
   const auto row = static_cast<std::int64_t>(blockIdx.x);
   double size = 0.0;
   for (std::int64_t dim = threadIdx.x; dim < dims; dim += kWarp) {
@@ -96,7 +97,8 @@ __global__ inline void sample_sizes_kernel(Sample sample, std::int64_t dims, con
 
 /// The unit that squares are taken in: the median size, or that of the sizes above 0; 0 if there
 /// are none. One block of kSortThreads.
-__global__ inline void sample_unit_kernel(const double* sizes, std::int32_t count, double* unit) {
+[[maybe_unused]] static __global__ void sample_unit_kernel(const double* sizes, std::int32_t count,
+                                                           double* unit) {
   __shared__ double sorted[kSampleMost];
   for (unsigned i = threadIdx.x; i < kSampleMost; i += kSortThreads) {
     sorted[i] = i < static_cast<unsigned>(count) ? sizes[i] : static_cast<double>(INFINITY);
@@ -112,8 +114,9 @@ __global__ inline void sample_unit_kernel(const double* sizes, std::int32_t coun
 }
 
 /// Rows in that unit, less the middle, and their squared lengths. A warp each.
-__global__ inline void scale_sample_kernel(Sample sample, std::int64_t dims, const double* middle,
-                                           const double* unit, double* squares) {
+[[maybe_unused]] static __global__ void scale_sample_kernel(Sample sample, std::int64_t dims,
+                                                            const double* middle,
+                                                            const double* unit, double* squares) {
   const auto row = static_cast<std::int64_t>(blockIdx.x);
   double sum = 0.0;
   for (std::int64_t dim = threadIdx.x; dim < dims; dim += kWarp) {
@@ -136,8 +139,9 @@ INLAY_HOST_DEVICE inline std::int64_t pair_place(std::int64_t i, std::int64_t j,
 }
 
 /// The squared distances of all pairs. A block of kPairTile^2 threads for each tile (x, y).
-__global__ inline void pair_distances_kernel(Sample sample, std::int64_t dims,
-                                             const double* squares, double* pairs) {
+[[maybe_unused]] static __global__ void pair_distances_kernel(Sample sample, std::int64_t dims,
+                                                              const double* squares,
+                                                              double* pairs) {
   __shared__ double down[kPairTile][kPairTile + 1];
   __shared__ double across[kPairTile][kPairTile + 1];
   if (blockIdx.x < blockIdx.y) return;
@@ -173,9 +177,9 @@ struct ScaleChoice {
 };
 
 /// The scale, from all pairs in ascending order. One thread.
-__global__ inline void choose_scale_kernel(const double* pairs, std::int64_t count,
-                                           const double* unit, ScaleChoice choice,
-                                           KernelScale* out) {
+[[maybe_unused]] static __global__ void choose_scale_kernel(const double* pairs, std::int64_t count,
+                                                            const double* unit, ScaleChoice choice,
+                                                            KernelScale* out) {
   double median = count > 0 ? sorted_median(pairs, 0, count) : 0.0;
   if (median == 0.0) {
     const std::int64_t first = first_positive(pairs, count);

@@ -17,8 +17,9 @@ inline constexpr int kPoolRows = 8;  // of a block at once
 /// Writes (row - middle) / scale of both sides, the reference first; marks rows with a value that
 /// is not finite. A block of kPoolWidth * kPoolRows threads for each 32 rows (x) and 32 dimensions
 /// (y).
-__global__ inline void pool_rows_kernel(Rows x, Rows y, const double* middle,
-                                        const KernelScale* scale, Panels to, std::uint8_t* bad) {
+[[maybe_unused]] static __global__ void pool_rows_kernel(Rows x, Rows y, const double* middle,
+                                                         const KernelScale* scale, Panels to,
+                                                         std::uint8_t* bad) {
   __shared__ float tile[kPoolWidth][kPoolWidth + 1];
   const int lane = static_cast<int>(threadIdx.x) % kPoolWidth;
   const int line = static_cast<int>(threadIdx.x) / kPoolWidth;
@@ -49,9 +50,10 @@ __global__ inline void pool_rows_kernel(Rows x, Rows y, const double* middle,
 
 /// Lays signs[rows][splits] out as Splits wants them: to[group][padded][kTile], all of which it
 /// writes. Any grid of one dimension.
-__global__ inline void spread_signs_kernel(const std::int8_t* signs, std::int64_t rows,
-                                           std::int32_t splits, std::int64_t padded,
-                                           std::int32_t groups, std::int8_t* to) {
+[[maybe_unused]] static __global__ void spread_signs_kernel(const std::int8_t* signs,
+                                                            std::int64_t rows, std::int32_t splits,
+                                                            std::int64_t padded,
+                                                            std::int32_t groups, std::int8_t* to) {
   const std::int64_t size = groups * padded * kTile;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size;
@@ -75,8 +77,9 @@ inline constexpr int kSquareParts = 8;
 
 /// The squared lengths, and how many rows of either side are marked. A block of kTile *
 /// kSquareParts threads for each panel.
-__global__ inline void squares_kernel(Panels panels, const std::uint8_t* bad, std::int64_t x,
-                                      unsigned long long* left_out) {
+[[maybe_unused]] static __global__ void squares_kernel(Panels panels, const std::uint8_t* bad,
+                                                       std::int64_t x,
+                                                       unsigned long long* left_out) {
   __shared__ float parts[kSquareParts][kTile];
   const int lane = static_cast<int>(threadIdx.x) % kTile;
   const int part = static_cast<int>(threadIdx.x) / kTile;

@@ -10,7 +10,7 @@ namespace inlay::cuda {
 
 /// out[p][row] = the product of direction p and the row; marks rows with a value that is not
 /// finite. A block of kDoubleThreads for each 64 rows (x) and 64 directions (y).
-__global__ inline void __launch_bounds__(kDoubleThreads)
+[[maybe_unused]] static __global__ void __launch_bounds__(kDoubleThreads)
     project_rows_kernel(Rows rows, const double* directions, std::int32_t count, double* out,
                         std::uint8_t* bad) {
   __shared__ DoubleSlices slices;
@@ -45,8 +45,9 @@ __global__ inline void __launch_bounds__(kDoubleThreads)
 }
 
 /// How many rows are marked. Any grid.
-__global__ inline void count_marked_kernel(const std::uint8_t* bad, std::int64_t count,
-                                           unsigned long long* marked) {
+[[maybe_unused]] static __global__ void count_marked_kernel(const std::uint8_t* bad,
+                                                            std::int64_t count,
+                                                            unsigned long long* marked) {
   unsigned sum = 0;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
@@ -79,8 +80,9 @@ __device__ double sum_of_block(double mine) {
 
 /// partial[block] = its share of n m times the mean p-th power (1 or 2) of the distance between
 /// equal quantiles of two ascending samples. kQuantileBlocks of kQuantileThreads.
-__global__ inline void quantile_distance_kernel(const double* x, std::int64_t n, const double* y,
-                                                std::int64_t m, int p, double* partial) {
+[[maybe_unused]] static __global__ void quantile_distance_kernel(const double* x, std::int64_t n,
+                                                                 const double* y, std::int64_t m,
+                                                                 int p, double* partial) {
   if (n < m) {  // a thread takes a value of the larger side, which meets at most two of the other
     std::swap(x, y);
     std::swap(n, m);
@@ -105,8 +107,9 @@ __global__ inline void quantile_distance_kernel(const double* x, std::int64_t n,
 }
 
 /// powers[i] = the sum of its kQuantileBlocks parts over n m. A thread each.
-__global__ inline void finish_quantiles_kernel(const double* partial, std::int32_t count, double nm,
-                                               double* powers) {
+[[maybe_unused]] static __global__ void finish_quantiles_kernel(const double* partial,
+                                                                std::int32_t count, double nm,
+                                                                double* powers) {
   const auto i = static_cast<std::int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= count) return;
   double sum = 0.0;

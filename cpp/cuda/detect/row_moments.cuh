@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "detect/projections.cuh"
+#include "detect/triangle_tiles.hpp"
 
 namespace inlay::cuda {
 
@@ -17,7 +18,8 @@ struct RowsSummed {
 };
 
 /// Marks rows with a value that is not finite, and 0 the others. A warp each, grid-stride.
-__global__ inline void mark_rows_kernel(Rows rows, std::uint8_t* bad, unsigned long long* marked) {
+[[maybe_unused]] static __global__ void mark_rows_kernel(Rows rows, std::uint8_t* bad,
+                                                         unsigned long long* marked) {
   const unsigned lane = threadIdx.x % kWarp;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x / kWarp;
   for (std::int64_t row =
@@ -40,8 +42,8 @@ inline constexpr int kSumLines = 8;
 
 /// parts[part][dim] = the sum over the part's rows. A block of kSumWidth * kSumLines threads for
 /// each 32 dimensions (x) and part (y).
-__global__ inline void column_sums_kernel(RowsSummed summed, std::int64_t part_rows,
-                                          double* parts) {
+[[maybe_unused]] static __global__ void column_sums_kernel(RowsSummed summed,
+                                                           std::int64_t part_rows, double* parts) {
   __shared__ double sums[kSumLines][kSumWidth];
   const Rows& rows = summed.rows;
   const int lane = static_cast<int>(threadIdx.x) % kSumWidth;
@@ -63,9 +65,10 @@ __global__ inline void column_sums_kernel(RowsSummed summed, std::int64_t part_r
 }
 
 /// mean[dim] = the sum of the parts over the rows that are not marked. A thread each.
-__global__ inline void column_means_kernel(const double* parts, std::int32_t count,
-                                           std::int64_t dims, std::int64_t rows,
-                                           const unsigned long long* marked, double* mean) {
+[[maybe_unused]] static __global__ void column_means_kernel(const double* parts, std::int32_t count,
+                                                            std::int64_t dims, std::int64_t rows,
+                                                            const unsigned long long* marked,
+                                                            double* mean) {
   const std::int64_t dim = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (dim >= dims) return;
   double sum = 0.0;
@@ -76,22 +79,9 @@ __global__ inline void column_means_kernel(const double* parts, std::int32_t cou
   mean[dim] = n > 0 ? sum / static_cast<double>(n) : 0.0;
 }
 
-INLAY_HOST_DEVICE inline std::int64_t triangle_tiles(std::int64_t dims) {
-  const std::int64_t along = (dims + kDoubleTile - 1) / kDoubleTile;
-  return along * (along + 1) / 2;
-}
-
-/// The tile of the upper triangle that a number names, column by column.
-INLAY_HOST_DEVICE inline void triangle_place(std::int64_t number, std::int64_t& down,
-                                             std::int64_t& across) {
-  across = 0;
-  while ((across + 1) * (across + 2) / 2 <= number) ++across;
-  down = number - across * (across + 1) / 2;
-}
-
 /// parts[part][tile][64][64] = the sum of the outer products of the part's rows less the mean, tile
 /// by tile of the upper triangle. A block of kDoubleThreads for each tile (x) and part (y).
-__global__ inline void __launch_bounds__(kDoubleThreads)
+[[maybe_unused]] static __global__ void __launch_bounds__(kDoubleThreads)
     scatter_kernel(RowsSummed summed, const double* mean, std::int64_t part_rows, double* parts) {
   __shared__ DoubleSlices slices;
   const Rows& rows = summed.rows;
@@ -121,8 +111,9 @@ __global__ inline void __launch_bounds__(kDoubleThreads)
 
 /// parts[part][dim] = the sum of the squares of the part's rows less the mean. As
 /// column_sums_kernel.
-__global__ inline void column_squares_kernel(RowsSummed summed, const double* mean,
-                                             std::int64_t part_rows, double* parts) {
+[[maybe_unused]] static __global__ void column_squares_kernel(RowsSummed summed, const double* mean,
+                                                              std::int64_t part_rows,
+                                                              double* parts) {
   __shared__ double sums[kSumLines][kSumWidth];
   const Rows& rows = summed.rows;
   const int lane = static_cast<int>(threadIdx.x) % kSumWidth;
@@ -149,7 +140,8 @@ inline constexpr unsigned kFourthBlocks = 64;
 
 /// parts[block] = the sum of the squares of squared lengths of rows less the mean. kFourthBlocks of
 /// kQuantileThreads; a warp for each row.
-__global__ inline void fourth_kernel(RowsSummed summed, const double* mean, double* parts) {
+[[maybe_unused]] static __global__ void fourth_kernel(RowsSummed summed, const double* mean,
+                                                      double* parts) {
   const Rows& rows = summed.rows;
   const unsigned lane = threadIdx.x % kWarp;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x / kWarp;
@@ -171,8 +163,9 @@ __global__ inline void fourth_kernel(RowsSummed summed, const double* mean, doub
 }
 
 /// scatter[dims][dims] = the sum of the parts, both halves. A block for each tile, any size.
-__global__ inline void finish_scatter_kernel(const double* parts, std::int32_t count,
-                                             std::int64_t dims, double* scatter) {
+[[maybe_unused]] static __global__ void finish_scatter_kernel(const double* parts,
+                                                              std::int32_t count, std::int64_t dims,
+                                                              double* scatter) {
   std::int64_t down = 0;
   std::int64_t across = 0;
   triangle_place(blockIdx.x, down, across);

@@ -198,7 +198,7 @@ __global__ void tile_progress_kernel(const Key* keys, const std::uint8_t* sides,
 }
 
 /// From the progress over each tile that before it. One block of kWalkThreads.
-__global__ inline void tile_starts_kernel(Progress* tiles, std::int32_t count) {
+[[maybe_unused]] static __global__ void tile_starts_kernel(Progress* tiles, std::int32_t count) {
   Progress carry;
   for (std::int32_t at = 0; at < count; at += kWalkThreads) {
     const std::int32_t i = at + static_cast<std::int32_t>(threadIdx.x);

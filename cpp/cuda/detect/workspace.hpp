@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <inlay/error.hpp>
@@ -9,7 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "detect/device_rows.hpp"
+#include "detect/grid.hpp"
+#include "detect/layout.hpp"
 #include "runtime/device_memory.hpp"
 #include "runtime/error.hpp"
 #include "runtime/guards.hpp"
@@ -19,39 +21,36 @@ namespace inlay::cuda {
 /// One allocation that a function's buffers are laid out in: first take() them all, then make().
 class Workspace {
  public:
+  template <class T>
+  class Buffer {
+   public:
+    T* get(const Workspace& in) const { return place_.at(in.memory_.get()); }
+
+   private:
+    friend class Workspace;
+    Layout::Buffer<T> place_;
+  };
+
   Workspace(std::shared_ptr<Allocator> allocator, cudaStream_t stream)
       : allocator_(allocator == nullptr ? default_allocator() : std::move(allocator)),
         stream_(stream) {}
 
-  /// Room for `count` of T; where it lies is known after make().
-  template <class T>
-  class Buffer {
-   public:
-    T* get(const Workspace& in) const {
-      return reinterpret_cast<T*>(in.memory_.as<unsigned char>() + at_);
-    }
-
-   private:
-    friend class Workspace;
-    std::size_t at_ = 0;
-  };
-
   template <class T>
   Buffer<T> take(std::size_t count) {
-    constexpr std::size_t kAlign = 256;
     Buffer<T> buffer;
-    buffer.at_ = bytes_;
-    bytes_ += (count * sizeof(T) + kAlign - 1) / kAlign * kAlign;
+    buffer.place_ = layout_.take<T>(count);
     return buffer;
   }
   /// @throws CudaError if there is no memory.
-  void make() { memory_ = DeviceMemory(allocator_, bytes_ == 0 ? 1 : bytes_, stream_); }
-  std::size_t bytes() const noexcept { return bytes_; }
+  void make() {
+    memory_ = DeviceMemory(allocator_, std::max<std::size_t>(layout_.bytes(), 1), stream_);
+  }
+  std::size_t bytes() const noexcept { return layout_.bytes(); }
 
  private:
   std::shared_ptr<Allocator> allocator_;
   cudaStream_t stream_;
-  std::size_t bytes_ = 0;
+  Layout layout_;
   DeviceMemory memory_;
 };
 
@@ -84,11 +83,6 @@ inline void refuse_capture(cudaStream_t stream) {
   if (capture != cudaStreamCaptureStatusNone) {
     throw InvalidArgument("a function that returns numbers cannot be captured in a graph");
   }
-}
-
-/// Blocks of `per_block` for `count`, at least one.
-inline unsigned blocks_for(std::int64_t count, std::int64_t per_block) {
-  return count <= 0 ? 1U : static_cast<unsigned>((count + per_block - 1) / per_block);
 }
 
 }  // namespace inlay::cuda

@@ -12,6 +12,8 @@
 // The sums of finished values are added in the order in which blocks end; buckets are integers of
 // values that depend on the launch shape alone.
 
+#include <type_traits>
+
 #include "model/logits_count.cuh"
 #include "runtime/window.cuh"
 
@@ -53,6 +55,18 @@ __device__ inline RowLayout<T> layout_of(const T* row, std::int64_t columns) {
   return {head, (columns - head) / kWide};
 }
 
+/// 16 bytes of -infinities.
+template <class T>
+__device__ __forceinline__ Bytes16 minus_infinities() {
+  constexpr bool kHalf = sizeof(T) == 2 && !std::is_same_v<T, BFloat16>;
+  constexpr std::uint32_t kWord = sizeof(T) == 8   ? 0xFFF00000U
+                                  : sizeof(T) == 4 ? 0xFF800000U
+                                  : kHalf          ? 0xFC00FC00U
+                                                   : 0xFF80FF80U;
+  constexpr std::uint32_t kLow = sizeof(T) == 8 ? 0U : kWord;
+  return {{kLow, kWord, kLow, kWord}};
+}
+
 /// One row's chosen token: its kind and entry.
 template <class T>
 __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Real<T>& entry,
@@ -91,11 +105,12 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
   const T* const from = entries + layout.head;
 
   constexpr std::int64_t kStep = std::int64_t{kLogitsThreads} * kLoads;
-  Bytes16 next[kLoads] = {};
+  Bytes16 next[kLoads];
   const auto load = [&](std::int64_t base) {
     INLAY_UNROLL
     for (unsigned u = 0; u < kLoads; ++u) {
       const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
+      next[u] = minus_infinities<T>();
       if (v < end) next[u] = load_bytes16(from + v * kWide);
     }
   };
@@ -108,13 +123,13 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
       T stored[kWide];
       memcpy(stored, &next[u], sizeof(stored));
       const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
-      const bool there = v < end;
-      padding += there ? 0U : kWide;
+      padding += v < end ? 0U : kWide;
       INLAY_UNROLL
       for (unsigned i = 0; i < kWide; ++i) {
-        bool keep = there;
-        if (kMasked && there) keep = mask[layout.head + v * kWide + i] != 0;
-        x[u * kWide + i] = keep ? widened(stored[i]) : minus_infinity(R{});
+        x[u * kWide + i] = widened(stored[i]);
+        if (kMasked && v < end && mask[layout.head + v * kWide + i] == 0) {
+          x[u * kWide + i] = minus_infinity(R{});
+        }
       }
     }
     load(base + kStep);

@@ -43,14 +43,16 @@ std::vector<Bits> make_bucket_cells(int scale) {
   for (std::size_t cell = 0; cell < cells.size(); ++cell) {
     const std::uint64_t begin = static_cast<std::uint64_t>(cell) << (52 - cell_bits);
     const std::uint64_t end = static_cast<std::uint64_t>(cell + 1) << (52 - cell_bits);
-    const auto boundary = [&](int k) { return kOctaveBoundaries[k << (kFinestTableScale - scale)]; };
+    const auto boundary = [&](int k) {
+      return kOctaveBoundaries[k << (kFinestTableScale - scale)];
+    };
     const bool cut = next < boundaries && boundary(next) < end;
     // The mantissa that index `target` begins at: behind the boundary, or the whole cell.
     const std::uint64_t aligned =
         cut ? (boundary(next) >> (52 - kMantissa)) + 1 : begin >> (52 - kMantissa);
     const int target = (cut ? next : next - 1) - MantissaOf<Bits>::kBias * boundaries;
-    cells[cell] = static_cast<Bits>(
-        (static_cast<Bits>(target) << (kMantissa - scale)) - static_cast<Bits>(aligned));
+    cells[cell] = static_cast<Bits>((static_cast<Bits>(target) << (kMantissa - scale)) -
+                                    static_cast<Bits>(aligned));
     if (cut) ++next;
   }
   return cells;

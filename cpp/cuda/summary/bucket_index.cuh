@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "runtime/element.cuh"
 
 namespace inlay::cuda {

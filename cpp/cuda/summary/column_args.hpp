@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "runtime/tensor.hpp"
-#include "summary/column_state.cuh"
+#include "summary/column_layout.hpp"
 
 namespace inlay::cuda {
 
@@ -62,13 +62,13 @@ struct ColumnArgs {
   WindowControl* control = nullptr;
   unsigned char* states[2] = {nullptr, nullptr};
   ColumnLayout layout;
-  ColumnPart* parts = nullptr;        // scratch: one per column and slice
-  std::uint32_t* arrived = nullptr;   // scratch, zero between launches: blocks done, per group
+  ColumnPart* parts = nullptr;         // scratch: one per column and slice
+  std::uint32_t* arrived = nullptr;    // scratch, zero between launches: blocks done, per group
   const void* bucket_cells = nullptr;  // of the element's Real, for table_scale
-  int scale = 5;                      // 0 to 8
-  int table_scale = 5;                // max(scale, 5)
-  int block_window = kWindowBuckets;  // kBlockWindow of the device
-  int window = kWindowBuckets;        // buckets of it in use; 0: none
+  int scale = 5;                       // 0 to 8
+  int table_scale = 5;                 // max(scale, 5)
+  int block_window = kWindowBuckets;   // kBlockWindow of the device
+  int window = kWindowBuckets;         // buckets of it in use; 0: none
   // Edges of each column, padded with infinities to 2^k - 1, as the element's Real.
   const void* edges = nullptr;
   std::uint32_t edge_steps = 0;  // k
@@ -100,8 +100,8 @@ enum : std::uint32_t {
 
 struct ColumnOrigin {
   double origin;
-  double unit;     // power of two; distances are divided by it
-  double inverse;  // of it
+  double unit;         // power of two; distances are divided by it
+  double inverse;      // of it
   std::int32_t first;  // bucket that the window begins with
   std::uint32_t reserved;
 };
@@ -110,7 +110,7 @@ struct ColumnOrigin {
 INLAY_HOST_DEVICE inline ColumnShared column_shared(std::uint32_t columns, bool histogram,
                                                     int window, std::uint32_t edge_steps,
                                                     bool edges_shared, std::uint32_t real_bytes) {
-  constexpr std::uint32_t kWarps = kColumnThreads / kWarp;
+  constexpr std::uint32_t kWarps = kColumnThreads / 32;
   ColumnShared s{};
   std::uint32_t at = 0;
   const auto take = [&at](std::uint32_t bytes) {
@@ -124,7 +124,8 @@ INLAY_HOST_DEVICE inline ColumnShared column_shared(std::uint32_t columns, bool 
   s.tallies = take(kTallies * columns * sizeof(std::uint32_t));
   s.samples = take(kSamples * columns * sizeof(double));
   s.origins = take(columns * sizeof(ColumnOrigin));
-  s.pages = take(histogram ? columns * 2 * (static_cast<std::uint32_t>(window) / kPageBuckets) * 4 : 0);
+  s.pages =
+      take(histogram ? columns * 2 * (static_cast<std::uint32_t>(window) / kPageBuckets) * 4 : 0);
   const std::uint32_t edges = edges_shared ? (1U << edge_steps) - 1 : 0;
   s.edges = take(edges_shared ? columns * edges * real_bytes : 0);
   s.edge_counts = take(edges_shared ? columns * (edges + 2) * 4 : 0);

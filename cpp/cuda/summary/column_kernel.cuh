@@ -1,9 +1,11 @@
 #pragma once
 
+#include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
 #include "runtime/window.cuh"
 #include "summary/bucket_index.cuh"
 #include "summary/column_args.hpp"
+#include "summary/column_state.cuh"
 #include "summary/moments_formulas.hpp"
 
 // One read of [N, D] values: moments, counts of what is missing or not finite, an exponential
@@ -141,8 +143,9 @@ enum class Counted { kMoments, kBuckets, kBucketsAndEdges };
 
 /// Finds origin, unit and window of each column of the group from rows that lie evenly.
 template <class T, unsigned kColumns>
-__device__ INLAY_NOINLINE void choose_origins(const ColumnArgs& a, const T* base, std::uint32_t group,
-                               double* samples, ColumnOrigin* origins) {
+__device__ INLAY_NOINLINE void choose_origins(const ColumnArgs& a, const T* base,
+                                              std::uint32_t group, double* samples,
+                                              ColumnOrigin* origins) {
   using R = Real<T>;
   using K = RealBits<R>;
   const ColumnWalk& w = a.walk;
@@ -230,10 +233,15 @@ __device__ INLAY_NOINLINE void choose_origins(const ColumnArgs& a, const T* base
     ColumnOrigin& o = origins[column];
     const double distance = o.unit != 0 ? o.unit : o.inverse;
     int exponent = static_cast<int>(bits_of(distance) >> 52 & 0x7FF) - 1023 + 1;
+    // Distances of doubles must stay doubles whatever comes; those of floats are taken again if
+    // not.
     const int most = sizeof(R) == 4 ? 126 : 1000;
+    const int least = sizeof(R) == 4                                     ? -126
+                      : detail::formulas::magnitude(o.origin) < 0x1p1000 ? 0
+                                                                         : 2;
     if (exponent > most) exponent = most;
-    if (exponent < -most) exponent = -most;
-    if (distance == 0) exponent = 0;
+    if (exponent < least) exponent = least;
+    if (distance == 0) exponent = least > 0 ? least : 0;
     o.unit = real_of_bits(static_cast<std::uint64_t>(1023 + exponent) << 52);
     o.inverse = real_of_bits(static_cast<std::uint64_t>(1023 - exponent) << 52);
   }
@@ -267,7 +275,8 @@ INLAY_HOST_DEVICE inline void add_part(const ColumnPart& part, const ColumnOrigi
   detail::MomentsPart added;
   added.count = part.count;
   // Products are taken of numbers that cannot overflow.
-  const bool large = f::magnitude(o.origin) > 0x1p800 || o.unit > 0x1p800;
+  const bool large = f::magnitude(o.origin) > 0x1p800 || o.unit > 0x1p800 ||
+                     f::magnitude(p[0] * (o.unit * 0x1p-64)) > 0x1p700;
   const double down = large ? 0x1p-64 : 1.0;
   const f::Pair all = f::two_product(o.origin * down, n);
   const f::Pair sum = f::two_sum(all.high, p[0] * (o.unit * down));
@@ -313,7 +322,7 @@ INLAY_HOST_DEVICE inline void add_parts(ColumnPart& to, const ColumnPart& from) 
 }
 
 /// Adds up what all blocks of a group left, in an order that only depends on how many they are.
-__device__ INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
+__device__ inline INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
                                            const ColumnOrigin* origins, ColumnPart* tree,
                                            ColumnRecord* records) {
   const ColumnWalk& w = a.walk;
@@ -477,8 +486,8 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   // Element `j` of row `step` (of this lane), or of the left-over row (step -1), if there is one.
   const auto element = [&](int step, int j) -> const T* {
     const T* const first_element = static_cast<const T*>(w.data) + group * w.group_stride;
-    const std::int64_t row = range.begin + warp * kLaneRows + lane / L +
-                             static_cast<std::int64_t>(step) * kStepRows;
+    const std::int64_t row =
+        range.begin + warp * kLaneRows + lane / L + static_cast<std::int64_t>(step) * kStepRows;
     if constexpr (kVector) {
       if (step < 0) {
         const auto i = static_cast<std::int64_t>(lane * V + j);
@@ -571,8 +580,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     if constexpr (kHistogram) {
       const unsigned column = column_of(c);
       if (column >= a.layout.columns) return;
-      const int bucket =
-          bucket_of<R>(magnitude, cells, a.table_scale) >> (a.table_scale - a.scale);
+      const int bucket = bucket_of<R>(magnitude, cells, a.table_scale) >> (a.table_scale - a.scale);
       count_bucket(state, a.layout.pages, column, bits == magnitude ? 0 : 1, bucket, 1);
     }
   };
@@ -671,8 +679,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     const int whole_steps = static_cast<int>(in_slice / kStepRows);
     // Lanes without columns read those of the first lane, and nobody looks at what they count.
     const std::int64_t row_stride = w.flat ? static_cast<std::int64_t>(kColumns) : w.row_stride;
-    const T* from = base + range.head +
-                    (range.begin + warp * kLaneRows + lane / L) * row_stride +
+    const T* from = base + range.head + (range.begin + warp * kLaneRows + lane / L) * row_stride +
                     (active ? first_column : 0);
     const std::int64_t step_stride = row_stride * kStepRows;
     for (; step + kUnroll <= whole_steps; step += kUnroll) {
@@ -826,9 +833,9 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       for (unsigned i = warp; i < turns * 2 * kPages; i += kWarps) {
         const std::uint32_t slot = page_slots[i];
         if (slot == kNoPage) continue;
-        const std::uint32_t n = counters[i / (2 * kPages) * kColumnWords +
-                                         i / kPages % 2 * kSideStride +
-                                         i % kPages * kPageBuckets + lane];
+        const std::uint32_t n =
+            counters[i / (2 * kPages) * kColumnWords + i / kPages % 2 * kSideStride +
+                     i % kPages * kPageBuckets + lane];
         if (n != 0)
           atomicAdd(&state.counts[static_cast<std::size_t>(slot) * kPageBuckets + lane], Count{n});
       }

@@ -9,7 +9,7 @@
 namespace inlay::cuda {
 
 template <class T, int V, int L, bool kVector, Counted kCounted, int kUnroll>
-__global__ void __launch_bounds__(kColumnThreads, 3)
+__global__ void __launch_bounds__(kColumnThreads, kColumnBlocksPerProcessor)
     columns_kernel(const __grid_constant__ ColumnArgs args) {
   count_columns<T, V, L, kVector, kCounted, kUnroll>(args);
 }
@@ -42,19 +42,23 @@ struct ColumnKernels {
                          args.edges_shared && args.edge_steps != 0, sizeof(Real<T>))
         .bytes;
   }
-
-  static void load(ColumnCounts counts, std::uint32_t edge_steps, int block_window) {
-    ColumnArgs args;
-    args.block_window = args.window = block_window;
-    args.edge_steps = edge_steps;
-    args.edges_shared = edges_fit(edge_steps, sizeof(Real<T>));
-    for (const bool vector : {false, true})
-      load_kernel(pick(counts, vector), static_cast<int>(shared_bytes(args)));
-  }
-
-  static void launch(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream) {
-    launch_kernel(pick(counts, args.walk.vector), args, shared_bytes(args), stream);
-  }
 };
+
+template <class T>
+void load_columns_of(ColumnCounts counts, std::uint32_t edge_steps, int block_window) {
+  using Kernels = ColumnKernels<T>;
+  ColumnArgs args;
+  args.block_window = args.window = block_window;
+  args.edge_steps = edge_steps;
+  args.edges_shared = edges_fit(edge_steps, sizeof(Real<T>));
+  for (const bool vector : {false, true})
+    load_kernel(Kernels::pick(counts, vector), static_cast<int>(Kernels::shared_bytes(args)));
+}
+
+template <class T>
+void launch_columns_of(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream) {
+  using Kernels = ColumnKernels<T>;
+  launch_kernel(Kernels::pick(counts, args.walk.vector), args, Kernels::shared_bytes(args), stream);
+}
 
 }  // namespace inlay::cuda

@@ -13,6 +13,12 @@ enum class ColumnCounts { kBuckets, kBucketsAndEdges };
 /// @throws CudaError
 void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
 
+/// The same for one element type; each has a file of its own, columns_<element>.cu.
+template <class T>
+void load_columns_of(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
+template <class T>
+void launch_columns_of(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
+
 /// Enqueues the kernel that counts what args.walk describes.
 /// @throws CudaError if it cannot be enqueued.
 void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
@@ -20,8 +26,7 @@ void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t st
 /// Enqueues the kernel that moves a closed state to `result`, if all launches have left it.
 /// @throws CudaError if it cannot be enqueued.
 void launch_extract_columns(const WindowControl* control, unsigned closed, unsigned char* state,
-                            const ColumnLayout& layout, unsigned char* result,
-                            cudaStream_t stream);
+                            const ColumnLayout& layout, unsigned char* result, cudaStream_t stream);
 void load_extract_columns();
 
 }  // namespace inlay::cuda

@@ -38,8 +38,7 @@ struct ColumnMonitor::Plan {
 
   Plan(int device, const Options& options) {
     if (options.columns == 0 || options.columns > (1U << 20)) {
-      inlay::detail::fail<InvalidArgument>("columns must lie within 1 to 1048576",
-                                           options.columns);
+      inlay::detail::fail<InvalidArgument>("columns must lie within 1 to 1048576", options.columns);
     }
     static_cast<void>(ExpHistogram(options.scale));  // throws if it is out of range
     std::size_t most = 0;
@@ -72,10 +71,10 @@ struct ColumnMonitor::Plan {
       edge_steps = static_cast<std::uint32_t>(std::countr_zero(layout.cells));
     }
     const std::size_t steps = std::size_t{1} << std::max(0, scale - 5);
-    const std::size_t pages =
-        options.pages != 0   ? options.pages
-        : !options.histogram ? 64
-                             : std::max(options.columns * 40, std::size_t{4096}) * steps;
+    const std::size_t pages = options.pages != 0 ? options.pages
+                              : !options.histogram
+                                  ? 64
+                                  : std::max(options.columns * 40, std::size_t{4096}) * steps;
     layout.pages = std::bit_ceil(static_cast<std::uint32_t>(
         std::min<std::size_t>(std::max<std::size_t>(pages, 64), 1U << 28)));
 
@@ -136,8 +135,7 @@ ColumnMonitor::ColumnMonitor(int device, Options options, const Plan& plan,
   const bool done = enqueue(own_stream(), [&](const Launch& launch) {
     auto* const state = static_cast<unsigned char*>(launch.states[0]);
     args_.control = launch.control;
-    for (int i = 0; i < 2; ++i)
-      args_.states[i] = static_cast<unsigned char*>(launch.states[i]);
+    for (int i = 0; i < 2; ++i) args_.states[i] = static_cast<unsigned char*>(launch.states[i]);
     args_.parts = reinterpret_cast<ColumnPart*>(state + plan.parts_at);
     args_.arrived = reinterpret_cast<std::uint32_t*>(state + plan.arrived_at);
     const auto upload = [&](const void*& place, std::size_t at, const auto& values) {
@@ -181,8 +179,8 @@ bool ColumnMonitor::update(const Tensor& tensor, cudaStream_t stream, int axis) 
     inlay::detail::fail<InvalidArgument>("a tensor must have fewer values", tensor.size());
   }
   args.window = window_for(args.walk, args.scale, args.block_window);
-  const bool narrow = with_element(
-      tensor.element, []<class T>() { return sizeof(Real<T>) == sizeof(float); });
+  const bool narrow =
+      with_element(tensor.element, []<class T>() { return sizeof(Real<T>) == sizeof(float); });
   args.bucket_cells = cells_[narrow ? 0 : 1];
   args.edges = edges_at_[narrow ? 0 : 1];
   args.edges_shared = edges_fit(args.edge_steps, narrow ? sizeof(float) : sizeof(double));

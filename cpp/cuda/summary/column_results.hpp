@@ -1,15 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <inlay/summary/edge_histogram.hpp>
 #include <inlay/summary/exp_histogram.hpp>
 #include <inlay/summary/moments.hpp>
+#include <optional>
 #include <vector>
 
-#include "summary/column_state.cuh"
-#include "summary/fused.hpp"
+#include "summary/column_layout.hpp"
+#include "summary/moments_formulas.hpp"
 
 namespace inlay::cuda {
 
@@ -42,8 +44,27 @@ class ColumnResults {
     part.m2 = r.m2;
     part.m3 = r.m3;
     part.m4 = r.m4;
-    return detail::SummaryAccess::moments_of(part, r.lowest, r.highest,
-                                             {r.nan, r.pos_inf, r.neg_inf, r.zero});
+    Moments::Fields fields{};
+    fields.nan_count = r.nan;
+    fields.pos_inf_count = r.pos_inf;
+    fields.neg_inf_count = r.neg_inf;
+    fields.zero_count = r.zero;
+    fields.values.count = r.count;
+    if (r.count != 0) {
+      const auto defined = [](double moment) {
+        return std::isfinite(moment) ? std::optional<double>(moment) : std::nullopt;
+      };
+      fields.values.sum = r.sum.value();
+      fields.values.min = r.lowest;
+      fields.values.max = r.highest;
+      // Rounding may step outside.
+      fields.values.mean =
+          std::min(std::max(detail::formulas::mean_of(part).high, r.lowest), r.highest);
+      fields.values.m2 = defined(r.m2);
+      fields.values.m3 = defined(r.m3);
+      fields.values.m4 = defined(r.m4);
+    }
+    return Moments::from_fields(fields);
   }
 
   /// `scale` is the one asked for; kernels count at scale 0 what is coarser.
@@ -86,19 +107,19 @@ class ColumnResults {
   }
   Count count(std::uint32_t page, int bucket) const {
     Count out;
-    std::memcpy(&out,
-                bytes_ + layout_.counts_at() +
-                    (std::size_t{page} * kPageBuckets + static_cast<std::size_t>(bucket)) *
-                        sizeof(out),
-                sizeof(out));
+    std::memcpy(
+        &out,
+        bytes_ + layout_.counts_at() +
+            (std::size_t{page} * kPageBuckets + static_cast<std::size_t>(bucket)) * sizeof(out),
+        sizeof(out));
     return out;
   }
 
   ExpHistogram::Fields::Run run(std::uint32_t column, unsigned side, int shift) const {
     ExpHistogram::Fields::Run out;
-    const auto from = std::lower_bound(
-        pages_.begin(), pages_.end(), page_key(column, side, -(1 << 20)),
-        [this](std::uint32_t page, Count least) { return key(page) < least; });
+    const auto from =
+        std::lower_bound(pages_.begin(), pages_.end(), page_key(column, side, -(1 << 20)),
+                         [this](std::uint32_t page, Count least) { return key(page) < least; });
     auto to = from;
     while (to != pages_.end() && page_column(key(*to)) == column && page_side(key(*to)) == side)
       ++to;

@@ -2,6 +2,7 @@
 
 namespace inlay::cuda {
 
-template struct ColumnKernels<float>;
+template void load_columns_of<float>(ColumnCounts, std::uint32_t, int);
+template void launch_columns_of<float>(const ColumnArgs&, ColumnCounts, cudaStream_t);
 
 }  // namespace inlay::cuda

@@ -2,6 +2,7 @@
 
 namespace inlay::cuda {
 
-template struct ColumnKernels<Half>;
+template void load_columns_of<Half>(ColumnCounts, std::uint32_t, int);
+template void launch_columns_of<Half>(const ColumnArgs&, ColumnCounts, cudaStream_t);
 
 }  // namespace inlay::cuda

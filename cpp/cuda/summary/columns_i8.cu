@@ -2,6 +2,7 @@
 
 namespace inlay::cuda {
 
-template struct ColumnKernels<std::int8_t>;
+template void load_columns_of<std::int8_t>(ColumnCounts, std::uint32_t, int);
+template void launch_columns_of<std::int8_t>(const ColumnArgs&, ColumnCounts, cudaStream_t);
 
 }  // namespace inlay::cuda

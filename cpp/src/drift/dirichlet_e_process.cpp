@@ -23,6 +23,9 @@ constexpr std::uint64_t kMostStarts = 64 * kPerOctave + 2 * kPerOctave;
 // No sequence of 2^52 rows in 4096 cells is less likely, by far.
 constexpr double kLeastLog = -1e18;
 constexpr double kNothing = -40;
+// Of kAtom and of 1 - kAtom.
+constexpr double kLogAtom = -2.0794415416798357;
+constexpr double kLogSpacing = -0.13353139262452263;
 // A start whose logarithm is as far below the largest is left out while its age grows by a kNap-th.
 // The gaps between starts are a third to a sixth of their age, so little is found later for that.
 constexpr double kLittle = -18;
@@ -36,6 +39,19 @@ double log_weight(std::uint64_t window) {
   return -detail::log_positive(kWeightSum * m * log_m * log_m);
 }
 
+// Of few rows in a rare end: the logarithm of Gamma(kRare + n) / Gamma(kRare).
+const std::vector<double>& rare_gammas() {
+  static const std::vector<double> table = [] {
+    std::vector<double> out(1'024);
+    const double of_none = detail::log_gamma(DirichletEProcess::kRare);
+    for (std::size_t i = 1; i < out.size(); ++i) {
+      out[i] = detail::log_gamma(DirichletEProcess::kRare + static_cast<double>(i)) - of_none;
+    }
+    return out;
+  }();
+  return table;
+}
+
 bool is_kept(std::uint64_t window, std::uint64_t now) {
   const std::uint64_t age = (now - window) / kPerOctave;
   if (age < 2) return true;
@@ -45,9 +61,13 @@ bool is_kept(std::uint64_t window, std::uint64_t now) {
 
 }  // namespace
 
-DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::move(alpha)) {
+DirichletEProcess::DirichletEProcess(std::vector<double> alpha, bool has_rare_ends)
+    : alpha_(std::move(alpha)), has_rare_ends_(has_rare_ends) {
   if (alpha_.size() < 2 || alpha_.size() > kMaxCells) {
     detail::fail<InvalidArgument>("there must be 2 to 4096 cells; cells", alpha_.size());
+  }
+  if (has_rare_ends_ && alpha_.size() < 3) {
+    detail::fail<InvalidArgument>("there must be a cell between rare ends; cells", alpha_.size());
   }
   for (const double a : alpha_) {
     if (!(a > 0) || !std::isfinite(a)) {
@@ -59,6 +79,11 @@ DirichletEProcess::DirichletEProcess(std::vector<double> alpha) : alpha_(std::mo
   }
   alpha_constant_ += detail::log_gamma(alpha_sum_);
   total_.resize(alpha_.size());
+  if (!has_rare_ends_) return;
+  const double rest = alpha_sum_ - alpha_.front();
+  ends_[0] = End(alpha_.front(), rest);
+  ends_[1] = End(alpha_.back(), rest - alpha_.back());
+  inner_constant_ = detail::log_gamma(static_cast<double>(cells() - 2) + 2 * kRare);
 }
 
 double DirichletEProcess::log_null() const {
@@ -81,7 +106,32 @@ double DirichletEProcess::log_null() const {
     }
     for (std::size_t i = 0; i < length; ++i) sum += values[i];
   }
-  return sum;
+  if (!has_rare_ends_) return sum;
+  // Ends are broken off one by one: the lower one from all, the upper one from what is left.
+  return sum + log_atom(ends_[0], total_.front(), rows_) +
+         log_atom(ends_[1], total_.back(), rows_ - total_.front());
+}
+
+DirichletEProcess::End::End(double own_parameter, double rest)
+    : own(own_parameter),
+      sum(own_parameter + rest),
+      atom_sum(kRare + rest),
+      constant(detail::log_gamma(atom_sum) - detail::log_gamma(kRare) - detail::log_gamma(sum) +
+               detail::log_gamma(own)) {}
+
+// Logarithm of how much likelier `count` of `rows` rows in an end are by the mixture than by the
+// end's own parameter: of two beta-binomial probabilities.
+double DirichletEProcess::log_atom(const End& end, std::uint64_t count, std::uint64_t rows) {
+  const auto n = static_cast<double>(rows);
+  const auto k = static_cast<double>(count);
+  double values[4] = {end.sum + n, kRare + k, end.atom_sum + n, end.own + k};
+  detail::log_gamma_all(values, values, 4);
+  const double atom = end.constant + values[0] + values[1] - values[2] - values[3];
+  // Of two terms the larger one before the logarithm, so that the exponential is of no more than 0.
+  const double other = kLogAtom + atom;
+  double smaller = -std::fabs(kLogSpacing - other);
+  detail::exp_negative_all(&smaller, &smaller, 1);
+  return std::max(kLogSpacing, other) + detail::log_positive(1 + smaller);
 }
 
 void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_us) {
@@ -129,11 +179,13 @@ std::size_t DirichletEProcess::pick_due(std::uint32_t* picked) const {
   return size;
 }
 
-// log DM(c_s + … + c_t; 1) of some starts: Gamma(k) times the factorials of the counts, over
-// (rows + k - 1)!.
+// log DM(c_s + … + c_t; b) of some starts. Where b is 1 throughout: Gamma(k) times the factorials
+// of the counts, over (rows + k - 1)!.
 void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size_t size,
                                           double* out) const {
-  const std::size_t k = cells();
+  const std::size_t begin = has_rare_ends_ ? 1 : 0;
+  const std::size_t end = cells() - begin;
+  const std::size_t k = end - begin;
   const auto rows_since = [&](std::size_t j) { return rows_ - starts_[picked[j]].before; };
   // Rows shrink from start to start. All counts of the last ones are in the table.
   std::size_t in_table = size;
@@ -147,11 +199,11 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   for (std::size_t first = 0; first < in_table; first += at_once) {
     const std::size_t last = std::min(in_table, first + at_once);
     std::fill(out + first, out + last, 0.0);
-    for (std::size_t from = 0; from < k; from += width) {
-      const std::size_t length = std::min(width, k - from);
+    for (std::size_t from = begin; from < end; from += width) {
+      const std::size_t length = std::min(width, end - from);
       std::uint64_t* count = counts;
       for (std::size_t j = first; j < last; ++j) {
-        const std::uint64_t* before = before_.data() + picked[j] * k + from;
+        const std::uint64_t* before = before_.data() + picked[j] * cells() + from;
         for (std::size_t i = 0; i < length; ++i) *count++ = total_[from + i] - before[i];
       }
       detail::log_factorials(counts, factorials, (last - first) * length);
@@ -163,10 +215,14 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   }
   const double* table = detail::small_log_factorials();
   for (std::size_t j = in_table; j < size; ++j) {
-    const std::uint64_t* before = before_.data() + picked[j] * k;
+    const std::uint64_t* before = before_.data() + picked[j] * cells();
     double sum = 0;
-    for (std::size_t i = 0; i < k; ++i) sum += table[total_[i] - before[i]];
+    for (std::size_t i = begin; i < end; ++i) sum += table[total_[i] - before[i]];
     out[j] = sum;
+  }
+  if (has_rare_ends_) {
+    add_rare_ends(picked, size, out);
+    return;
   }
   std::uint64_t rows[kMostStarts];
   double rows_factorials[kMostStarts];
@@ -174,6 +230,29 @@ void DirichletEProcess::log_probabilities(const std::uint32_t* picked, std::size
   detail::log_factorials(rows, rows_factorials, size);
   const double constant = detail::log_gamma(static_cast<double>(k));
   for (std::size_t j = 0; j < size; ++j) out[j] += constant - rows_factorials[j];
+}
+
+// Adds to the factorials of the inner cells what outer ones of parameter kRare and the sum of all
+// rows make of them.
+void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t size,
+                                      double* out) const {
+  const std::size_t last = cells() - 1;
+  const double sum = static_cast<double>(last - 1) + 2 * kRare;
+  const std::vector<double>& table = rare_gammas();
+  const auto of = [&table](std::uint64_t count) {
+    if (count < table.size()) return table[count];
+    return detail::log_gamma(kRare + static_cast<double>(count)) - detail::log_gamma(kRare);
+  };
+  double of_rows[kMostStarts];
+  for (std::size_t j = 0; j < size; ++j) {
+    of_rows[j] = sum + static_cast<double>(rows_ - starts_[picked[j]].before);
+  }
+  detail::log_gamma_all(of_rows, of_rows, size);
+  for (std::size_t j = 0; j < size; ++j) {
+    const std::uint64_t* before = before_.data() + picked[j] * cells();
+    out[j] += inner_constant_ - of_rows[j];
+    out[j] += of(total_[0] - before[0]) + of(total_[last] - before[last]);
+  }
 }
 
 void DirichletEProcess::evaluate() {
@@ -205,6 +284,7 @@ void DirichletEProcess::evaluate() {
   for (std::size_t j = 0; j < counted; ++j) sum += terms[j];
   log_null_ = log_null();
   log_e_ = largest + detail::log_positive(sum) - log_null_;
+  if (has_rare_ends_) log_e_ += 2 * kLogSpacing;
 }
 
 DirichletEProcess::Change DirichletEProcess::most_likely_change() const {
@@ -246,8 +326,9 @@ std::vector<std::uint8_t> DirichletEProcess::to_bytes() const {
 }
 
 DirichletEProcess DirichletEProcess::from_bytes(std::vector<double> alpha,
-                                                const std::uint8_t* bytes, std::size_t size) {
-  DirichletEProcess out(std::move(alpha));
+                                                const std::uint8_t* bytes, std::size_t size,
+                                                bool has_rare_ends) {
+  DirichletEProcess out(std::move(alpha), has_rare_ends);
   detail::ByteReader in(bytes, size, "a DirichletEProcess");
   in.expect(kMagic, kVersion);
   const std::uint64_t k = in.varint();

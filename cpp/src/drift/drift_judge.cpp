@@ -290,15 +290,18 @@ const DriftJudge::Options& DriftJudge::options() const noexcept { return state_-
 std::size_t DriftJudge::num_series() const noexcept { return state_->series.size(); }
 
 void DriftJudge::add_reference(Reference reference) {
-  detail::ReferenceCells cells(std::move(reference.counts), reference.is_exact,
-                               reference.is_ordered);
+  using Kind = detail::ReferenceCells::Kind;
+  const Kind kind = !reference.is_ordered  ? Kind::kNames
+                    : reference.is_bounded ? Kind::kBounded
+                                           : Kind::kOrdered;
+  detail::ReferenceCells cells(std::move(reference.counts), reference.is_exact, kind);
   JudgedSeries& series = state_->series[reference.series_id];
   series.family = reference.family;
   const auto known = series.references.find(reference.reference_id);
   if (known != series.references.end()) {
     const bool is_same = known->second.counts == cells.counts &&
                          known->second.is_exact == cells.is_exact &&
-                         known->second.is_ordered == cells.is_ordered;
+                         known->second.kind == cells.kind;
     if (is_same) return;
     std::erase_if(series.in_use, [&reference](const detail::SeriesProgress& progress) {
       return progress.reference_id == reference.reference_id;

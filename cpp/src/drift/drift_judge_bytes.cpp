@@ -4,16 +4,18 @@
 #include "drift/judge_state.hpp"
 #include "summary/bytes.hpp"
 
-// Version 1, after the magic "inDJ" and the version byte: level and threshold as doubles, min_rows
+// Version 2, after the magic "inDJ" and the version byte: level and threshold as doubles, min_rows
 // as a base-128 integer, a byte for the correction; the number of series, and of each its id and
-// family, its references (id, two flags, counts), and how many of these are in use: of each its id,
-// the e-process as text, both bets as doubles, and the first window of a pair.
+// family, its references (id, a flag, what the cells are, counts), and how many of these are in
+// use: of each its id, the e-process as text, both bets as doubles, and the first window of a pair.
 
 namespace inlay {
 namespace {
 
+using Kind = detail::ReferenceCells::Kind;
+
 constexpr std::string_view kMagic = "inDJ";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1 knew no bounded cells
 
 void write_counts(detail::ByteWriter& out, const std::vector<std::uint64_t>& counts) {
   out.varint(counts.size());
@@ -64,7 +66,8 @@ detail::SeriesProgress read_progress(detail::ByteReader& in, const detail::Judge
   const std::uint8_t* bytes = in.raw(size);
   detail::SeriesProgress out{
       std::move(id),
-      DirichletEProcess::from_bytes(cells.alpha(), bytes, static_cast<std::size_t>(size)),
+      DirichletEProcess::from_bytes(cells.alpha(), bytes, static_cast<std::size_t>(size),
+                                    cells.has_rare_ends()),
       {}};
   detail::DispersionTest::State state;
   for (double& bet : state.log_bets) bet = in.f64();
@@ -89,10 +92,13 @@ detail::JudgedSeries read_series(detail::ByteReader& in) {
       in.refuse("have references out of order; reference", id);
     }
     const bool is_exact = read_flag(in);
-    const bool is_ordered = read_flag(in);
+    const auto kind = static_cast<Kind>(in.u8());
+    if (kind > Kind::kBounded) in.refuse("have cells of an unknown kind", static_cast<int>(kind));
     std::vector<std::uint64_t> counts = read_counts(in);
-    if (counts.empty()) in.refuse("have a reference without cells", id);
-    detail::ReferenceCells cells(std::move(counts), is_exact, is_ordered);
+    if (counts.size() < (kind == Kind::kBounded ? 3U : 1U)) {
+      in.refuse("have a reference without cells", id);
+    }
+    detail::ReferenceCells cells(std::move(counts), is_exact, kind);
     if (cells.is_exact != is_exact) in.refuse("call cells exact that are not", id);
     out.references.emplace(std::move(id), std::move(cells));
   }
@@ -126,7 +132,7 @@ std::vector<std::uint8_t> DriftJudge::to_bytes() const {
     for (const auto& [name, cells] : series.references) {
       out.text(name);
       out.u8(cells.is_exact ? 1 : 0);
-      out.u8(cells.is_ordered ? 1 : 0);
+      out.u8(static_cast<std::uint8_t>(cells.kind));
       write_counts(out, cells.counts);
     }
     out.varint(series.in_use.size());

@@ -80,21 +80,43 @@ double distance_of(double nats) {
   return std::min(std::sqrt(std::max(nats, 0.0) / std::numbers::ln2), 1.0);
 }
 
-}  // namespace
+// With how much of a degree of freedom an end weighs of which so many rows are expected.
+double degree_of_end(double expected) { return expected / (1 + expected); }
 
-Effect jensen_shannon_effect(const std::vector<std::uint64_t>& reference,
-                             const std::vector<std::uint64_t>& current) {
-  const Divergence found = divergence(reference, current.data());
+Effect effect_of(const Divergence& found, const std::vector<std::uint64_t>& counts,
+                 bool has_rare_ends) {
   if (found.filled == 0) return {};
   // Where nothing differs, 8 n m / (n + m) times the divergence is chi-squared with as many degrees
   // of freedom, hence its mean and its variance.
-  const double dof = static_cast<double>(found.filled) - 1;
+  double dof = static_cast<double>(found.filled) - 1;
+  if (has_rare_ends) {
+    for (const std::size_t end : {std::size_t{0}, counts.size() - 1}) {
+      if (counts[end] == 0) continue;
+      const auto weight = static_cast<double>(counts[end]);
+      dof += degree_of_end(found.n * weight / found.n_reference) - 1;
+    }
+  }
   const double unit = (1 / found.n + 1 / found.n_reference) / 8;
   const double unbiased = found.value - dof * unit;
   const double variance = found.current_variance / found.n +
                           found.reference_variance / found.n_reference + 2 * dof * unit * unit;
   const double half = kQuantile95 * std::sqrt(variance);
   return {distance_of(unbiased), distance_of(unbiased - half), distance_of(unbiased + half)};
+}
+
+}  // namespace
+
+Effect jensen_shannon_effect(const std::vector<std::uint64_t>& reference,
+                             const std::vector<std::uint64_t>& current, bool has_rare_ends) {
+  const bool is_below = has_rare_ends && current.front() > 0;
+  const bool is_above = has_rare_ends && current.back() > 0;
+  if (is_below || is_above) {
+    std::vector<std::uint64_t> with_ends = reference;
+    with_ends.front() += is_below ? 1 : 0;
+    with_ends.back() += is_above ? 1 : 0;
+    return effect_of(divergence(with_ends, current.data()), with_ends, true);
+  }
+  return effect_of(divergence(reference, current.data()), reference, has_rare_ends);
 }
 
 double jensen_shannon(const std::vector<std::uint64_t>& reference, const std::uint64_t* current) {

@@ -19,7 +19,8 @@ SeriesProgress& progress_of(JudgedSeries& series, std::string_view id,
     std::rotate(found, found + 1, in_use.end());
     return in_use.back();
   }
-  in_use.push_back({std::string(id), DirichletEProcess(reference.alpha()), {}});
+  in_use.push_back(
+      {std::string(id), DirichletEProcess(reference.alpha(), reference.has_rare_ends()), {}});
   if (in_use.size() > JudgedSeries::kMostInUse) in_use.erase(in_use.begin());
   return in_use.back();
 }
@@ -55,7 +56,8 @@ JudgedRow judge_row(JudgedSeries& series, const CountedRow& row,
   progress.process.update(groups.data(), row.start_us);
   progress.dispersion.update(groups);
   const DirichletEProcess::Change change = progress.process.most_likely_change();
-  const Effect effect = jensen_shannon_effect(reference.group_counts, change.counts);
+  const Effect effect =
+      jensen_shannon_effect(reference.group_counts, change.counts, reference.has_rare_ends());
   out.value = jensen_shannon(reference.counts, row.counts.data());
   out.effect = effect.value;
   out.low = effect.low;

@@ -10,21 +10,36 @@
 namespace inlay::detail {
 namespace {
 
-// Neighbours, until a group has its share of the rows.
-void group_ordered(ReferenceCells& cells) {
-  const std::size_t size = cells.counts.size();
-  if (size <= ReferenceCells::kMaxGroups) {
-    std::iota(cells.group.begin(), cells.group.end(), std::uint16_t{0});
+// Neighbours from cell `begin` to before `end`, until each of `most` groups has its share of the
+// rows.
+void group_neighbours(ReferenceCells& cells, std::size_t begin, std::size_t end, std::size_t most) {
+  const auto first = cells.group.begin() + static_cast<std::ptrdiff_t>(begin);
+  if (end - begin <= most) {
+    std::iota(first, cells.group.begin() + static_cast<std::ptrdiff_t>(end),
+              static_cast<std::uint16_t>(begin));
     return;
   }
-  const double share = static_cast<double>(cells.rows) / ReferenceCells::kMaxGroups;
+  double rows = 0;
+  for (std::size_t i = begin; i < end; ++i) rows += static_cast<double>(cells.counts[i]);
+  const double share = rows / static_cast<double>(most);
   double below = 0;
   std::uint16_t current = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    cells.group[i] = current;
+  for (std::size_t i = begin; i < end; ++i) {
+    cells.group[i] = static_cast<std::uint16_t>(begin + current);
     below += static_cast<double>(cells.counts[i]);
-    if (below >= share * (current + 1) && current + 1U < ReferenceCells::kMaxGroups) ++current;
+    if (below >= share * (current + 1) && current + 1U < most) ++current;
   }
+}
+
+void group_bounded(ReferenceCells& cells) {
+  const std::size_t last = cells.counts.size() - 1;
+  group_neighbours(cells, 1, last, ReferenceCells::kMaxGroups - 2);
+  // Between its edges a cell of the least value alone has no spacing.
+  if (cells.counts[1] == 1 && (last == 2 || cells.group[2] != cells.group[1])) {
+    for (std::size_t i = 1; i < last; ++i) --cells.group[i];
+  }
+  cells.group[0] = 0;
+  cells.group[last] = static_cast<std::uint16_t>(cells.group[last - 1] + 1);
 }
 
 // The least count of a name that stands for itself. A name in no list was not counted more often
@@ -60,26 +75,34 @@ void group_names(ReferenceCells& cells) {
 
 }  // namespace
 
-ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exact, bool ordered)
-    : counts(std::move(cell_counts)), group(counts.size()), is_exact(exact), is_ordered(ordered) {
+ReferenceCells::ReferenceCells(std::vector<std::uint64_t> cell_counts, bool exact,
+                               Kind kind_of_cells)
+    : counts(std::move(cell_counts)), group(counts.size()), is_exact(exact), kind(kind_of_cells) {
   if (counts.empty()) fail<InvalidArgument>("a reference must have cells; cells", counts.size());
+  if (kind == Kind::kBounded && counts.size() < 3) {
+    fail<InvalidArgument>("a reference with bounds must have 3 cells or more; cells",
+                          counts.size());
+  }
   for (const std::uint64_t count : counts) {
     if (count > DirichletEProcess::kMaxRows - rows) {
       fail<InvalidArgument>("a reference's rows must be at most 2^52; count", count);
     }
     rows += count;
   }
-  if (is_ordered) {
-    group_ordered(*this);
+  if (kind == Kind::kBounded) {
+    group_bounded(*this);
+  } else if (kind == Kind::kOrdered) {
+    group_neighbours(*this, 0, counts.size(), kMaxGroups);
   } else {
     group_names(*this);
   }
   group_counts.resize(*std::max_element(group.begin(), group.end()) + std::size_t{1});
   group_counts = grouped(counts.data());
-  // Every cell but the last ends at a value of the reference; one without rows was cut elsewhere.
-  if (is_ordered) {
-    is_exact = is_exact &&
-               std::find(counts.begin(), counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
+  // Every cell but the last ends at a value of the reference, or the first of them just below one;
+  // any other without rows was cut elsewhere.
+  if (is_ordered()) {
+    const auto first = counts.begin() + (kind == Kind::kBounded ? 1 : 0);
+    is_exact = is_exact && std::find(first, counts.end() - 1, std::uint64_t{0}) == counts.end() - 1;
   }
 }
 
@@ -91,11 +114,18 @@ std::vector<std::uint64_t> ReferenceCells::grouped(const std::uint64_t* cell_cou
 
 std::vector<double> ReferenceCells::alpha() const {
   std::vector<double> out;
-  const bool are_spacings = is_ordered && is_exact;
+  const bool are_spacings = is_ordered() && is_exact;
   for (const std::uint64_t count : group_counts) {
     out.push_back(static_cast<double>(count) + (are_spacings ? 0.0 : 0.5));
   }
-  if (are_spacings) out.back() += 1;
+  if (!are_spacings) return out;
+  // A sample of n cuts the line into n + 1 spacings, one more than it has values: that above the
+  // largest. The one below the least value ends at it, in the cell after the first.
+  out.back() += 1;
+  if (kind == Kind::kBounded) {
+    out[0] += 1;
+    out[group[1]] -= 1;
+  }
   return out;
 }
 

@@ -10,7 +10,6 @@
 
 #include "summary/bucket_index.hpp"
 #include "summary/kernels.hpp"
-#include "summary/moments_part.hpp"
 
 namespace inlay::detail {
 
@@ -123,28 +122,6 @@ struct SummaryAccess {
   /// the buckets stays in registers. Returns how many were counted.
   static std::size_t update_few(Moments& m, ExpHistogram& h, const double* values,
                                 std::size_t size) noexcept;
-
-  /// Moments of values that were summed elsewhere, `counts` giving those of NaN, of either
-  /// infinity and of zeros.
-  static Moments moments_of(const MomentsPart& part, double min, double max,
-                            const std::uint64_t (&counts)[4]) noexcept {
-    Moments out;
-    out.nan_count_ = counts[0];
-    out.pos_inf_count_ = counts[1];
-    out.neg_inf_count_ = counts[2];
-    out.zero_count_ = counts[3];
-    if (part.count == 0) return out;
-    out.count_ = part.count;
-    out.sum_high_ = part.sum.high;
-    out.sum_low_ = part.sum.low;
-    out.sum_scaled_ = part.sum.scaled;
-    out.m2_ = part.m2;
-    out.m3_ = part.m3;
-    out.m4_ = part.m4;
-    out.min_ = min;
-    out.max_ = max;
-    return out;
-  }
 
   /// Values to either or both; null stands for not wanted. Returns how many were counted.
   template <class T>

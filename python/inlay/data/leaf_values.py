@@ -66,7 +66,7 @@ def python_value(column: _core.ColumnProfile, number: int | float) -> Any:
         return _decimal(number, column.scale or 0)
     if kind not in TEMPORAL_KINDS:
         return number
-    units, unit = round(number), column.unit or "s"
+    units, unit = _whole(number), column.unit or "s"
     if kind == "duration":
         return _timedelta(units, unit)
     if kind == "time":
@@ -102,7 +102,7 @@ def json_value(column: _core.ColumnProfile, number: int | float) -> Any:
     """
     kind = column.kind
     if kind == "duration":
-        return seconds_of(round(number), column.unit or "s")
+        return seconds_of(_whole(number), column.unit or "s")
     value = python_value(column, number)
     if isinstance(value, decimal.Decimal):
         return str(value)
@@ -110,7 +110,14 @@ def json_value(column: _core.ColumnProfile, number: int | float) -> Any:
         return value
     if isinstance(value, (dt.date, dt.time)):  # a datetime is a date
         return value.isoformat()
-    return _iso_beyond_python(column, round(number))
+    return _iso_beyond_python(column, _whole(number))
+
+
+def _whole(number: int | float) -> int:
+    """Round to what an integer of 64 bits holds, whose ends no float is exactly."""
+    if isinstance(number, int):
+        return number
+    return max(min(round(number), 2**63 - 1), 1 - 2**63)
 
 
 def _iso_beyond_python(column: _core.ColumnProfile, units: int) -> str:

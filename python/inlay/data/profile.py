@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile_exchange import ProfileExchange
 from inlay.data.redaction import Redact
-from inlay.data.reference import Frozen, cells_of, check_limits, reference_id
+from inlay.data.reference import Frozen, cells_of, check_limits, most_frequent, reference_id
 from inlay.data.sources import BATCH_ROWS, Source, open_source
 from inlay.data.sources.device import open_device
 from inlay.data.sources.progress import Progress
@@ -266,9 +267,11 @@ class Profile(ProfileExchange):
     ) -> Profile:
         """Return a reference: this profile with edges and names to compare later data with.
 
-        Numbers and times get edges that cut them into about equally full cells. Text, booleans, and
-        integers with at most 20 different values get the most frequent names, if any is frequent.
-        Both are values of the rows. Their counts are exact if the rows can be read a second time.
+        Numbers and times get edges that cut them into about equally full cells, and two more: just
+        below the smallest value and at the largest, so that what lies beyond has cells of its own.
+        Text, booleans, and integers with at most 20 different values get the most frequent names,
+        if any is frequent. All but the first edge are values of the rows. Their counts are exact if
+        the rows can be read a second time.
 
         Parameters
         ----------
@@ -277,7 +280,7 @@ class Profile(ProfileExchange):
             `of` was given files, or a table that is still there; else the counts are what the
             sketches estimate. `counted_from` says which.
         bins : int, default 10
-            Cells of a number, 2 to 1,000; fewer where values are equal.
+            Cells of a number, 2 to 1,000, without the outer two; fewer where values are equal.
         names : int, default 100
             Names of a column at most, 1 to 10,000.
         progress
@@ -301,7 +304,7 @@ class Profile(ProfileExchange):
         >>> import inlay
         >>> reference = inlay.Profile.of({"x": list(range(100))}).freeze(bins=4)
         >>> reference["x"].edges.edges, reference["x"].edges.counts
-        ([24.0, 49.0, 74.0], [25, 25, 25, 25])
+        ([-1.0, 24.0, 49.0, 74.0, 99.0], [0, 25, 25, 25, 25, 0])
         """
         check_limits(bins, names)
         with self._lock:
@@ -311,12 +314,14 @@ class Profile(ProfileExchange):
         if data is None and remembered is not None:
             data = remembered()
         natives = {} if frozen._groups is None else frozen._groups.natives
-        cells = cells_of(frozen._native, bins=bins, names=names)
-        groups = {key: cells_of(native, bins=bins, names=names) for key, native in natives.items()}
-        counted_from = "sketch"
+        counted_from = "sketch" if data is None else "rows"
+        chosen = partial(cells_of, bins=bins, names=names, is_counted_again=counted_from == "rows")
+        cells = chosen(frozen._native)
+        groups = {key: chosen(native) for key, native in natives.items()}
         if data is not None:
             frozen._count(open_source(data, columns=self._reads), cells, groups, progress)
-            counted_from = "rows"
+            cells = most_frequent(cells, names)
+            groups = {key: most_frequent(each, names) for key, each in groups.items()}
         paths = {key: (native.paths, groups[key]) for key, native in natives.items()}
         found = reference_id(frozen._native.paths, cells, self.by, paths, frozen._hidden)
         frozen._frozen = Frozen(cells, groups, counted_from, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ __all__ = [
     "Frozen",
     "cells_of",
     "check_limits",
+    "most_frequent",
     "reference_id",
     "with_names",
 ]
@@ -39,6 +41,8 @@ _FEW = 20
 _NUMBER_KINDS = frozenset(
     {"integer", "unsigned", "float", "decimal", "date", "time", "timestamp", "duration"}
 )
+# Between their values nothing lies.
+_WHOLE_KINDS = frozenset({"integer", "unsigned", "date", "time", "timestamp", "duration"})
 # How the native profile names a text of more than 256 bytes: its first 196 to 200, and a hash.
 _SHORTENED, _SHORTENED_BYTES = re.compile(r"…[0-9a-f]{32}\Z"), 230
 _MOST_BINS, _MOST_NAMES = 1_000, 10_000
@@ -82,7 +86,9 @@ def check_limits(bins: int, names: int) -> None:
             raise InvalidArgumentError(message)
 
 
-def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
+def cells_of(
+    native: _core.Profile, *, bins: int, names: int, is_counted_again: bool = False
+) -> Cells:
     """Choose the edges or names of each leaf, with the counts that the sketches estimate.
 
     Parameters
@@ -92,23 +98,57 @@ def cells_of(native: _core.Profile, *, bins: int, names: int) -> Cells:
         Cells between edges: about equally many values in each.
     names : int
         Names of text, the most frequent ones.
+    is_counted_again : bool, default False
+        Whether the rows are to be counted in these cells, so that all names that the sketch holds
+        are candidates, of which `most_frequent` chooses.
 
     Returns
     -------
     dict of int to EdgeHistogram or Categories
-        Numbers and times get edges, which are values of the rows; text, booleans and integers with
-        at most 20 different values get names. Leaves without values, and of other kinds, nothing.
+        Numbers and times get edges, which are values of the rows, but for the first: it lies just
+        below the least of them. The last is the largest. Text, booleans and integers with at most
+        20 different values get names. Leaves without values, and of other kinds, nothing.
     """
     cells: Cells = {}
     for number in range(len(native.paths)):
         column = native.column(number)
-        found = _categories(column, names) or _edges(column, bins)
+        found = _categories(column, names, is_counted_again) or _edges(column, bins)
         if found is not None:
             cells[number] = found
     return cells
 
 
-def _categories(column: _core.ColumnProfile, most: int) -> Categories | None:
+def most_frequent(cells: Cells, names: int) -> Cells:
+    """Keep of categories those that were counted most often, so many at most.
+
+    A sketch orders names by estimates: with few rows, some that it lists are rarer than some that
+    it does not, and a reference that was cut by their counts would seem to be cut far lower.
+    """
+    kept: Cells = {}
+    for number, cell in cells.items():
+        if isinstance(cell, Categories) and len(cell.names) > names:
+            pairs = sorted(
+                zip(cell.names, cell.counts, strict=True), key=lambda pair: pair[1], reverse=True
+            )
+            kept[number] = Categories.from_row(
+                {
+                    "categories": [name for name, _ in pairs[:names]],
+                    "counts": [
+                        *(count for _, count in pairs[:names]),
+                        cell.other + sum(count for _, count in pairs[names:]),
+                    ],
+                    "null_count": cell.null_count,
+                    "nan_count": cell.nan_count,
+                }
+            )
+        else:
+            kept[number] = cell
+    return kept
+
+
+def _categories(
+    column: _core.ColumnProfile, most: int, is_counted_again: bool
+) -> Categories | None:
     if column.top_k is None:
         return None
     top_k = TopK._of(column.top_k)
@@ -117,7 +157,9 @@ def _categories(column: _core.ColumnProfile, most: int) -> Categories | None:
             return None
     elif column.kind not in {"text", "boolean"}:
         return None
-    entries = [entry for entry in top_k.top(top_k.size) if _is_name(entry.item)][:most]
+    entries = [entry for entry in top_k.top(top_k.size) if _is_name(entry.item)]
+    if not is_counted_again:
+        entries = entries[:most]
     if not entries:
         return None
     listed = Categories([entry.item for entry in entries])
@@ -149,6 +191,10 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
     found = sketch.quantiles([i / bins for i in range(1, bins)])
     if found is None:
         return None
+    low, high = sketch.min, sketch.max
+    assert low is not None
+    assert high is not None  # there are values
+    found = [*_just_below(low, column.kind), *found, high]
     edges = [edge for edge, _ in itertools.groupby(edge + 0.0 for edge in found)]
     ranks = sketch.cdf(edges)
     assert ranks is not None  # there are values
@@ -163,6 +209,15 @@ def _edges(column: _core.ColumnProfile, bins: int) -> EdgeHistogram | None:
             "neg_inf_count": column.neg_inf_count,
         }
     )
+
+
+def _just_below(low: float, kind: str) -> list[float]:
+    """Return the edge that parts what lies below the least value from it; none below all floats."""
+    whole = low - 1.0
+    if kind in _WHOLE_KINDS and whole < low and not (kind == "time" and whole < 0.0):
+        return [whole]
+    below = math.nextafter(low, -math.inf)
+    return [below] if math.isfinite(below) else []
 
 
 def reference_id(

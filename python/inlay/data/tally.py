@@ -77,7 +77,7 @@ class Tally:
     >>> tally.update(pa.RecordBatch.from_pydict({"x": [1, 2, 80, None]}))
     4
     >>> tally.cells["x"].counts, tally.cells["x"].null_count
-    ([2, 0, 0, 1], 1)
+    ([0, 2, 0, 0, 1, 0], 1)
     """
 
     __slots__ = ("_device", "_hiders", "_host", "_renames")

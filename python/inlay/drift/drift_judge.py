@@ -183,6 +183,7 @@ class DriftJudge:
                 list(reference.counts),
                 exact=reference.exact,
                 ordered=reference.kind == "edges",
+                bounded=reference.bounded,
                 family=_core.series_id(watches[of_watch[row]], "{}", ""),
             )
 

@@ -84,6 +84,14 @@ class Reference(NamedTuple):
         return "edges" if isinstance(self.cells, EdgeHistogram) else "categories"
 
     @property
+    def bounded(self) -> bool:
+        """Whether the outer cells lie beyond all finite values, as those of frozen profiles do."""
+        if not isinstance(self.cells, EdgeHistogram):
+            return False
+        counts = self.cells.counts
+        return len(counts) > 2 and counts[0] == counts[-1] == 0
+
+    @property
     def names(self) -> list[str]:
         """What the cells are called: intervals, or the names and ``other``."""
         if isinstance(self.cells, Categories):
@@ -127,7 +135,7 @@ class References:
     >>> reference = inlay.Profile.of({"x": list(range(100))}).freeze(bins=4)
     >>> references = References.of(reference)
     >>> [(each.attrs, each.counts) for each in references]
-    [('{"column":"x"}', (25, 25, 25, 25))]
+    [('{"column":"x"}', (0, 25, 25, 25, 25, 0))]
     """
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from operator import index
 from typing import Any, NamedTuple, TypeAlias
@@ -378,16 +379,36 @@ def cell_names(edges: Sequence[float]) -> list[str]:
     list of str
         One more than edges.
 
+    Notes
+    -----
+    Cells include their upper bound. A first edge just below a shorter number, as references have it
+    below their least value, is called by that number, which the next cell includes.
+
     Examples
     --------
     >>> from inlay.drift.summary_distances import cell_names
     >>> cell_names([0.0, 1.5])
     ['(-inf, 0]', '(0, 1.5]', '(1.5, inf)']
+    >>> cell_names([0.9999999999999999, 1.5])
+    ['(-inf, 1)', '[1, 1.5]', '(1.5, inf)']
     """
-    texts = ["-inf", *(repr(edge).removesuffix(".0") for edge in edges), "inf"]
+    texts = ["-inf", *map(_number, edges), "inf"]
     names = [f"({low}, {high}]" for low, high in itertools.pairwise(texts)]
     names[-1] = names[-1][:-1] + ")"
+    if len(edges) and is_just_below(edges[0]):
+        least = _number(math.nextafter(edges[0], math.inf) + 0.0)
+        names[0] = f"(-inf, {least})"
+        names[1] = f"[{least}{names[1][1 + len(texts[1]) :]}"
     return names
+
+
+def is_just_below(edge: float) -> bool:
+    """Return whether the next number above an edge is a shorter one."""
+    return len(_number(math.nextafter(edge, math.inf) + 0.0)) < len(_number(edge))
+
+
+def _number(edge: float) -> str:
+    return repr(edge).removesuffix(".0")
 
 
 def _of_edges(

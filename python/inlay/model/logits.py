@@ -9,31 +9,26 @@ from inlay import _core
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
 from inlay.model.logits_input import chosen_array, logits_array, mask_array
+from inlay.model.logits_points import (
+    COUNTERS,
+    STATISTICS,
+    SUMMARY_TYPE,
+    state_table,
+    statistic_of,
+    window_table,
+)
 from inlay.model.logits_rows import OUT_COLUMNS, LogitsRows
-from inlay.model.logits_statistic import LogitsStatistic
 from inlay.summary._row import html_table, stored_state
-from inlay.summary.exp_histogram import ExpHistogram
-from inlay.summary.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow
 
+    from inlay.model.logits_statistic import LogitsStatistic
     from inlay.observer import Observer
 
 __all__ = ["Logits"]
-
-_STATISTICS = ("entropy", "top1", "top2", "margin", "log_prob", "rank")
-_UNITS = {"entropy": "nat", "log_prob": "nat"}
-_COUNTERS = (
-    ("rows", "{row}"),
-    ("undefined_rows", "{row}"),
-    ("nonfinite_count", "{entry}"),
-    ("masked_count", "{entry}"),
-    ("out_of_range_rows", "{row}"),
-)
-_SUMMARY_TYPE = "logits_inlay"
 
 # What a probe waits for a device's window, in seconds: on the observer's thread, not the model's.
 _ARRIVAL_S = 0.1
@@ -227,8 +222,8 @@ class Logits:
             raise InvalidArgumentError(message)
         for other in (chosen, mask, out):
             if other is not None and is_device_array(other):
-                message = f"logits on the CPU go with arrays on the CPU, not {type(other).__name__}"
-                raise TypeError(f"{message} on a CUDA device")
+                message = f"logits on the CPU go with arrays on the CPU: {type(other).__name__}"
+                raise TypeError(message)
         array = logits_array(logits)
         rows, columns = array.shape
         if self._vocabulary is not None and columns != self._vocabulary:
@@ -255,8 +250,9 @@ class Logits:
 
         for what, other in (("chosen", chosen), ("mask", mask), ("out", out)):
             if other is not None and not is_device_array(other):
-                message = f"{what} must be on the logits' CUDA device, not {type(other).__name__}"
-                raise TypeError(f"{message} on the CPU")
+                kind = type(other).__name__
+                message = f"{what} must be on the logits' CUDA device, not on the CPU: {kind}"
+                raise TypeError(message)
         if self._per_row and out is None:
             message = "per_row on a CUDA device writes to out=, a float32 tensor of (rows, 8): None"
             raise InvalidArgumentError(message)
@@ -316,14 +312,7 @@ class Logits:
 
     # ---- what was counted --------------------------------------------------------------------
     def _statistic(self, index: int) -> LogitsStatistic:
-        native = self._gathered().copy()  # so that both are of one moment
-        name = _STATISTICS[index]
-        return LogitsStatistic(
-            name,
-            _UNITS.get(name, "1"),
-            ExpHistogram._of(native.histogram(index)),
-            Moments._of(native.moments(index)),
-        )
+        return statistic_of(self._gathered().copy(), index)  # both summaries of one moment
 
     @property
     def entropy(self) -> LogitsStatistic:
@@ -435,23 +424,6 @@ class Logits:
         """
         return cls._of(_core.Logits.from_bytes(data))
 
-    def _rows(self, native: _core.Logits) -> list[dict[str, Any]]:
-        copied = Logits._of(native)
-        rows: list[dict[str, Any]] = []
-        for index, name in enumerate(_STATISTICS):
-            statistic = copied._statistic(index)
-            row = statistic._row()
-            rows.append(
-                {
-                    "metric": f"{self._name}.{name}",
-                    "kind": "histogram",
-                    "unit": statistic.unit,
-                    "status": "ok" if row["count"] or row["neg_inf_count"] else "undefined",
-                    **row,
-                }
-            )
-        return rows
-
     def to_arrow(self) -> pyarrow.Table:
         """Return rows of points: one for each figure, and one that holds the state.
 
@@ -462,27 +434,7 @@ class Logits:
             and `Moments.to_arrow` in the first six rows, ``count`` (rows), ``summary`` and
             ``summary_type`` (``logits_inlay``) in the last, for `from_row`.
         """
-        import pyarrow as pa
-
-        from inlay.table import arrow_schema
-
-        native = self._gathered().copy()
-        rows = self._rows(native)
-        rows.append(
-            {
-                "metric": self._name,
-                "kind": "logits",
-                "unit": "{row}",
-                "status": "ok",
-                "count": native.rows,
-                "summary": native.to_bytes(),
-                "summary_type": _SUMMARY_TYPE,
-            }
-        )
-        points = arrow_schema("points")
-        names = list(rows[0]) + ["summary", "summary_type"]
-        schema = pa.schema([pa.field(name, points.field(name).type) for name in names])
-        return pa.Table.from_pylist(rows, schema=schema)
+        return state_table(self._gathered().copy(), self._name)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Logits:
@@ -504,7 +456,7 @@ class Logits:
         SerializationError
             If the state is damaged.
         """
-        return cls.from_bytes(stored_state(row, _SUMMARY_TYPE))
+        return cls.from_bytes(stored_state(row, SUMMARY_TYPE))
 
     def observe(self, observer: Observer, /) -> None:
         """Hand what was counted since the last call to an observer's window: makes it a probe.
@@ -534,49 +486,8 @@ class Logits:
             self._since = now
         if native.rows == 0:
             return
-        rows = [row for row in self._rows(native) if row["status"] == "ok"]
-        for name, unit in _COUNTERS:
-            count = getattr(native, name)
-            if count or name == "rows":
-                rows.append(
-                    {
-                        "metric": f"{self._name}.{name}",
-                        "kind": "counter",
-                        "unit": unit,
-                        "status": "ok",
-                        "value": float(count),
-                        "count": count,
-                    }
-                )
-        observer.core.add_table("points", _core.Table(self._points(rows, observer, start, now)))
-
-    def _points(
-        self, rows: list[dict[str, Any]], observer: Observer, start: int, end: int
-    ) -> pyarrow.Table:
-        import pyarrow as pa
-
-        from inlay.table import arrow_schema
-
-        core = observer.core
-        service = observer.resource["service.name"]
-        attrs = _core.canonical_json(self._attributes)
-        shared = {
-            "time": end,
-            "start_time": start,
-            "observed_time": end,
-            "revision": 0,
-            "form": "delta",
-            "origin": core.origin,
-            "window_seq": core.window_seq,
-            "layer": "model",
-            "attrs": attrs,
-            "resource": _core.canonical_json(dict(observer.resource)),
-        }
-        whole = [
-            {**shared, **row, "series_id": _core.series_id(row["metric"], attrs, service)}
-            for row in rows
-        ]
-        return pa.Table.from_pylist(whole, schema=arrow_schema("points"))
+        table = window_table(native, self._name, self._attributes, observer, start=start, end=now)
+        observer.core.add_table("points", _core.Table(table))
 
     # ---- Python's protocols ------------------------------------------------------------------
     def __eq__(self, other: object) -> bool:
@@ -618,14 +529,14 @@ class Logits:
         if entropy.count == 0:
             return f"<inlay.model.Logits of {native.rows} rows{undefined}>"
         return (
-            f"<inlay.model.Logits of {native.rows} rows{undefined}: entropy {entropy.mean:.4g} nat, "
-            f"top1 {top1.mean:.4g}>"
+            f"<inlay.model.Logits of {native.rows} rows{undefined}: "
+            f"entropy {entropy.mean:.4g} nat, top1 {top1.mean:.4g}>"
         )
 
     def _repr_html_(self) -> str:
         native = self._gathered()
-        row: dict[str, Any] = {name: getattr(native, name) for name, _ in _COUNTERS}
-        for index, name in enumerate(_STATISTICS):
+        row: dict[str, Any] = {name: getattr(native, name) for name, _ in COUNTERS}
+        for index, name in enumerate(STATISTICS):
             row[f"{name} (mean)"] = self._statistic(index).mean
         return html_table("inlay.model.Logits", row)
 

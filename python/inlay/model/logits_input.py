@@ -88,8 +88,8 @@ def mask_array(mask: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]
     try:
         spread = np.broadcast_to(array, shape)
     except ValueError:
-        message = f"a mask has the shape of its logits, {shape}, or one that broadcasts to it, not"
-        raise InvalidArgumentError(f"{message} {array.shape}") from None
+        message = f"a mask broadcasts to the shape of its logits, {shape}: {array.shape}"
+        raise InvalidArgumentError(message) from None
     return spread.reshape(rows, shape[-1]).view(np.uint8)
 
 

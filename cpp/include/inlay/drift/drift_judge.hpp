@@ -39,6 +39,9 @@ class INLAY_API DriftJudge {
     bool is_exact = true;
     /// Cells between edges; else names.
     bool is_ordered = true;
+    /// Of ordered cells the outer two lie beyond all values but infinite ones: the first edge is
+    /// just below the least value, the last is the largest.
+    bool is_bounded = false;
     /// Series of one number are corrected together.
     std::int64_t family = 0;
   };
@@ -54,7 +57,8 @@ class INLAY_API DriftJudge {
 
   /// Makes a reference known, or replaces it. A series whose rows change to another reference
   /// begins anew; one whose reference stays the same goes on.
-  /// @throws InvalidArgument if there are no counts, or they exceed 2^52.
+  /// @throws InvalidArgument if there are no counts, fewer than 3 of bounded cells, or they exceed
+  /// 2^52.
   void add_reference(Reference reference);
   bool has_reference(std::int64_t series_id, const std::string& reference_id) const;
 

@@ -46,7 +46,12 @@ def values_aspect(cells: Cells, reference: ColumnSide, *, level: float) -> Aspec
         if filled > 1 and _filled(cells) < 2:
             return None
     effect = effect_between(
-        cells.reference, cells.current, level=level, error=cells.error, ordered=cells.is_ordered
+        cells.reference,
+        cells.current,
+        level=level,
+        error=cells.error,
+        ordered=cells.is_ordered,
+        bounded=cells.is_bounded,
     )
     p_value = p_value_of(cells)
     return None if p_value is None else Aspect("values", effect, p_value, (0.0, 0.0), cells)
@@ -71,8 +76,9 @@ def missing_aspect(reference: ColumnSide, current: ColumnSide, *, level: float) 
 def range_aspect(reference: ColumnSide, current: ColumnSide, *, level: float) -> Aspect | None:
     """Compare the shares of values outside of the reference's smallest and largest.
 
-    Cells cannot tell them: below the first edge all is one cell. None if either side has no
-    sketch, or the reference fewer than two values.
+    Cells that do not end at the extremes cannot tell them, and cells that are joined with their
+    neighbours for a p-value do not. None if either side has no sketch, or the reference fewer than
+    two values.
 
     Notes
     -----

@@ -35,6 +35,12 @@ class Cells(NamedTuple):
     error: float
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether the outer cells lie beyond the extremes of the reference."""
+        mine = self.reference
+        return self.is_ordered and len(mine) > 2 and mine[0] == mine[-1] == 0
+
+    @property
     def is_ordered(self) -> bool:
         """Whether the cells are in the order of their values."""
         return self.edges is not None

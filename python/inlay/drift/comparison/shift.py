@@ -39,6 +39,7 @@ def effect_between(
     level: float,
     error: float = 0.0,
     ordered: bool = True,
+    bounded: bool = False,
 ) -> Effect:
     """Return the debiased Jensen-Shannon distance of two counts.
 
@@ -53,6 +54,8 @@ def effect_between(
         sketches estimated it.
     ordered : bool, default True
         Whether the cells are in the order of their values.
+    bounded : bool, default False
+        Whether the outer cells lie beyond the extremes of the reference.
 
     Returns
     -------
@@ -64,14 +67,21 @@ def effect_between(
     ``(k - 1) (1/n + 1/m) / 8`` nats. That is subtracted, so that the distance does not depend on
     the sizes. The variance is that of the delta method, and that of a chi-square where there is no
     difference. `low` is the distance to the counts nearest to the reference's that `error` allows.
+    Beyond its extremes a sample has no values, and what it was drawn from has one of its n + 1
+    spacings on each side: of `bounded` cells, one value is added to each that current ones lie in,
+    which counts as less of a degree of freedom the fewer are expected.
     """
-    found = _divergence(reference, current)
+    if bounded:
+        ends = [int(current[0] > 0), *([0] * (len(reference) - 2)), int(current[-1] > 0)]
+        reference = [count + more for count, more in zip(reference, ends, strict=True)]
+    found = _divergence(reference, current, bounded=bounded)
     z = NormalDist().inv_cdf(1.0 - level)
     high = found.high(z)
     low = found
     slack = 0.0
     if error > 0.0:
-        low = _divergence(reference, nearest_counts(reference, current, error, ordered=ordered))
+        nearest = nearest_counts(reference, current, error, ordered=ordered)
+        low = _divergence(reference, nearest, bounded=bounded)
         slack = _distance(found.value) - _distance(low.value)
     return Effect(
         _distance(found.value),
@@ -184,13 +194,16 @@ class _Divergence(NamedTuple):
         return self.value + half + z * math.sqrt(max(under, 0.0))
 
 
-def _divergence(reference: Counts, current: Counts) -> _Divergence:
+def _divergence(reference: Counts, current: Counts, *, bounded: bool = False) -> _Divergence:
     import numpy as np
 
     m, n = float(np.sum(reference)), float(np.sum(current))
     p, q = _shares(reference), _shares(current)
     middle = 0.5 * (p + q)
-    freedom = max(int(np.count_nonzero(middle)) - 1, 0)
+    freedom = max(float(np.count_nonzero(middle)) - 1.0, 0.0)
+    if bounded:
+        expected = [n * float(p[end]) for end in (0, -1) if middle[end] > 0.0]
+        freedom += sum(rows / (1.0 + rows) - 1.0 for rows in expected)
     unit = (1.0 / n + 1.0 / m) / 8.0
     plain = max(0.5 * float(np.sum(_terms(p, middle)) + np.sum(_terms(q, middle))), 0.0)
     # The derivative by a share is half the logarithm of its ratio to the middle.

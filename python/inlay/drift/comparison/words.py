@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from inlay.drift.comparison.column import Cell, NewName
 from inlay.drift.comparison.matching import Cells
 from inlay.drift.comparison.shift import cell_parts
 from inlay.drift.comparison.sides import ColumnSide
+from inlay.drift.summary_distances import is_just_below
 
 __all__ = ["OTHER_NAMES", "cell_names", "no_drift", "said"]
 
@@ -27,8 +29,15 @@ def cell_names(cells: Cells, reference: ColumnSide) -> list[str]:
     edges = [_number(reference.value(edge)) for edge in cells.edges or ()]
     if not edges:
         return []
-    inner = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
-    return [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]
+    names = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
+    names = [f"≤ {edges[0]}", *names, f"> {edges[-1]}"]
+    if is_just_below(first := (cells.edges or [0.0])[0]):
+        # The least value of the reference, which the next cell includes.
+        least = _number(reference.value(math.nextafter(first, math.inf) + 0.0))
+        names[0] = f"< {least}"
+        if len(edges) > 1:
+            names[1] = f"[{least}, {edges[1]}]"
+    return names
 
 
 def said(

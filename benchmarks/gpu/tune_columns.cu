@@ -1,6 +1,6 @@
 // Column statistics: time of one launch beside that of a kernel that only adds up the same bytes.
 //
-//   bench_columns [repeats] [part of a name]
+//   tune_columns [repeats] [part of a name]
 //
 // Prints for each case: name, milliseconds (median), GB/s, ratio to the sum kernel's read rate; and
 // at the end the host's microseconds for one update. Names ending in [..] are variants of how the
@@ -111,14 +111,16 @@ struct Bench {
   void measure_sum(const void* data, std::size_t bytes) {
     const double ms = median_ms(
         [&] {
-          sum_kernel<<<132 * 16, 256, 0, stream>>>(static_cast<const uint4*>(data), bytes / 16, sink);
+          sum_kernel<<<132 * 16, 256, 0, stream>>>(static_cast<const uint4*>(data), bytes / 16,
+                                                   sink);
         },
         repeats);
     sum_rate = static_cast<double>(bytes) / ms / 1e6;
     std::printf("%-58s %9.4f ms %8.1f GB/s\n", "  sum kernel", ms, sum_rate);
   }
 
-  void report(const std::string& name, std::size_t bytes, const std::function<void()>& launch) const {
+  void report(const std::string& name, std::size_t bytes,
+              const std::function<void()>& launch) const {
     if (!only.empty() && name.find(only) == std::string::npos) return;
     try {
       const double ms = median_ms(launch, repeats);
@@ -211,10 +213,10 @@ class Raw {
         column_shared(kColumns, kCounted != Counted::kMoments, kWindowBuckets, a.edge_steps,
                       kCounted == Counted::kBucketsAndEdges, 4)
             .bytes;
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                               cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared)),
-          "taking shared memory");
+    check(
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+        "taking shared memory");
     int resident = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, kColumnThreads, shared),
           "asking for the occupancy");
