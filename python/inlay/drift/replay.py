@@ -9,11 +9,12 @@ import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.drift.keys import is_any
 from inlay.drift.references import METRIC, REFERENCE_METRIC
+from inlay.drift.window_gaps import WindowGaps, windows_of
 from inlay.points import POINTS
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _JUDGED: dict[str, tuple[str, ...]] = {
     PANE_METRIC: ("counter",),
 }
 _REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges", "presence")}
+_WINDOW = ("origin", "window_seq", "observed_time")
 _TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
 _REQUIRED = frozenset(column.name for column in POINTS if not column.nullable)
 # Files move while writers compact; what met such a moment is looked at anew.
@@ -89,8 +91,6 @@ class Replay:
     ----------
     position : dict of int to int
         `after`, and further what the iteration gave out.
-    notes : tuple of str
-        What could not be read.
 
     Raises
     ------
@@ -121,7 +121,8 @@ class Replay:
             raise InvalidArgumentError(message)
         self.start, self.end = start, end
         self.position = dict(after or {})
-        self.notes: tuple[str, ...] = ()
+        self._unread: tuple[str, ...] = ()
+        self._gaps = WindowGaps(self.position)
         self._points: TableSnapshot | None = None
         self._scratch = tempfile.mkdtemp(prefix="inlay-replay-")
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
@@ -143,7 +144,12 @@ class Replay:
         if "points" not in snapshot.tables:
             message = f"the directory holds no points: {str(self.directory)!r}"
             raise InvalidArgumentError(message)
-        self._points, self.notes = snapshot.tables["points"], snapshot.notes
+        self._points, self._unread = snapshot.tables["points"], snapshot.notes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read, and which windows are missing of what was given out."""
+        return (*self._unread, *self._gaps.notes())
 
     def days(self) -> list[datetime.date]:
         """Return the UTC days of ``observed_time`` on which something may lie, in order."""
@@ -196,7 +202,7 @@ class Replay:
         with ThreadPoolExecutor(1, thread_name_prefix="inlay-replay") as reader:
 
             def read(day: datetime.date) -> Future[pa.Table | None]:
-                return reader.submit(self._read, day, _JUDGED, COLUMNS, dict(self.position))
+                return reader.submit(self._read_judged, day, dict(self.position))
 
             ahead = read(days[0]) if days else None
             for following in [*days[1:], None]:
@@ -251,6 +257,28 @@ class Replay:
             if _day_of(path) is None:
                 yield _read_file(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
 
+    def _read_judged(self, day: datetime.date, after: Mapping[int, int]) -> pa.Table | None:
+        rows = self._read(day, _JUDGED, COLUMNS, after)
+        self._gaps.add(self._windows(day, after))
+        return rows
+
+    def _windows(self, day: datetime.date, after: Mapping[int, int]) -> dict[int, Any]:
+        """Return the numbers of all windows of a day, also of those without rows to be judged."""
+        import numpy as np
+
+        points = self._require()
+        found: dict[int, list[Any]] = {}
+        for path in points.parquet:
+            if _day_of(path) == day and not _is_past(path, after):
+                rows = _open(path, ("window_seq",))
+                found.setdefault(_origin_of(path), []).append(rows["window_seq"].to_numpy())
+        loose = [_open(path, _WINDOW) for path in points.parquet if _day_of(path) is None]
+        for table in (*loose, *points.streams):
+            rows = _of_day(_cast(_named(table, _WINDOW, "a stream"), _WINDOW, "a stream"), day)
+            for origin, numbers in windows_of(rows).items():
+                found.setdefault(origin, []).append(numbers)
+        return {origin: np.concatenate(parts) for origin, parts in found.items()}
+
     def _read(
         self,
         day: datetime.date,
@@ -298,34 +326,43 @@ class Replay:
 def _is_past(path: Path, after: Mapping[int, int]) -> bool:
     if not after:
         return False
-    first, *_, last = path.stem.split("-")
-    origin = int(first, 16)
-    origin -= 1 << 64 if origin >= 1 << 63 else 0
-    return int(last) <= after.get(origin, -1)
+    return int(path.stem.rpartition("-")[2]) <= after.get(_origin_of(path), -1)
+
+
+def _origin_of(path: Path) -> int:
+    origin = int(path.stem.partition("-")[0], 16)
+    return origin - (1 << 64 if origin >= 1 << 63 else 0)
 
 
 def _read_file(
     path: Path, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
 ) -> pa.Table:
     """Read the rows of some metrics and kinds; of row groups without any nothing is decoded."""
+    return _cast(_wanted(_open(path, columns, wanted), wanted), columns, str(path))
+
+
+def _open(
+    path: Path, columns: tuple[str, ...], wanted: Mapping[str, tuple[str, ...]] | None = None
+) -> pa.Table:
+    """Read columns of the row groups that may hold some metrics and kinds, or of all."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    texts = [name for name in _TEXTS if name in columns]
     try:
-        with pq.ParquetFile(path, read_dictionary=list(_TEXTS)) as file:
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             _check_names(file.schema_arrow.names, columns, str(path))
             groups = [
                 number
                 for number in range(file.metadata.num_row_groups)
-                if _may_hold(file.metadata.row_group(number), wanted)
+                if wanted is None or _may_hold(file.metadata.row_group(number), wanted)
             ]
-            rows = file.read_row_groups(groups, columns=list(columns))
+            return file.read_row_groups(groups, columns=list(columns)).select(list(columns))
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
         message = f"{path} cannot be read: {error}"
         raise SerializationError(message) from error
-    return _cast(_wanted(rows.select(list(columns)), wanted), columns, str(path))
 
 
 def _may_hold(group: object, wanted: Mapping[str, tuple[str, ...]]) -> bool:

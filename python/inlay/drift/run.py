@@ -15,7 +15,7 @@ from inlay.drift.references import References
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ScopedJudges", "checked_judges", "default_judges"]
+__all__ = ["ScopedJudges", "checked_judges", "default_judges", "labels_of"]
 
 _FIELDS = {"host": ("service.name", "host.name"), "fleet": ("service.name",)}
 
@@ -43,6 +43,28 @@ def checked_judges(judges: Any) -> tuple[Any, ...]:
         message = f"there must be a judge: {judges!r}"
         raise InvalidArgumentError(message)
     return listed
+
+
+def labels_of(judges: Sequence[Any]) -> tuple[str, ...]:
+    """Return what verdicts call each of some judges.
+
+    That is the name of its class; where there are several of it, what tells them apart: their
+    settings, and of equal ones a number.
+
+    Examples
+    --------
+    >>> from inlay.drift import MissingnessJudge
+    >>> from inlay.drift.run import labels_of
+    >>> labels_of([MissingnessJudge()])
+    ('MissingnessJudge',)
+    """
+    names = [type(judge).__name__ for judge in judges]
+    labels: list[str] = []
+    for judge, name in zip(judges, names, strict=True):
+        label = name if names.count(name) == 1 else repr(judge)
+        before = sum(each == label or each.startswith(f"{label} #") for each in labels)
+        labels.append(f"{label} #{before + 1}" if before else label)
+    return tuple(labels)
 
 
 class ScopedJudges:
@@ -73,6 +95,7 @@ class ScopedJudges:
         check_scope(scope)
         self.scope = scope
         self._judges = tuple(judges)
+        self._labels = labels_of(judges)
         self._fresh = tuple(judge.save_state() for judge in judges)
         self._given = references
         self._idle_us, self._origin = idle_us, origin
@@ -204,10 +227,18 @@ class ScopedJudges:
         if rows is None or rows.num_rows == 0:
             return
         points = Table(rows)
-        for judge in part.judges:
+        for judge, label in zip(part.judges, self._labels, strict=True):
             verdicts = judge.judge(points, part.references, scope=self.scope)
             if len(verdicts):
-                yield Table(verdicts).to_pyarrow()
+                table = Table(verdicts).to_pyarrow()
+                yield table if label == type(judge).__name__ else _labelled(table, label)
+
+
+def _labelled(verdicts: pa.Table, label: str) -> pa.Table:
+    import pyarrow as pa
+
+    place = verdicts.schema.get_field_index("judge")
+    return verdicts.set_column(place, "judge", pa.repeat(pa.scalar(label), verdicts.num_rows))
 
 
 class _Part:
