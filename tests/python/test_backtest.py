@@ -218,6 +218,36 @@ def test_processes_are_judged_together_as_a_fleet(stored):
     assert found.fired[0].first <= max(each.first for each in alone.fired)
 
 
+def test_a_column_is_gone_of_a_fleet_if_no_process_has_it(tmp_path):
+    rows = []
+    for origin in (1, 2):
+        for pane in range(3):
+            for column in ("x", "y"):
+                row = dp.edges_row([100] * 10, pane=pane, column=column, origin=origin)
+                lacks = column == "y" and (pane == 1 or (pane == 2 and origin == 2))
+                if lacks:
+                    row |= {"counts": [0] * 10, "count": 0, "status": "absent"}
+                if pane == 0 and origin == 1:
+                    rows.append(dp.reference_row(row, [10_000] * 10, origin=origin))
+                rows.append(row)
+    # Of a third process, after the windows were judged.
+    late = dp.edges_row([0] * 10, pane=0, column="y", origin=3, status="absent")
+    rows.append({**late, "observed_time": dp.START + 60 * dp.EVERY})
+    dp.write(tmp_path, dp.complete(rows))
+    found = inlay.backtest(tmp_path, [DriftJudge(), MissingnessJudge()], scope="fleet")
+    said = [
+        (row["method"], row["time"].minute, row["reason"])
+        for row in found.verdicts.to_pylist()
+        if row["attrs"] == dp.attrs("y")
+    ]
+    expected = [
+        (method, minute, "absent" if minute == 2 else None)
+        for method in ("drift", "missingness")
+        for minute in (1, 2, 3)
+    ]
+    assert sorted(said, key=str) == sorted(expected, key=str)
+
+
 def test_hosts_are_judged_apart(tmp_path):
     for origin, host in ((1, "a"), (2, "a"), (3, "b")):
         table = dp.month(6, 1, origin=origin, seed=origin)

@@ -28,10 +28,18 @@ REASONS = (
     "no_reference",
     "other_reference",
     "not_held",
+    "absent",
+    "empty_reference",
 )
-"""Why a verdict is undefined; of `not_held`, the rows before the late ones are forgotten."""
+"""Why a verdict is undefined.
 
-_EMPTY, _INSUFFICIENT, _NO_REFERENCE, _OTHER_REFERENCE, _NOT_HELD = range(1, 6)
+Of `not_held`, the rows before the late ones are forgotten; of `absent`, no row of the pane has the
+column; of `empty_reference`, the reference has no row.
+"""
+
+_EMPTY, _INSUFFICIENT, _NO_REFERENCE, _OTHER_REFERENCE, _NOT_HELD, _ABSENT, _EMPTY_REFERENCE = (
+    range(1, 8)
+)
 
 
 class PaneRows(NamedTuple):
@@ -206,7 +214,10 @@ class PaneJudge(abc.ABC):
         rows = count + missing
         reason = why
         reason[(reason == 0) & (rows < self.min_rows)] = _INSUFFICIENT
+        empty = np.asarray([*(each.rows == 0 for each in found), False])[reference]
+        reason[empty & (reason == 0)] = _EMPTY_REFERENCE
         reason[rows == 0] = _EMPTY
+        reason[(rows == 0) & is_any(table["status"], ("absent",))] = _ABSENT
         reason[is_lost] = _NOT_HELD
         return PaneRows(table, cells, offsets, count, missing, rows, found, reference, reason)
 
