@@ -64,6 +64,13 @@ def add_parser(subparsers: Any) -> None:
         help="Jensen-Shannon distance that a drift must exceed (default: 0.02)",
     )
     parser.add_argument(
+        "--min-rows",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="say nothing of fewer rows (default: 1000)",
+    )
+    parser.add_argument(
         "--scope", choices=("fleet", "host"), default="fleet", help="add up over all, or by host"
     )
     parser.add_argument(
@@ -112,7 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
         _wait_for_points(directory, arguments.follow)
     judge = DirectoryJudge(
         directory,
-        default_judges(level=arguments.level, threshold=arguments.threshold),
+        default_judges(
+            level=arguments.level, threshold=arguments.threshold, min_rows=arguments.min_rows
+        ),
         scope=arguments.scope,
         references=references,
         idle=arguments.idle,

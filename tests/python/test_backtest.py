@@ -318,3 +318,23 @@ def test_runs_end_with_a_no_and_not_with_an_undefined():
     assert first.seconds == 180
     assert (second.windows, second.ended, second.effect) == (1, False, None)
     assert firings.counts == {"m": {"yes": 3, "no": 2, "undefined": 1}}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"start": 5}, TypeError, "start is a datetime, got int: 5"),
+        ({"end": "today"}, TypeError, "end is a datetime, got str: 'today'"),
+        ({"idle": "x"}, inlay.InvalidArgumentError, "idle.*'x'"),
+        ({"judges": DriftJudge}, TypeError, "DriftJudge"),
+        ({"judges": 5}, TypeError, "5"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_with_its_value(stored, given, error, words):
+    with pytest.raises(error, match=words):
+        inlay.backtest(stored[0], **given)
+
+
+def test_what_is_no_path_is_refused_with_its_value():
+    with pytest.raises(TypeError, match="a directory is a path, got int: 5"):
+        inlay.backtest(5)

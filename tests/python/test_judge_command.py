@@ -319,6 +319,15 @@ def test_the_command_prints_a_table_and_tells_by_its_status(tmp_path, capsys):
     assert "no" in capsys.readouterr().out
 
 
+def test_the_command_says_nothing_of_too_few_rows(tmp_path, capsys):
+    fleet(tmp_path, 20)
+    arguments = ["judge", str(tmp_path), "--dry-run", "--min-rows"]
+    assert main([*arguments, "100000"]) == 0
+    assert "0 yes, 0 no, 120 undefined" in capsys.readouterr().out
+    assert main([*arguments, "0"]) == 1
+    assert "min_rows" in capsys.readouterr().err
+
+
 def test_the_command_judges_against_a_profile(tmp_path, capsys):
     fleet(tmp_path, 3)
     reference = inlay.Profile.of({"x000": list(range(2000))}, progress=False)

@@ -14,6 +14,7 @@ import inlay
 from inlay.drift import (
     CategoryJudge,
     DistanceJudge,
+    DriftJudge,
     MissingnessJudge,
     References,
     SegmentJudge,
@@ -478,3 +479,27 @@ def test_dictionary_text_gives_the_same_verdicts():
     judge = MissingnessJudge
     plain = judge().judge(rows, references).to_pylist()
     assert judge().judge(encoded, references).to_pylist() == plain
+
+
+@pytest.mark.parametrize("judge", [DriftJudge, MissingnessJudge, DistanceJudge, CategoryJudge])
+@pytest.mark.parametrize(
+    "given",
+    [{"level": "x"}, {"level": None}, {"min_rows": "x"}, {"min_rows": 1.5}, {"min_rows": None}],
+)
+def test_a_setting_of_another_type_is_refused_with_its_value(judge, given):
+    with pytest.raises(inlay.InvalidArgumentError, match=repr(*given.values())):
+        judge(**given)
+
+
+def test_what_is_no_threshold_or_method_is_refused_with_its_value():
+    for wrong in ("x", None, True, -1.0):
+        with pytest.raises(inlay.InvalidArgumentError, match=f"missingness.*{wrong!r}"):
+            MissingnessJudge(threshold=wrong)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"psi.*'x'"):
+        DistanceJudge("psi", thresholds={"psi": "x"})
+    with pytest.raises(TypeError, match="thresholds is a mapping, got int: 5"):
+        DistanceJudge("psi", thresholds=5)
+    with pytest.raises(TypeError, match="methods are names, got int: 5"):
+        DistanceJudge(5)
+    with pytest.raises(TypeError, match="bytes, got int: 5"):
+        MissingnessJudge().load_state(5)

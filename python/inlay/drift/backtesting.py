@@ -101,7 +101,7 @@ def backtest(
     if keep not in ("all", "yes", "none"):
         message = f"keep must be 'all', 'yes' or 'none': {keep!r}"
         raise InvalidArgumentError(message)
-    if not idle >= 0.0:
+    if isinstance(idle, bool) or not isinstance(idle, int | float) or not idle >= 0.0:
         message = f"idle must be 0 seconds or more: {idle!r}"
         raise InvalidArgumentError(message)
     listed = checked_judges(judges)

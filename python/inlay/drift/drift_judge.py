@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.drift.correction import check_level
-from inlay.drift.judge import check_scope
+from inlay.drift.judge import check_min_rows, check_scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,9 +92,7 @@ class DriftJudge:
         if not isinstance(threshold, int | float) or not 0 < threshold < 1:
             message = f"threshold must lie between 0 and 1: {threshold!r}"
             raise InvalidArgumentError(message)
-        if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < 1:
-            message = f"min_rows must be 1 or more: {min_rows!r}"
-            raise InvalidArgumentError(message)
+        check_min_rows(min_rows)
         if correction not in (_E_BH, None):
             message = f"correction must be {_E_BH!r} or None: {correction!r}"
             raise InvalidArgumentError(message)

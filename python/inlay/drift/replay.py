@@ -108,17 +108,11 @@ class Replay:
         end: datetime.datetime | None = None,
         after: Mapping[int, int] | None = None,
     ) -> None:
+        _check_arguments(directory, start, end)
         self.directory = Path(directory)
         if not self.directory.is_dir():
             message = "no such directory"
             raise FileNotFoundError(2, message, str(directory))
-        for name, moment in (("start", start), ("end", end)):
-            if moment is not None and moment.tzinfo is None:
-                message = f"{name} must have a zone: {moment!r}"
-                raise InvalidArgumentError(message)
-        if start is not None and end is not None and start > end:
-            message = f"start must not be after end, {end}: {start}"
-            raise InvalidArgumentError(message)
         self.start, self.end = start, end
         self.position = dict(after or {})
         self._unread: tuple[str, ...] = ()
@@ -321,6 +315,24 @@ class Replay:
             for origin, last in after.items():
                 mask &= (origins != origin) | (sequence > last)
         return rows if mask.all() else rows.filter(pa.array(mask))
+
+
+def _check_arguments(directory: Any, start: Any, end: Any) -> None:
+    if not isinstance(directory, str | os.PathLike):
+        message = f"a directory is a path, got {type(directory).__name__}: {directory!r}"
+        raise TypeError(message)
+    for name, moment in (("start", start), ("end", end)):
+        if moment is None:
+            continue
+        if not isinstance(moment, datetime.datetime):
+            message = f"{name} is a datetime, got {type(moment).__name__}: {moment!r}"
+            raise TypeError(message)
+        if moment.tzinfo is None:
+            message = f"{name} must have a zone: {moment!r}"
+            raise InvalidArgumentError(message)
+    if start is not None and end is not None and start > end:
+        message = f"start must not be after end, {end}: {start}"
+        raise InvalidArgumentError(message)
 
 
 def _is_past(path: Path, after: Mapping[int, int]) -> bool:

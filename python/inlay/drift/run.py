@@ -20,12 +20,17 @@ __all__ = ["ScopedJudges", "checked_judges", "default_judges", "labels_of"]
 _FIELDS = {"host": ("service.name", "host.name"), "fleet": ("service.name",)}
 
 
-def default_judges(*, level: float = 0.05, threshold: float = 0.02) -> tuple[Any, ...]:
+def default_judges(
+    *, level: float = 0.05, threshold: float = 0.02, min_rows: int = 1000
+) -> tuple[Any, ...]:
     """Return the judges of a watch that has a reference and says nothing else."""
     from inlay.drift.drift_judge import DriftJudge
     from inlay.drift.missingness_judge import MissingnessJudge
 
-    return DriftJudge(level=level, threshold=threshold), MissingnessJudge(level=level)
+    return (
+        DriftJudge(level=level, threshold=threshold, min_rows=min_rows),
+        MissingnessJudge(level=level, min_rows=min_rows),
+    )
 
 
 def checked_judges(judges: Any) -> tuple[Any, ...]:
@@ -36,7 +41,7 @@ def checked_judges(judges: Any) -> tuple[Any, ...]:
         missing = [
             name for name in ("judge", "save_state", "load_state") if not hasattr(judge, name)
         ]
-        if missing:
+        if missing or isinstance(judge, type):
             message = f"a judge has judge, save_state and load_state: {judge!r}"
             raise TypeError(message)
     if not listed:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.sources import BATCH_ROWS, open_source
+from inlay.data.sources import BATCH_ROWS, check_names, open_source
 from inlay.data.watch.event_time import EARLIEST_US, event_times, is_time, plain_times
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Reader:
         if self._plain is None or not schema.equals(self._plain):
             if any(pa.types.is_run_end_encoded(kind) for kind in schema.types):
                 return open_source(data).batches()
+            check_names(schema)
             self._plain = schema
         return (data,)
 
