@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.drift.keys import is_any
 from inlay.drift.references import METRIC, REFERENCE_METRIC
-from inlay.drift.window_gaps import WindowGaps, windows_of
+from inlay.drift.window_gaps import WindowGaps, distinct_numbers, windows_of
 from inlay.points import POINTS
 
 if TYPE_CHECKING:
@@ -207,12 +207,8 @@ class Replay:
                     yield rows
 
     def _advance(self, rows: pa.Table) -> None:
-        import numpy as np
-
-        origin, sequence = rows["origin"].to_numpy(), rows["window_seq"].to_numpy()
-        for each in np.unique(origin).tolist():
-            last = int(sequence[origin == each].max())
-            self.position[each] = max(last, self.position.get(each, -1))
+        for origin, numbers in windows_of(rows).items():
+            self.position[origin] = max(int(numbers.max()), self.position.get(origin, -1))
 
     def references(self) -> pa.Table:
         """Return all rows of metric ``data.reference`` that were emitted before `end`.
@@ -265,7 +261,8 @@ class Replay:
         for path in points.parquet:
             if _day_of(path) == day and not _is_past(path, after):
                 rows = _open(path, ("window_seq",))
-                found.setdefault(_origin_of(path), []).append(rows["window_seq"].to_numpy())
+                numbers = distinct_numbers(rows["window_seq"].to_numpy())
+                found.setdefault(_origin_of(path), []).append(numbers)
         loose = [_open(path, _WINDOW) for path in points.parquet if _day_of(path) is None]
         for table in (*loose, *points.streams):
             rows = _of_day(_cast(_named(table, _WINDOW, "a stream"), _WINDOW, "a stream"), day)
@@ -475,7 +472,26 @@ def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
         return rows
     else:
         order = np.argsort(observed, kind="stable")
-    return rows.take(pa.array(order))
+    return _taken(rows, pa.array(order))
+
+
+def _taken(rows: pa.Table, order: pa.Array) -> pa.Table:
+    """Take rows; lists of one length, as those of one number of cells, by an array of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    counts = rows["counts"].combine_chunks()
+    offsets = counts.offsets.to_numpy()
+    width = int(offsets[1] - offsets[0])
+    values = counts.values
+    if counts.null_count or values.null_count or (np.diff(offsets) != width).any():
+        return rows.take(order)
+    place = rows.schema.get_field_index("counts")
+    taken = rows.remove_column(place).take(order)
+    flat = values.to_numpy()[offsets[0] : offsets[-1]].reshape(-1, width)[order.to_numpy()]
+    size = np.arange(len(order) + 1, dtype=np.int32) * np.int32(width)
+    lists = pa.ListArray.from_arrays(size, flat.reshape(-1), type=counts.type)
+    return taken.add_column(place, rows.schema.field(place), lists)
 
 
 def _of_day(rows: pa.Table, day: datetime.date) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["WindowGaps", "windows_of"]
+__all__ = ["WindowGaps", "distinct_numbers", "windows_of"]
 
 # Of more gaps only the number is told.
 _NAMED = 5
@@ -44,7 +44,7 @@ class WindowGaps:
         import numpy as np
 
         for origin, numbers in windows.items():
-            seen = np.unique(numbers)
+            seen = distinct_numbers(numbers)
             last = self._last.get(origin)
             if last is not None:
                 seen = seen[seen > last]
@@ -74,13 +74,31 @@ class WindowGaps:
 
 def windows_of(rows: pa.Table) -> dict[int, Any]:
     """Return the numbers of the windows of each origin that has rows in a table."""
-    import numpy as np
-
     if rows.num_rows == 0:
         return {}
     origin, number = rows["origin"].to_numpy(), rows["window_seq"].to_numpy()
-    # Few runs: rows of one window lie together.
-    new = np.ones(len(origin), bool)
-    new[1:] = (origin[1:] != origin[:-1]) | (number[1:] != number[:-1])
-    origin, number = origin[new], number[new]
-    return {each: number[origin == each] for each in np.unique(origin).tolist()}
+    if (origin == origin[0]).all():
+        return {int(origin[0]): distinct_numbers(number)}
+    return {
+        each: distinct_numbers(number[origin == each]) for each in distinct_numbers(origin).tolist()
+    }
+
+
+def distinct_numbers(numbers: Any) -> Any:
+    """Return the different ones of some integers, in order; quickly where few differ by much.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+    """
+    import numpy as np
+
+    if not len(numbers):
+        return np.zeros(0, np.int64)
+    least = int(numbers.min())
+    span = int(numbers.max()) - least + 1
+    if span > 8 * len(numbers):
+        return np.unique(numbers)
+    seen = np.zeros(span, bool)
+    seen[numbers - least] = True
+    return np.flatnonzero(seen) + least
