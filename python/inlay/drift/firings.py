@@ -85,7 +85,10 @@ class Firings:
             return
         texts, attrs = distinct(verdicts["attrs"])
         series, origin = verdicts["series_id"].to_numpy(), verdicts["origin"].to_numpy()
-        origins, of_origin = np.unique(origin, return_inverse=True)
+        if (origin == origin[0]).all():
+            origins, of_origin = origin[:1], np.zeros(len(origin), np.int64)
+        else:
+            origins, of_origin = np.unique(origin, return_inverse=True)
         services, service = distinct(verdicts["resource"])
         keys = (
             (attrs, len(texts)),

@@ -217,8 +217,12 @@ class ScopedJudges:
         if self.scope == "host":
             values, of_row = members_of(rows["resource"], "host.name")
         else:
-            origins, of_row = np.unique(rows["origin"].to_numpy(), return_inverse=True)
-            values = [str(origin) for origin in origins.tolist()]
+            origin = rows["origin"].to_numpy()
+            if (origin == origin[0]).all():
+                yield str(origin[0]), rows
+                return
+            origins, of_row = np.unique(origin, return_inverse=True)
+            values = [str(each) for each in origins.tolist()]
         if len(values) == 1:
             yield values[0], rows
             return
