@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.family_correction import benjamini_hochberg_families
+from inlay.drift.correction import benjamini_hochberg_families
 from inlay.drift.keys import is_any
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds, families
 

@@ -7,15 +7,21 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inlay._exceptions import InvalidArgumentError, SerializationError
-from inlay.drift.keys import is_any
+from inlay._exceptions import InvalidArgumentError
+from inlay.drift.point_files import (
+    cast_rows,
+    named_columns,
+    read_columns,
+    read_judged,
+    schema_of,
+    wanted_rows,
+)
 from inlay.drift.references import METRIC, REFERENCE_METRIC
 from inlay.drift.window_gaps import WindowGaps, distinct_numbers, windows_of
-from inlay.points import POINTS
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -67,8 +73,6 @@ _JUDGED: dict[str, tuple[str, ...]] = {
 }
 _REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges", "presence")}
 _WINDOW = ("origin", "window_seq", "observed_time")
-_TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
-_REQUIRED = frozenset(column.name for column in POINTS if not column.nullable)
 # Files move while writers compact; what met such a moment is looked at anew.
 _TRIES = 8
 
@@ -234,7 +238,7 @@ class Replay:
             self.start = start
         tables = [table for table in found if table is not None]
         if not tables:
-            return _schema(_REFERENCE_COLUMNS).empty_table()
+            return schema_of(_REFERENCE_COLUMNS).empty_table()
         return pa.concat_tables(tables, promote_options="permissive")
 
     def _require(self) -> TableSnapshot:
@@ -245,7 +249,7 @@ class Replay:
         """Read Parquet files that lie under no date: streams that were too large for memory."""
         for path in points.parquet:
             if _day_of(path) is None:
-                yield _read_file(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
+                yield read_judged(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
 
     def _read_judged(self, day: datetime.date, after: Mapping[int, int]) -> pa.Table | None:
         rows = self._read(day, _JUDGED, COLUMNS, after)
@@ -260,12 +264,14 @@ class Replay:
         found: dict[int, list[Any]] = {}
         for path in points.parquet:
             if _day_of(path) == day and not _is_past(path, after):
-                rows = _open(path, ("window_seq",))
+                rows = read_columns(path, ("window_seq",))
                 numbers = distinct_numbers(rows["window_seq"].to_numpy())
                 found.setdefault(_origin_of(path), []).append(numbers)
-        loose = [_open(path, _WINDOW) for path in points.parquet if _day_of(path) is None]
+        loose = [read_columns(path, _WINDOW) for path in points.parquet if _day_of(path) is None]
         for table in (*loose, *points.streams):
-            rows = _of_day(_cast(_named(table, _WINDOW, "a stream"), _WINDOW, "a stream"), day)
+            rows = _of_day(
+                cast_rows(named_columns(table, _WINDOW, "a stream"), _WINDOW, "a stream"), day
+            )
             for origin, numbers in windows_of(rows).items():
                 found.setdefault(origin, []).append(numbers)
         return {origin: np.concatenate(parts) for origin, parts in found.items()}
@@ -283,9 +289,11 @@ class Replay:
         parts = []
         for path in points.parquet:
             if _day_of(path) == day and not _is_past(path, after):
-                parts.append(_read_file(path, wanted, columns))
+                parts.append(read_judged(path, wanted, columns))
         for table in (*self._loose(points), *points.streams):
-            part = _cast(_wanted(_named(table, columns, "a stream"), wanted), columns, "a stream")
+            part = cast_rows(
+                wanted_rows(named_columns(table, columns, "a stream"), wanted), columns, "a stream"
+            )
             parts.append(_of_day(part, day))
         parts = [part for part in (self._within(part, after) for part in parts) if part.num_rows]
         if not parts:
@@ -341,111 +349,6 @@ def _is_past(path: Path, after: Mapping[int, int]) -> bool:
 def _origin_of(path: Path) -> int:
     origin = int(path.stem.partition("-")[0], 16)
     return origin - (1 << 64 if origin >= 1 << 63 else 0)
-
-
-def _read_file(
-    path: Path, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
-) -> pa.Table:
-    """Read the rows of some metrics and kinds; of row groups without any nothing is decoded."""
-    return _cast(_wanted(_open(path, columns, wanted), wanted), columns, str(path))
-
-
-def _open(
-    path: Path, columns: tuple[str, ...], wanted: Mapping[str, tuple[str, ...]] | None = None
-) -> pa.Table:
-    """Read columns of the row groups that may hold some metrics and kinds, or of all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    texts = [name for name in _TEXTS if name in columns]
-    try:
-        with pq.ParquetFile(path, read_dictionary=texts) as file:
-            _check_names(file.schema_arrow.names, columns, str(path))
-            groups = [
-                number
-                for number in range(file.metadata.num_row_groups)
-                if wanted is None or _may_hold(file.metadata.row_group(number), wanted)
-            ]
-            return file.read_row_groups(groups, columns=list(columns)).select(list(columns))
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        message = f"{path} cannot be read: {error}"
-        raise SerializationError(message) from error
-
-
-def _may_hold(group: object, wanted: Mapping[str, tuple[str, ...]]) -> bool:
-    """Tell by the extremes of a row group, which is sorted by kind and metric, what it may hold."""
-    kinds = {kind for each in wanted.values() for kind in each}
-    for name, texts in (("kind", kinds), ("metric", set(wanted))):
-        extremes = _extremes(group, name)
-        if extremes is not None and not any(extremes[0] <= text <= extremes[1] for text in texts):
-            return False
-    return True
-
-
-def _extremes(group: object, name: str) -> tuple[str, str] | None:
-    for number in range(group.num_columns):  # type: ignore[attr-defined]
-        column = group.column(number)  # type: ignore[attr-defined]
-        if column.path_in_schema == name:
-            statistics = column.statistics
-            if statistics is None or not statistics.has_min_max:
-                return None
-            return statistics.min, statistics.max
-    return None
-
-
-def _wanted(rows: pa.Table, wanted: Mapping[str, tuple[str, ...]]) -> pa.Table:
-    import numpy as np
-    import pyarrow as pa
-
-    mask = np.zeros(rows.num_rows, bool)
-    for metric, kinds in wanted.items():
-        mask |= is_any(rows["metric"], (metric,)) & is_any(rows["kind"], kinds)
-    return rows if mask.all() else rows.filter(pa.array(mask))
-
-
-def _check_names(found: Collection[str], columns: tuple[str, ...], where: str) -> None:
-    for name in columns:
-        if name not in found:
-            message = f"{where}: points have a column that is not there: {name!r}"
-            raise InvalidArgumentError(message)
-
-
-def _named(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
-    _check_names(rows.column_names, columns, where)
-    return rows.select(list(columns))
-
-
-def _schema(columns: tuple[str, ...]) -> pa.Schema:
-    import pyarrow as pa
-
-    from inlay.table import arrow_schema
-
-    points = arrow_schema("points")
-    text = pa.dictionary(pa.int32(), pa.utf8())
-    return pa.schema(
-        [pa.field(name, text if name in _TEXTS else points.field(name).type) for name in columns]
-    )
-
-
-def _cast(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
-    """Give columns the types of points, text as dictionaries; refuse forbidden nulls."""
-    import pyarrow as pa
-
-    made = []
-    for field, column in zip(_schema(columns), rows.columns, strict=True):
-        if field.name in _REQUIRED and column.null_count:
-            message = f"{where}: column {field.name!r} must not have nulls: {column.null_count}"
-            raise InvalidArgumentError(message)
-        try:
-            if field.name in _TEXTS and not pa.types.is_dictionary(column.type):
-                column = column.cast(pa.utf8()).dictionary_encode()
-            made.append(column if column.type == field.type else column.cast(field.type))
-        except pa.ArrowException as error:
-            message = f"{where}: column {field.name!r} has another type: {column.type}"
-            raise SerializationError(message) from error
-    return pa.Table.from_arrays(made, schema=_schema(columns))
 
 
 def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
