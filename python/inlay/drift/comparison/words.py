@@ -35,7 +35,8 @@ def cell_names(cells: Cells, reference: ColumnSide) -> list[str]:
     names = [f"≤ {edges[0]}", *names, f"> {edges[-1]}"]
     if is_just_below(first := (cells.edges or [0.0])[0]):
         # The least value of the reference, which the next cell includes.
-        least = _number(reference.value(math.nextafter(first, math.inf) + 0.0))
+        bottom = reference.value(math.nextafter(first, math.inf) + 0.0)
+        least, *edges = _numbers([bottom, *map(reference.value, cells.edges or ())])
         names[0] = f"< {least}"
         if len(edges) > 1:
             names[1] = f"[{least}, {edges[1]}]"
