@@ -20,7 +20,7 @@ using emu::Order;
 
 template <class T>
 void launch_one(ColumnArgs args, bool edges) {
-  args.block.threads = 512;  // fibers are few enough then
+  args.block.threads = kMergers;  // fewer fibers
   const auto go = [&]<Walk kWalk, bool kEdges>() {
     const ColumnShared shared = column_shared(
         args.block, args.edge_steps, args.edges_shared && args.edge_steps != 0, sizeof(Real<T>));
