@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
@@ -26,7 +27,8 @@ _PIECE = 1 << 19
 _ARRIVAL_S = 0.1
 
 
-class TensorSums(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TensorSums:
     """What the elements of one tensor came to.
 
     Attributes
@@ -157,18 +159,19 @@ class TensorStats:
         self._updates = 0
         self._since: int | None = None
 
-    def _set_names(self, names: Iterable[str]) -> None:
-        listed = tuple(names)
-        for one in listed:
+    def _set_names(self, names: Iterable[object]) -> None:
+        listed: list[str] = []
+        for one in names:
             if not isinstance(one, str):
                 message = f"names of tensors are str, got {type(one).__name__}"
                 raise TypeError(message)
-        positions = {one: position for position, one in enumerate(listed)}
+            listed.append(one)
+        positions = {name: position for position, name in enumerate(listed)}
         if len(positions) != len(listed):
-            twice = next(one for one in listed if listed.count(one) > 1)
+            twice = next(name for name in listed if listed.count(name) > 1)
             message = f"two tensors are called {twice!r}"
             raise InvalidArgumentError(message)
-        self._names = listed
+        self._names = tuple(listed)
         self._positions = positions
         self._sums = [TensorSums()] * len(listed)
 
@@ -254,9 +257,7 @@ class TensorStats:
     def _take(self, monitor: Any) -> None:
         """Add what has arrived from a device; under the lock."""
         for position, row in enumerate(monitor.sums()):
-            found = TensorSums(*row)
-            if found.count == 0:
-                found = found._replace(max_abs=None)
+            found = TensorSums(*row) if row[0] else TensorSums(*row[:6])
             self._sums[position] = self._sums[position]._plus(found)
         monitor.reset()
 
@@ -268,7 +269,7 @@ class TensorStats:
                 self._take(monitor)
             return list(self._sums)
 
-    def merge(self, other: TensorStats) -> None:
+    def merge(self, other: Any) -> None:
         """Add what another object counted, tensor by tensor.
 
         Parameters
@@ -351,7 +352,7 @@ class TensorStats:
         """
         return {
             name: {
-                **found._asdict(),
+                **asdict(found),
                 "norm": found.norm,
                 "rms": found.rms,
                 "zero_fraction": found.zero_fraction,
