@@ -74,7 +74,8 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
     const std::size_t size = size_of(tensor.element);
     // Aligned as device memory is.
     std::vector<Bytes16> memory(batch.memory.size() / 16 + 1);
-    std::memcpy(memory.data(), batch.memory.data(), batch.memory.size());
+    std::copy(batch.memory.begin(), batch.memory.end(),
+              reinterpret_cast<unsigned char*>(memory.data()));
     tensor.data = reinterpret_cast<const unsigned char*>(memory.data()) +
                   static_cast<std::size_t>(batch.offset) * size;
     args.walk = plan_columns(tensor, c.axis, c.target_blocks);

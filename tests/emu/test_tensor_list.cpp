@@ -29,7 +29,8 @@ void check_list(const std::vector<cases::Batch>& batches, unsigned blocks, int u
   for (const cases::Batch& batch : batches) {
     Tensor tensor = batch.tensor;
     memory.emplace_back(batch.memory.size() / 16 + 1);
-    std::memcpy(memory.back().data(), batch.memory.data(), batch.memory.size());
+    std::copy(batch.memory.begin(), batch.memory.end(),
+              reinterpret_cast<unsigned char*>(memory.back().data()));
     tensor.data = reinterpret_cast<const unsigned char*>(memory.back().data()) +
                   static_cast<std::size_t>(batch.offset) * size_of(tensor.element);
     ASSERT_TRUE(append_tensor(*args, tensor));

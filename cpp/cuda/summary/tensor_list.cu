@@ -12,7 +12,7 @@
 namespace inlay::cuda {
 namespace {
 
-__global__ void __launch_bounds__(kListThreads, 4)
+__global__ void __launch_bounds__(kListThreads, 3)
     tensor_list_kernel(const __grid_constant__ TensorListArgs args) {
   count_tensor_list(args);
 }
