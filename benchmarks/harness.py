@@ -101,11 +101,14 @@ class Run:
         *,
         before: Callable[[], object] | None = None,
         inner: int = 1,
+        repeats: int | None = None,
+        warm_up: bool = True,
     ) -> list[float]:
         """Seconds per call of something slow; ``before`` runs ahead of each, unmeasured.
 
         Every repeat is the median of ``inner`` calls, less those that another process cut into;
-        one call goes first as a warm-up.
+        one call goes first as a warm-up. What takes many seconds needs neither it nor so many
+        repeats.
         """
 
         def once() -> float:
@@ -115,8 +118,10 @@ class Run:
             call()
             return (time.perf_counter_ns() - start) / 1e9
 
-        once()
-        return [summarise(undisturbed(once, inner)).median for _ in range(self.repeats)]
+        if warm_up:
+            once()
+        times = range(self.repeats if repeats is None else repeats)
+        return [summarise(undisturbed(once, inner)).median for _ in times]
 
     @property
     def _seconds(self) -> float:

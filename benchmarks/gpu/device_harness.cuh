@@ -91,9 +91,9 @@ static __global__ void fill_kernel(void* to, std::size_t n, Stored stored, Value
   }
 }
 
-/// Reads every 16 bytes once, four loads in flight a thread, and adds them up as floats, a sum a
-/// block of 256 threads.
-static __global__ void sum_kernel(const uint4* from, std::size_t n, float* totals) {
+/// Reads every 16 bytes once, four loads in flight a thread, and adds them up as floats: a sum of
+/// each block, since thousands of additions to one address take longer than a small input.
+static __global__ void sum_kernel(const uint4* from, std::size_t n, float* sums) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   float sum = 0.0F;
@@ -113,13 +113,13 @@ static __global__ void sum_kernel(const uint4* from, std::size_t n, float* total
   }
   for (; i < n; i += step) add(__ldcs(from + i));
   for (unsigned lane = 16; lane > 0; lane /= 2) sum += __shfl_down_sync(~0U, sum, lane);
-  // One store a block: thousands of additions to one place would be timed too.
-  __shared__ float warps[8];
-  if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = sum;
+  __shared__ float of_warp[32];
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = sum;
   __syncthreads();
-  if (threadIdx.x != 0) return;
-  for (unsigned warp = 1; warp < 8; ++warp) sum += warps[warp];
-  totals[blockIdx.x] = sum;
+  if (threadIdx.x == 0) {
+    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) sum += of_warp[warp];
+    sums[blockIdx.x] = sum;
+  }
 }
 
 }  // namespace kernels
@@ -140,13 +140,12 @@ class DeviceRun : public Run {
     require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     require(cudaEventCreate(&begin_), "making an event");
     require(cudaEventCreate(&end_), "making an event");
-    require(cudaMalloc(&totals_, static_cast<std::size_t>(blocks()) * sizeof(float)),
-            "allocating device memory");
+    require(cudaMalloc(&sums_, sizeof(float) * blocks()), "allocating device memory");
   }
   DeviceRun(const DeviceRun&) = delete;
   DeviceRun& operator=(const DeviceRun&) = delete;
   ~DeviceRun() {
-    cudaFree(totals_);
+    cudaFree(sums_);
     cudaEventDestroy(begin_);
     cudaEventDestroy(end_);
     cudaStreamDestroy(stream_);
@@ -204,10 +203,13 @@ class DeviceRun : public Run {
   /// all can be faster.
   std::vector<double> read_seconds(const std::vector<const void*>& inputs, std::size_t bytes,
                                    int inner) const {
+    // Not more blocks than have four loads for each thread: a small input would be read one by one.
+    const auto four_loads = static_cast<int>((bytes / sizeof(uint4) + 1023) / 1024);
+    const int grid = std::max(1, std::min(blocks(), four_loads));
     return seconds(inner, [&](int i) {
       const void* from = inputs[static_cast<std::size_t>(i) % inputs.size()];
-      kernels::sum_kernel<<<blocks(), 256, 0, stream_>>>(static_cast<const uint4*>(from),
-                                                         bytes / sizeof(uint4), totals_);
+      kernels::sum_kernel<<<grid, 256, 0, stream_>>>(static_cast<const uint4*>(from),
+                                                     bytes / sizeof(uint4), sums_);
       require(cudaGetLastError(), "summing");
     });
   }
@@ -269,7 +271,7 @@ class DeviceRun : public Run {
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr;
   cudaEvent_t end_ = nullptr;
-  float* totals_ = nullptr;
+  float* sums_ = nullptr;
   int multiprocessors_ = 0;
   int cache_bytes_ = 0;
 };

@@ -27,6 +27,7 @@ void register_prometheus(pybind11::module_& m);
 void register_check(pybind11::module_& m);
 void register_drift(pybind11::module_& m);
 void register_drift_rows(pybind11::module_& m);
+void register_time_extent(pybind11::module_& m);
 void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);

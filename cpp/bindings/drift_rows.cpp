@@ -1,12 +1,17 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <inlay/drift/distances.hpp>
 #include <inlay/error.hpp>
 #include <limits>
+#include <mutex>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -43,6 +48,54 @@ void require_size(const char* what, std::size_t found, std::size_t expected) {
   }
 }
 
+// A thread is worth its start from about so many rows on.
+constexpr std::size_t kRowsPerThread = 2048;
+
+// Numbers of reasons, which are static texts, from 1 on. Safe for concurrent use.
+class Reasons {
+ public:
+  char number(const char* reason) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::size_t number = 0;
+    while (number < known_.size() && std::strcmp(known_[number], reason) != 0) ++number;
+    if (number == known_.size()) known_.push_back(reason);
+    return static_cast<char>(number + 1);
+  }
+  std::vector<std::string> texts() const { return {known_.begin(), known_.end()}; }
+
+ private:
+  std::mutex mutex_;
+  std::vector<const char*> known_;
+};
+
+// Calls work(from, to) for parts of the rows, on as many threads as that is worth.
+template <class Work>
+void share_out(std::size_t rows, const Work& work) {
+  const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+  const std::size_t threads = std::min(cores, rows / kRowsPerThread + 1);
+  std::mutex mutex;
+  std::exception_ptr error;
+  const auto part = [&](std::size_t i) {
+    try {
+      work(rows * i / threads, rows * (i + 1) / threads);
+    } catch (...) {
+      const std::lock_guard<std::mutex> guard(mutex);
+      error = std::current_exception();
+    }
+  };
+  std::vector<std::thread> others;
+  std::size_t started = 1;
+  try {
+    for (; started < threads; ++started) others.emplace_back(part, started);
+  } catch (const std::system_error&) {
+    // Fewer threads than wanted: the rest is done here.
+  }
+  part(0);
+  for (std::size_t i = started; i < threads; ++i) part(i);
+  for (std::thread& other : others) other.join();
+  if (error) std::rethrow_exception(error);
+}
+
 // Distances of many rows: doubles (rows, kAll, kNumbers), NaN where undefined; the number of the
 // reason of each (rows, kAll), 0 where there is none; the reasons from 1 on.
 std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
@@ -66,7 +119,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
   }
   std::vector<double> out(which.size() * kAll * kNumbers, std::numeric_limits<double>::quiet_NaN());
   std::string reasons(which.size() * kAll, '\0');
-  std::vector<const char*> known;
+  Reasons known;
   {
     // No Python object is touched: the buffers stay requested.
     const py::gil_scoped_release release;
@@ -74,10 +127,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
                          double effect) {
       const std::size_t at = row * kAll + kind;
       if (distance.reason != nullptr) {
-        std::size_t number = 0;
-        while (number < known.size() && std::strcmp(known[number], distance.reason) != 0) ++number;
-        if (number == known.size()) known.push_back(distance.reason);
-        reasons[at] = static_cast<char>(number + 1);
+        reasons[at] = known.number(distance.reason);
         return;
       }
       double* numbers = out.data() + at * kNumbers;
@@ -87,7 +137,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
       if (distance.p_value) numbers[3] = *distance.p_value;
       numbers[4] = effect;
     };
-    for (std::size_t row = 0; row < which.size(); ++row) {
+    const auto judge = [&](std::size_t row) {
       const std::size_t number = static_cast<std::size_t>(which.data()[row]);
       const std::uint64_t* old_counts = theirs.data() + number * cells;
       const std::uint64_t* new_counts = ours.data() + row * cells;
@@ -95,7 +145,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
       for (std::size_t kind = 0; kind < kCellDistances; ++kind) {
         put(row, kind, found.each[kind], found.effects[kind]);
       }
-      if (!has_edges) continue;
+      if (!has_edges) return;
       OrderedCells ordered;
       ordered.edges = bounds.data() + number * (cells - 1);
       ordered.num_edges = cells - 1;
@@ -105,10 +155,13 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
       for (std::size_t kind = 0; kind < kOrderedDistances; ++kind) {
         put(row, kCellDistances + kind, between.each[kind], between.each[kind].low);
       }
-    }
+    };
+    share_out(which.size(), [&](std::size_t from, std::size_t to) {
+      for (std::size_t row = from; row < to; ++row) judge(row);
+    });
   }
   return {py::bytes(reinterpret_cast<const char*>(out.data()), out.size() * sizeof(double)),
-          py::bytes(reasons), std::vector<std::string>(known.begin(), known.end())};
+          py::bytes(reasons), known.texts()};
 }
 
 }  // namespace

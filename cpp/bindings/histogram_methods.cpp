@@ -1,5 +1,6 @@
 #include "histogram_methods.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -82,6 +83,40 @@ void record_seconds(BoundObject<HistogramTraits>* self, double seconds) {
     attend<HistogramTraits>(*self->state, self->handle, seconds, &self->largest,
                             &self->largest_window);
   }
+}
+
+PyObject* bound_record_ages(PyObject* object, PyObject* const* args, Py_ssize_t num_args) {
+  if (num_args != 2) {
+    PyErr_Format(PyExc_TypeError, "times and a moment are expected; got %zd values", num_args);
+    return nullptr;
+  }
+  const long long moment = PyLong_AsLongLong(args[1]);
+  if (moment == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  Py_buffer times;
+  if (PyObject_GetBuffer(args[0], &times, PyBUF_CONTIG_RO) != 0) return nullptr;
+  if (times.itemsize != sizeof(int64_t)) {
+    PyBuffer_Release(&times);
+    PyErr_SetString(PyExc_TypeError, "times must be numbers of 8 bytes");
+    return nullptr;
+  }
+  const auto* const self = reinterpret_cast<BoundObject<HistogramTraits>*>(object);
+  const auto* const values = static_cast<const int64_t*>(times.buf);
+  const auto size = static_cast<size_t>(times.len) / sizeof(int64_t);
+  constexpr size_t kBlock = 256;
+  double seconds[kBlock];
+  for (size_t from = 0; from < size; from += kBlock) {
+    const size_t length = std::min(kBlock, size - from);
+    for (size_t i = 0; i < length; ++i) {
+      // Times may be anything: a difference that does not fit is no error, but a double.
+      seconds[i] = (static_cast<double>(moment) - static_cast<double>(values[from + i])) * 1e-6;
+    }
+    self->handle.record_many(seconds, length);
+  }
+  PyBuffer_Release(&times);
+  if ((self->attention->load(std::memory_order_relaxed) & kRestarted) != 0) {
+    self->state->run_restart_hook();
+  }
+  Py_RETURN_NONE;
 }
 
 PyObject* bound_record_since(PyObject* object, PyObject* start) {

@@ -11,6 +11,8 @@ PyObject* instrument_record_many(PyObject* object, PyObject* const* args, Py_ssi
 PyObject* instrument_time(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
                           PyObject* names);
 PyObject* bound_record_many(PyObject* object, PyObject* values);
+/// How long before a moment times were, both in microseconds; recorded in seconds.
+PyObject* bound_record_ages(PyObject* object, PyObject* const* args, Py_ssize_t num_args);
 PyObject* bound_record_since(PyObject* object, PyObject* start);
 PyObject* bound_time(PyObject* object, PyObject* unused);
 PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords);

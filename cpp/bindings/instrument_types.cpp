@@ -85,6 +85,9 @@ PyMethodDef* bound_methods<HistogramTraits>() {
   static PyMethodDef methods[] = {
       {"record", bound_call<HistogramTraits, RecordHistogram>, METH_O, docs::kBoundRecord},
       {"record_many", bound_record_many, METH_O, docs::kBoundRecordMany},
+      {"_record_ages",
+       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(bound_record_ages)),
+       METH_FASTCALL, nullptr},
       {"record_since", bound_record_since, METH_O, docs::kBoundRecordSince},
       {"time", bound_time, METH_NOARGS, docs::kBoundTime},
       {"exemplar", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(bound_exemplar)),

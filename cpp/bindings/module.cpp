@@ -104,6 +104,7 @@ PYBIND11_MODULE(_core, m) {
   register_check(m);
   register_drift(m);
   register_drift_rows(m);
+  register_time_extent(m);
   register_online_detectors(m);
   register_two_sample(m);
   register_logits(m);

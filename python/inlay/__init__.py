@@ -6,12 +6,11 @@ Public names load on first use: ``import inlay`` itself loads neither numpy nor 
 from __future__ import annotations
 
 from inlay import _guard  # noqa: F401  refuses a process in which the core cannot work
+from inlay._lazy import loader
 
 # Type checkers take the name for true; importing it from typing would cost more than all of this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from inlay import (
         checks,
         cuda,
@@ -188,17 +187,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        message = f"module 'inlay' has no attribute {name!r}"
-        raise AttributeError(message)
-    import importlib
-
-    module = importlib.import_module(home)
-    value = module if home == f"inlay.{name}" else getattr(module, name)
-    globals()[name] = value  # the next access does not come here
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -64,6 +64,13 @@ def add_parser(subparsers: Any) -> None:
         help="Jensen-Shannon distance that a drift must exceed (default: 0.02)",
     )
     parser.add_argument(
+        "--min-rows",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="say nothing of fewer rows (default: 1000)",
+    )
+    parser.add_argument(
         "--scope", choices=("fleet", "host"), default="fleet", help="add up over all, or by host"
     )
     parser.add_argument(
@@ -78,13 +85,16 @@ def add_parser(subparsers: Any) -> None:
         "--dry-run", action="store_true", help="write nothing, neither verdicts nor state"
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="forget the state and judge everything anew"
+        "--fresh",
+        action="store_true",
+        help="judge everything anew; the verdicts supersede those of earlier runs",
     )
     parser.add_argument(
         "--follow",
         type=float,
         metavar="SECONDS",
-        help="judge again whenever so many seconds have passed, until interrupted",
+        help="judge again whenever so many seconds have passed, until interrupted; wait for the "
+        "directory if it is not there yet",
     )
     parser.set_defaults(refuse=parser.error)
 
@@ -99,16 +109,19 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.follow is not None and not arguments.follow > 0.0:
         arguments.refuse(f"--follow needs seconds above 0: {arguments.follow}")
-    if arguments.dry_run and arguments.fresh:
-        arguments.refuse("--fresh forgets the state, which --dry-run does not touch")
     from inlay.drift.directory_judge import DirectoryJudge
     from inlay.drift.references import References
     from inlay.drift.run import default_judges
 
     references = None if arguments.reference is None else References.of(Path(arguments.reference))
+    directory = Path(arguments.directory)
+    if arguments.follow is not None:
+        _wait_for_points(directory, arguments.follow)
     judge = DirectoryJudge(
-        Path(arguments.directory),
-        default_judges(level=arguments.level, threshold=arguments.threshold),
+        directory,
+        default_judges(
+            level=arguments.level, threshold=arguments.threshold, min_rows=arguments.min_rows
+        ),
         scope=arguments.scope,
         references=references,
         idle=arguments.idle,
@@ -129,6 +142,17 @@ def run(arguments: argparse.Namespace) -> int:
             time.sleep(arguments.follow)
     finally:
         judge.resign()
+
+
+def _wait_for_points(directory: Path, seconds: float) -> None:
+    """Wait until a writer begins, who may be started after this command."""
+    from inlay._files.layout import list_table
+
+    if any(list_table(directory / "points")) or directory.is_file():
+        return
+    write_line(f"inlay judge: waits for points in {directory}", out=sys.stderr)
+    while not any(list_table(directory / "points")):
+        time.sleep(seconds)
 
 
 def _show(judged: Judged, arguments: argparse.Namespace) -> None:

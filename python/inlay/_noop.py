@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
 
+    from inlay._probe import Probe
     from inlay.data.profile import Profile
     from inlay.data.watch.detached import DetachedWatch
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
-    from inlay.observer import Probe
     from inlay.sinks import Sink
     from inlay.sinks._channel import Channel
     from inlay.sinks._retry import Retry

@@ -13,6 +13,7 @@ from inlay._active_span import active_span
 from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
+from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
 from inlay._threads import new_rlock
@@ -27,17 +28,10 @@ from inlay.table import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Protocol
 
     from inlay._core import Clock, Gauge
+    from inlay._probe import Probe
     from inlay.sinks import Sink
-
-    class Probe(Protocol):
-        """Something that is polled before each cut."""
-
-        def observe(self, observer: Observer, /) -> None:
-            """Record what there is to see."""
-
 
 __all__ = ["Observer"]
 
@@ -214,7 +208,7 @@ class Observer(Instruments, Facts, Watching):
                 message = f"a probe has a method observe(observer); {probe!r} has none"
                 raise TypeError(message)
         for probe in probes:
-            self._observables.add(_ProbeTask(weakref.ref(self), probe))
+            self._observables.add(ProbeTask(weakref.ref(self), probe))
             self._core.set_observing(True)
 
     # ---- windows -----------------------------------------------------------------------------
@@ -490,26 +484,6 @@ class Observer(Instruments, Facts, Watching):
             if all(task.name != gauge.name for task in self._observables.tasks):
                 self._observables.add(GaugeCallback(gauge, callback))
                 self._core.set_observing(True)
-
-
-class _ProbeTask:
-    """Polls a probe without keeping the observer alive. Thread-safe as the probe is."""
-
-    def __init__(self, observer: weakref.ref[Observer], probe: Probe) -> None:
-        self._observer = observer
-        self._probe = probe
-
-    @property
-    def name(self) -> str:
-        return type(self._probe).__name__
-
-    def run(self) -> None:
-        observer = self._observer()
-        if observer is not None:
-            self._probe.observe(observer)
-
-    def apply(self, result: None) -> None:
-        """Do nothing: the probe has recorded what it saw."""
 
 
 # The functions below hold the observer weakly: the core and the delivery thread keep them.

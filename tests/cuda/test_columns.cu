@@ -36,6 +36,7 @@ ColumnMonitor::Options options_of(const cases::Case& c) {
   options.columns = c.columns;
   options.scale = c.scale;
   options.edges = c.edges;
+  options.pages = c.pages;
   return options;
 }
 

@@ -205,6 +205,8 @@ TEST(CounterPlan, TakesAsManyCopiesAsFit) {
   EXPECT_EQ(plan_counters(12'000, 48 << 10).copies, 1U);
   EXPECT_EQ(plan_counters(13'000, 48 << 10).copies, 0U);
   EXPECT_EQ(plan_counters(13'000, 48 << 10).counters, 0U);
+  EXPECT_EQ(plan_counters(13'000, 48 << 10).shared_bytes(), 32U << 10);
+  EXPECT_EQ(plan_counters(0, 48 << 10).counters, 0U);
 }
 
 // ---- ids ---------------------------------------------------------------------------------------

@@ -179,7 +179,8 @@ def _of_tensor_stats(made: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, row in made.to_dict().items():
         for key, value in row.items():
-            found[f"{name}.{key}"] = value
+            summed = key in ("sum_of_squares", "norm", "rms")
+            found[f"{name}.{key}"] = Near(value, value or 1.0) if summed else value
     return found
 
 

@@ -263,3 +263,53 @@ def test_times_of_the_rows_must_have_a_zone():
     late = dt.datetime(2026, 5, 2, tzinfo=dt.UTC)
     with pytest.raises(inlay.InvalidArgumentError, match="start_time"):
         found.to_arrow(time=dt.datetime(2026, 5, 1, tzinfo=dt.UTC), start_time=late)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"threads": "x"}, "threads must be a whole number, got str: 'x'"),
+        ({"threads": 1.5}, r"threads must be a whole number, got float: 1\.5"),
+        ({"columns": 5}, "columns must be names of columns, got int: 5"),
+        ({"columns": b"x"}, "columns must be names of columns, got bytes: b'x'"),
+        ({"columns": ["x", None]}, "columns must be names of columns, got NoneType: None"),
+        ({"by": 5}, "by must be names of columns, got int: 5"),
+        ({"by": [5]}, "by must be names of columns, got int: 5"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_with_its_value(given, words):
+    with pytest.raises(TypeError, match=words):
+        inlay.compare({"x": X}, {"x": X}, **given)
+
+
+def test_a_column_that_is_not_there_is_named_beside_those_that_are():
+    with pytest.raises(inlay.InvalidArgumentError, match=r"it has 'x', 'y'.*'z'"):
+        inlay.compare({"x": X, "y": X}, {"x": X, "y": X}, columns=["z"])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_name_that_holds_nul_is_refused(nested):
+    """Arrow hands names on as C strings: two such columns would become one."""
+    name = "a\0b"
+    values = [{name: 1.0}] if nested else [1.0]
+    table = pa.table({"x" if nested else name: values})
+    for refused in (
+        lambda: inlay.compare(table, table),
+        lambda: inlay.Profile.of(table),
+        lambda: inlay.Observer().watch("orders").update(table.to_batches()[0]),
+    ):
+        with pytest.raises(inlay.InvalidArgumentError, match=r"NUL: 'a\\x00b'"):
+            refused()
+
+
+def test_numbers_near_each_other_are_told_apart_in_words():
+    large = np.arange(2**60, 2**60 + N * 2**12, 2**12)
+    found = one(large, large + N * 2**12)
+    low, high = found.reason.split("outside of ")[1].split(";")[0].split(" to ")
+    assert low != high
+    before, after = found.reason.split("mean ")[1].split(",")[0].split(" → ")
+    assert before != after
+    assert float(after) - float(before) == pytest.approx(N * 2**12, rel=0.2)
+    names = [cell.name for cell in found.cells]
+    assert len(set(names)) == len(names)
+    assert "mean 500 → 700" in one(np.arange(1001), np.arange(1001) + 200).reason

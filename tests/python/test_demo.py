@@ -1,6 +1,7 @@
 """The demo, run as a user runs it, and its parts."""
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -21,7 +22,7 @@ for needed in ("duckdb", "fastapi", "httpx", "rich", "sklearn", "uvicorn"):
 import inlay.cli
 import inlay.demo
 from inlay.demo import overhead, report
-from inlay.demo.server import Classifier, create_app
+from inlay.demo.server import LEAST_EFFECT, LEAST_ROWS, Classifier, create_app
 from inlay.demo.traffic import Tally, plan
 
 INLAY = [sys.executable, "-c", "import sys, inlay.cli; sys.exit(inlay.cli.main())"]
@@ -73,6 +74,20 @@ def test_small_demo_agrees_with_its_client(tmp_path):
     )
     assert pasted.returncode == 0, pasted.stderr
     assert "/predict/batch" in pasted.stdout
+    command = next(line for line in done.stdout.splitlines() if "inlay judge" in line)
+    assert f"--threshold {LEAST_EFFECT} --min-rows {LEAST_ROWS}" in command
+    judged = subprocess.run(
+        [*INLAY, *shlex.split(command)[1:], "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert judged.returncode in (0, 3), judged.stderr
+    thresholds = {
+        row["threshold"] for row in json.loads(judged.stdout)["latest"] if row["method"] == "drift"
+    }
+    assert thresholds == {LEAST_EFFECT}
 
 
 @pytest.mark.slow

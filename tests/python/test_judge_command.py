@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import inlay
+from inlay._files.locks import Lock
 from inlay.cli import main
 from inlay.drift import DriftJudge, MissingnessJudge
 from inlay.drift.directory_judge import DirectoryJudge, judge_directory
@@ -175,6 +176,115 @@ def test_the_state_of_other_judges_is_refused_by_name(tmp_path):
     assert fresh.run().rows == 12
 
 
+def test_a_refusal_says_in_words_what_differs_and_what_to_do(tmp_path):
+    fleet(tmp_path, 2)
+    judge(tmp_path).run()
+    other = judge(tmp_path, judges=[DriftJudge(threshold=0.5), MissingnessJudge()])
+    with pytest.raises(inlay.InvalidArgumentError) as caught:
+        other.run()
+    said = str(caught.value)
+    for words in ("threshold=0.02", "threshold=0.5", "--fresh", "--dry-run"):
+        assert words in said
+    assert "[" not in said
+    assert "MissingnessJudge" not in said  # it is as before
+
+
+def test_judging_anew_supersedes_what_was_judged_before(tmp_path):
+    fleet(tmp_path, 20)
+    judge(tmp_path).run()
+    mine = {row["origin"] for row in stored_verdicts(tmp_path, KEY).to_pylist()}
+    own = [{**row, "scope": "process", "origin": 1} for row in judge_rows(tmp_path)]
+    write_verdicts(tmp_path, own)
+    other = judge(tmp_path, judges=[DriftJudge(threshold=0.5), MissingnessJudge()])
+    other.forget()
+    assert other.run().verdicts.num_rows == 120
+    rows = stored_verdicts(tmp_path, KEY).to_pylist()
+    fleets = [row for row in rows if row["scope"] == "fleet"]
+    assert len(fleets) == 120
+    assert not mine & {row["origin"] for row in fleets}
+    assert not any(row["verdict"] == "yes" for row in fleets if row["method"] == "drift")
+    # What processes said about themselves is theirs.
+    assert sum(row["scope"] == "process" for row in rows) == len(own)
+    assert judge(tmp_path, judges=other._judges).run().verdicts.num_rows == 0
+
+
+def judge_rows(directory):
+    names = inlay.table.arrow_schema("verdicts").names
+    return stored_verdicts(directory, tuple(names)).to_pylist()
+
+
+def write_verdicts(directory, rows):
+    table = pa.Table.from_pylist(rows, schema=inlay.table.arrow_schema("verdicts"))
+    sink = inlay.sinks.Files(directory)
+    sink.open({}, 1)
+    given = {"window_seq": 1000, "origin": 1, "observed_time_us": dp.START}
+    sink.write(inlay.Batch.from_tables({"verdicts": table}, **given))
+    sink.close(float("inf"))
+
+
+def test_a_lost_state_leaves_no_verdict_twice(tmp_path):
+    fleet(tmp_path, 3)
+    judge(tmp_path).run()
+    (tmp_path / "judge" / "state").unlink()
+    assert judge(tmp_path).run().verdicts.num_rows == 18
+    assert len(written(tmp_path)) == 18
+
+
+@pytest.mark.parametrize("step", ["_deliver", "_save"])
+def test_judging_anew_may_die_at_any_time(tmp_path, monkeypatch, step):
+    fleet(tmp_path, 3)
+    judge(tmp_path).run()
+    before = written(tmp_path)
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    fresh = judge(tmp_path)
+    fresh.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryJudge, step, dies)
+        with pytest.raises(KeyboardInterrupt):
+            fresh.run()
+    assert written(tmp_path) == before  # nothing is gone before there is something else
+    assert judge(tmp_path).run().notes == ()
+    assert [row[1:] for row in written(tmp_path)] == [row[1:] for row in before]
+
+
+def test_what_is_superseded_goes_once_no_compaction_is_at_it(tmp_path, monkeypatch):
+    fleet(tmp_path, 3)
+    judge(tmp_path).run()
+    compaction = Lock(tmp_path / "locks" / "compact.lock")
+    assert compaction.acquire()
+    monkeypatch.setattr("inlay._files.compaction.time.monotonic", iter(range(0, 1000, 20)).__next__)
+    fresh = judge(tmp_path)
+    fresh.forget()
+    assert "compaction" in fresh.run().notes[0]
+    assert len(written(tmp_path)) == 36
+    compaction.release()
+    assert judge(tmp_path).run().notes == ()
+    assert len(written(tmp_path)) == 18
+
+
+def test_a_dry_run_with_other_settings_judges_from_the_start(tmp_path, capsys):
+    fleet(tmp_path, 20)
+    assert main(["judge", str(tmp_path)]) == 3
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    arguments = ["judge", str(tmp_path), "--threshold", "0.5"]
+    assert main([*arguments, "--dry-run"]) == 0
+    captured = capsys.readouterr()
+    assert "120 new points, new verdicts: 0 yes, 120 no" in captured.out
+    assert "from the start" in captured.err
+    assert main([*arguments, "--dry-run", "--fresh"]) == 0
+    assert "120 new points" in capsys.readouterr().out
+    assert main([*arguments, "--dry-run", "--scope", "host"]) == 0
+    assert "of scope fleet, not host" in capsys.readouterr().err
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert before == after
+    assert main(arguments) == 1
+    assert "--fresh" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "other"])
 def test_a_damaged_state_is_refused_by_name(tmp_path, damage):
     fleet(tmp_path, 2)
@@ -209,6 +319,15 @@ def test_the_command_prints_a_table_and_tells_by_its_status(tmp_path, capsys):
     assert "no" in capsys.readouterr().out
 
 
+def test_the_command_says_nothing_of_too_few_rows(tmp_path, capsys):
+    fleet(tmp_path, 20)
+    arguments = ["judge", str(tmp_path), "--dry-run", "--min-rows"]
+    assert main([*arguments, "100000"]) == 0
+    assert "0 yes, 0 no, 120 undefined" in capsys.readouterr().out
+    assert main([*arguments, "0"]) == 1
+    assert "min_rows" in capsys.readouterr().err
+
+
 def test_the_command_judges_against_a_profile(tmp_path, capsys):
     fleet(tmp_path, 3)
     reference = inlay.Profile.of({"x000": list(range(2000))}, progress=False)
@@ -225,10 +344,9 @@ def test_the_command_is_refused_what_it_cannot_do(tmp_path, capsys):
     assert "none" in capsys.readouterr().err
     assert main(["judge", str(tmp_path)]) == 1
     assert "no points" in capsys.readouterr().err
-    for wrong in (["--follow", "0"], ["--dry-run", "--fresh"]):
-        with pytest.raises(SystemExit) as caught:
-            main(["judge", str(tmp_path), *wrong])
-        assert caught.value.code == 2
+    with pytest.raises(SystemExit) as caught:
+        main(["judge", str(tmp_path), "--follow", "0"])
+    assert caught.value.code == 2
 
 
 def test_following_goes_on_until_it_is_interrupted(tmp_path, monkeypatch, capsys):
@@ -246,6 +364,27 @@ def test_following_goes_on_until_it_is_interrupted(tmp_path, monkeypatch, capsys
     assert turns == [5.0, 5.0]
     assert capsys.readouterr().out.count("12 new points") == 2
     assert not (tmp_path / "locks" / "judge.lock").exists()
+
+
+def test_following_waits_for_a_directory_that_is_not_there_yet(tmp_path, monkeypatch, capsys):
+    directory = tmp_path / "later"
+    turns = []
+
+    def pauses(seconds):
+        turns.append(seconds)
+        if len(turns) == 1:
+            directory.mkdir()  # a writer has begun, but written nothing
+        elif len(turns) == 2:
+            fleet(directory, 2)
+        else:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("inlay._judge_command.time.sleep", pauses)
+    assert main(["judge", str(directory), "--follow", "5"]) == 130
+    assert turns == [5.0] * 3
+    captured = capsys.readouterr()
+    assert captured.out.count("12 new points") == 1
+    assert captured.err.count("waits for points") == 1
 
 
 def test_verdicts_are_rows_of_the_table(tmp_path):

@@ -14,6 +14,7 @@ import inlay
 from inlay.drift import (
     CategoryJudge,
     DistanceJudge,
+    DriftJudge,
     MissingnessJudge,
     References,
     SegmentJudge,
@@ -21,7 +22,7 @@ from inlay.drift import (
     distances,
     e_bh,
 )
-from inlay.drift.family_correction import benjamini_hochberg_families, e_bh_families
+from inlay.drift.correction import benjamini_hochberg_families, e_bh_families
 from inlay.drift.log_gamma import log_beta, log_gamma
 from inlay.drift.segments import explain
 from inlay.drift.share_test import share_test
@@ -219,15 +220,27 @@ def test_log_gamma_is_scipys():
         max_size=30,
     )
 )
-def test_families_are_corrected_as_each_alone(rows):
+def test_families_are_corrected_as_each_alone_by_the_definition(rows):
     family = np.array([row[0] for row in rows], np.int64)
     p = np.array([row[1] for row in rows], float)
     log_e = np.array([row[2] for row in rows], float)
     by_family = benjamini_hochberg_families(p, family, 0.05), e_bh_families(log_e, family, 0.05)
     for each in set(family.tolist()):
         members = family == each
-        assert by_family[0][members].tolist() == benjamini_hochberg(p[members].tolist(), 0.05)
-        assert by_family[1][members].tolist() == e_bh(log_e[members].tolist(), 0.05)
+        size = members.sum()
+        # Of the j smallest p-values the largest may be this; e-values are one over p-values.
+        steps = 0.05 * np.arange(1, size + 1) / size
+        for values, by_arrays, alone in (
+            (p[members], by_family[0], benjamini_hochberg),
+            (np.exp(-log_e[members]), by_family[1], None),
+        ):
+            within = np.sort(values) <= steps
+            last = np.flatnonzero(within)[-1] + 1 if within.any() else 0
+            expected = (np.argsort(np.argsort(values, kind="stable")) < last).tolist()
+            assert by_arrays[members].tolist() == expected
+            if alone is not None:
+                assert alone(values.tolist(), 0.05) == expected
+        assert e_bh(log_e[members].tolist(), 0.05) == by_family[1][members].tolist()
 
 
 # ---- categories ----------------------------------------------------------------------------------
@@ -478,3 +491,27 @@ def test_dictionary_text_gives_the_same_verdicts():
     judge = MissingnessJudge
     plain = judge().judge(rows, references).to_pylist()
     assert judge().judge(encoded, references).to_pylist() == plain
+
+
+@pytest.mark.parametrize("judge", [DriftJudge, MissingnessJudge, DistanceJudge, CategoryJudge])
+@pytest.mark.parametrize(
+    "given",
+    [{"level": "x"}, {"level": None}, {"min_rows": "x"}, {"min_rows": 1.5}, {"min_rows": None}],
+)
+def test_a_setting_of_another_type_is_refused_with_its_value(judge, given):
+    with pytest.raises(inlay.InvalidArgumentError, match=repr(*given.values())):
+        judge(**given)
+
+
+def test_what_is_no_threshold_or_method_is_refused_with_its_value():
+    for wrong in ("x", None, True, -1.0):
+        with pytest.raises(inlay.InvalidArgumentError, match=f"missingness.*{wrong!r}"):
+            MissingnessJudge(threshold=wrong)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"psi.*'x'"):
+        DistanceJudge("psi", thresholds={"psi": "x"})
+    with pytest.raises(TypeError, match="thresholds is a mapping, got int: 5"):
+        DistanceJudge("psi", thresholds=5)
+    with pytest.raises(TypeError, match="methods are names, got int: 5"):
+        DistanceJudge(5)
+    with pytest.raises(TypeError, match="bytes, got int: 5"):
+        MissingnessJudge().load_state(5)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from watched import BEGAN, Watched, rows
 
@@ -270,3 +271,58 @@ def test_integers_with_a_gap_are_judged_on() -> None:
     ]
     assert set(drift) <= {"no", "undefined"}
     assert "no" in drift
+
+
+def test_a_column_that_is_gone_has_a_verdict_in_each_pane_and_a_replay_says_so(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(3)
+    watched = Watched(reference(), event_time="at", disorder=0, judges=None)
+    for pane in range(4):
+        watched.at(60 * pane + 60)
+        values = {"x": rng.normal(size=2000), "city": rng.choice(["a", "b"], 2000)}
+        if pane in (0, 3):
+            values["y"] = rng.normal(size=2000)
+        watched.watch.update(rows(np.sort(rng.uniform(60 * pane, 60 * pane + 60, 2000)), **values))
+        watched.collect()
+    watched.finish()
+    said = [
+        (row["method"], row["verdict"], row["reason"])
+        for row in verdicts(watched)
+        if '"y"' in row["attrs"]
+    ]
+    gone = [("drift", "undefined", "absent"), ("missingness", "undefined", "absent")]
+    fine = [("drift", "no", None), ("missingness", "no", None)]
+    assert said == [*fine, *gone, *gone, *fine]
+    sink = inlay.sinks.Files(tmp_path)
+    sink.open({}, watched.observer.core.origin)
+    for batch in watched.batches:
+        sink.write(batch)
+    sink.close(float("inf"))
+    assert backtest(tmp_path).against_stored() == (4 * 3 * 2, 0, 0, 0)
+
+
+def test_a_column_of_which_the_reference_has_no_value_is_undefined() -> None:
+    empty = {"x": pa.nulls(20_000, pa.float64()), "y": pa.nulls(20_000, pa.float64())}
+    empty["city"] = pa.nulls(20_000, pa.utf8())
+    watched = Watched(
+        inlay.Profile.of(pa.table(empty), reference=True), event_time="at", disorder=0, judges=None
+    )
+    feed(watched, 2)
+    drift = [row for row in verdicts(watched) if row["method"] == "drift"]
+    assert [(row["verdict"], row["reason"]) for row in drift] == [
+        ("undefined", "empty_reference")
+    ] * 6
+    assert {row["verdict"] for row in verdicts(watched) if row["method"] == "missingness"} == {
+        "yes"  # all was missing, and is no more
+    }
+    nothing = pa.table({"x": pa.array([], pa.float64())})
+    bare = Watched(
+        inlay.Profile.of(nothing, reference=True), event_time="at", disorder=0, judges=None
+    )
+    bare.watch.update(rows(np.arange(2000) * 0.01, x=np.ones(2000)))
+    bare.finish()
+    assert {(row["method"], row["reason"]) for row in verdicts(bare)} == {
+        ("drift", "empty_reference"),
+        ("missingness", "empty_reference"),
+    }

@@ -249,13 +249,33 @@ def test_columns_that_come_and_go_are_events_and_the_rest_goes_on() -> None:
     assert watched.panes == [(0, 0, 5)]
 
 
-def test_a_column_that_lacks_in_a_pane_has_no_row() -> None:
+def test_a_pane_says_which_columns_it_lacks_and_its_late_parts_say_nothing_of_them() -> None:
     reference = inlay.Profile.of({"x": np.arange(100.0), "y": np.arange(100.0)}, reference=True)
     watched = Watched(reference, event_time="at", disorder=0)
     watched.watch.update(rows([1], x=[1.0]))
+    watched.at(70)
+    watched.watch.update(rows([70], x=[1.0], y=[1.0]))
+    watched.watch.update(rows([2], x=[1.0]))  # late
     watched.finish()
-    columns = {row["attrs"] for row in watched.points if row["metric"] == "data.column"}
-    assert columns == {'{"column":"x","watch":"orders"}'}
+    said = {
+        (row["start_time"].minute, row["revision"], row["attrs"].split('"')[3]): row["status"]
+        for row in watched.points
+        if row["metric"] == "data.column" and row["kind"] == "edges"
+    }
+    first = watched.points[0]["start_time"].minute
+    assert said == {
+        (first, 0, "x"): "ok",
+        (first, 0, "y"): "absent",
+        (first, 1, "x"): "ok",
+        (first + 1, 0, "x"): "ok",
+        (first + 1, 0, "y"): "ok",
+    }
+    kinds = [
+        (row["kind"], row["counts"])
+        for row in watched.points
+        if row["metric"] == "data.column" and row["status"] == "absent"
+    ]
+    assert kinds == [("edges", [0] * 10)]
 
 
 def test_a_table_that_lost_its_event_time_is_kept_apart() -> None:

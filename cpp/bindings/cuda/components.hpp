@@ -12,5 +12,6 @@ void register_detect(pybind11::module_& m);
 void register_keys(pybind11::module_& m);
 void register_host_copy(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
+void register_tensor_list(pybind11::module_& m);
 
 }  // namespace inlay::python

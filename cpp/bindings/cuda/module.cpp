@@ -36,4 +36,5 @@ PYBIND11_MODULE(_cuda, m) {
   register_keys(m);
   register_host_copy(m);
   register_logits(m);
+  register_tensor_list(m);
 }

@@ -50,15 +50,25 @@ __device__ __forceinline__ unsigned seen_now(const unsigned* at) {
   return *static_cast<const volatile unsigned*>(at);
 }
 
-constexpr unsigned kLgSeen = 10;
+constexpr unsigned kLgSeen = 11;
+constexpr unsigned kSeenProbes = 8;
 
-/// Keeps a coupon while the sketch is small; false once it is not. `seen` are the block's last
-/// coupons: few different items would otherwise all go to the same words of device memory.
+/// Keeps a coupon while the sketch is small; false once it is not. `seen` are coupons that this
+/// block has met: few different items would otherwise all go to the same words of device memory.
 __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, unsigned coupon,
                                    unsigned* seen) {
   const unsigned mixed = coupon * 0x9E3779B1U;
-  unsigned* const known = seen + (mixed >> (32 - kLgSeen));
-  if (seen_now(known) == coupon) return true;
+  constexpr unsigned kSeenMask = (1U << kLgSeen) - 1;
+  unsigned* free = nullptr;
+  unsigned place = mixed >> (32 - kLgSeen);
+#pragma unroll 1
+  for (unsigned probe = 0; probe < kSeenProbes; ++probe, place = (place + 1) & kSeenMask) {
+    const unsigned found = seen_now(seen + place);
+    if (found == coupon) return true;
+    if (found != 0) continue;
+    free = seen + place;
+    break;
+  }
   unsigned long long* const number = layout.counts(state) + DistinctLayout::kCoupons;
   const unsigned most = detail::most_coupons(layout.lg_k);
   if (*static_cast<volatile unsigned long long*>(number) > most) return false;
@@ -70,7 +80,8 @@ __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, un
     unsigned found = seen_now(table + at);
     if (found == 0) found = atomicCAS(table + at, 0U, coupon);
     if (found != 0 && found != coupon) continue;
-    *static_cast<volatile unsigned*>(known) = coupon;
+    // If two threads take the same place one of them is forgotten, and looked for again.
+    if (free != nullptr) *static_cast<volatile unsigned*>(free) = coupon;
     return found == coupon || atomicAdd(number, 1ULL) < most;
   }
   return false;  // as many coupons as entries: more than a small sketch has
@@ -97,6 +108,8 @@ __global__ void __launch_bounds__(512, 2)
 
   unsigned long long counts[4] = {};
   bool small = true;
+  std::uint64_t last = 0;
+  bool first = true;
   for_each_element<T>(elements, [&](T value) {
     const ItemWord item = item_word(value);
     if (item.kind != DistinctLayout::kItems) {
@@ -106,6 +119,9 @@ __global__ void __launch_bounds__(512, 2)
       return;
     }
     ++counts[0];
+    if (item.word == last && !first) return;  // zeros and constants are hashed once
+    last = item.word;
+    first = false;
     const unsigned coupon = detail::coupon_of(detail::murmur_of_word(item.word));
     if (small) small = keep_coupon(layout, state, coupon, seen);
     const unsigned height = coupon >> detail::kSlotBits;

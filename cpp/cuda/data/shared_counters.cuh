@@ -15,9 +15,9 @@ class RunCounter {
 
   /// All threads of the block, before the first.
   __device__ void begin() {
-    for (unsigned i = threadIdx.x; i < plan_.counters * plan_.copies; i += blockDim.x) {
-      shared_[i] = 0;
-    }
+    const unsigned words =
+        plan_.counters == 0 ? 2 * CounterPlan::kEntries : plan_.counters * plan_.copies;
+    for (unsigned i = threadIdx.x; i < words; i += blockDim.x) shared_[i] = 0;
     __syncthreads();
   }
   __device__ void count(unsigned number) {
@@ -33,6 +33,14 @@ class RunCounter {
   __device__ void end() {
     flush();
     __syncthreads();
+    if (plan_.counters == 0) {
+      for (unsigned i = threadIdx.x; i < CounterPlan::kEntries; i += blockDim.x) {
+        if (shared_[i] == 0) continue;
+        atomicAdd(&counts_[shared_[i] - 1],
+                  static_cast<unsigned long long>(shared_[CounterPlan::kEntries + i]));
+      }
+      return;
+    }
     for (unsigned i = threadIdx.x; i < plan_.counters; i += blockDim.x) {
       unsigned long long sum = 0;
       // Each lane begins with a copy of its own, so that they read different banks.
@@ -48,10 +56,20 @@ class RunCounter {
     if (run_ == 0) return;
     if (last_ < plan_.counters) {
       atomicAdd(&shared_[last_ * plan_.copies + copy_], run_);
-    } else {
+    } else if (plan_.counters != 0 || !count_in_entry()) {
       atomicAdd(&counts_[last_], static_cast<unsigned long long>(run_));
     }
     run_ = 0;
+  }
+  // An entry's number is one more than its counter's; 0 is free, and who is first has it.
+  __device__ bool count_in_entry() {
+    const unsigned own = last_ + 1;
+    const unsigned at = (own * 0x9E3779B1U) >> (32 - CounterPlan::kLgEntries);
+    unsigned found = *static_cast<const volatile unsigned*>(shared_ + at);
+    if (found == 0) found = atomicCAS(shared_ + at, 0U, own);
+    if (found != 0 && found != own) return false;
+    atomicAdd(&shared_[CounterPlan::kEntries + at], run_);
+    return true;
   }
 
   const CounterPlan& plan_;

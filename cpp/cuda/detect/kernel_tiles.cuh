@@ -180,11 +180,19 @@ __device__ __forceinline__ void hold_rows(const float (&products)[8][8], int fir
   }
 }
 
+/// Blocks of whole tiles that a multiprocessor has the shared memory for.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 800 && __CUDA_ARCH__ != 900 && \
+    __CUDA_ARCH__ != 1000 && __CUDA_ARCH__ != 1030
+inline constexpr int kBlocksAtOnce = 1;  // 64 to 100 KiB
+#else
+inline constexpr int kBlocksAtOnce = 2;
+#endif
+
 /// Adds to partial[block][group][split] the pair (s' K s, s' K 1) over the block's tiles, where K
 /// is the kernel less the offset and s the signs of the split. A block of kTileThreads; kHeld rows
 /// (32 or 128) of a tile lie in shared memory at a time, and kStages slices ahead.
 template <class Kernel, int kHeld, int kStages>
-__global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? 2 : 1)
+__global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? kBlocksAtOnce : 1)
     kernel_tiles_kernel(Panels rows, Splits splits, const KernelScale* scale, double* partial) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
   if constexpr (kHeld == kTile) return;  // no block may have that much memory there

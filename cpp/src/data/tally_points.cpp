@@ -55,13 +55,17 @@ std::string text_of(const TopK::Entry& entry) {
 class ColumnPoints {
  public:
   ColumnPoints(PointsBuilder& builder, const TallyStamp& stamp, const TallyColumn& column,
-               const std::string& attrs, bool empty)
+               const std::string& attrs, bool pane_is_empty)
       : builder_(builder), stamp_(stamp), column_(column) {
     row_.layer = "data";
     row_.metric = stamp.metric;
     row_.attrs = attrs;
     row_.series_id = series_id(stamp.metric, attrs, stamp.service_name);
-    if (empty) row_.status = "insufficient";
+    if (pane_is_empty) {
+      row_.status = "insufficient";
+    } else if (column.rows() == 0) {
+      row_.status = "absent";
+    }
   }
 
   void append_cells() {
@@ -206,11 +210,12 @@ Table Tally::points(const TallyStamp& stamp, const std::vector<std::string>& att
   header.resource = stamp.resource;
   PointsBuilder builder(header, columns_.size() * 3);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const bool empty = rows_ == 0;
-    if (!empty && columns_[i].rows() == 0) continue;
-    ColumnPoints column(builder, stamp, columns_[i], attrs[i], empty);
+    const bool nothing = columns_[i].rows() == 0;
+    // A late part says nothing of columns that it has not: the pane itself may have had them.
+    if (nothing && rows_ != 0 && stamp.revision != 0) continue;
+    ColumnPoints column(builder, stamp, columns_[i], attrs[i], rows_ == 0);
     column.append_cells();
-    if (!empty) column.append_summaries();
+    if (!nothing) column.append_summaries();
   }
   return std::move(builder).finish();
 }

@@ -5,6 +5,7 @@
 #include <inlay/drift/drift_judge.hpp>
 #include <inlay/error.hpp>
 #include <mutex>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <tuple>
@@ -26,6 +27,11 @@ using detail::Verdict;
 
 // A thread is worth its start from about so many rows on.
 constexpr std::size_t kRowsPerThread = 256;
+// So many series are judged together, in the order of the table: their rows of a window lie side by
+// side, in the same lines of the cache, and their states fit into it.
+constexpr std::size_t kSeriesTogether = 8;
+// Parts of the work that a thread gets at least, so that none waits long for the last.
+constexpr std::size_t kPartsPerThread = 4;
 // Rows of a table that is returned, as many as 32-bit offsets of "undefined" allow and more.
 constexpr std::size_t kChunkRows = std::size_t{1} << 20;
 
@@ -105,17 +111,30 @@ struct Keys {
   std::vector<std::int64_t> series_id, start_time, time, revision;
 };
 
-/// A row that is judged: where it lies, and where its outcome goes.
+/// A row that is judged: where it lies, and of which series it is.
 struct Place {
   const Chunk* chunk;
   std::int64_t row;
-  std::size_t outcome;
+  std::uint32_t series;
 };
 
-/// The rows of one series, which is null if it has no reference.
-struct Work {
-  JudgedSeries* series;
-  std::vector<Place> places;
+/// Numbers of rows by the part of the work they belong to, in each part in their order.
+class Parts {
+ public:
+  Parts(const std::vector<Place>& places, std::size_t num_series, std::size_t together)
+      : offsets_(num_series / together + 2), rows_(places.size()) {
+    for (const Place& place : places) ++offsets_[place.series / together + 1];
+    for (std::size_t i = 1; i < offsets_.size(); ++i) offsets_[i] += offsets_[i - 1];
+    std::vector<std::size_t> next(offsets_.begin(), offsets_.end() - 1);
+    for (std::size_t i = 0; i < places.size(); ++i) rows_[next[places[i].series / together]++] = i;
+  }
+  std::size_t size() const noexcept { return offsets_.size() - 1; }
+  std::span<const std::size_t> operator[](std::size_t part) const {
+    return std::span(rows_).subspan(offsets_[part], offsets_[part + 1] - offsets_[part]);
+  }
+
+ private:
+  std::vector<std::size_t> offsets_, rows_;
 };
 
 using Family = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
@@ -242,12 +261,15 @@ Table table_of(const std::vector<JudgedRow>& rows, double threshold) {
   return detail::make_table(detail::shared_schema(outcome_spec()), std::move(chunks));
 }
 
-// Calls judge(i) for each i below `size`, on as many threads as that is worth.
+// How many threads the work is worth.
+std::size_t useful_threads(unsigned wanted, std::size_t num_series, std::size_t rows) {
+  if (wanted == 0) wanted = std::max(std::thread::hardware_concurrency(), 1U);
+  return std::min({static_cast<std::size_t>(wanted), num_series, rows / kRowsPerThread + 1});
+}
+
+// Calls judge(i) for each i below `size`, on several threads.
 template <class Judge>
-void share_out(std::size_t size, std::size_t rows, unsigned threads, const Judge& judge) {
-  if (threads == 0) threads = std::max(std::thread::hardware_concurrency(), 1U);
-  const std::size_t useful =
-      std::min({static_cast<std::size_t>(threads), size, rows / kRowsPerThread + 1});
+void share_out(std::size_t size, std::size_t threads, const Judge& judge) {
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::exception_ptr error;
@@ -261,7 +283,7 @@ void share_out(std::size_t size, std::size_t rows, unsigned threads, const Judge
   };
   std::vector<std::thread> others;
   try {
-    for (std::size_t i = 1; i < useful; ++i) others.emplace_back(work);
+    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
   } catch (const std::system_error&) {
     // Fewer threads than wanted do the same work.
   }
@@ -337,15 +359,16 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
   chunks.reserve(points.num_chunks());
   for (std::size_t i = 0; i < points.num_chunks(); ++i) chunks.emplace_back(points, i);
 
-  // Rows by series, in the order of the table.
   std::vector<JudgedRow> rows;
+  std::vector<Place> places;
   FamilyNumbers families;
   std::vector<std::uint32_t> family_of;
-  std::vector<Work> work;
-  std::unordered_map<std::int64_t, std::size_t> work_of;
+  std::vector<JudgedSeries*> series;  // null are those without a reference
+  std::unordered_map<std::int64_t, std::uint32_t> number_of;
   std::size_t num_points = 0;
   for (const Chunk& chunk : chunks) num_points += static_cast<std::size_t>(chunk.reader.num_rows());
   rows.reserve(num_points);
+  places.reserve(num_points);
   family_of.reserve(num_points);
   std::int64_t first = 0;
   for (const Chunk& chunk : chunks) {
@@ -354,32 +377,37 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
       if (!chunk.is_judged(row)) continue;
       const auto at = static_cast<std::size_t>(row);
       const std::int64_t id = keys.series_id[at];
-      const auto [place, is_new] = work_of.try_emplace(id, work.size());
+      const auto [number, is_new] =
+          number_of.try_emplace(id, static_cast<std::uint32_t>(series.size()));
       if (is_new) {
         const auto known = state_->series.find(id);
-        work.push_back({known == state_->series.end() ? nullptr : &known->second, {}});
+        series.push_back(known == state_->series.end() ? nullptr : &known->second);
       }
-      Work& mine = work[place->second];
-      JudgedRow& outcome = rows.emplace_back();
-      outcome.point = first + row;
-      if (mine.series == nullptr) {
-        outcome.reason = "no_reference";
-      } else {
-        mine.places.push_back({&chunk, row, rows.size() - 1});
-      }
-      family_of.push_back(families.number({mine.series == nullptr ? 0 : mine.series->family,
-                                           keys.start_time[at], keys.time[at], keys.revision[at]}));
+      const JudgedSeries* mine = series[number->second];
+      rows.emplace_back().point = first + row;
+      places.push_back({&chunk, row, number->second});
+      family_of.push_back(families.number({mine == nullptr ? 0 : mine->family, keys.start_time[at],
+                                           keys.time[at], keys.revision[at]}));
     }
     first += chunk.reader.num_rows();
   }
 
-  share_out(work.size(), rows.size(), threads, [&](std::size_t i) {
+  const std::size_t useful = useful_threads(threads, series.size(), rows.size());
+  const std::size_t together = std::clamp<std::size_t>(
+      series.size() / std::max<std::size_t>(useful * kPartsPerThread, 1), 1, kSeriesTogether);
+  const Parts parts(places, series.size(), together);
+  share_out(parts.size(), useful, [&](std::size_t part) {
     CountedRow counted;
-    for (const Place& place : work[i].places) {
-      const std::int64_t point = rows[place.outcome].point;
-      place.chunk->read(place.row, counted);
-      rows[place.outcome] = detail::judge_row(*work[i].series, counted, state_->options);
-      rows[place.outcome].point = point;
+    for (const std::size_t i : parts[part]) {
+      JudgedSeries* const mine = series[places[i].series];
+      if (mine == nullptr) {
+        rows[i].reason = "no_reference";
+        continue;
+      }
+      const std::int64_t point = rows[i].point;
+      places[i].chunk->read(places[i].row, counted);
+      rows[i] = detail::judge_row(*mine, counted, state_->options);
+      rows[i].point = point;
     }
   });
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,15 @@ from inlay._files.locks import Lock
 from inlay._files.parquet import convert, merge, sync_folder
 from inlay._files.stream import read_stream
 
-__all__ = ["Compacted", "compact", "lock_of", "merge_small", "remove_covered", "remove_expired"]
+__all__ = [
+    "Compacted",
+    "compact",
+    "lock_of",
+    "merge_small",
+    "remove_covered",
+    "remove_expired",
+    "remove_origins",
+]
 
 # About what one full stream becomes; merging stops there, so that memory stays bounded.
 _MERGED_ROWS = 400_000
@@ -293,6 +301,49 @@ def remove_expired(root: Path, retention: float, now: float) -> int:
             except OSError:
                 continue  # something else lies there, or somebody was quicker
     return removed
+
+
+def remove_origins(
+    root: Path, table: str, origins: Collection[str], *, patience: float = 10.0
+) -> bool:
+    """Remove what origins that are gone wrote into a table.
+
+    Parameters
+    ----------
+    root : Path
+        The directory.
+    table : str
+        The table's name.
+    origins : collection of str
+        16 hexadecimal digits each.
+    patience : float
+        Seconds to wait for a compaction of the directory, which would be at the same files.
+
+    Returns
+    -------
+    bool
+        False if the compaction took longer: nothing was removed.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be removed.
+    """
+    whole = Lock(root / "locks" / "compact.lock")
+    until = time.monotonic() + patience
+    while not whole.acquire():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    try:
+        files = list_table(root / table)
+        own = [path for path in files.live if path.name[:16] in origins]
+        own += [p.path for p in (*files.sealed, *files.parquet) if p.origin in origins]
+        for path in own:
+            path.unlink(missing_ok=True)
+        return True
+    finally:
+        whole.release()
 
 
 def _remove_stale(root: Path, listing: Listing, now: float) -> int:

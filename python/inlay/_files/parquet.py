@@ -86,8 +86,19 @@ def merge(pieces: Sequence[Piece], root: Path, table: str, *, compression: str =
     return Piece(origin, first, last, where, path)
 
 
-def write_parquet(rows: pa.Table, path: Path, *, compression: str = "zstd") -> None:
-    """Write sorted rows so that others see the file whole or not at all.
+def write_parquet(
+    rows: pa.Table, path: Path, *, compression: str = "zstd", is_sorted: bool = False
+) -> None:
+    """Write rows, sorted, so that others see the file whole or not at all.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+    path : Path
+    compression : str
+        Parquet's name of a codec.
+    is_sorted : bool
+        Whether they are sorted already.
 
     Raises
     ------
@@ -95,7 +106,7 @@ def write_parquet(rows: pa.Table, path: Path, *, compression: str = "zstd") -> N
         If it cannot be written; nothing is left behind.
     """
     keys = [(name, "ascending") for name in _ORDER if name in rows.column_names]
-    if keys:
+    if keys and not is_sorted:
         rows = rows.sort_by(keys)
     texts = [
         field.name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from inlay._lazy import loader
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from inlay.data.checks.contract import Contract
     from inlay.data.checks.report import CheckReport, CheckResult
     from inlay.data.checks.suggestion import suggest
@@ -43,13 +43,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        message = f"module 'inlay.data' has no attribute {name!r}"
-        raise AttributeError(message)
-    import importlib
-
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)

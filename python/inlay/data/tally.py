@@ -10,6 +10,7 @@ from inlay import _core, _cuda_runtime
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.cell_counts import Rename, cell_of, count_rows, natives_of
+from inlay.data.point_stamp import microseconds_of, texts_of
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
 from inlay.summary.kll import Kll
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from inlay.table import Table
 
 __all__ = ["Tally"]
-
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class Tally:
@@ -441,8 +439,9 @@ class Tally:
             ``edges`` or ``categories``, ``moments``, ``quantiles``, and one of metric
             ``data.column.unseen`` and kind ``top_k`` if names outside the cells were seen; for a
             column without cells one of kind ``presence``, how many of its values are there and how
-            many missing. If there was no row at all, the cells, and ``presence``, with counts of 0
-            and status ``insufficient``.
+            many missing. Of a column that no table had, the cells, or ``presence``, with counts of
+            0 and status ``absent``, in revision 0 alone; ``insufficient`` if there was no row at
+            all.
 
         Raises
         ------
@@ -456,7 +455,7 @@ class Tally:
         start_time = time if start_time is None else start_time
         observed_time = time if observed_time is None else observed_time
         moments = [
-            _microseconds(moment, name)
+            microseconds_of(moment, name)
             for name, moment in (
                 ("time", time),
                 ("start_time", start_time),
@@ -466,11 +465,11 @@ class Tally:
         if start_time > time:
             message = f"start_time must not be after time, {time}: {start_time}"
             raise InvalidArgumentError(message)
-        named = _texts("attrs", attrs)
+        named = texts_of("attrs", attrs)
         if "column" in named:
             message = f"attrs must not have the column's own: {named['column']!r}"
             raise InvalidArgumentError(message)
-        shared = _texts("resource", resource)
+        shared = texts_of("resource", resource)
         native = self._leaving()
         points = native.points(
             [_core.canonical_json({**named, "column": path}) for path in native.paths],
@@ -555,27 +554,3 @@ def _batches(data: Any) -> Iterator[Any]:
     import pyarrow as pa
 
     yield from pa.RecordBatchReader.from_stream(data)
-
-
-def _texts(what: str, given: Any) -> dict[str, str]:
-    """Return a copy of texts by text."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        message = f"{what} is a mapping of text to text, got {type(given).__name__}: {given!r}"
-        raise TypeError(message)
-    for name, value in given.items():
-        if not (isinstance(name, str) and isinstance(value, str)):
-            message = f"{what} holds text by text: {name!r}: {value!r}"
-            raise TypeError(message)
-    return dict(given)
-
-
-def _microseconds(moment: Any, name: str) -> int:
-    if not isinstance(moment, datetime.datetime):
-        message = f"{name} is a datetime with a zone, got {type(moment).__name__}: {moment!r}"
-        raise TypeError(message)
-    if moment.tzinfo is None:
-        message = f"{name} must have a zone: {moment!r}"
-        raise InvalidArgumentError(message)
-    return int((moment - _EPOCH) // _MICROSECOND)

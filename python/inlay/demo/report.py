@@ -14,13 +14,14 @@ from rich.table import Table
 import inlay
 from inlay._command_line import program
 from inlay.demo.features import STRANGER
+from inlay.demo.server import LEAST_EFFECT, LEAST_ROWS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from inlay.demo.traffic import Outcome, Tally
 
-__all__ = ["Measured", "command_to_try", "disagreements", "read", "show"]
+__all__ = ["Measured", "command_to_judge", "command_to_try", "disagreements", "read", "show"]
 
 _ROUTES = """
     select
@@ -190,6 +191,23 @@ def command_to_try(folder: Path) -> str:
     """
     # In double quotes it stays readable: the SQL has nothing that a shell would expand there.
     return f'{program()} query "{_TRY}" {shlex.quote(str(folder))}'
+
+
+def command_to_judge(folder: Path) -> str:
+    """Give a command line that judges the files as the server did.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+
+    Returns
+    -------
+    str
+        For a POSIX shell.
+    """
+    where = shlex.quote(str(folder))
+    return f"{program()} judge {where} --threshold {LEAST_EFFECT} --min-rows {LEAST_ROWS}"
 
 
 def show(measured: Measured, tally: Tally, console: Console) -> None:

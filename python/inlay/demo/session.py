@@ -111,6 +111,8 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     console.print(f"The Parquet lies in {folder.resolve()}", highlight=False, soft_wrap=True)
     console.print("Ask it something:")
     console.print(report.command_to_try(folder), highlight=False, markup=False, soft_wrap=True)
+    console.print("Judge it anew, by the threshold of the demo (the default says yes of more):")
+    console.print(report.command_to_judge(folder), highlight=False, markup=False, soft_wrap=True)
     return 1 if differences else 0
 
 

@@ -5,10 +5,10 @@ Their results cannot be computed again from points, and say so.
 
 from __future__ import annotations
 
+from inlay._lazy import loader
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from inlay.detect.adwin import ADWIN
     from inlay.detect.cusum import CUSUM
     from inlay.detect.ddm import DDM
@@ -81,16 +81,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        message = f"module 'inlay.detect' has no attribute {name!r}"
-        raise AttributeError(message)
-    import importlib
-
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value  # the next access does not come here
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

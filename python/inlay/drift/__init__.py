@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from inlay._lazy import loader
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.category_judge import CategoryJudge
     from inlay.drift.comparison.column import ColumnComparison
@@ -67,13 +67,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        message = f"module 'inlay.drift' has no attribute {name!r}"
-        raise AttributeError(message)
-    import importlib
-
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)

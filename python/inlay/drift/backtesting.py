@@ -101,7 +101,7 @@ def backtest(
     if keep not in ("all", "yes", "none"):
         message = f"keep must be 'all', 'yes' or 'none': {keep!r}"
         raise InvalidArgumentError(message)
-    if not idle >= 0.0:
+    if isinstance(idle, bool) or not isinstance(idle, int | float) or not idle >= 0.0:
         message = f"idle must be 0 seconds or more: {idle!r}"
         raise InvalidArgumentError(message)
     listed = checked_judges(judges)
@@ -140,7 +140,7 @@ class Backtest:
     windows : int
         Windows of the watches, each process's own.
     notes : tuple of str
-        What could not be read of the directory.
+        What could not be read of the directory, and which windows of the period are missing.
     """
 
     __module__ = "inlay"
@@ -189,15 +189,15 @@ class Backtest:
         -------
         dict
             ``rows``, ``windows``, ``scope``; ``methods``: by method how many verdicts said yes, no
-            and undefined; ``fired``: how many runs there are; ``series``: how many series fired;
-            ``notes``.
+            and undefined (where several judges have a method, by method and judge); ``fired``: how
+            many runs there are; ``series``: how many series fired; ``notes``.
         """
         fired = self.fired
         return {
             "rows": self.rows,
             "windows": self.windows,
             "scope": self._scope,
-            "methods": {name: dict(said) for name, said in sorted(self._firings.counts.items())},
+            "methods": dict(sorted(self._firings.counts.items())),
             "fired": len(fired),
             "series": len({(each.series_id, each.attrs) for each in fired}),
             "notes": list(self.notes),
@@ -218,7 +218,7 @@ class Backtest:
         if self._keep != "all":
             message = f"comparing needs all verdicts, keep='all': {self._keep!r}"
             raise InvalidArgumentError(message)
-        return compare_stored(self._directory, self.verdicts.to_pyarrow())
+        return compare_stored(self._directory, self.verdicts.to_pyarrow(), scope=self._scope)
 
     def __repr__(self) -> str:
         """Return the size of it and what fired."""
@@ -231,7 +231,7 @@ class Backtest:
 
         head = "".join(
             f"<th>{name}</th>"
-            for name in ("series", "method", "since", "last", "windows", "ended", "effect")
+            for name in ("series", "method", "judge", "since", "last", "windows", "ended", "effect")
         )
         rows = "".join(
             "<tr>"
@@ -240,6 +240,7 @@ class Backtest:
                 for cell in (
                     each.attrs,
                     each.method,
+                    each.judge,
                     each.since.isoformat(),
                     each.last.isoformat(),
                     each.windows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inlay.drift.family_correction import benjamini_hochberg_families, e_bh_families
+from inlay.drift.correction import benjamini_hochberg_families, e_bh_families
 from inlay.drift.log_gamma import log_beta
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds, families
 from inlay.drift.replay import UNSEEN_METRIC

@@ -1,13 +1,20 @@
-"""Corrections for judging many columns at once."""
+"""Corrections for judging many columns at once, and many families of them by arrays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["benjamini_hochberg", "check_level", "e_bh"]
+__all__ = [
+    "benjamini_hochberg",
+    "benjamini_hochberg_families",
+    "check_level",
+    "e_bh",
+    "e_bh_families",
+]
 
 
 def e_bh(log_e: Sequence[float | None], level: float = 0.05) -> list[bool]:
@@ -43,13 +50,8 @@ def e_bh(log_e: Sequence[float | None], level: float = 0.05) -> list[bool]:
     [True, False, False]
     """
     check_level(level)
-    tested = _tested(log_e)
-    ranked = sorted(tested, key=lambda position: -_number(log_e, position))
-    last = 0
-    for rank, position in enumerate(ranked, start=1):
-        if _number(log_e, position) >= math.log(len(tested) / (level * rank)):
-            last = rank
-    return _marked(len(log_e), ranked[:last])
+    rejected: list[bool] = e_bh_families(*_one_family(log_e), level).tolist()
+    return rejected
 
 
 def benjamini_hochberg(p_values: Sequence[float | None], level: float = 0.05) -> list[bool]:
@@ -85,17 +87,35 @@ def benjamini_hochberg(p_values: Sequence[float | None], level: float = 0.05) ->
     [True, True, True, False]
     """
     check_level(level)
-    tested = _tested(p_values)
-    for position in tested:
-        if not 0 <= _number(p_values, position) <= 1:
-            message = f"p-values lie within 0 to 1; at position {position}: {p_values[position]!r}"
+    for position, value in enumerate(p_values):
+        if value is not None and not math.isnan(value) and not 0 <= value <= 1:
+            message = f"p-values lie within 0 to 1; at position {position}: {value!r}"
             raise InvalidArgumentError(message)
-    ranked = sorted(tested, key=lambda position: _number(p_values, position))
-    last = 0
-    for rank, position in enumerate(ranked, start=1):
-        if _number(p_values, position) <= level * rank / len(tested):
-            last = rank
-    return _marked(len(p_values), ranked[:last])
+    rejected: list[bool] = benjamini_hochberg_families(*_one_family(p_values), level).tolist()
+    return rejected
+
+
+def e_bh_families(log_e: Any, family: Any, level: float) -> Any:
+    """Apply `e_bh` to each family.
+
+    Parameters
+    ----------
+    log_e : array of float64, shape (n,)
+        NaN is one that was not tested.
+    family : array of int64, shape (n,)
+        Which belong together.
+    level : float
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+    """
+    return _rejected(-log_e, family, lambda rank, size: _log_ratio(rank, size, level))
+
+
+def benjamini_hochberg_families(p_value: Any, family: Any, level: float) -> Any:
+    """Apply `benjamini_hochberg` to each family; parameters as for `e_bh_families`."""
+    return _rejected(p_value, family, lambda rank, size: level * rank / size)
 
 
 def check_level(level: float) -> None:
@@ -111,18 +131,33 @@ def check_level(level: float) -> None:
         raise InvalidArgumentError(message)
 
 
-def _tested(values: Sequence[float | None]) -> list[int]:
-    return [at for at, value in enumerate(values) if value is not None and not math.isnan(value)]
+def _one_family(values: Sequence[float | None]) -> tuple[Any, Any]:
+    import numpy as np
+
+    # None becomes NaN.
+    return np.asarray(values, np.float64), np.zeros(len(values), np.int64)
 
 
-def _number(values: Sequence[float | None], position: int) -> float:
-    value = values[position]
-    assert value is not None  # only positions that were tested
-    return value
+def _log_ratio(rank: Any, size: Any, level: float) -> Any:
+    import numpy as np
+
+    return np.log(rank) - np.log(size) + math.log(level)
 
 
-def _marked(size: int, positions: Sequence[int]) -> list[bool]:
-    marks = [False] * size
-    for position in positions:
-        marks[position] = True
-    return marks
+def _rejected(statistic: Any, family: Any, limit: Any) -> Any:
+    """Reject, in each family, the smallest statistics up to the last one within its limit."""
+    import numpy as np
+
+    tested = np.flatnonzero(~np.isnan(statistic))
+    order = tested[np.lexsort((statistic[tested], family[tested]))]
+    result = np.zeros(len(statistic), bool)
+    if not len(order):
+        return result
+    starts = np.flatnonzero(np.append(True, np.diff(family[order]) != 0))
+    sizes = np.diff(np.append(starts, len(order)))
+    size = np.repeat(sizes, sizes)
+    rank = np.arange(len(order)) - np.repeat(starts, sizes) + 1
+    within = statistic[order] <= limit(rank, size)
+    last = np.maximum.reduceat(np.where(within, rank, 0), starts)
+    result[order] = rank <= np.repeat(last, sizes)
+    return result

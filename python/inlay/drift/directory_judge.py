@@ -13,6 +13,7 @@ from inlay._files.locks import Lock
 from inlay.drift.references import References
 from inlay.drift.replay import Replay
 from inlay.drift.run import ScopedJudges
+from inlay.drift.stored import stored_verdicts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,6 +114,7 @@ class DirectoryJudge:
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
         self._path = directory / "judge" / "state"
         self._lock = Lock(directory / "locks" / "judge.lock")
+        self._anew = False
 
     def lead(self) -> str | None:
         """Become the leader.
@@ -140,8 +142,11 @@ class DirectoryJudge:
         self._lock.release()
 
     def forget(self) -> None:
-        """Begin anew: the next run judges everything, as an origin of its own."""
-        self._path.unlink(missing_ok=True)
+        """Begin anew: the next run judges everything, and its verdicts supersede earlier ones.
+
+        Nothing is gone before they are there.
+        """
+        self._anew = True
 
     def run(self, *, dry: bool = False) -> Judged:
         """Judge what is new.
@@ -149,7 +154,8 @@ class DirectoryJudge:
         Parameters
         ----------
         dry : bool
-            Write nothing, neither verdicts nor state; this needs no leader.
+            Write nothing, neither verdicts nor state; this needs no leader. Where the state is of
+            other judges or another scope, everything is judged from the start.
 
         Returns
         -------
@@ -158,13 +164,19 @@ class DirectoryJudge:
         Raises
         ------
         InvalidArgumentError
-            If the state is of other judges or another scope, or points cannot be judged.
+            If the state is of other judges or another scope and the run is not dry, or points
+            cannot be judged.
         SerializationError
             If the state or a file is damaged, or a newer version wrote it; the message names it.
         OSError
             If something cannot be read or written.
         """
-        state = self._load()
+        notes: list[str] = []
+        state = self._load(notes, dry=dry)
+        if state is None:
+            state = self._new(dry=dry)
+        elif not dry:  # the last run may have died before this
+            state = self._settle(state, notes)
         judges = ScopedJudges(
             self._judges,
             scope=self._scope,
@@ -172,8 +184,6 @@ class DirectoryJudge:
             idle_us=self._idle_us,
             origin=state.origin,
         )
-        if state.outbox is not None and not dry:  # the last run may have died before this
-            self._deliver(state)
         replay = Replay(self.directory, after=state.position)
         judges.add_references(replay.references())
         judges.load(state.parts, state.blobs)
@@ -186,19 +196,45 @@ class DirectoryJudge:
         parts += judges.advance(now)
         verdicts = _emitted(parts, now, state.origin)
         latest = _latest([state.latest, verdicts])
-        if not dry and (rows or verdicts.num_rows):
+        if not dry and (rows or verdicts.num_rows or self._anew):
             names, blobs = judges.state()
             sequence = state.sequence + (1 if verdicts.num_rows else 0)
             outbox = verdicts if verdicts.num_rows else None
             state = _State(
-                state.origin, sequence, now, replay.position, names, blobs, latest, outbox
+                state.origin,
+                sequence,
+                now,
+                replay.position,
+                names,
+                blobs,
+                latest,
+                outbox,
+                state.superseded,
             )
             self._save(state)
-            if outbox is not None:
-                self._deliver(state)
-        return Judged(verdicts, latest, rows, judges.pending, judges.too_late, tuple(replay.notes))
+            self._anew = False
+            self._settle(state, notes)
+        notes += replay.notes
+        return Judged(verdicts, latest, rows, judges.pending, judges.too_late, tuple(notes))
 
-    def _deliver(self, state: _State) -> None:
+    def _settle(self, state: _State, notes: list[str]) -> _State:
+        """Do what a state says that is left to do: verdicts to write, and to remove."""
+        from inlay._files.compaction import remove_origins
+
+        if state.outbox is not None:
+            state = self._deliver(state)
+        if state.superseded:
+            if remove_origins(self.directory, "verdicts", state.superseded):
+                state = state._replace(superseded=())
+                self._save(state)
+            else:
+                notes.append(
+                    "verdicts of earlier runs are still there, since a compaction is running: the "
+                    "next run removes them"
+                )
+        return state
+
+    def _deliver(self, state: _State) -> _State:
         """Write the verdicts of the outbox, perhaps again: readers take a window once."""
         from inlay.sinks.files import Files
         from inlay.table import Batch
@@ -216,7 +252,9 @@ class DirectoryJudge:
             )
         finally:
             sink.close(time.monotonic() + 60.0)
-        self._save(state._replace(outbox=None))
+        state = state._replace(outbox=None)
+        self._save(state)
+        return state
 
     def _save(self, state: _State) -> None:
         from inlay._files.parquet import sync_folder
@@ -232,6 +270,7 @@ class DirectoryJudge:
             "position": sorted(state.position.items()),
             "parts": state.parts,
             "has_outbox": state.outbox is not None,
+            "superseded": list(state.superseded),
         }
         tables = [state.latest] if state.outbox is None else [state.latest, state.outbox]
         blobs = [*map(_stream, tables), *state.blobs]
@@ -239,16 +278,36 @@ class DirectoryJudge:
         write_file(self._path, pack(header, blobs, magic=_MAGIC))
         sync_folder(self._path.parent)
 
-    def _load(self) -> _State:
-        from inlay.data.profile_file import read_file, unpack
+    def _new(self, *, dry: bool) -> _State:
+        """Begin anew, as an origin of its own; what other judges of the directory said is void."""
         from inlay.table import arrow_schema
 
+        origin = int.from_bytes(os.urandom(8), "big", signed=True)
+        empty = arrow_schema("verdicts").empty_table()
+        superseded = () if dry else self._earlier()
+        return _State(origin, -1, 0, {}, [], [], empty, None, superseded)
+
+    def _earlier(self) -> tuple[str, ...]:
+        """Return the origins of verdicts that no process gave about itself."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from inlay._files.layout import origin_hex
+
+        verdicts = stored_verdicts(self.directory, ("origin", "scope"))
+        of_judges = pc.is_in(verdicts["scope"], pa.array(_SCOPES))
+        return tuple(map(origin_hex, pc.unique(verdicts["origin"].filter(of_judges)).to_pylist()))
+
+    def _load(self, notes: list[str], *, dry: bool) -> _State | None:
+        """Return what an earlier run left; None if there is nothing to go on from."""
+        from inlay.data.profile_file import read_file, unpack
+
+        if self._anew:
+            return None
         try:
             data = read_file(self._path)
         except FileNotFoundError:
-            origin = int.from_bytes(os.urandom(8), "big", signed=True)
-            empty = arrow_schema("verdicts").empty_table()
-            return _State(origin, -1, 0, {}, [], [], empty, None)
+            return None
         where = str(self._path)
         header, blobs = unpack(data, where, magic=_MAGIC, what="state of a judge of a directory")
         if header.get("version") != _VERSION:
@@ -256,13 +315,16 @@ class DirectoryJudge:
                 f"{where}: its version is {header.get('version')!r}, this inlay knows {_VERSION}"
             )
             raise SerializationError(message)
-        for name, mine in (("scope", self._scope), ("judges", self._described())):
-            if header.get(name) != mine:
-                message = (
-                    f"{where} is of another judge, begin anew or judge as before: its {name} "
-                    f"is {header.get(name)!r}, now it is {mine!r}"
-                )
-                raise InvalidArgumentError(message)
+        other = self._other(header)
+        if other is not None:
+            if dry:
+                notes.append(f"everything is judged from the start: {where} is {other}")
+                return None
+            message = (
+                f"{where} is {other}. Begin anew (--fresh), look without writing (--dry-run), or "
+                "judge as before"
+            )
+            raise InvalidArgumentError(message)
         try:
             count = 2 if header["has_outbox"] else 1
             tables = [_table(blob) for blob in blobs[:count]]
@@ -275,10 +337,25 @@ class DirectoryJudge:
                 list(blobs[count:]),
                 tables[0],
                 tables[1] if count == 2 else None,
+                tuple(str(origin) for origin in header.get("superseded", ())),
             )
         except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
             message = f"{where}: its parts contradict one another: {error!r}"
             raise SerializationError(message) from error
+
+    def _other(self, header: dict[str, Any]) -> str | None:
+        """Tell how a state is none of these judges' and scope; None if it is theirs."""
+        if header.get("scope") != self._scope:
+            return f"of scope {header.get('scope')}, not {self._scope}"
+        was, now = header.get("judges"), self._described()
+        if was == now:
+            return None
+        try:
+            then = [each for each in was or () if each not in now]
+            here = [each for each in now if each not in (was or ())]
+            return f"of other judges: then {_named(then)}, now {_named(here)}"
+        except (TypeError, ValueError):
+            return "of other judges"
 
     def _described(self) -> list[list[str]]:
         return [[type(judge).__name__, judge.version, repr(judge)] for judge in self._judges]
@@ -293,6 +370,7 @@ class _State(NamedTuple):
     blobs: list[bytes]
     latest: pa.Table
     outbox: pa.Table | None
+    superseded: tuple[str, ...]
 
 
 def judge_directory(
@@ -303,6 +381,7 @@ def judge_directory(
     scope: str = "fleet",
     idle: float = 900.0,
     dry: bool = False,
+    fresh: bool = False,
 ) -> Judged | str:
     """Judge once what is new in a directory, as ``inlay judge`` does.
 
@@ -312,6 +391,8 @@ def judge_directory(
         As for `inlay.backtest`; `scope` is ``"fleet"`` or ``"host"``.
     dry : bool, default False
         Write nothing.
+    fresh : bool, default False
+        Judge everything anew; the verdicts supersede those of earlier runs.
 
     Returns
     -------
@@ -324,6 +405,8 @@ def judge_directory(
     judge = DirectoryJudge(
         Path(directory), checked_judges(judges), scope=scope, references=references, idle=idle
     )
+    if fresh:
+        judge.forget()
     if dry:
         return judge.run(dry=True)
     leader = judge.lead()
@@ -333,6 +416,10 @@ def judge_directory(
         return judge.run()
     finally:
         judge.resign()
+
+
+def _named(judges: Sequence[Sequence[str]]) -> str:
+    return " and ".join(f"{text} of version {version}" for _, version, text in judges) or "none"
 
 
 def _emitted(parts: list[pa.Table], now_us: int, origin: int) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.family_correction import benjamini_hochberg_families
+from inlay.drift.correction import benjamini_hochberg_families
 from inlay.drift.keys import is_any
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds, families
 
@@ -91,8 +91,7 @@ class DistanceJudge(PaneJudge):
         min_rows: int = 1000,
     ) -> None:
         super().__init__(level=level, min_rows=min_rows)
-        self.methods = (methods,) if isinstance(methods, str) else tuple(methods)
-        given = dict(thresholds or {})
+        self.methods, given = _methods(methods), _given(thresholds)
         for method in (*self.methods, *given):
             if method not in METHODS:
                 message = f"a method is one of {', '.join(METHODS)}: {method!r}"
@@ -232,3 +231,17 @@ class DistanceJudge(PaneJudge):
                 names[place] = reference.names
                 values[place] = _core.cell_parts(method, list(reference.counts), cells)
         return pa.array(names, pa.list_(pa.utf8())), pa.array(values, pa.list_(pa.float64()))
+
+
+def _methods(methods: Any) -> tuple[str, ...]:
+    if not isinstance(methods, str | Sequence):
+        message = f"methods are names, got {type(methods).__name__}: {methods!r}"
+        raise TypeError(message)
+    return (methods,) if isinstance(methods, str) else tuple(methods)
+
+
+def _given(thresholds: Any) -> dict[str, float]:
+    if thresholds is not None and not isinstance(thresholds, Mapping):
+        message = f"thresholds is a mapping, got {type(thresholds).__name__}: {thresholds!r}"
+        raise TypeError(message)
+    return dict(thresholds or {})

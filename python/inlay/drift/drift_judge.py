@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay.drift.correction import check_level
-from inlay.drift.judge import check_scope
+from inlay.drift.judge import check_min_rows, check_scope
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from inlay.drift.references import Reference, References
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DriftJudge"]
 
 _KINDS = ("edges", "categories")
+_BARE = ("presence",)
 _E_BH = "e-bh"
 
 
@@ -55,12 +57,13 @@ class DriftJudge:
     is the distance of this window alone. Yes needs ``low`` above ``threshold`` and a ``log_e`` that
     passes.
 
-    Undefined are ``empty`` windows, series of fewer than `min_rows` rows (``insufficient``), rows
-    without a reference (``no_reference``, ``other_reference``) or with other cells than it has
-    (``other_cells``), and what is not calibrated (``uncalibrated``): rows of a window that depend
-    on each other, and references whose counts are estimates of a sketch or whose edges are not
-    among its rows. Windows take part in the order in which they come; late rows are a window more,
-    and their pane's verdict comes again with their revision.
+    Undefined are ``empty`` windows, those that lack the column (``absent``), series of fewer than
+    `min_rows` rows (``insufficient``), rows without a reference (``no_reference``,
+    ``other_reference``) or with other cells than it has (``other_cells``), columns of which the
+    reference has no value (``empty_reference``), and what is not calibrated (``uncalibrated``):
+    rows of a window that depend on each other, and references whose counts are estimates of a
+    sketch or whose edges are not among its rows. Windows take part in the order in which they come;
+    late rows are a window more, and their pane's verdict comes again with their revision.
 
     The judge keeps about 8 kB for a column of ten cells. Not thread-safe; `judge` shares series out
     to threads, and the outcome does not depend on their number.
@@ -89,9 +92,7 @@ class DriftJudge:
         if not isinstance(threshold, int | float) or not 0 < threshold < 1:
             message = f"threshold must lie between 0 and 1: {threshold!r}"
             raise InvalidArgumentError(message)
-        if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < 1:
-            message = f"min_rows must be 1 or more: {min_rows!r}"
-            raise InvalidArgumentError(message)
+        check_min_rows(min_rows)
         if correction not in (_E_BH, None):
             message = f"correction must be {_E_BH!r} or None: {correction!r}"
             raise InvalidArgumentError(message)
@@ -132,13 +133,15 @@ class DriftJudge:
         Returns
         -------
         Table
-            Rows of ``verdicts``, in the order of the points.
+            Rows of ``verdicts``, in the order of the points; those about columns without cells
+            come last.
 
         Raises
         ------
         InvalidArgumentError
             If a column is not there or of another type, or `scope` is none.
         """
+        import numpy as np
         import pyarrow as pa
 
         from inlay.drift.keys import is_any, members_of
@@ -148,17 +151,57 @@ class DriftJudge:
 
         check_scope(scope)
         table = points_columns(points, COLUMNS)
-        mask = is_any(table["metric"], (METRIC,)) & is_any(table["kind"], _KINDS)
-        if not mask.all():
-            table = table.filter(pa.array(mask))
+        mask = is_any(table["metric"], (METRIC,)) & is_any(table["kind"], (*_KINDS, *_BARE))
         # Windows of several panes overlap: a row would be evidence as often as it is in one.
         panes, of_row = members_of(table["attrs"], "panes")
         if any(panes):
-            table = table.filter(pa.array([not panes[number] for number in of_row.tolist()]))
+            mask &= np.asarray([not text for text in panes])[of_row]
+        if not mask.all():
+            table = table.filter(pa.array(mask))
+        bare = is_any(table["kind"], _BARE)
+        without_cells = table.filter(pa.array(bare)) if bare.any() else None
+        if without_cells is not None:
+            table = table.filter(pa.array(~bare))
         if references is not None and table.num_rows:
             self._learn(table, references)
         found = Table(self._native.judge(_core.Table(table), threads=threads)).to_pyarrow()
-        return Table(self._verdicts(table, found, references, scope))
+        verdicts = self._verdicts(table, found, references, scope)
+        if without_cells is not None and references is not None:
+            empty = self._of_empty_references(without_cells, references, scope)
+            if empty.num_rows:
+                verdicts = pa.concat_tables([verdicts, empty], promote_options="permissive")
+        return Table(verdicts)
+
+    def _of_empty_references(self, table: pa.Table, references: References, scope: str) -> pa.Table:
+        """Say of columns without cells that the reference has no value of them, if that is why."""
+        import numpy as np
+        import pyarrow as pa
+
+        from inlay.drift.keys import distinct, first_rows
+        from inlay.drift.verdict_rows import UNDEFINED, verdict_rows
+
+        attrs, of_attrs = distinct(table["attrs"])
+        resources, of_resource = distinct(table["resource"])
+        series = table["series_id"].to_numpy()
+        firsts, of_row = first_rows((of_attrs, len(attrs)), (of_resource, len(resources)))
+        found = [
+            references.find(int(series[row]), attrs[of_attrs[row]], None) for row in firsts.tolist()
+        ]
+        empty = np.asarray([each is not None and each.num_values == 0 for each in found])
+        rows = np.flatnonzero(empty[of_row])
+        return verdict_rows(
+            table,
+            rows,
+            judge=type(self).__name__,
+            judge_version=self.version,
+            scope=scope,
+            method="drift",
+            verdict=[UNDEFINED] * len(rows),
+            reason="empty_reference",
+            threshold=self.threshold,
+            n_reference=0,
+            reference_id=table["reference_id"].take(pa.array(rows)),
+        )
 
     def _learn(self, table: pa.Table, references: References) -> None:
         """Hand on the references of series that come for the first time, or have new ones."""
@@ -254,9 +297,11 @@ def _reasons(table: pa.Table, found: pa.Table, references: References | None) ->
     lost = np.flatnonzero(
         pc.fill_null(pc.equal(reasons, "no_reference"), False).to_numpy(zero_copy_only=False)
     )
-    if len(yes) == 0 and (len(lost) == 0 or references is None):
+    absent = _absent(table, found, reasons)
+    if len(yes) == len(absent) == 0 and (len(lost) == 0 or references is None):
         return reasons
     texts = reasons.to_numpy(zero_copy_only=False).copy()
+    texts[absent] = "absent"
     if len(yes):
         since = found["since"].take(pa.array(yes))
         stamps = pc.strftime(
@@ -270,3 +315,17 @@ def _reasons(table: pa.Table, found: pa.Table, references: References | None) ->
         for row, who, text in zip(lost.tolist(), series, attrs, strict=True):
             texts[row] = references.why_not(who, text)
     return pa.array(texts, pa.utf8(), from_pandas=True)
+
+
+def _absent(table: pa.Table, found: pa.Table, reasons: pa.Array) -> np.ndarray[Any, Any]:
+    """Return which verdicts are of windows that are empty since they lack the column."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from inlay.drift.keys import is_any
+
+    is_absent = is_any(table["status"], ("absent",))
+    if not is_absent.any():
+        return np.zeros(0, np.int64)
+    empty = pc.fill_null(pc.equal(reasons, "empty"), False).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(empty & is_absent[found["point"].to_numpy()])

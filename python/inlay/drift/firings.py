@@ -65,7 +65,7 @@ class Firings:
     def __init__(self) -> None:
         self._done: list[Firing] = []
         self._open: dict[tuple[Any, ...], Firing] = {}
-        self.counts: dict[str, dict[str, int]] = {}
+        self._counts: dict[tuple[str, str], dict[str, int]] = {}
 
     def add(self, verdicts: pa.Table) -> None:
         """Take verdicts of which each series' are in the order of emission."""
@@ -76,7 +76,7 @@ class Firings:
         words, verdict = distinct(verdicts["verdict"])
         methods, method = distinct(verdicts["method"])
         judges, judge = distinct(verdicts["judge"])
-        self._count(words, verdict, methods, method)
+        self._count(words, verdict, methods, method, judges, judge)
         state = np.asarray([{"yes": _YES, "no": _NO}.get(word, -1) for word in words])[verdict]
         if not self._open and not (state == _YES).any():
             return
@@ -85,7 +85,10 @@ class Firings:
             return
         texts, attrs = distinct(verdicts["attrs"])
         series, origin = verdicts["series_id"].to_numpy(), verdicts["origin"].to_numpy()
-        origins, of_origin = np.unique(origin, return_inverse=True)
+        if (origin == origin[0]).all():
+            origins, of_origin = origin[:1], np.zeros(len(origin), np.int64)
+        else:
+            origins, of_origin = np.unique(origin, return_inverse=True)
         services, service = distinct(verdicts["resource"])
         keys = (
             (attrs, len(texts)),
@@ -147,16 +150,38 @@ class Firings:
                     effect=max(found, default=None),
                 )
 
-    def _count(self, words: list[str], verdict: Any, methods: list[str], method: Any) -> None:
+    def _count(
+        self,
+        words: list[str],
+        verdict: Any,
+        methods: list[str],
+        method: Any,
+        judges: list[str],
+        judge: Any,
+    ) -> None:
         import numpy as np
 
-        shape = len(methods), len(words)
-        cells = np.ravel_multi_index((method, verdict), shape)
-        table = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-        for name, row in zip(methods, table.tolist(), strict=True):
-            said = self.counts.setdefault(name, {"yes": 0, "no": 0, "undefined": 0})
-            for word, count in zip(words, row, strict=True):
+        shape = len(methods), len(judges), len(words)
+        cells = np.ravel_multi_index((method, judge, verdict), shape)
+        table = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+        for a, b in zip(*np.nonzero(table.sum(axis=2)), strict=True):
+            said = self._counts.setdefault(
+                (methods[a], judges[b]), {"yes": 0, "no": 0, "undefined": 0}
+            )
+            for word, count in zip(words, table[a, b].tolist(), strict=True):
                 said[word] = said.get(word, 0) + count
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many verdicts said yes, no and undefined, by method.
+
+        Of a method that several judges have, by method and judge: ``"drift of DriftJudge(…)"``.
+        """
+        methods = [method for method, _ in self._counts]
+        return {
+            method if methods.count(method) == 1 else f"{method} of {judge}": dict(said)
+            for (method, judge), said in self._counts.items()
+        }
 
     def list(self) -> list[Firing]:
         """Return all runs, the earliest first."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.drift.keys import codes_of, distinct, members_of
+from inlay.drift.keys import codes_of, distinct, is_any, members_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,7 +116,10 @@ def add_up(
     import numpy as np
     import pyarrow as pa
 
-    kept = np.flatnonzero(of_release >= 0)
+    is_late = np.asarray([*(each.revision > 0 for each in releases), False])
+    # That one process lacks a column says nothing of a window which others had.
+    silent = is_late[of_release] & is_any(rows["status"], ("absent",))
+    kept = np.flatnonzero((of_release >= 0) & ~silent)
     reference = distinct(rows["reference_id"])[1]
     kinds, kind = distinct(rows["kind"])
     metric = distinct(rows["metric"])[1]

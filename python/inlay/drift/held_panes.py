@@ -145,7 +145,7 @@ class HeldPanes:
         data: bytes = sink.getvalue().to_pybytes()
         return data
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: Any) -> None:
         """Take over what `to_bytes` gave.
 
         Raises
@@ -155,6 +155,9 @@ class HeldPanes:
         """
         import pyarrow as pa
 
+        if not isinstance(data, bytes | bytearray | memoryview):
+            message = f"the state of a judge is bytes, got {type(data).__name__}: {data!r}"
+            raise TypeError(message)
         if not data:
             return
         try:

@@ -60,6 +60,21 @@ class Judge(Protocol):
         """Take up a state that `save_state` returned."""
 
 
+def check_min_rows(min_rows: int) -> None:
+    """Refuse a number of rows that is none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no whole number of 1 or more.
+    """
+    from inlay._exceptions import InvalidArgumentError
+
+    if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < 1:
+        message = f"min_rows must be a whole number of 1 or more: {min_rows!r}"
+        raise InvalidArgumentError(message)
+
+
 def check_scope(scope: str) -> str:
     """Return the scope, or refuse it.
 

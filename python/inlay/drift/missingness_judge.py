@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inlay.drift.family_correction import e_bh_families
+from inlay.drift.correction import e_bh_families
 from inlay.drift.keys import is_any
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds, families
 from inlay.drift.share_test import share_test

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
+from inlay.drift.correction import check_level
 from inlay.drift.held_panes import HeldPanes
-from inlay.drift.judge import check_scope
+from inlay.drift.judge import check_min_rows, check_scope
 from inlay.drift.keys import codes_of, distinct, first_rows, is_any, members_of
 from inlay.drift.references import METRIC, Reference, References, points_columns
 from inlay.drift.replay import COLUMNS
@@ -28,10 +29,18 @@ REASONS = (
     "no_reference",
     "other_reference",
     "not_held",
+    "absent",
+    "empty_reference",
 )
-"""Why a verdict is undefined; of `not_held`, the rows before the late ones are forgotten."""
+"""Why a verdict is undefined.
 
-_EMPTY, _INSUFFICIENT, _NO_REFERENCE, _OTHER_REFERENCE, _NOT_HELD = range(1, 6)
+Of `not_held`, the rows before the late ones are forgotten; of `absent`, no row of the pane has the
+column; of `empty_reference`, the reference has no row.
+"""
+
+_EMPTY, _INSUFFICIENT, _NO_REFERENCE, _OTHER_REFERENCE, _NOT_HELD, _ABSENT, _EMPTY_REFERENCE = (
+    range(1, 8)
+)
 
 
 class PaneRows(NamedTuple):
@@ -115,14 +124,10 @@ class PaneJudge(abc.ABC):
     _kinds: tuple[str, ...] = ("edges", "categories")
 
     def __init__(self, *, level: float, min_rows: int) -> None:
-        if not 0.0 < level < 1.0:
-            message = f"level must be between 0 and 1: {level!r}"
-            raise InvalidArgumentError(message)
-        if min_rows < 1:
-            message = f"min_rows must be 1 or more: {min_rows!r}"
-            raise InvalidArgumentError(message)
+        check_level(level)
+        check_min_rows(min_rows)
         self.level = float(level)
-        self.min_rows = int(min_rows)
+        self.min_rows = min_rows
         self._held = HeldPanes()
 
     def judge(
@@ -206,7 +211,10 @@ class PaneJudge(abc.ABC):
         rows = count + missing
         reason = why
         reason[(reason == 0) & (rows < self.min_rows)] = _INSUFFICIENT
+        empty = np.asarray([*(each.rows == 0 for each in found), False])[reference]
+        reason[empty & (reason == 0)] = _EMPTY_REFERENCE
         reason[rows == 0] = _EMPTY
+        reason[(rows == 0) & is_any(table["status"], ("absent",))] = _ABSENT
         reason[is_lost] = _NOT_HELD
         return PaneRows(table, cells, offsets, count, missing, rows, found, reference, reason)
 
@@ -335,6 +343,6 @@ def families(table: pa.Table) -> Any:
 def check_thresholds(given: Mapping[str, float]) -> None:
     """Refuse a threshold below 0 or that is no number."""
     for name, value in given.items():
-        if not value >= 0.0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0.0:
             message = f"threshold of {name} must be 0 or more: {value!r}"
             raise InvalidArgumentError(message)

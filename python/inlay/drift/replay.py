@@ -7,14 +7,21 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inlay._exceptions import InvalidArgumentError, SerializationError
-from inlay.drift.keys import is_any
+from inlay._exceptions import InvalidArgumentError
+from inlay.drift.point_files import (
+    cast_rows,
+    named_columns,
+    read_columns,
+    read_judged,
+    schema_of,
+    wanted_rows,
+)
 from inlay.drift.references import METRIC, REFERENCE_METRIC
-from inlay.points import POINTS
+from inlay.drift.window_gaps import WindowGaps, distinct_numbers, windows_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -65,8 +72,7 @@ _JUDGED: dict[str, tuple[str, ...]] = {
     PANE_METRIC: ("counter",),
 }
 _REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges", "presence")}
-_TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
-_REQUIRED = frozenset(column.name for column in POINTS if not column.nullable)
+_WINDOW = ("origin", "window_seq", "observed_time")
 # Files move while writers compact; what met such a moment is looked at anew.
 _TRIES = 8
 
@@ -89,8 +95,6 @@ class Replay:
     ----------
     position : dict of int to int
         `after`, and further what the iteration gave out.
-    notes : tuple of str
-        What could not be read.
 
     Raises
     ------
@@ -108,20 +112,15 @@ class Replay:
         end: datetime.datetime | None = None,
         after: Mapping[int, int] | None = None,
     ) -> None:
+        _check_arguments(directory, start, end)
         self.directory = Path(directory)
         if not self.directory.is_dir():
             message = "no such directory"
             raise FileNotFoundError(2, message, str(directory))
-        for name, moment in (("start", start), ("end", end)):
-            if moment is not None and moment.tzinfo is None:
-                message = f"{name} must have a zone: {moment!r}"
-                raise InvalidArgumentError(message)
-        if start is not None and end is not None and start > end:
-            message = f"start must not be after end, {end}: {start}"
-            raise InvalidArgumentError(message)
         self.start, self.end = start, end
         self.position = dict(after or {})
-        self.notes: tuple[str, ...] = ()
+        self._unread: tuple[str, ...] = ()
+        self._gaps = WindowGaps(self.position)
         self._points: TableSnapshot | None = None
         self._scratch = tempfile.mkdtemp(prefix="inlay-replay-")
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
@@ -143,7 +142,12 @@ class Replay:
         if "points" not in snapshot.tables:
             message = f"the directory holds no points: {str(self.directory)!r}"
             raise InvalidArgumentError(message)
-        self._points, self.notes = snapshot.tables["points"], snapshot.notes
+        self._points, self._unread = snapshot.tables["points"], snapshot.notes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read, and which windows are missing of what was given out."""
+        return (*self._unread, *self._gaps.notes())
 
     def days(self) -> list[datetime.date]:
         """Return the UTC days of ``observed_time`` on which something may lie, in order."""
@@ -196,7 +200,7 @@ class Replay:
         with ThreadPoolExecutor(1, thread_name_prefix="inlay-replay") as reader:
 
             def read(day: datetime.date) -> Future[pa.Table | None]:
-                return reader.submit(self._read, day, _JUDGED, COLUMNS, dict(self.position))
+                return reader.submit(self._read_judged, day, dict(self.position))
 
             ahead = read(days[0]) if days else None
             for following in [*days[1:], None]:
@@ -207,12 +211,8 @@ class Replay:
                     yield rows
 
     def _advance(self, rows: pa.Table) -> None:
-        import numpy as np
-
-        origin, sequence = rows["origin"].to_numpy(), rows["window_seq"].to_numpy()
-        for each in np.unique(origin).tolist():
-            last = int(sequence[origin == each].max())
-            self.position[each] = max(last, self.position.get(each, -1))
+        for origin, numbers in windows_of(rows).items():
+            self.position[origin] = max(int(numbers.max()), self.position.get(origin, -1))
 
     def references(self) -> pa.Table:
         """Return all rows of metric ``data.reference`` that were emitted before `end`.
@@ -238,7 +238,7 @@ class Replay:
             self.start = start
         tables = [table for table in found if table is not None]
         if not tables:
-            return _schema(_REFERENCE_COLUMNS).empty_table()
+            return schema_of(_REFERENCE_COLUMNS).empty_table()
         return pa.concat_tables(tables, promote_options="permissive")
 
     def _require(self) -> TableSnapshot:
@@ -249,7 +249,32 @@ class Replay:
         """Read Parquet files that lie under no date: streams that were too large for memory."""
         for path in points.parquet:
             if _day_of(path) is None:
-                yield _read_file(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
+                yield read_judged(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
+
+    def _read_judged(self, day: datetime.date, after: Mapping[int, int]) -> pa.Table | None:
+        rows = self._read(day, _JUDGED, COLUMNS, after)
+        self._gaps.add(self._windows(day, after))
+        return rows
+
+    def _windows(self, day: datetime.date, after: Mapping[int, int]) -> dict[int, Any]:
+        """Return the numbers of all windows of a day, also of those without rows to be judged."""
+        import numpy as np
+
+        points = self._require()
+        found: dict[int, list[Any]] = {}
+        for path in points.parquet:
+            if _day_of(path) == day and not _is_past(path, after):
+                rows = read_columns(path, ("window_seq",))
+                numbers = distinct_numbers(rows["window_seq"].to_numpy())
+                found.setdefault(_origin_of(path), []).append(numbers)
+        loose = [read_columns(path, _WINDOW) for path in points.parquet if _day_of(path) is None]
+        for table in (*loose, *points.streams):
+            rows = _of_day(
+                cast_rows(named_columns(table, _WINDOW, "a stream"), _WINDOW, "a stream"), day
+            )
+            for origin, numbers in windows_of(rows).items():
+                found.setdefault(origin, []).append(numbers)
+        return {origin: np.concatenate(parts) for origin, parts in found.items()}
 
     def _read(
         self,
@@ -264,9 +289,11 @@ class Replay:
         parts = []
         for path in points.parquet:
             if _day_of(path) == day and not _is_past(path, after):
-                parts.append(_read_file(path, wanted, columns))
+                parts.append(read_judged(path, wanted, columns))
         for table in (*self._loose(points), *points.streams):
-            part = _cast(_wanted(_named(table, columns, "a stream"), wanted), columns, "a stream")
+            part = cast_rows(
+                wanted_rows(named_columns(table, columns, "a stream"), wanted), columns, "a stream"
+            )
             parts.append(_of_day(part, day))
         parts = [part for part in (self._within(part, after) for part in parts) if part.num_rows]
         if not parts:
@@ -295,111 +322,33 @@ class Replay:
         return rows if mask.all() else rows.filter(pa.array(mask))
 
 
+def _check_arguments(directory: Any, start: Any, end: Any) -> None:
+    if not isinstance(directory, str | os.PathLike):
+        message = f"a directory is a path, got {type(directory).__name__}: {directory!r}"
+        raise TypeError(message)
+    for name, moment in (("start", start), ("end", end)):
+        if moment is None:
+            continue
+        if not isinstance(moment, datetime.datetime):
+            message = f"{name} is a datetime, got {type(moment).__name__}: {moment!r}"
+            raise TypeError(message)
+        if moment.tzinfo is None:
+            message = f"{name} must have a zone: {moment!r}"
+            raise InvalidArgumentError(message)
+    if start is not None and end is not None and start > end:
+        message = f"start must not be after end, {end}: {start}"
+        raise InvalidArgumentError(message)
+
+
 def _is_past(path: Path, after: Mapping[int, int]) -> bool:
     if not after:
         return False
-    first, *_, last = path.stem.split("-")
-    origin = int(first, 16)
-    origin -= 1 << 64 if origin >= 1 << 63 else 0
-    return int(last) <= after.get(origin, -1)
+    return int(path.stem.rpartition("-")[2]) <= after.get(_origin_of(path), -1)
 
 
-def _read_file(
-    path: Path, wanted: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]
-) -> pa.Table:
-    """Read the rows of some metrics and kinds; of row groups without any nothing is decoded."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path, read_dictionary=list(_TEXTS)) as file:
-            _check_names(file.schema_arrow.names, columns, str(path))
-            groups = [
-                number
-                for number in range(file.metadata.num_row_groups)
-                if _may_hold(file.metadata.row_group(number), wanted)
-            ]
-            rows = file.read_row_groups(groups, columns=list(columns))
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        message = f"{path} cannot be read: {error}"
-        raise SerializationError(message) from error
-    return _cast(_wanted(rows.select(list(columns)), wanted), columns, str(path))
-
-
-def _may_hold(group: object, wanted: Mapping[str, tuple[str, ...]]) -> bool:
-    """Tell by the extremes of a row group, which is sorted by kind and metric, what it may hold."""
-    kinds = {kind for each in wanted.values() for kind in each}
-    for name, texts in (("kind", kinds), ("metric", set(wanted))):
-        extremes = _extremes(group, name)
-        if extremes is not None and not any(extremes[0] <= text <= extremes[1] for text in texts):
-            return False
-    return True
-
-
-def _extremes(group: object, name: str) -> tuple[str, str] | None:
-    for number in range(group.num_columns):  # type: ignore[attr-defined]
-        column = group.column(number)  # type: ignore[attr-defined]
-        if column.path_in_schema == name:
-            statistics = column.statistics
-            if statistics is None or not statistics.has_min_max:
-                return None
-            return statistics.min, statistics.max
-    return None
-
-
-def _wanted(rows: pa.Table, wanted: Mapping[str, tuple[str, ...]]) -> pa.Table:
-    import numpy as np
-    import pyarrow as pa
-
-    mask = np.zeros(rows.num_rows, bool)
-    for metric, kinds in wanted.items():
-        mask |= is_any(rows["metric"], (metric,)) & is_any(rows["kind"], kinds)
-    return rows if mask.all() else rows.filter(pa.array(mask))
-
-
-def _check_names(found: Collection[str], columns: tuple[str, ...], where: str) -> None:
-    for name in columns:
-        if name not in found:
-            message = f"{where}: points have a column that is not there: {name!r}"
-            raise InvalidArgumentError(message)
-
-
-def _named(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
-    _check_names(rows.column_names, columns, where)
-    return rows.select(list(columns))
-
-
-def _schema(columns: tuple[str, ...]) -> pa.Schema:
-    import pyarrow as pa
-
-    from inlay.table import arrow_schema
-
-    points = arrow_schema("points")
-    text = pa.dictionary(pa.int32(), pa.utf8())
-    return pa.schema(
-        [pa.field(name, text if name in _TEXTS else points.field(name).type) for name in columns]
-    )
-
-
-def _cast(rows: pa.Table, columns: tuple[str, ...], where: str) -> pa.Table:
-    """Give columns the types of points, text as dictionaries; refuse forbidden nulls."""
-    import pyarrow as pa
-
-    made = []
-    for field, column in zip(_schema(columns), rows.columns, strict=True):
-        if field.name in _REQUIRED and column.null_count:
-            message = f"{where}: column {field.name!r} must not have nulls: {column.null_count}"
-            raise InvalidArgumentError(message)
-        try:
-            if field.name in _TEXTS and not pa.types.is_dictionary(column.type):
-                column = column.cast(pa.utf8()).dictionary_encode()
-            made.append(column if column.type == field.type else column.cast(field.type))
-        except pa.ArrowException as error:
-            message = f"{where}: column {field.name!r} has another type: {column.type}"
-            raise SerializationError(message) from error
-    return pa.Table.from_arrays(made, schema=_schema(columns))
+def _origin_of(path: Path) -> int:
+    origin = int(path.stem.partition("-")[0], 16)
+    return origin - (1 << 64 if origin >= 1 << 63 else 0)
 
 
 def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
@@ -426,7 +375,26 @@ def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
         return rows
     else:
         order = np.argsort(observed, kind="stable")
-    return rows.take(pa.array(order))
+    return _taken(rows, pa.array(order))
+
+
+def _taken(rows: pa.Table, order: pa.Array) -> pa.Table:
+    """Take rows; lists of one length, as those of one number of cells, by an array of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    counts = rows["counts"].combine_chunks()
+    offsets = counts.offsets.to_numpy()
+    width = int(offsets[1] - offsets[0])
+    values = counts.values
+    if counts.null_count or values.null_count or (np.diff(offsets) != width).any():
+        return rows.take(order)
+    place = rows.schema.get_field_index("counts")
+    taken = rows.remove_column(place).take(order)
+    flat = values.to_numpy()[offsets[0] : offsets[-1]].reshape(-1, width)[order.to_numpy()]
+    size = np.arange(len(order) + 1, dtype=np.int32) * np.int32(width)
+    lists = pa.ListArray.from_arrays(size, flat.reshape(-1), type=counts.type)
+    return taken.add_column(place, rows.schema.field(place), lists)
 
 
 def _of_day(rows: pa.Table, day: datetime.date) -> pa.Table:

@@ -15,17 +15,22 @@ from inlay.drift.references import References
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ScopedJudges", "checked_judges", "default_judges"]
+__all__ = ["ScopedJudges", "checked_judges", "default_judges", "labels_of"]
 
 _FIELDS = {"host": ("service.name", "host.name"), "fleet": ("service.name",)}
 
 
-def default_judges(*, level: float = 0.05, threshold: float = 0.02) -> tuple[Any, ...]:
+def default_judges(
+    *, level: float = 0.05, threshold: float = 0.02, min_rows: int = 1000
+) -> tuple[Any, ...]:
     """Return the judges of a watch that has a reference and says nothing else."""
     from inlay.drift.drift_judge import DriftJudge
     from inlay.drift.missingness_judge import MissingnessJudge
 
-    return DriftJudge(level=level, threshold=threshold), MissingnessJudge(level=level)
+    return (
+        DriftJudge(level=level, threshold=threshold, min_rows=min_rows),
+        MissingnessJudge(level=level, min_rows=min_rows),
+    )
 
 
 def checked_judges(judges: Any) -> tuple[Any, ...]:
@@ -36,13 +41,35 @@ def checked_judges(judges: Any) -> tuple[Any, ...]:
         missing = [
             name for name in ("judge", "save_state", "load_state") if not hasattr(judge, name)
         ]
-        if missing:
+        if missing or isinstance(judge, type):
             message = f"a judge has judge, save_state and load_state: {judge!r}"
             raise TypeError(message)
     if not listed:
         message = f"there must be a judge: {judges!r}"
         raise InvalidArgumentError(message)
     return listed
+
+
+def labels_of(judges: Sequence[Any]) -> tuple[str, ...]:
+    """Return what verdicts call each of some judges.
+
+    That is the name of its class; where there are several of it, what tells them apart: their
+    settings, and of equal ones a number.
+
+    Examples
+    --------
+    >>> from inlay.drift import MissingnessJudge
+    >>> from inlay.drift.run import labels_of
+    >>> labels_of([MissingnessJudge()])
+    ('MissingnessJudge',)
+    """
+    names = [type(judge).__name__ for judge in judges]
+    labels: list[str] = []
+    for judge, name in zip(judges, names, strict=True):
+        label = name if names.count(name) == 1 else repr(judge)
+        before = sum(each == label or each.startswith(f"{label} #") for each in labels)
+        labels.append(f"{label} #{before + 1}" if before else label)
+    return tuple(labels)
 
 
 class ScopedJudges:
@@ -73,6 +100,7 @@ class ScopedJudges:
         check_scope(scope)
         self.scope = scope
         self._judges = tuple(judges)
+        self._labels = labels_of(judges)
         self._fresh = tuple(judge.save_state() for judge in judges)
         self._given = references
         self._idle_us, self._origin = idle_us, origin
@@ -189,8 +217,12 @@ class ScopedJudges:
         if self.scope == "host":
             values, of_row = members_of(rows["resource"], "host.name")
         else:
-            origins, of_row = np.unique(rows["origin"].to_numpy(), return_inverse=True)
-            values = [str(origin) for origin in origins.tolist()]
+            origin = rows["origin"].to_numpy()
+            if (origin == origin[0]).all():
+                yield str(origin[0]), rows
+                return
+            origins, of_row = np.unique(origin, return_inverse=True)
+            values = [str(each) for each in origins.tolist()]
         if len(values) == 1:
             yield values[0], rows
             return
@@ -204,10 +236,18 @@ class ScopedJudges:
         if rows is None or rows.num_rows == 0:
             return
         points = Table(rows)
-        for judge in part.judges:
+        for judge, label in zip(part.judges, self._labels, strict=True):
             verdicts = judge.judge(points, part.references, scope=self.scope)
             if len(verdicts):
-                yield Table(verdicts).to_pyarrow()
+                table = Table(verdicts).to_pyarrow()
+                yield table if label == type(judge).__name__ else _labelled(table, label)
+
+
+def _labelled(verdicts: pa.Table, label: str) -> pa.Table:
+    import pyarrow as pa
+
+    place = verdicts.schema.get_field_index("judge")
+    return verdicts.set_column(place, "judge", pa.repeat(pa.scalar(label), verdicts.num_rows))
 
 
 class _Part:

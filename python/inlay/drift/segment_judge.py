@@ -7,6 +7,7 @@ from typing import Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
+from inlay.drift.judge import check_min_rows
 from inlay.drift.keys import codes_of, distinct
 from inlay.drift.pane_judge import PaneJudge, PaneRows, check_thresholds
 from inlay.drift.segments import explain
@@ -73,9 +74,7 @@ class SegmentJudge(PaneJudge):
             if not 0.0 < value <= 1.0:
                 message = f"{name} must be above 0 and at most 1: {value!r}"
                 raise InvalidArgumentError(message)
-        if min_rows < 1:
-            message = f"min_rows must be 1 or more: {min_rows!r}"
-            raise InvalidArgumentError(message)
+        check_min_rows(min_rows)
         self.threshold, self.min_together = float(threshold), int(min_rows)
         self.least_power, self.enough_power = float(least_power), float(enough_power)
 

@@ -15,7 +15,6 @@ __all__ = ["Comparison", "compare_stored"]
 _KEY = (
     "series_id",
     "attrs",
-    "origin",
     "method",
     "judge",
     "scope",
@@ -44,7 +43,7 @@ class Comparison(NamedTuple):
     only_new: int
 
 
-def compare_stored(directory: Path, verdicts: pa.Table) -> Comparison:
+def compare_stored(directory: Path, verdicts: pa.Table, *, scope: str) -> Comparison:
     """Compare by series, method, judge, scope, window and revision.
 
     Parameters
@@ -52,7 +51,10 @@ def compare_stored(directory: Path, verdicts: pa.Table) -> Comparison:
     directory : Path
         Of tables.
     verdicts : pyarrow.Table
-        Rows of ``verdicts``. Stored ones of other judges and scopes are passed over.
+        Rows of ``verdicts``. Stored ones of other judges are passed over.
+    scope : {"process", "host", "fleet"}
+        Of them all; stored ones of others are passed over. Verdicts about a process carry its
+        origin; those about a host or fleet the origin of whoever judged, which tells nothing.
 
     Returns
     -------
@@ -61,18 +63,15 @@ def compare_stored(directory: Path, verdicts: pa.Table) -> Comparison:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    stored = stored_verdicts(directory, (*_KEY, "verdict"))
-    for name in ("judge", "scope"):
-        known = pc.unique(verdicts[name].cast(pa.utf8()))
-        stored = stored.filter(
-            pc.is_in(
-                stored[name],
-                known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known,
-            )
-        )
-    stored = stored.group_by(list(_KEY)).aggregate([("verdict", "max")])
-    new = verdicts.select([*_KEY, "verdict"])
-    both = stored.join(new, list(_KEY), join_type="full outer")
+    key = [*_KEY, "origin" if scope == "process" else "resource"]
+    stored = stored_verdicts(directory, (*key, "verdict"))
+    judges = pc.unique(verdicts["judge"].cast(pa.utf8()))
+    stored = stored.filter(
+        pc.and_(pc.equal(stored["scope"], scope), pc.is_in(stored["judge"], judges))
+    )
+    stored = stored.group_by(key).aggregate([("verdict", "max")])
+    new = verdicts.select([*key, "verdict"])
+    both = stored.join(new, key, join_type="full outer")
     old, made = both["verdict_max"], both["verdict"]
     paired = pc.and_(pc.is_valid(old), pc.is_valid(made))
     same = pc.sum(pc.fill_null(pc.equal(old, made), False)).as_py() or 0

@@ -7,9 +7,9 @@ its own thread: a slow or failing sink neither delays nor loses what the others 
 from __future__ import annotations
 
 import abc
-import importlib
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from inlay._lazy import loader
 from inlay.sinks._retry import Retry
 
 if TYPE_CHECKING:
@@ -94,14 +94,7 @@ class Sink(Protocol):
         return
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        message = f"module 'inlay.sinks' has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

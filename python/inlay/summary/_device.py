@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from inlay import _cuda_runtime
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InlayWarning
 from inlay._threads import new_lock
 from inlay.summary._protocols import Summary
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-__all__ = ["DeviceSummary", "Monitors", "device_number", "refuse_weights", "warn_of_lost"]
+__all__ = ["DeviceSummary", "Monitors", "device_number", "warn_of_lost"]
+
+_joining = new_lock()  # of two first tensors at once, one makes the monitors
 
 
 def device_number(values: Any) -> int:
@@ -49,7 +52,7 @@ class Monitors:
         self._lock = new_lock()
 
     def update(self, values: Any, stream: Any) -> None:
-        """Enqueue the count of a tensor's elements."""
+        """Enqueue the count of a tensor's elements; never waits."""
         number = device_number(values)
         monitor = self._by_device.get(number)
         if monitor is None:
@@ -93,40 +96,82 @@ class Monitors:
         return next((m.error for m in self._by_device.values() if m.disabled), None)
 
 
+class Joined:
+    """A native summary and what counts for it on devices.
+
+    It stands where the native one is otherwise, and hands on to it what is on the host. So a
+    summary that never saw a device pays nothing for the question.
+    """
+
+    __slots__ = ("monitors", "native")
+
+    def __init__(self, native: Any, monitors: Monitors) -> None:
+        self.native = native
+        self.monitors = monitors
+
+    def update(self, values: Any, **how: Any) -> None:
+        """Count values on the host.
+
+        Raises
+        ------
+        TypeError
+            If they are none, or on a device.
+        """
+        if is_device_array(values):
+            message = "values on a CUDA device"
+            raise TypeError(message)
+        self.native.update(values, **how)
+
+
 class DeviceSummary(Summary):
     """Base of the summaries whose `update` takes tensors on CUDA devices.
 
-    What came from the host is in `_host`. What came from devices stays there until somebody asks:
-    `_native` is the sum of both. It waits for the devices, so nothing in `update` may use it.
+    `update` feeds `_host`: the native summary, or after the first tensor a `Joined` one. `_native`
+    is all that was counted. It waits for the devices, so nothing in `update` may use it.
     """
 
-    __slots__ = ("_device", "_host")
+    __slots__ = ("_host",)
 
-    _device: Monitors | None
+    _host: Any
 
     @property
     def _native(self) -> Any:
-        if self._device is not None:
-            self._device.settle()
-        return self._host
+        host = self._host
+        if isinstance(host, Joined):
+            host.monitors.settle()
+            return host.native
+        return host
 
     @_native.setter
     def _native(self, native: Any) -> None:
         self._host = native
-        self._device = None
 
     def _monitors(self) -> Monitors:
         """Return what counts tensors for this summary."""
         raise NotImplementedError
 
-    def _update_device(self, values: Any, stream: Any) -> None:
-        """Count a tensor where it is; never waits."""
-        if self._device is None:
-            # Two threads may both get here: the one that is first, in one step, is heard.
-            made = self._monitors()
-            if self._device is None:
-                self._device = made
-        self._device.update(values, stream)
+    def _update_device(self, values: Any, stream: Any, weights: Any = None) -> None:
+        """Count a tensor where it is; never waits.
+
+        Called while the TypeError of what is not on the host is handled, and raises it again if it
+        is on no device either.
+        """
+        if not is_device_array(values):
+            raise
+        if weights is not None:
+            message = f"tensors on a CUDA device take no weights, got {type(weights).__name__}"
+            raise TypeError(message) from None
+        host = self._host
+        if not isinstance(host, Joined):
+            with _joining:
+                if not isinstance(self._host, Joined):
+                    self._host = Joined(self._host, self._monitors())
+                host = self._host
+        try:
+            host.monitors.update(values, stream)
+        except Exception as error:
+            error.__suppress_context__ = True  # that it is on no host is no news
+            raise
 
     @property
     def device_error(self) -> str | None:
@@ -135,7 +180,7 @@ class DeviceSummary(Summary):
         After one, tensors on that device are passed over, as an event told; what was counted
         before it, and values on the host, are kept.
         """
-        return None if self._device is None else self._device.error
+        return self._host.monitors.error if isinstance(self._host, Joined) else None
 
 
 def warn_of_lost(lost: int, what: str) -> None:
@@ -147,16 +192,3 @@ def warn_of_lost(lost: int, what: str) -> None:
             InlayWarning,
             stacklevel=5,
         )
-
-
-def refuse_weights(weights: Any) -> None:
-    """Refuse weights of a tensor on a device.
-
-    Raises
-    ------
-    TypeError
-        If there are any.
-    """
-    if weights is not None:
-        message = f"tensors on a CUDA device take no weights, got {type(weights).__name__}"
-        raise TypeError(message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
-from inlay.summary._device import DeviceSummary, Monitors, refuse_weights
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._reference import check_reference_id, counts_of, hash_of_names
 from inlay.summary._row import given, html_table, one_row_table
 
@@ -73,7 +73,6 @@ class Categories(DeviceSummary):
 
     def __init__(self, names: Any, values: Any = None) -> None:
         self._host = _core.Categories(_names(names))
-        self._device = None
         if values is not None:
             self.update(values)
 
@@ -224,32 +223,28 @@ class Categories(DeviceSummary):
         pickles the summary then waits for the device. The memory must stay as it is until the
         kernel has run, as for any work on a stream.
         """
-        if self._device is None or not is_device_array(values):
-            try:
-                self._host.update(values, weights=weights)
-            except UnicodeEncodeError as error:
-                raise _no_text(values, error) from None
-            except TypeError:
-                if not is_device_array(values):
-                    raise
-            else:
-                return
-        refuse_weights(weights)
-        self._update_device(values, stream)
+        try:
+            self._host.update(values, weights=weights)
+        except UnicodeEncodeError as error:
+            raise _no_text(values, error) from None
+        except TypeError:
+            self._update_device(values, stream, weights)
 
-    def _update_device(self, values: Any, stream: Any) -> None:
+    def _update_device(self, values: Any, stream: Any, weights: Any = None) -> None:
+        if not is_device_array(values):
+            raise
         if getattr(self, "_fractions", None) is None:
-            self._fractions = next(filter(_is_fraction, self._host.names), "")
+            self._fractions = next(filter(_is_fraction, self._native.names), "")
         if self._fractions and "float" in str(getattr(values, "dtype", "float")):
             message = (
                 "floats on a device are counted by names of whole numbers alone; there is the name "
                 f"{self._fractions!r}"
             )
             raise TypeError(message)
-        super()._update_device(values, stream)
+        super()._update_device(values, stream, weights)
 
     def _monitors(self) -> Monitors:
-        host = self._host
+        host = self._native
         names = host.names
         places = {name: place for place, name in enumerate(names)}
         codes = [int(name) for name in names if _INTEGER.fullmatch(name) and _is_64_bit(int(name))]

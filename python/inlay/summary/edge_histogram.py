@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
-from inlay._cuda_runtime import is_device_array
-from inlay.summary._device import DeviceSummary, Monitors, refuse_weights
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._reference import check_reference_id, counts_of, hash_of_edges
 from inlay.summary._row import given, html_table, one_row_table
 
@@ -84,7 +83,6 @@ class EdgeHistogram(DeviceSummary):
 
     def __init__(self, edges: Any, values: Any = None) -> None:
         self._host = _core.EdgeHistogram(edges)
-        self._device = None
         if values is not None:
             self.update(values)
 
@@ -231,22 +229,13 @@ class EdgeHistogram(DeviceSummary):
         pickles the summary then waits for the device. The memory must stay as it is until the
         kernel has run, as for any work on a stream.
         """
-        if self._device is None:
-            try:
-                self._host.update(values, weights=weights)
-            except TypeError:
-                if not is_device_array(values):
-                    raise
-            else:
-                return
-        elif not is_device_array(values):
+        try:
             self._host.update(values, weights=weights)
-            return
-        refuse_weights(weights)
-        self._update_device(values, stream)
+        except TypeError:
+            self._update_device(values, stream, weights)
 
     def _monitors(self) -> Monitors:
-        host = self._host
+        host = self._native
         edges = [host.edges]
 
         def make(cuda: ModuleType, device: int) -> Any:

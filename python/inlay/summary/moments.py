@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
-from inlay._cuda_runtime import is_device_array
 from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._row import check_kind, given, html_table, one_row_table
 
@@ -68,7 +67,6 @@ class Moments(DeviceSummary):
 
     def __init__(self, values: Any = None) -> None:
         self._host = _core.Moments()
-        self._device = None
         if values is not None:
             self.update(values)
 
@@ -137,7 +135,8 @@ class Moments(DeviceSummary):
             )
         )
 
-    def update(self, values: Any, *, stream: Any = None) -> None:
+    # Not keyword-only: that alone costs a call a fifth of its time.
+    def update(self, values: Any, stream: Any = None) -> None:
         """Add one number or many.
 
         Parameters
@@ -173,21 +172,13 @@ class Moments(DeviceSummary):
         On a device sums and moments of float32 and narrower types have a relative error of 1e-6 of
         the absolute ones; all counts and extremes are exact.
         """
-        if self._device is None:
-            try:
-                self._host.update(values)
-            except TypeError:
-                if not is_device_array(values):
-                    raise
-            else:
-                return
-        elif not is_device_array(values):
+        try:
             self._host.update(values)
-            return
-        self._update_device(values, stream)
+        except TypeError:
+            self._update_device(values, stream)
 
     def _monitors(self) -> Monitors:
-        host = self._host
+        host = self._native
 
         def make(cuda: ModuleType, device: int) -> Any:
             return cuda.ColumnMonitor(1, device=device, moments=True, histogram=False)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inlay import _core
-from inlay._cuda_runtime import is_device_array
 from inlay.summary._arguments import whole
-from inlay.summary._device import DeviceSummary, Monitors, refuse_weights
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._row import html_table, one_row_table, stored_state
 
 if TYPE_CHECKING:
@@ -100,7 +99,6 @@ class TopK(DeviceSummary):
         self, values: Any = None, *, capacity: int = 1024, vocabulary: int | None = None
     ) -> None:
         self._host = _core.TopK(capacity=whole("capacity", capacity, 2**32))
-        self._device = None
         self._vocabulary = 0 if vocabulary is None else whole("vocabulary", vocabulary, 2**24 + 1)
         if values is not None:
             self.update(values)
@@ -203,22 +201,13 @@ class TopK(DeviceSummary):
         `vocabulary`) come between two reads; what comes beyond is in the bounds. Of them the
         `capacity` most frequent ones leave the device.
         """
-        if self._device is None:
-            try:
-                self._host.update(values, weights=weights)
-            except TypeError:
-                if not is_device_array(values):
-                    raise
-            else:
-                return
-        elif not is_device_array(values):
+        try:
             self._host.update(values, weights=weights)
-            return
-        refuse_weights(weights)
-        self._update_device(values, stream)
+        except TypeError:
+            self._update_device(values, stream, weights)
 
     def _monitors(self) -> Monitors:
-        host = self._host
+        host = self._native
         capacity = host.capacity
         vocabulary = getattr(self, "_vocabulary", 0)
 

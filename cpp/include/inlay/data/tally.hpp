@@ -214,9 +214,9 @@ class INLAY_API Tally {
 
   /// Rows of points: of each column one for its cells, moments and quantiles, and under the metric
   /// with ".unseen" one for the names outside; of a column without cells one of kind "presence",
-  /// with the number of its values and what is apart. A column of which no row was seen has none,
-  /// unless none of the table was: then cells, and presence, with counts of 0 and the status
-  /// "insufficient". `attrs` are canonical JSON, one a column.
+  /// with the number of its values and what is apart. A column of which no row was seen has
+  /// cells, or presence, with counts of 0: of status "insufficient" if none of the table was, else
+  /// "absent", and then in revision 0 alone. `attrs` are canonical JSON, one a column.
   /// @throws InvalidArgument if there are not as many attrs as columns
   /// @throws std::bad_alloc
   Table points(const TallyStamp& stamp, const std::vector<std::string>& attrs) const;

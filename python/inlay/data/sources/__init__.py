@@ -12,7 +12,7 @@ from inlay._exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BATCH_ROWS", "Source", "open_source"]
+__all__ = ["BATCH_ROWS", "Source", "check_names", "open_source"]
 
 BATCH_ROWS = 1 << 17
 """Most rows of a batch: a few MiB a column, and long enough for the sketches to sort in blocks."""
@@ -23,6 +23,11 @@ _REPEATABLE = {"polars", "inlay", "pandas", "duckdb", "_duckdb"}
 
 class Source:
     """A stream of record batches of one schema.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name of a column holds NUL.
 
     Attributes
     ----------
@@ -51,6 +56,7 @@ class Source:
         is_in_memory: bool = False,
     ) -> None:
         self.name = name
+        check_names(schema)
         self.schema = _decoded_schema(schema)
         self.num_rows = num_rows
         self.is_repeatable = is_repeatable
@@ -163,6 +169,25 @@ def open_source(
         f"got {type(data).__name__}"
     )
     raise TypeError(message)
+
+
+def check_names(schema: pa.Schema) -> None:
+    """Refuse names of columns, and of fields within them, that hold NUL.
+
+    Arrow hands names on as C strings, which end there: two columns could have one name then.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The message has the name.
+    """
+    fields = list(schema)
+    for field in fields:
+        if "\0" in field.name:
+            message = f"the name of a column must not hold NUL: {field.name!r}"
+            raise InvalidArgumentError(message)
+        if field.type.num_fields:
+            fields += [field.type.field(number) for number in range(field.type.num_fields)]
 
 
 def select(names: Sequence[str], wanted: Sequence[str] | None, where: str) -> list[int]:

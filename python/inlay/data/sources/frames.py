@@ -81,14 +81,17 @@ def table_of_columns(columns: Mapping[Any, Any], wanted: Sequence[str] | None = 
     Raises
     ------
     InvalidArgumentError
-        If columns differ in length, or one has no Arrow type.
+        If columns differ in length, one has no Arrow type, or a wanted one is not there.
     TypeError
         If a name is not text, or a column is a single value.
     """
     import pyarrow as pa
 
+    from inlay.data.sources import select
+
     names: list[str] = []
     arrays: list[Any] = []
+    select([name for name in columns if isinstance(name, str)], wanted, "the table")
     for name, values in columns.items():
         if not isinstance(name, str):
             message = f"names of columns are text, got {type(name).__name__}: {name!r}"

@@ -48,7 +48,7 @@ class SourceInstruments:
 
     def arrived(self, times: np.ndarray, newest: int, arrival: int) -> None:
         """Take the event times of rows that arrived, in microseconds."""
-        self._latency.record_many((arrival - times) * 1e-6)
+        self._latency._record_ages(times, arrival)
         if self.newest is None or newest > self.newest:
             self.newest = newest
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.data.sources import BATCH_ROWS, open_source
+from inlay.data.sources import BATCH_ROWS, check_names, open_source
 from inlay.data.watch.event_time import EARLIEST_US, event_times, is_time, plain_times
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Parted", "Reader", "part", "pick", "runs", "time_index", "unusable"]
+
+# Of a batch's event times this share is at most as late as its mark: a few stamps of a clock that
+# runs ahead do not move it.
+_HIGH = 0.99
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,8 +33,8 @@ class Parted:
         Those that have one, not ahead of their arrival.
     times : numpy.ndarray of int64, shape (n,)
         Their event times in microseconds.
-    oldest, newest : int
-        The least and the greatest of them; 0 if there are none.
+    oldest, newest, high : int
+        The least and the greatest of them, and their high quantile; 0 if there are none.
     missing, future : pyarrow.RecordBatch or None
         Those without one, and those ahead; None if there are none.
     """
@@ -38,6 +43,7 @@ class Parted:
     times: np.ndarray
     oldest: int
     newest: int
+    high: int
     missing: pa.RecordBatch | None
     future: pa.RecordBatch | None
 
@@ -60,6 +66,7 @@ class Reader:
         if self._plain is None or not schema.equals(self._plain):
             if any(pa.types.is_run_end_encoded(kind) for kind in schema.types):
                 return open_source(data).batches()
+            check_names(schema)
             self._plain = schema
         return (data,)
 
@@ -98,27 +105,32 @@ def part(batch: pa.RecordBatch, index: int | None, limit: int) -> Parted:
     import numpy as np
 
     if index is None:
-        return Parted(batch.slice(0, 0), np.zeros(0, dtype=np.int64), 0, 0, batch, None)
+        return Parted(batch.slice(0, 0), np.zeros(0, dtype=np.int64), 0, 0, 0, batch, None)
     column = batch.column(index)
     plain = plain_times(column)
     if plain is not None and len(plain):
-        oldest, newest = int(plain.min()), int(plain.max())
+        oldest, newest, high = _core.time_extent(plain.data, _HIGH)
         if oldest >= EARLIEST_US and newest <= limit:
-            return Parted(batch, plain, oldest, newest, None, None)
+            return Parted(batch, plain, oldest, newest, high, None, None)
     read = event_times(column)
     times = read.times
     missing = future = None
     if read.missing is not None:
         missing = _pick(batch, read.missing)
         batch, times = _pick(batch, ~read.missing), times[~read.missing]
-    newest = int(times.max()) if len(times) else 0
+    oldest, newest, high = _extent(times)
     if newest > limit:
         ahead = times > limit
         future = _pick(batch, ahead)
         batch, times = _pick(batch, ~ahead), times[~ahead]
-        newest = int(times.max()) if len(times) else 0
-    oldest = int(times.min()) if len(times) else 0
-    return Parted(batch, times, oldest, newest, missing, future)
+        oldest, newest, high = _extent(times)
+    return Parted(batch, times, oldest, newest, high, missing, future)
+
+
+def _extent(times: np.ndarray) -> tuple[int, int, int]:
+    import numpy as np
+
+    return _core.time_extent(np.ascontiguousarray(times).data, _HIGH)
 
 
 def runs(

@@ -89,7 +89,7 @@ class PaneRows:
         -------
         pyarrow.Table
             The columns of all rows, then of each group, then one row of metric ``data.pane``. A
-            column that lacked in all batches has no row.
+            column that lacked in all batches has one of status ``absent``, in revision 0.
         """
         import pyarrow as pa
 

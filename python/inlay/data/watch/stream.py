@@ -309,7 +309,7 @@ class Stream:
                 placed = self._place(oldest // every, parted.rows, instruments)
             else:
                 placed = self._place_apart(parted.rows, times, instruments)
-        self.watermark.observe(source, times, now=now)
+        self.watermark.observe(source, parted.high, now=now)
         return placed
 
     def _place_apart(

@@ -10,13 +10,7 @@ from inlay.data.watch.restored import integer, integer_or_none
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
-
 __all__ = ["Watermark"]
-
-# Of a batch's event times this share is at most as late as its mark: a few stamps of a clock that
-# runs ahead do not move it.
-_QUANTILE = 0.99
 
 # Sources beyond so many are forgotten, those that were silent longest first.
 _MOST_SOURCES = 10_000
@@ -59,24 +53,17 @@ class Watermark:
         self._farthest: int | None = None  # the highest mark of any source, past ones included
         self.value: int | None = None
 
-    def observe(self, source: str, times: np.ndarray, *, now: int) -> None:
-        """Take the event times of a batch.
+    def observe(self, source: str, high: int, *, now: int) -> None:
+        """Take a high quantile of the event times of a batch.
 
         Parameters
         ----------
         source : str
-        times : numpy.ndarray of int64, shape (n,)
-            Not those from the future, so that no mark passes the arrival and its skew; n >= 1.
+        high : int
+            Not of those from the future, so that no mark passes the arrival and its skew.
         now : int
             The observer's clock.
         """
-        rank = int(_QUANTILE * (len(times) - 1))
-        if len(times) == 1:
-            high = int(times[0])
-        else:
-            import numpy as np
-
-            high = int(np.partition(times, rank)[rank])
         self.mark(source, high - self._disorder, now=now)
 
     def mark(self, source: str, mark: int, *, now: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def compare(
     Raises
     ------
     TypeError
-        If a side is none of these.
+        If a side is none of these, or another argument is of another type; the message has it.
     InvalidArgumentError
         If `threshold`, `level` or `threads` is out of range, a column of `by` or `columns` is not
         there, the groups of a side are by other columns, or `exact` is asked for and a side is not
@@ -111,10 +111,10 @@ def compare(
     _check(threshold, level)
     if threads is not None:
         whole("threads", threads, 2**16)
-    names = (by,) if isinstance(by, str) else tuple(by)
+    names = _names("by", by)
     chosen = None
     if columns is not None:
-        given = [columns] if isinstance(columns, str) else list(columns)
+        given = _names("columns", columns)
         chosen = (*given, *(name for name in names if name not in given))
     first, second = _loaded(reference), _loaded(current)
     if exact:
@@ -180,6 +180,20 @@ def _check(threshold: float, level: float) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
             message = f"{what} must lie between 0 and 1: {value!r}"
             raise InvalidArgumentError(message)
+
+
+def _names(what: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        message = f"{what} must be names of columns, got {type(given).__name__}: {given!r}"
+        raise TypeError(message)
+    names = tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            message = f"{what} must be names of columns, got {type(name).__name__}: {name!r}"
+            raise TypeError(message)
+    return names
 
 
 def _loaded(side: Any) -> Any:

@@ -20,20 +20,23 @@ OTHER_NAMES = "(other names)"
 """What the last cell of names is called."""
 
 _MOST_NAMES, _MOST_TEXT = 3, 40
+# They tell any two float64 apart.
+_DIGITS = 17
 
 
 def cell_names(cells: Cells, reference: ColumnSide) -> list[str]:
     """Name the cells: ``(1.5, 2]``, or by the names they count as these may leave."""
     if cells.names is not None:
         return [*(reference.name(name, reference) for name in cells.names), OTHER_NAMES]
-    edges = [_number(reference.value(edge)) for edge in cells.edges or ()]
+    edges = _numbers([reference.value(edge) for edge in cells.edges or ()])
     if not edges:
         return []
     names = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
     names = [f"≤ {edges[0]}", *names, f"> {edges[-1]}"]
     if is_just_below(first := (cells.edges or [0.0])[0]):
         # The least value of the reference, which the next cell includes.
-        least = _number(reference.value(math.nextafter(first, math.inf) + 0.0))
+        bottom = reference.value(math.nextafter(first, math.inf) + 0.0)
+        least, *edges = _numbers([bottom, *map(reference.value, cells.edges or ())])
         names[0] = f"< {least}"
         if len(edges) > 1:
             names[1] = f"[{least}, {edges[1]}]"
@@ -53,10 +56,8 @@ def said(
     if aspect.name == "range":
         ends = ""
         if reference.moments is not None and reference.moments.min is not None:
-            low, high = (
-                _number(reference.value(end))
-                for end in (reference.moments.min, reference.moments.max or 0.0)
-            )
+            extremes = (reference.moments.min, reference.moments.max or 0.0)
+            low, high = _numbers([reference.value(end) for end in extremes])
             ends = f" of {low}" if low == high else f" of {low} to {high}"
         return f"{_share(aspect.shares[1])} of the values lie outside{ends}"
     assert aspect.cells is not None  # it is about values
@@ -94,7 +95,7 @@ def _means(reference: ColumnSide, current: ColumnSide) -> str:
     before, after = moments[0].mean, moments[1].mean
     if before is None or after is None:
         return ""
-    return f"mean {_number(reference.value(before))} → {_number(current.value(after))}"
+    return "mean " + " → ".join(_numbers([reference.value(before), current.value(after)]))
 
 
 def _examples(new_names: Sequence[NewName]) -> str:
@@ -109,8 +110,23 @@ def _quoted(name: str) -> str:
     return repr(name if len(name) <= _MOST_TEXT else name[: _MOST_TEXT - 1] + "…")
 
 
-def _number(of: Any) -> str:
-    return f"{of:.4g}" if isinstance(of, (int, float)) and not isinstance(of, bool) else str(of)
+def _numbers(of: Sequence[Any]) -> list[str]:
+    """Write numbers with as many digits, four at least, as tell them from their neighbours."""
+    texts = []
+    for place, each in enumerate(of):
+        beside = [other for other in of[max(place - 1, 0) : place + 2] if other != each]
+        for digits in range(4, _DIGITS + 1):
+            text = _number(each, digits)
+            if text not in [_number(other, digits) for other in beside]:
+                break
+        texts.append(text)
+    return texts
+
+
+def _number(of: Any, digits: int) -> str:
+    if isinstance(of, bool) or not isinstance(of, (int, float)):
+        return str(of)
+    return f"{of:.{digits}g}"
 
 
 def _share(of: float) -> str:
