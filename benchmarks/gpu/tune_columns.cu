@@ -3,8 +3,9 @@
 //   tune_columns [repeats] [part of a name]
 //
 // Prints for each case: name, milliseconds (median), GB/s, ratio to the sum kernel's read rate; and
-// at the end the host's microseconds for one update. Names ending in [..] are variants of how the
-// kernel is laid out: columns a lane loads, lanes a row, loads in flight, blocks for a processor.
+// at the end the host's microseconds for one update. Names that end in [...] are variants of how
+// the kernel is laid out: loads in flight, threads of a block, buckets of a side in shared memory,
+// blocks for each processor, and how many of them fit it.
 
 #include <cuda_runtime_api.h>
 
@@ -26,15 +27,16 @@
 #include "summary/column_kernel.cuh"
 #include "summary/column_monitor.hpp"
 #include "summary/column_plan.hpp"
+#include "summary/tensor_list.hpp"
 
 using namespace inlay::cuda;
 
 namespace {
 
-template <class T, int V, int L, Counted kCounted, int kUnroll, int kBlocks>
-__global__ void __launch_bounds__(kColumnThreads, kBlocks)
+template <class T, Walk kWalk, bool kEdges, int kLoads, int kThreads, int kBlocks>
+__global__ void __launch_bounds__(kThreads, kBlocks)
     variant_kernel(const __grid_constant__ ColumnArgs args) {
-  count_columns<T, V, L, true, kCounted, kUnroll>(args);
+  count_columns<T, kWalk, kEdges, kLoads>(args);
 }
 
 __global__ void sum_kernel(const uint4* from, std::size_t count, float* out) {
@@ -82,6 +84,7 @@ __global__ void fill_kernel(T* to, std::size_t count, Kind kind) {
 
 struct Bench {
   int repeats = 30;
+  int processors = 132;
   std::string only;
   cudaStream_t stream = nullptr;
   double sum_rate = 0;  // GB/s, of the buffer in use
@@ -111,12 +114,12 @@ struct Bench {
   void measure_sum(const void* data, std::size_t bytes) {
     const double ms = median_ms(
         [&] {
-          sum_kernel<<<132 * 16, 256, 0, stream>>>(static_cast<const uint4*>(data), bytes / 16,
-                                                   sink);
+          sum_kernel<<<static_cast<unsigned>(processors) * 16, 256, 0, stream>>>(
+              static_cast<const uint4*>(data), bytes / 16, sink);
         },
         repeats);
     sum_rate = static_cast<double>(bytes) / ms / 1e6;
-    std::printf("%-58s %9.4f ms %8.1f GB/s\n", "  sum kernel", ms, sum_rate);
+    std::printf("%-62s %9.4f ms %8.1f GB/s\n", "sum kernel", ms, sum_rate);
   }
 
   void report(const std::string& name, std::size_t bytes,
@@ -125,15 +128,15 @@ struct Bench {
     try {
       const double ms = median_ms(launch, repeats);
       const double rate = static_cast<double>(bytes) / ms / 1e6;
-      std::printf("%-58s %9.4f ms %8.1f GB/s %6.3f\n", name.c_str(), ms, rate, rate / sum_rate);
+      std::printf("%-62s %9.4f ms %8.1f GB/s %6.3f\n", name.c_str(), ms, rate, rate / sum_rate);
     } catch (const std::exception& error) {
-      std::printf("%-58s %s\n", name.c_str(), error.what());
+      std::printf("%-62s %s\n", name.c_str(), error.what());
     }
     std::fflush(stdout);
   }
 };
 
-Tensor tensor_of(void* data, Element element, std::vector<std::int64_t> shape) {
+Tensor tensor_of(const void* data, Element element, std::vector<std::int64_t> shape) {
   Tensor out;
   out.data = data;
   out.element = element;
@@ -150,17 +153,14 @@ Tensor tensor_of(void* data, Element element, std::vector<std::int64_t> shape) {
 /// The kernel with memory of its own, so that its layout can be varied.
 class Raw {
  public:
-  Raw(std::uint32_t columns, std::uint32_t edges) {
+  explicit Raw(std::uint32_t columns) {
     args.layout.columns = columns;
     args.layout.pages = std::bit_ceil(std::max(columns * 40, 4096U));
-    args.layout.cells = edges == 0 ? 0 : std::bit_ceil(edges + 1);
-    args.edge_steps = edges == 0 ? 0 : std::countr_zero(args.layout.cells);
-    args.edges_shared = true;
     const std::size_t state = (args.layout.bytes() + 255) & ~std::size_t{255};
-    const std::size_t parts = (column_parts(columns, 132 * 16) + 65536) * sizeof(ColumnPart);
-    const std::size_t bytes = 2 * state + parts + (columns + 64) * 4 + 4096;
-    check(cudaMalloc(&memory_, bytes), "allocating");
-    check(cudaMemset(memory_, 0, bytes), "clearing");
+    const std::size_t parts = column_parts(columns, 132 * 16) * sizeof(ColumnPart);
+    bytes_ = 2 * state + parts + (columns + 64) * 4 + 4096;
+    check(cudaMalloc(&memory_, bytes_), "allocating");
+    check(cudaMemset(memory_, 0, bytes_), "clearing");
     unsigned char* at = memory_;
     for (auto& s : args.states) {
       s = at;
@@ -172,78 +172,61 @@ class Raw {
     at += 256;
     args.arrived = reinterpret_cast<std::uint32_t*>(at);
     const auto cells = make_bucket_cells<std::uint32_t>(5);
-    void* table = nullptr;
-    check(cudaMalloc(&table, cells.size() * 4), "allocating");
-    check(cudaMemcpy(table, cells.data(), cells.size() * 4, cudaMemcpyHostToDevice), "copying");
-    args.bucket_cells = table;
-    if (edges != 0) {
-      std::vector<float> values;
-      for (std::uint32_t c = 0; c < columns; ++c) {
-        for (std::uint32_t i = 0; i + 1 < args.layout.cells; ++i)
-          values.push_back(i < edges ? -2.0F + 4.0F * i / edges : HUGE_VALF);
-      }
-      void* to = nullptr;
-      check(cudaMalloc(&to, values.size() * 4), "allocating");
-      check(cudaMemcpy(to, values.data(), values.size() * 4, cudaMemcpyHostToDevice), "copying");
-      args.edges = to;
-    }
+    check(cudaMalloc(&table_, cells.size() * 4), "allocating");
+    check(cudaMemcpy(table_, cells.data(), cells.size() * 4, cudaMemcpyHostToDevice), "copying");
+    args.bucket_cells = table_;
+  }
+  Raw(const Raw&) = delete;
+  Raw& operator=(const Raw&) = delete;
+  ~Raw() {
+    cudaFree(memory_);
+    cudaFree(table_);
   }
 
-  template <class T, int V, int L, Counted kCounted, int kUnroll, int kBlocks>
+  template <class T, Walk kWalk, int kLoads, int kThreads, int kBlocks>
   void run(const Bench& bench, const std::string& name, const Tensor& tensor, int axis,
-           int blocks_of_sm = kBlocks) {
+           std::uint32_t window) {
     ColumnArgs a = args;
-    constexpr std::int64_t kColumns = V * L;
-    a.walk = plan_columns(tensor, axis, static_cast<std::uint32_t>(132 * blocks_of_sm));
-    // The plan is for blocks of 16 columns; other widths are planned here.
-    ColumnWalk& w = a.walk;
-    const std::int64_t rows = w.flat ? w.rows / kColumns : w.rows;
-    if (!w.flat) {
-      w.groups = static_cast<std::uint32_t>((a.layout.columns + kColumns - 1) / kColumns);
-      w.group_stride = kColumns;
-      w.per_group = kColumns;
-    }
-    w.slices = std::max(1U, static_cast<std::uint32_t>(132 * blocks_of_sm) / w.groups);
-    const std::int64_t step = kColumnThreads / L;
-    w.rows_per_slice = ((rows + w.slices - 1) / w.slices + step - 1) / step * step;
-    w.slices = static_cast<std::uint32_t>((rows + w.rows_per_slice - 1) / w.rows_per_slice);
-    a.window = kWindowBuckets;
-    const auto kernel = variant_kernel<T, V, L, kCounted, kUnroll, kBlocks>;
-    const std::uint32_t shared =
-        column_shared(kColumns, kCounted != Counted::kMoments, kWindowBuckets, a.edge_steps,
-                      kCounted == Counted::kBucketsAndEdges, 4)
-            .bytes;
+    a.block = {kThreads, window};
+    a.walk = plan_columns(tensor, axis, static_cast<std::uint32_t>(bench.processors * kBlocks));
+    a.window = window_for(a.walk, a.scale, a.block);
+    const auto kernel = variant_kernel<T, kWalk, false, kLoads, kThreads, kBlocks>;
+    const std::uint32_t shared = column_shared(a.block, 0, false, 4).bytes;
     check(
         cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                              cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "taking shared memory");
     int resident = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, kColumnThreads, shared),
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, kThreads, shared),
           "asking for the occupancy");
-    bench.report(name + " [V" + std::to_string(V) + " L" + std::to_string(L) + " U" +
-                     std::to_string(kUnroll) + " b" + std::to_string(blocks_of_sm) + " fit" +
-                     std::to_string(resident) + "]",
+    bench.report(name + " [loads " + std::to_string(kLoads) + " threads " +
+                     std::to_string(kThreads) + " window " + std::to_string(window) + " blocks " +
+                     std::to_string(kBlocks) + " fit " + std::to_string(resident) + "]",
                  static_cast<std::size_t>(tensor.size()) * sizeof(T), [&] {
-                   kernel<<<w.groups * w.slices, kColumnThreads, shared, bench.stream>>>(a);
+                   kernel<<<a.walk.groups * a.walk.slices, kThreads, shared, bench.stream>>>(a);
                    check(cudaGetLastError(), "launching");
                  });
-    check(cudaMemset(memory_, 0, 2 * args.layout.bytes()), "clearing");
+    check(cudaMemset(memory_, 0, bytes_), "clearing");
   }
 
   ColumnArgs args;
 
  private:
   unsigned char* memory_ = nullptr;
+  void* table_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 template <class T>
 void fill(const Bench& bench, T* data, std::size_t count, Kind kind) {
-  fill_kernel<<<132 * 8, 256, 0, bench.stream>>>(data, count, kind);
+  fill_kernel<<<static_cast<unsigned>(bench.processors) * 8, 256, 0, bench.stream>>>(data, count,
+                                                                                     kind);
   check(cudaStreamSynchronize(bench.stream), "filling");
 }
 
 void monitor_case(const Bench& bench, const std::string& name, const Tensor& tensor,
                   ColumnMonitor::Options options) {
+  if (!bench.only.empty() && name.find(bench.only) == std::string::npos) return;
   ColumnMonitor monitor(0, std::move(options));
   bench.report(name, static_cast<std::size_t>(tensor.size()) * size_of(tensor.element),
                [&] { monitor.update(tensor, bench.stream); });
@@ -270,8 +253,9 @@ int main(int argc, char** argv) {
   try {
     cudaDeviceProp properties;
     check(cudaGetDeviceProperties(&properties, 0), "asking for the device");
-    std::printf("%s, %d processors; median of %d\n", properties.name,
-                properties.multiProcessorCount, bench.repeats);
+    bench.processors = properties.multiProcessorCount;
+    std::printf("%s, %d processors; median of %d\n", properties.name, bench.processors,
+                bench.repeats);
     check(cudaStreamCreateWithFlags(&bench.stream, cudaStreamNonBlocking), "making a stream");
     check(cudaMalloc(&bench.sink, 4), "allocating");
     void* data = nullptr;
@@ -288,33 +272,27 @@ int main(int argc, char** argv) {
     bench.measure_sum(data, kRows * kColumns * 4);
     ColumnMonitor::Options options;
     options.columns = kColumns;
+    ColumnMonitor::Options with_edges = options;
     for (const Kind kind : {Kind::kNormal, Kind::kZero, Kind::kConstant, Kind::kRectified}) {
       fill(bench, floats, kRows * kColumns, kind);
       const std::string name = std::string("f32 [1e6,256] ") + kKindNames[static_cast<int>(kind)];
       monitor_case(bench, name, matrix, options);
-      ColumnMonitor::Options with_edges = options;
-      with_edges.edges = some_edges(kColumns, 19);
-      monitor_case(bench, name + " 19 edges", matrix, with_edges);
-      ColumnMonitor::Options without = options;
-      without.histogram = false;
-      monitor_case(bench, name + " no histogram", matrix, without);
+      for (const int edges : {7, 19}) {
+        with_edges.edges = some_edges(kColumns, edges);
+        monitor_case(bench, name + " " + std::to_string(edges) + " edges", matrix, with_edges);
+      }
     }
     {
-      Raw raw(kColumns, 0);
-      for (const Kind kind : {Kind::kNormal, Kind::kRectified}) {
+      Raw raw(kColumns);
+      for (const Kind kind : {Kind::kNormal, Kind::kZero}) {
         fill(bench, floats, kRows * kColumns, kind);
         const std::string n = std::string("f32 ") + kKindNames[static_cast<int>(kind)];
-        constexpr auto kB = Counted::kBuckets;
-        raw.run<float, 4, 4, kB, 4, 2>(bench, n, matrix, 1);
-        raw.run<float, 4, 4, kB, 4, 2>(bench, n, matrix, 1, 4);
-        raw.run<float, 4, 4, kB, 2, 3>(bench, n, matrix, 1);
-        raw.run<float, 4, 4, kB, 8, 2>(bench, n, matrix, 1);
-        raw.run<float, 2, 8, kB, 4, 3>(bench, n, matrix, 1);
-        raw.run<float, 2, 8, kB, 8, 3>(bench, n, matrix, 1);
-        raw.run<float, 2, 8, kB, 8, 3>(bench, n, matrix, 1, 6);
-        raw.run<float, 4, 2, kB, 4, 2>(bench, n, matrix, 1);
-        raw.run<float, 2, 4, kB, 8, 4>(bench, n, matrix, 1);
-        raw.run<float, 4, 8, kB, 4, 1>(bench, n, matrix, 1);
+        constexpr auto kR = Walk::kRows;
+        raw.run<float, kR, 4, 768, 1>(bench, n, matrix, 1, 512);
+        raw.run<float, kR, 8, 768, 1>(bench, n, matrix, 1, 512);
+        raw.run<float, kR, 16, 512, 1>(bench, n, matrix, 1, 512);
+        raw.run<float, kR, 8, 384, 2>(bench, n, matrix, 1, 256);
+        raw.run<float, kR, 8, 256, 4>(bench, n, matrix, 1, 128);
       }
     }
 
@@ -328,14 +306,12 @@ int main(int argc, char** argv) {
       monitor_case(bench, name, half, options);
     }
     {
-      Raw raw(kColumns, 0);
+      Raw raw(kColumns);
       fill(bench, shorts, kRows * kColumns, Kind::kNormal);
-      constexpr auto kB = Counted::kBuckets;
-      raw.run<BFloat16, 4, 4, kB, 4, 2>(bench, "bf16 normal", half, 1);
-      raw.run<BFloat16, 4, 4, kB, 8, 2>(bench, "bf16 normal", half, 1);
-      raw.run<BFloat16, 2, 8, kB, 8, 3>(bench, "bf16 normal", half, 1);
-      raw.run<BFloat16, 8, 2, kB, 2, 2>(bench, "bf16 normal", half, 1);
-      raw.run<BFloat16, 4, 8, kB, 4, 1>(bench, "bf16 normal", half, 1);
+      constexpr auto kR = Walk::kRows;
+      raw.run<BFloat16, kR, 8, 768, 1>(bench, "bf16 normal", half, 1, 512);
+      raw.run<BFloat16, kR, 16, 768, 1>(bench, "bf16 normal", half, 1, 512);
+      raw.run<BFloat16, kR, 16, 384, 2>(bench, "bf16 normal", half, 1, 256);
     }
 
     // One tensor of 1e9 float32.
@@ -350,18 +326,41 @@ int main(int argc, char** argv) {
       monitor_case(bench, std::string("f32 [1e9] ") + kKindNames[static_cast<int>(kind)], whole,
                    options);
     }
-    // Column-major.
+    fill(bench, floats, kWhole, Kind::kNormal);
+    {
+      Raw raw(1);
+      raw.run<float, Walk::kRun, 2, 768, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
+      raw.run<float, Walk::kRun, 4, 768, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
+      raw.run<float, Walk::kRun, 8, 512, 1>(bench, "f32 [1e9] normal", whole, -1, 512);
+      raw.run<float, Walk::kRun, 4, 384, 2>(bench, "f32 [1e9] normal", whole, -1, 256);
+    }
+    // 400 tensors of 1e9 values.
+    {
+      std::vector<Tensor> list;
+      std::int64_t at = 0;
+      for (int i = 0; i < 400; ++i) {
+        const std::int64_t n = i % 2 == 0 ? 4096 : 4'990'000;
+        list.push_back(tensor_of(floats + at, Element::kF32, {n}));
+        at += n;
+      }
+      TensorList tensors(0, list.size());
+      bench.report("f32 400 tensors of 1e9 in all", static_cast<std::size_t>(at) * 4,
+                   [&] { tensors.update(list, bench.stream); });
+    }
+    // Other shapes.
     Tensor transposed = matrix;
     transposed.strides[0] = 1;
     transposed.strides[1] = kRows;
     options.columns = kColumns;
-    fill(bench, floats, kRows * kColumns, Kind::kNormal);
     monitor_case(bench, "f32 [1e6,256] column-major normal", transposed, options);
-    const Tensor wide = tensor_of(data, Element::kF32, {16384, 16384});
+    options.columns = 3;
+    monitor_case(bench, "f32 [1e8,3] normal", tensor_of(data, Element::kF32, {100'000'000, 3}),
+                 options);
     options.columns = 16384;
-    monitor_case(bench, "f32 [16384,16384] normal", wide, options);
-    const Tensor few_rows = tensor_of(data, Element::kF32, {64, 16384});
-    monitor_case(bench, "f32 [64,16384] normal", few_rows, options);
+    monitor_case(bench, "f32 [16384,16384] normal", tensor_of(data, Element::kF32, {16384, 16384}),
+                 options);
+    monitor_case(bench, "f32 [64,16384] normal", tensor_of(data, Element::kF32, {64, 16384}),
+                 options);
     bench.repeats = repeats;
 
     // What an update costs the host.
@@ -380,7 +379,7 @@ int main(int argc, char** argv) {
         check(cudaStreamSynchronize(bench.stream), "running");
       }
       std::sort(times.begin(), times.end());
-      std::printf("%-58s %9.2f us\n", "update of [64,256], host", times[times.size() / 2]);
+      std::printf("%-62s %9.2f us\n", "update of [64,256], host", times[times.size() / 2]);
     }
   } catch (const std::exception& error) {
     std::printf("failed: %s\n", error.what());

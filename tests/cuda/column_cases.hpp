@@ -47,6 +47,7 @@ struct Case {
   std::vector<Batch> batches;
   std::uint32_t pages = 0;  // 0: enough
   std::uint32_t target_blocks = 6;
+  std::uint32_t shared_bytes = 64 * 1024;  // of a block, where it is emulated
 };
 
 /// Runs the updates of a case into one window and returns the result's bytes.
@@ -422,7 +423,9 @@ inline std::vector<Case> all_cases() {
       {"few values", pick({-2.0, -1.0, 0.5, 1.0, 3.0})},
   };
   for (const Values& kind : kinds) {
-    add(matrix(std::string("floats, ") + kind.name, Element::kF32, 2100, 16, kind.value));
+    Case c = matrix(std::string("floats, ") + kind.name, Element::kF32, 2100, 16, kind.value);
+    c.shared_bytes = 200 * 1024;
+    add(std::move(c));
     add(matrix(std::string("floats strided, ") + kind.name, Element::kF32, 700, 9, kind.value));
     add(matrix(std::string("one column, ") + kind.name, Element::kF32, 9001, 1, kind.value));
     add(matrix(std::string("doubles, ") + kind.name, Element::kF64, 700, 16, kind.value));

@@ -18,23 +18,24 @@ namespace {
 using emu::machine;
 using emu::Order;
 
-template <class T, class Launch>
-void launch_one(ColumnArgs args, bool edges, Launch&& launch) {
-  const auto go = [&]<int V, int L, bool kVector, Counted kCounted, int kUnroll>() {
+template <class T>
+void launch_one(ColumnArgs args, bool edges) {
+  args.block.threads = kMergers;  // fewer fibers
+  const auto go = [&]<Walk kWalk, bool kEdges>() {
     const ColumnShared shared = column_shared(
-        V * L, true, args.block_window, args.edge_steps,
-        kCounted == Counted::kBucketsAndEdges && args.edges_shared && edges, sizeof(Real<T>));
-    launch(args.walk.groups * args.walk.slices, shared.bytes,
-           [&] { count_columns<T, V, L, kVector, kCounted, kUnroll>(args); });
+        args.block, args.edge_steps, args.edges_shared && args.edge_steps != 0, sizeof(Real<T>));
+    emu::launch(args.walk.groups * args.walk.slices, args.block.threads, shared.bytes,
+                [&] { count_columns<T, kWalk, kEdges>(args); });
   };
-  constexpr int kV = kVectorOf<T>;
-  constexpr int kL = kBlockColumns / kV;
-  if (!args.walk.vector) {
-    go.template operator()<1, kBlockColumns, false, Counted::kBucketsAndEdges, 1>();
-  } else if (edges) {
-    go.template operator()<kV, kL, true, Counted::kBucketsAndEdges, 4>();
-  } else {
-    go.template operator()<kV, kL, true, Counted::kBuckets, 4>();
+  switch (args.walk.kind) {
+    case Walk::kRows:
+      return edges ? go.template operator()<Walk::kRows, true>()
+                   : go.template operator()<Walk::kRows, false>();
+    case Walk::kRun:
+      return edges ? go.template operator()<Walk::kRun, true>()
+                   : go.template operator()<Walk::kRun, false>();
+    default:
+      return go.template operator()<Walk::kGeneral, true>();
   }
 }
 
@@ -51,6 +52,7 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
   args.layout = layout;
   args.parts = parts.data();
   args.arrived = arrived.data();
+  args.block = column_block(c.shared_bytes);
   args.scale = std::max(c.scale, 0);
   args.table_scale = std::max(args.scale, 5);
   const auto cells32 = make_bucket_cells<std::uint32_t>(args.table_scale);
@@ -77,21 +79,18 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
                   static_cast<std::size_t>(batch.offset) * size;
     args.walk = plan_columns(tensor, c.axis, c.target_blocks);
     if (args.walk.rows == 0) continue;
-    args.window = window_for(args.walk, args.scale, args.block_window);
+    args.window = window_for(args.walk, args.scale, args.block);
     with_element(tensor.element, [&]<class T>() {
       using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
       args.bucket_cells = sizeof(Real<T>) == 4 ? static_cast<const void*>(cells32.data())
                                                : static_cast<const void*>(cells64.data());
       args.edges = sizeof(Real<T>) == 4 ? static_cast<const void*>(edges32.data())
                                         : static_cast<const void*>(edges64.data());
-      args.edges_shared = edges_fit(args.edge_steps, sizeof(Real<T>));
+      args.edges_shared = edges_fit(args.block, args.edge_steps, sizeof(Real<T>), c.shared_bytes);
       EXPECT_LE(args.walk.groups, arrived.size());
       EXPECT_LE(std::size_t{args.walk.groups} * args.walk.slices * args.walk.per_group,
                 parts.size());
-      launch_one<Stored>(args, layout.cells != 0,
-                         [](unsigned blocks, std::size_t shared, auto&& body) {
-                           emu::launch(blocks, kColumnThreads, shared, body);
-                         });
+      launch_one<Stored>(args, layout.cells != 0);
     });
   }
   std::vector<unsigned char> result(column_result_bytes(layout));

@@ -5,48 +5,24 @@
 #include "runtime/window.cuh"
 #include "summary/bucket_index.cuh"
 #include "summary/column_args.hpp"
+#include "summary/column_frame.cuh"
 #include "summary/column_state.cuh"
-#include "summary/moments_formulas.hpp"
 
 // One read of [N, D] values: moments, counts of what is missing or not finite, an exponential
 // histogram and the cells between edges, of each column.
 //
-// A block takes a group of V * L columns and a slice of the rows: a lane loads V neighbouring
-// columns, L lanes a row. Distances from an origin are summed in the element's Real, and every 32
-// rows added up over the warp into doubles. Origin and unit of a column come from a sample that
-// every block draws alike, so the sums of all blocks simply add up, in a fixed order. Buckets are
-// counted in shared memory, in a window of the indices that the sample suggests; what lies outside
-// goes to device memory at once.
+// A block takes a group of 32 columns and a slice of the rows; a lane has a column to itself, a
+// warp a row at a time. Buckets are counted in shared memory, in a window of the indices that a
+// sample suggests, and the words of a lane lie in its own bank, so that warps never wait for
+// conflicts whatever the values are; what lies outside goes to device memory at once. Distances
+// from an origin are summed in the element's Real, and every 32 added up in doubles. Origin and
+// unit of a column come from the sample, which every block draws alike, so the sums of all blocks
+// simply add up, in a fixed order.
 
 namespace inlay::cuda {
 
-#ifdef __CUDACC__
-#define INLAY_NOINLINE __noinline__
-#else
-#define INLAY_NOINLINE inline
-#endif
-
-/// Rows of a lane whose distances are summed in Real.
-inline constexpr int kFoldRows = 32;
-
-template <class R>
-INLAY_HOST_DEVICE inline R lower_of(R a, R b) {
-  return b < a ? b : a;
-}
-template <class R>
-INLAY_HOST_DEVICE inline R higher_of(R a, R b) {
-  return b > a ? b : a;
-}
-#ifdef __CUDA_ARCH__
-template <>
-__device__ inline float lower_of(float a, float b) {
-  return fminf(a, b);
-}
-template <>
-__device__ inline float higher_of(float a, float b) {
-  return fmaxf(a, b);
-}
-#endif
+/// Values of a lane whose distances are summed in Real.
+inline constexpr int kFoldValues = 32;
 
 /// V elements as they are loaded at once.
 template <class T, int V>
@@ -77,56 +53,6 @@ __device__ __forceinline__ ElementVector<T, V> load_elements(const T* from) {
 #endif
 }
 
-/// Place of the i-th row (or value) of a walk that is not by vectors.
-INLAY_HOST_DEVICE inline std::int64_t place_of(const ColumnWalk& walk, std::int64_t i) {
-  if (walk.dims == 1) return i * walk.strides[0];
-  std::int64_t place = 0;
-  for (int d = walk.dims - 1; d > 0; --d) {
-    const std::int64_t size = walk.sizes[d];
-    std::int64_t rest;
-    if (((i | size) >> 31) == 0) {
-      const std::uint32_t whole = static_cast<std::uint32_t>(i) / static_cast<std::uint32_t>(size);
-      rest = i - static_cast<std::int64_t>(whole) * size;
-      i = whole;
-    } else {
-      rest = i % size;
-      i /= size;
-    }
-    place += rest * walk.strides[d];
-  }
-  return place + i * walk.strides[0];
-}
-
-/// Sums of `v` over the lanes that differ in the bits from L on; each lane ends with the first
-/// kLeft entries, those of the returned number on.
-template <int kCount, int L, class R>
-struct LaneSums {
-  static constexpr int kLeft = kCount * L / 32 > 1 ? kCount * L / 32 : 1;
-
-  template <int kN, int kDistance>
-  __device__ static int step(R* v, unsigned lane) {
-    if constexpr (kDistance < 32) {
-      if constexpr (kN > 1) {
-        constexpr int kHalf = kN / 2;
-        const bool upper = (lane & kDistance) != 0;
-#pragma unroll
-        for (int i = 0; i < kHalf; ++i) {
-          const R mine = upper ? v[i + kHalf] : v[i];
-          const R other = upper ? v[i] : v[i + kHalf];
-          v[i] = mine + __shfl_xor_sync(kAllLanes, other, kDistance);
-        }
-        return (upper ? kHalf : 0) + step<kHalf, kDistance * 2>(v, lane);
-      } else {
-        v[0] = v[0] + __shfl_xor_sync(kAllLanes, v[0], kDistance);
-        return step<1, kDistance * 2>(v, lane);
-      }
-    } else {
-      return 0;
-    }
-  }
-  __device__ static int run(R* v, unsigned lane) { return step<kCount, L>(v, lane); }
-};
-
 /// Adds 1 to a counter in shared memory, without keeping later loads from there behind it: nobody
 /// reads counters before a barrier.
 __device__ __forceinline__ void count_shared(std::uint32_t* counter) {
@@ -139,239 +65,39 @@ __device__ __forceinline__ void count_shared(std::uint32_t* counter) {
 #endif
 }
 
-enum class Counted { kMoments, kBuckets, kBucketsAndEdges };
+/// Values of a vector, and loads of a lane in flight.
+template <class T, Walk kWalk>
+inline constexpr int kVectorOf = kWalk == Walk::kRun ? 16 / static_cast<int>(sizeof(T)) : 1;
+template <class T, Walk kWalk>
+inline constexpr int kLoadsOf =
+    kWalk == Walk::kRun ? (kVectorOf<T, kWalk> >= 16 ? 1 : 16 / kVectorOf<T, kWalk>) : 8;
 
-/// Finds origin, unit and window of each column of the group from rows that lie evenly.
-template <class T, unsigned kColumns>
-__device__ INLAY_NOINLINE void choose_origins(const ColumnArgs& a, const T* base,
-                                              std::uint32_t group, double* samples,
-                                              ColumnOrigin* origins) {
-  using R = Real<T>;
-  using K = RealBits<R>;
-  const ColumnWalk& w = a.walk;
-  const std::int64_t rows =
-      w.flat ? (w.rows + kColumns - 1) / static_cast<std::int64_t>(kColumns) : w.rows;
-  const auto taken = static_cast<std::uint32_t>(rows < kSamples ? rows : kSamples);
-  const double missing = real_of_bits(~std::uint64_t{0} >> 1);
-  for (std::uint32_t at = threadIdx.x; at < kSamples * kColumns; at += kColumnThreads) {
-    const std::uint32_t column = at % kColumns;
-    const std::uint32_t sample = at / kColumns;
-    double value = missing;
-    if (sample < taken) {
-      const std::int64_t row = rows * sample / taken;
-      std::int64_t place = 0;
-      bool inside = false;
-      if (w.flat) {
-        const std::int64_t i = row * kColumns + column;
-        inside = i < w.rows;
-        place = w.vector ? i : inside ? place_of(w, i) : 0;
-      } else {
-        inside = group * w.per_group + column < a.layout.columns;
-        place = (w.vector ? row * w.row_stride : place_of(w, row)) + column * w.column_stride;
-      }
-      if (inside) value = static_cast<double>(to_real(base[place]));
-    }
-    samples[at] = detail::formulas::is_finite(value) ? value : missing;
-  }
-  __syncthreads();
-  for (std::uint32_t column = threadIdx.x; column < kColumns; column += kColumnThreads) {
-    origins[column] = ColumnOrigin{0, 0, 0, 0, 0};
-  }
-  __syncthreads();
-  // By ranks: the median is the origin, the seventh eighth of the magnitudes places the window.
-  for (std::uint32_t at = threadIdx.x; at < kSamples * kColumns; at += kColumnThreads) {
-    const std::uint32_t column = at % kColumns;
-    const double value = samples[at];
-    if (!(value == value)) continue;
-    std::uint32_t finite = 0;
-    std::uint32_t rank = 0;
-    std::uint32_t rank_of_size = 0;
-    const double size = detail::formulas::magnitude(value);
-    for (std::uint32_t i = column; i < kSamples * kColumns; i += kColumns) {
-      const double other = samples[i];
-      if (!(other == other)) continue;
-      ++finite;
-      const double other_size = detail::formulas::magnitude(other);
-      rank += other < value || (other == value && i < at) ? 1U : 0U;
-      rank_of_size += other_size < size || (other_size == size && i < at) ? 1U : 0U;
-    }
-    if (rank == finite / 2) origins[column].origin = value;
-    if (rank_of_size == finite * 7 / 8) {
-      // From some octaves above it downwards, in whole pages, where all are normal numbers.
-      const int exponent = static_cast<int>(bits_of(size) >> 52 & 0x7FF) - 1023;
-      const int bottom = (K::kMinExponent * (1 << a.scale) + kPageBuckets - 1) & -kPageBuckets;
-      const int top = (K::kMaxExponent * (1 << a.scale) - 1) & -kPageBuckets;
-      const int above = (kBlockWindow >> a.scale) * 3 / 16;
-      int first = (((exponent + 1 + above) << a.scale) & -kPageBuckets) - a.window;
-      if (first > top - a.window) first = top - a.window;
-      if (first < bottom) first = bottom;
-      origins[column].first = first;
-    }
-  }
-  __syncthreads();
-  // The third quartile of the distances is the unit, or the largest one.
-  for (std::uint32_t at = threadIdx.x; at < kSamples * kColumns; at += kColumnThreads) {
-    const std::uint32_t column = at % kColumns;
-    const double value = samples[at];
-    if (!(value == value)) continue;
-    const double origin = origins[column].origin;
-    const double distance = detail::formulas::magnitude(value * 0.5 - origin * 0.5);
-    std::uint32_t finite = 0;
-    std::uint32_t rank = 0;
-    for (std::uint32_t i = column; i < kSamples * kColumns; i += kColumns) {
-      const double other = samples[i];
-      if (!(other == other)) continue;
-      ++finite;
-      const double far = detail::formulas::magnitude(other * 0.5 - origin * 0.5);
-      rank += far < distance || (far == distance && i < at) ? 1U : 0U;
-    }
-    if (rank == finite * 3 / 4) origins[column].unit = distance;
-    if (rank == finite - 1) origins[column].inverse = distance;
-  }
-  __syncthreads();
-  for (std::uint32_t column = threadIdx.x; column < kColumns; column += kColumnThreads) {
-    ColumnOrigin& o = origins[column];
-    const double distance = o.unit != 0 ? o.unit : o.inverse;
-    int exponent = static_cast<int>(bits_of(distance) >> 52 & 0x7FF) - 1023 + 1;
-    // Distances of doubles must stay doubles whatever comes; those of floats are taken again if
-    // not.
-    const int most = sizeof(R) == 4 ? 126 : 1000;
-    const int least = sizeof(R) == 4                                     ? -126
-                      : detail::formulas::magnitude(o.origin) < 0x1p1000 ? 0
-                                                                         : 2;
-    if (exponent > most) exponent = most;
-    if (exponent < least) exponent = least;
-    if (distance == 0) exponent = least > 0 ? least : 0;
-    o.unit = real_of_bits(static_cast<std::uint64_t>(1023 + exponent) << 52);
-    o.inverse = real_of_bits(static_cast<std::uint64_t>(1023 - exponent) << 52);
-  }
-  __syncthreads();
-  // Columns that take turns in the rows of a flat walk are one column each.
-  if (w.flat) {
-    for (std::uint32_t column = threadIdx.x; column < kColumns; column += kColumnThreads) {
-      if (column >= w.per_group) origins[column] = origins[column % w.per_group];
-    }
-    __syncthreads();
-  }
-}
+/// Threads of a block, at most: where a lane keeps more, there are fewer.
+template <class T, Walk kWalk, bool kEdges>
+inline constexpr std::uint32_t kThreadsOf =
+    sizeof(Real<T>) == 8 || kWalk == Walk::kGeneral || (kWalk == Walk::kRun && kEdges) ? 512 : 768;
 
-/// Adds what the launch found of a column to its record.
-INLAY_HOST_DEVICE inline void add_part(const ColumnPart& part, const ColumnOrigin& o,
-                                       ColumnRecord& record) {
-  namespace f = detail::formulas;
-  record.nan += part.nan;
-  record.pos_inf += part.pos_inf;
-  record.neg_inf += part.neg_inf;
-  record.zero += part.zero;
-  if (part.count == 0) return;
-  const auto n = static_cast<double>(part.count);
-  const double* p = part.powers;
-  const double mean = p[0] / n;  // in units, from the origin
-  const double square = mean * mean;
-  const double m2 = f::not_negative(p[1] - p[0] * mean);
-  const double m3 = p[2] - 3 * mean * p[1] + 2 * square * p[0];
-  const double m4 =
-      f::not_negative(p[3] - 4 * mean * p[2] + 6 * square * p[1] - 3 * square * mean * p[0]);
-  detail::MomentsPart added;
-  added.count = part.count;
-  // Products are taken of numbers that cannot overflow.
-  const bool large = f::magnitude(o.origin) > 0x1p800 || o.unit > 0x1p800 ||
-                     f::magnitude(p[0] * (o.unit * 0x1p-64)) > 0x1p700;
-  const double down = large ? 0x1p-64 : 1.0;
-  const f::Pair all = f::two_product(o.origin * down, n);
-  const f::Pair sum = f::two_sum(all.high, p[0] * (o.unit * down));
-  const f::Pair rounded = f::two_sum(sum.high, sum.low + all.low);
-  added.sum = f::normalised({rounded.high, rounded.low, large});
-  added.m2 = f::or_overflow(m2 * o.unit * o.unit);
-  added.m3 = f::or_overflow(m3 * o.unit * o.unit * o.unit);
-  added.m4 = f::or_overflow(m4 * o.unit * o.unit * o.unit * o.unit);
-  const double lowest = part.lowest + 0.0;  // one zero
-  const double highest = part.highest + 0.0;
-  if (record.count == 0) {
-    record.lowest = lowest;
-    record.highest = highest;
-  } else {
-    record.lowest = lower_of(record.lowest, lowest);
-    record.highest = higher_of(record.highest, highest);
-  }
-  detail::MomentsPart held;
-  held.count = record.count;
-  held.sum = record.sum;
-  held.m2 = record.m2;
-  held.m3 = record.m3;
-  held.m4 = record.m4;
-  const detail::MomentsPart both = f::merged(held, added);
-  record.count = both.count;
-  record.sum = both.sum;
-  record.m2 = both.m2;
-  record.m3 = both.m3;
-  record.m4 = both.m4;
-}
-
-INLAY_HOST_DEVICE inline void add_parts(ColumnPart& to, const ColumnPart& from) {
-  if (from.count != 0) {
-    to.lowest = to.count == 0 ? from.lowest : lower_of(to.lowest, from.lowest);
-    to.highest = to.count == 0 ? from.highest : higher_of(to.highest, from.highest);
-  }
-  to.count += from.count;
-  to.nan += from.nan;
-  to.pos_inf += from.pos_inf;
-  to.neg_inf += from.neg_inf;
-  to.zero += from.zero;
-  for (int k = 0; k < 4; ++k) to.powers[k] += from.powers[k];
-}
-
-/// Adds up what all blocks of a group left, in an order that only depends on how many they are.
-__device__ inline INLAY_NOINLINE void merge_parts(const ColumnArgs& a, std::uint32_t group,
-                                           const ColumnOrigin* origins, ColumnPart* tree,
-                                           ColumnRecord* records) {
-  const ColumnWalk& w = a.walk;
-  __threadfence();
-  unsigned helpers = kColumnThreads;
-  while (helpers * w.per_group > kColumnThreads) helpers /= 2;
-  const unsigned c = threadIdx.x / helpers;
-  const unsigned i = threadIdx.x % helpers;
-  const std::uint32_t column = group * w.per_group + c;
-  const bool used = c < w.per_group && column < a.layout.columns;
-  if (used) {
-    ColumnPart sum;
-    for (std::uint32_t s = i; s < w.slices; s += helpers)
-      add_parts(sum, a.parts[(static_cast<std::size_t>(group) * w.slices + s) * w.per_group + c]);
-    tree[threadIdx.x] = sum;
-  }
-  __syncthreads();
-  for (unsigned half = helpers / 2; half != 0; half /= 2) {
-    if (used && i < half) add_parts(tree[threadIdx.x], tree[threadIdx.x + half]);
-    __syncthreads();
-  }
-  if (used && i == 0) add_part(tree[threadIdx.x], origins[c], records[column]);
-}
-
-/// The rows of a block, counted from the first that is whole. Values of a flat walk before and
-/// behind those are the left-over row of the first slice.
+/// The rows of a block, counted from the first that is whole. Values of a run before and behind
+/// those are the left-over ones, the first slice's.
 struct RowRange {
-  std::int64_t rows;
-  std::int64_t begin;
+  std::int64_t rows;   // whole ones of the group
+  std::int64_t begin;  // of this block
   std::int64_t end;
   std::int64_t head;
   std::int64_t left_over;
 };
 
-/// The kernel's body. kVector: whole vectors of V elements; else V is 1 and any place is possible.
-/// kUnroll: loads of a lane in flight.
-template <class T, int V, int L, bool kVector, Counted kCounted, int kUnroll>
+/// The kernel's body. kLoads: vectors of a lane in flight.
+template <class T, Walk kWalk, bool kEdges, int kLoads = kLoadsOf<T, kWalk>>
 __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   using R = Real<T>;
   using K = RealBits<R>;
   using Bits = typename K::Bits;
-  constexpr unsigned kColumns = V * L;
-  constexpr unsigned kWarps = kColumnThreads / kWarp;
-  constexpr unsigned kLaneRows = kWarp / L;           // rows of a warp's load
-  constexpr unsigned kStepRows = kLaneRows * kWarps;  // of a block's
-  constexpr bool kHistogram = kCounted != Counted::kMoments;
-  constexpr bool kEdges = kCounted == Counted::kBucketsAndEdges;
-  constexpr int kTableBits = sizeof(R) == 4 ? 11 : 10;  // log2 of the entries with their copies
-  static_assert(kVector || V == 1);
+  constexpr int kV = kVectorOf<T, kWalk>;
+  constexpr bool kFloat = sizeof(R) == 4;
+  constexpr int kTableBits = kFloat ? 11 : 10;  // log2 of the entries with their copies
+  constexpr int kValues = kV * kLoads;
+  static_assert(kValues <= 32);
 
   const unsigned chosen = enter_window(a.control);
   const ColumnWalk& w = a.walk;
@@ -380,14 +106,12 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const std::uint32_t slice = blockIdx.x / w.groups;
   const unsigned lane = threadIdx.x % kWarp;
   const unsigned warp = threadIdx.x / kWarp;
-  const T* base = static_cast<const T*>(w.data) + group * w.group_stride;
+  const unsigned warps = blockDim.x / kWarp;
 
   INLAY_DYNAMIC_SHARED(shared);
-  const ColumnShared at = column_shared(kColumns, kHistogram, kBlockWindow, a.edge_steps,
-                                        kEdges && a.edges_shared && a.edge_steps != 0, sizeof(R));
+  const bool edges_here = kEdges && a.edges_shared && a.edge_steps != 0;
+  const ColumnShared at = column_shared(a.block, a.edge_steps, edges_here, sizeof(R));
   Bits* const table = reinterpret_cast<Bits*>(shared + at.table);
-  double* const sums = reinterpret_cast<double*>(shared + at.sums);
-  double* const extremes = reinterpret_cast<double*>(shared + at.extremes);
   std::uint32_t* const tallies = reinterpret_cast<std::uint32_t*>(shared + at.tallies);
   ColumnOrigin* const origins = reinterpret_cast<ColumnOrigin*>(shared + at.origins);
   std::uint32_t* const page_slots = reinterpret_cast<std::uint32_t*>(shared + at.pages);
@@ -396,463 +120,437 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   std::uint32_t* const edge_counts = reinterpret_cast<std::uint32_t*>(shared + at.edge_counts);
   const auto* const cells = static_cast<const Bits*>(a.bucket_cells);
   const std::uint32_t num_edges = kEdges ? (1U << a.edge_steps) - 1 : 0;
-  const bool edges_here = kEdges && a.edges_shared && num_edges != 0;
-  // The real column of one of the block's.
+  // The real column of a lane's.
   const auto column_of = [&](unsigned c) {
     return group * w.per_group + (w.flat ? c % w.per_group : c);
   };
+  const bool active = w.flat ? lane < w.width : column_of(lane) < a.layout.columns;
 
   // ---- before the first row
-  for (unsigned i = threadIdx.x; i < kTallies * kColumns; i += kColumnThreads) tallies[i] = 0;
-  for (unsigned i = threadIdx.x; i < kWarps * 4 * kColumns; i += kColumnThreads) sums[i] = 0;
+  choose_origins<T>(a, static_cast<const T*>(w.data) + group * w.group_stride, group,
+                    reinterpret_cast<double*>(shared + at.counters), origins);
+  for (unsigned i = threadIdx.x; i < kTallies * kBlockColumns; i += blockDim.x) tallies[i] = 0;
   const unsigned copies = 1U << (kTableBits - 1 - a.table_scale);
-  if constexpr (kHistogram) {
-    for (unsigned i = threadIdx.x; i < (1U << kTableBits); i += kColumnThreads)
-      table[i] = cells[i / copies];
-    for (unsigned i = threadIdx.x; i < kColumns * kColumnWords; i += kColumnThreads)
-      counters[i] = 0;
-  }
+  for (unsigned i = threadIdx.x; i < (1U << kTableBits); i += blockDim.x)
+    table[i] = cells[i / copies];
+  for (unsigned i = threadIdx.x; i < (2 * a.block.window + 1) * kBlockColumns; i += blockDim.x)
+    counters[i] = 0;
   if constexpr (kEdges) {
     if (edges_here) {
-      for (unsigned i = threadIdx.x; i < kColumns * num_edges; i += kColumnThreads) {
-        const unsigned column = column_of(i / num_edges);
-        block_edges[i] = column < a.layout.columns
-                             ? static_cast<const R*>(a.edges)[column * num_edges + i % num_edges]
-                             : R(0);
+      for (unsigned i = threadIdx.x; i < num_edges * kBlockColumns; i += blockDim.x) {
+        const unsigned column = column_of(i % kBlockColumns);
+        block_edges[i] =
+            column < a.layout.columns
+                ? static_cast<const R*>(
+                      a.edges)[static_cast<std::size_t>(column) * num_edges + i / kBlockColumns]
+                : R(0);
       }
-      for (unsigned i = threadIdx.x; i < kColumns * (num_edges + 2); i += kColumnThreads)
+      for (unsigned i = threadIdx.x; i < (num_edges + 2) * kBlockColumns; i += blockDim.x)
         edge_counts[i] = 0;
     }
   }
-  choose_origins<T, kColumns>(a, base, group, reinterpret_cast<double*>(shared + at.samples),
-                              origins);
-
-  // ---- what a lane keeps of its V columns
-  const unsigned first_column = lane % L * V;
-  R power1[V], power2[V], power3[V], power4[V], lowest[V], highest[V], inverse[V], shifted[V];
-  int first[V];
-  unsigned zeros[V];  // without a histogram
-  unsigned whole_rows = 0;
-#pragma unroll
-  for (int j = 0; j < V; ++j) {
-    const ColumnOrigin& o = origins[first_column + j];
-    power1[j] = power2[j] = power3[j] = power4[j] = 0;
-    lowest[j] = real_of_bits(K::kInfinity);
-    highest[j] = -real_of_bits(K::kInfinity);
-    inverse[j] = static_cast<R>(o.inverse);
-    shifted[j] = static_cast<R>(o.origin) * static_cast<R>(o.inverse);
-    first[j] = o.first;
-    zeros[j] = 0;
-  }
-  constexpr int kOwned = LaneSums<4 * V, L, R>::kLeft;
-  // Where the i-th sum that a lane owns after LaneSums lies.
-  const auto owned_sum = [&](int i) -> double& {
-    int n = 4 * V;
-#pragma unroll
-    for (int d = L; d < 32 && n > 1; d *= 2) {
-      n /= 2;
-      if ((lane & d) != 0) i += n;
-    }
-    return sums[(warp * 4 + i / V) * kColumns + first_column + i % V];
-  };
-  // Of several lanes with the same sum, one has it.
-  const bool owner = lane / L < 4 * V;
-  const bool active = !kVector || w.flat || column_of(first_column) < a.layout.columns;
-
-  // The rows of this block, in shared memory for the sake of registers.
+  // In shared memory for the sake of registers.
   __shared__ RowRange range;
   if (threadIdx.x == 0) {
-    std::int64_t rows = w.rows;
+    std::int64_t rows = w.rows;  // those that may be walked without looking
+    std::int64_t all = rows;
     range.head = range.left_over = 0;
-    if (w.flat) {
-      if constexpr (kVector) {
-        const auto misplaced = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(base) %
-                                                         (sizeof(T) * V) / sizeof(T));
-        const std::int64_t head = misplaced == 0 ? 0 : V - misplaced;
-        range.head = head < w.rows ? head : w.rows;
-        rows = (w.rows - range.head) / static_cast<std::int64_t>(kColumns);
-        if (slice == 0) range.left_over = w.rows - rows * static_cast<std::int64_t>(kColumns);
-      } else {
-        rows = (w.rows + kColumns - 1) / static_cast<std::int64_t>(kColumns);
-      }
+    if constexpr (kWalk == Walk::kRun) {
+      constexpr std::int64_t kRowValues = std::int64_t{kV} * kBlockColumns;
+      const T* const base = static_cast<const T*>(w.data) + group * w.group_stride;
+      const auto misplaced = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(base) %
+                                                       (sizeof(T) * kV) / sizeof(T));
+      const std::int64_t head = misplaced == 0 ? 0 : kV - misplaced;
+      range.head = head < w.rows ? head : w.rows;
+      rows = all = (w.rows - range.head) / kRowValues;
+      if (slice == 0) range.left_over = w.rows - rows * kRowValues;
+    } else if (w.flat) {
+      rows = w.rows / w.width;
+      all = (w.rows + w.width - 1) / w.width;
     }
     const std::int64_t begin = slice * w.rows_per_slice;
     range.rows = rows;
-    range.begin = begin < rows ? begin : rows;
-    range.end = begin + w.rows_per_slice < rows ? begin + w.rows_per_slice : rows;
+    range.begin = begin < all ? begin : all;
+    range.end = begin + w.rows_per_slice < all ? begin + w.rows_per_slice : all;
   }
   __syncthreads();
 
-  // Element `j` of row `step` (of this lane), or of the left-over row (step -1), if there is one.
+  // ---- what a lane keeps of its column
+  R power1 = 0, power2 = 0, power3 = 0, power4 = 0;
+  double sums[4] = {};
+  R lowest = real_of_bits(K::kInfinity);
+  R highest = -real_of_bits(K::kInfinity);
+  const R inverse = static_cast<R>(origins[lane].inverse);
+  const R shifted = static_cast<R>(origins[lane].origin) * inverse;
+  const int first = origins[lane].first;
+  unsigned taken = 0;
+
+  // Value `j` of this lane in its row `step`, null if there is none; of the left-over ones if step
+  // is -1.
   const auto element = [&](int step, int j) -> const T* {
-    const T* const first_element = static_cast<const T*>(w.data) + group * w.group_stride;
-    const std::int64_t row =
-        range.begin + warp * kLaneRows + lane / L + static_cast<std::int64_t>(step) * kStepRows;
-    if constexpr (kVector) {
+    const T* const base = static_cast<const T*>(w.data) + group * w.group_stride;
+    const std::int64_t row = range.begin + warp + static_cast<std::int64_t>(step) * warps;
+    if constexpr (kWalk == Walk::kRun) {
       if (step < 0) {
-        const auto i = static_cast<std::int64_t>(lane * V + j);
+        const auto i = static_cast<std::int64_t>(lane + kWarp * static_cast<unsigned>(j));
         if (warp != 0 || i >= range.left_over) return nullptr;
-        return first_element +
-               (i < range.head ? i : range.rows * static_cast<std::int64_t>(kColumns) + i);
+        return base + (i < range.head ? i : range.rows * (std::int64_t{kV} * kBlockColumns) + i);
       }
-      if (row >= range.end || !active) return nullptr;
-      return first_element + range.head +
-             row * (w.flat ? static_cast<std::int64_t>(kColumns) : w.row_stride) + first_column + j;
-    } else {
       if (row >= range.end) return nullptr;
+      return base + range.head + (row * kBlockColumns + lane) * kV + j;
+    } else {
+      if (row >= range.end || !active) return nullptr;
       if (w.flat) {
-        const std::int64_t i = row * kColumns + first_column;
-        return i < w.rows ? first_element + place_of(w, i) : nullptr;
+        const std::int64_t i = row * w.width + lane;
+        if (i >= w.rows) return nullptr;
+        return base + (kWalk == Walk::kRows ? i : place_of(w, i));
       }
-      if (column_of(first_column) >= a.layout.columns) return nullptr;
-      return first_element + place_of(w, row) + first_column * w.column_stride;
+      return base + lane * w.column_stride +
+             (kWalk == Walk::kRows ? row * w.row_stride : place_of(w, row));
     }
   };
 
   const unsigned bank = lane & (copies - 1);
   const Bits table_mask = ((Bits{1} << kTableBits) - 1) & ~static_cast<Bits>(copies - 1);
   const auto window = static_cast<unsigned>(a.window);
+  const unsigned side_stride = a.block.window;
   const int index_shift = K::kMantissa - a.scale;
-  constexpr unsigned kSideBits = sizeof(int) * 8 - 1 - __builtin_clz(kSideStride);
-  std::uint32_t* const my_counters = counters + first_column * kColumnWords;
-
-  // The table's entry for a value.
-  const auto look_up = [&](R value) -> Bits {
-    if constexpr (kHistogram) {
-      const Bits magnitude = bits_of(value) & K::kMagnitude;
-      return table[(magnitude >> (K::kMantissa - kTableBits) & table_mask) | bank];
-    } else {
-      return 0;
-    }
-  };
-  // Takes one value; true if rare() must have it too.
-  const auto take = [&](int j, R value, Bits entry) -> bool {
-    const Bits bits = bits_of(value);
-    const Bits magnitude = bits & K::kMagnitude;
-    const bool finite = magnitude < K::kInfinity;
-    const bool zero = magnitude == 0;
-    bool counted = false;
-    if constexpr (kHistogram) {
-      const int bucket =
-          static_cast<int>(static_cast<typename K::Index>(magnitude + entry) >> index_shift);
-      const unsigned place = static_cast<unsigned>(bucket - first[j]);
-      counted = place < window;
-      const unsigned side =
-          static_cast<unsigned>(bits >> (sizeof(Bits) * 8 - 1 - kSideBits)) & kSideStride;
-      // What is not counted goes to the word that pads the column, rather than around a branch;
-      // most of it is zeros.
-      count_shared(my_counters + j * kColumnWords + (counted ? place | side : 2 * kSideStride));
-    }
-    const R distance = finite ? value * inverse[j] - shifted[j] : R(0);
-    const R square = distance * distance;
-    power1[j] += distance;
-    power2[j] += square;
-    power3[j] += square * distance;
-    power4[j] += square * square;
-    lowest[j] = finite ? lower_of(lowest[j], value) : lowest[j];
-    highest[j] = finite ? higher_of(highest[j], value) : highest[j];
-    if constexpr (!kHistogram) zeros[j] += zero ? 1U : 0U;
-    if constexpr (kEdges) {
-      if (edges_here) {
-        const R* const edges = block_edges + (first_column + j) * num_edges;
-        unsigned below = 0;
-        for (unsigned step = (num_edges + 1) / 2; step != 0; step /= 2)
-          below += edges[below + step - 1] < value ? step : 0;
-        if (!finite) below = num_edges + 1;  // likewise
-        count_shared(&edge_counts[(first_column + j) * (num_edges + 2) + below]);
-      }
-    }
-    return kHistogram ? !counted && !zero : !finite;
-  };
+  std::uint32_t* const my_counters = counters + lane;
 
   // What is not finite, or has its bucket outside the window.
-  const auto rare = [&](unsigned c, R value) {
+  const auto rare = [&](R value) {
     const Bits bits = bits_of(value);
     const Bits magnitude = bits & K::kMagnitude;
-    atomicAdd(&tallies[c * kTallies + kTallyRare], 1U);
+    atomicAdd(&tallies[kTallyRare * kBlockColumns + lane], 1U);
     if (magnitude >= K::kInfinity) {
       const std::uint32_t which = magnitude > K::kInfinity ? kTallyNan
                                   : bits == magnitude      ? kTallyPosInf
                                                            : kTallyNegInf;
-      atomicAdd(&tallies[c * kTallies + which], 1U);
+      atomicAdd(&tallies[which * kBlockColumns + lane], 1U);
       return;
     }
-    if constexpr (kHistogram) {
-      const unsigned column = column_of(c);
-      if (column >= a.layout.columns) return;
-      const int bucket = bucket_of<R>(magnitude, cells, a.table_scale) >> (a.table_scale - a.scale);
-      count_bucket(state, a.layout.pages, column, bits == magnitude ? 0 : 1, bucket, 1);
-    }
+    if (!active) return;
+    const int bucket = bucket_of<R>(magnitude, cells, a.table_scale) >> (a.table_scale - a.scale);
+    count_bucket(state, a.layout.pages, column_of(lane), bits == magnitude ? 0 : 1, bucket, 1);
   };
   // Edges that do not fit shared memory.
-  const auto take_far_edges = [&](unsigned c, R value) {
+  const auto take_far_edges = [&](R value) {
+    if (!active || (bits_of(value) & K::kMagnitude) >= K::kInfinity) return;
+    const unsigned column = column_of(lane);
+    const R* const edges =
+        static_cast<const R*>(a.edges) + static_cast<std::size_t>(column) * num_edges;
+    unsigned below = 0;
+    for (unsigned step = (num_edges + 1) / 2; step != 0; step /= 2)
+      below += edges[below + step - 1] < value ? step : 0;
+    atomicAdd(&state.cells[static_cast<std::size_t>(column) * a.layout.cells + below], Count{1});
+  };
+  // Takes kN values; a bit for each that rare() must have too.
+  const auto take = [&]<int kN>(const R* values) -> std::uint32_t {
+    Bits entries[kN];  // all before the first count
+#pragma unroll
+    for (int i = 0; i < kN; ++i) {
+      const Bits magnitude = bits_of(values[i]) & K::kMagnitude;
+      entries[i] = table[(magnitude >> (K::kMantissa - kTableBits) & table_mask) | bank];
+    }
+    std::uint32_t rares = 0;
+#pragma unroll
+    for (int i = 0; i < kN; ++i) {
+      const R value = values[i];
+      const Bits bits = bits_of(value);
+      const Bits magnitude = bits & K::kMagnitude;
+      const bool finite = magnitude < K::kInfinity;
+      const int bucket =
+          static_cast<int>(static_cast<typename K::Index>(magnitude + entries[i]) >> index_shift);
+      const auto place = static_cast<unsigned>(bucket - first);
+      const bool counted = place < window;
+      const unsigned side = bits == magnitude ? 0 : side_stride;
+      // What is not counted goes to a word behind them, rather than around a branch; most of it is
+      // zeros.
+      count_shared(my_counters + (counted ? place + side : 2 * side_stride) * kBlockColumns);
+      rares |= !counted && magnitude != 0 ? 1U << i : 0U;
+
+      const R distance = finite ? value * inverse - shifted : R(0);
+      const R square = distance * distance;
+      power1 += distance;
+      power2 += square;
+      power3 += square * distance;
+      power4 += square * square;
+      lowest = finite ? lower_of(lowest, value) : lowest;
+      highest = finite ? higher_of(highest, value) : highest;
+    }
     if constexpr (kEdges) {
-      const unsigned column = column_of(c);
-      if (edges_here || num_edges == 0 || column >= a.layout.columns) return;
-      if ((bits_of(value) & K::kMagnitude) >= K::kInfinity) return;
-      const R* const edges =
-          static_cast<const R*>(a.edges) + static_cast<std::size_t>(column) * num_edges;
-      unsigned below = 0;
-      for (unsigned step = (num_edges + 1) / 2; step != 0; step /= 2)
-        below += edges[below + step - 1] < value ? step : 0;
-      atomicAdd(&state.cells[static_cast<std::size_t>(column) * a.layout.cells + below], Count{1});
+      if (edges_here) {
+        unsigned below[kN];
+#pragma unroll
+        for (int i = 0; i < kN; ++i) below[i] = 0;
+        for (unsigned step = (num_edges + 1) / 2; step != 0; step /= 2) {
+#pragma unroll
+          for (int i = 0; i < kN; ++i) {
+            below[i] +=
+                block_edges[(below[i] + step - 1) * kBlockColumns + lane] < values[i] ? step : 0;
+          }
+        }
+#pragma unroll
+        for (int i = 0; i < kN; ++i) {
+          const bool finite = (bits_of(values[i]) & K::kMagnitude) < K::kInfinity;
+          count_shared(edge_counts + (finite ? below[i] : num_edges + 1) * kBlockColumns + lane);
+        }
+      }
     }
+    return rares;
   };
 
-  // Adds up the warp's sums of rows [begin, end) and clears them.
+  // Adds up what a lane summed of rows [begin, end).
   const auto fold = [&](int begin, int end) {
-    R v[4 * V];
-    bool again = false;
-#pragma unroll
-    for (int j = 0; j < V; ++j) {
-      if constexpr (sizeof(R) == 4) {
-        // Beyond what floats hold, or so small that fourth powers vanish.
-        again = again || !(power4[j] < 0x1p120F) || (power4[j] < 0x1p-90F && power2[j] != 0) ||
-                (power2[j] == 0 && power1[j] != 0);
+    if constexpr (!kFloat) {
+      return;  // doubles all the way
+    } else {
+      // Beyond what floats hold, or so small that fourth powers vanish.
+      const bool again = !(power4 < 0x1p120F) || (power4 < 0x1p-90F && power2 != 0) ||
+                         (power2 == 0 && power1 != 0);
+      if (!again) {
+        sums[0] += static_cast<double>(power1);
+        sums[1] += static_cast<double>(power2);
+        sums[2] += static_cast<double>(power3);
+        sums[3] += static_cast<double>(power4);
+      } else if (active) {
+        const ColumnOrigin& o = origins[lane];
+        for (int step = begin; step < end; ++step) {
+          for (int j = 0; j < (step < 0 ? kV + 1 : kV); ++j) {
+            const T* const from = element(step, j);
+            if (from == nullptr) continue;
+            const double value = static_cast<double>(to_real(*from));
+            if (!detail::formulas::is_finite(value)) continue;
+            const double distance = (value - o.origin) * o.inverse;
+            const double square = distance * distance;
+            sums[0] += distance;
+            sums[1] += square;
+            sums[2] += square * distance;
+            sums[3] += square * square;
+          }
+        }
       }
-      v[j] = power1[j];
-      v[V + j] = power2[j];
-      v[2 * V + j] = power3[j];
-      v[3 * V + j] = power4[j];
-      power1[j] = power2[j] = power3[j] = power4[j] = 0;
-    }
-    if (sizeof(R) == 8 || __any_sync(kAllLanes, again && active) == 0) {
-      LaneSums<4 * V, L, R>::run(v, lane);
-#pragma unroll
-      for (int i = 0; i < kOwned; ++i) {
-        if (owner) owned_sum(i) += static_cast<double>(v[i]);
-      }
-      return;
-    }
-    // Once more in doubles, a column at a time.
-    __syncwarp();
-    for (int j = 0; j < V; ++j) {
-      const ColumnOrigin& o = origins[first_column + j];
-      double sum[4] = {};
-      for (int step = begin; step < end; ++step) {
-        const T* const from = element(step, j);
-        if (from == nullptr) continue;
-        const double value = static_cast<double>(to_real(*from));
-        if (!detail::formulas::is_finite(value)) continue;
-        const double distance = (value - o.origin) * o.inverse;
-        const double square = distance * distance;
-        sum[0] += distance;
-        sum[1] += square;
-        sum[2] += square * distance;
-        sum[3] += square * square;
-      }
-#pragma unroll
-      for (int k = 0; k < 4; ++k) {
-#pragma unroll
-        for (int d = L; d < 32; d *= 2) sum[k] += __shfl_xor_sync(kAllLanes, sum[k], d);
-      }
-      if (lane < L) {
-#pragma unroll
-        for (int k = 0; k < 4; ++k) sums[(warp * 4 + k) * kColumns + first_column + j] += sum[k];
-      }
-      __syncwarp();
+      power1 = power2 = power3 = power4 = 0;
     }
   };
 
-  // One row of which not all need be there.
-  const auto take_guarded = [&](int step) {
-    bool all = true;
-#pragma unroll
-    for (int j = 0; j < V; ++j) all = all && element(step, j) != nullptr;
-    if (all) ++whole_rows;
-#pragma unroll
-    for (int j = 0; j < V; ++j) {
-      const T* const from = element(step, j);
-      if (from == nullptr) continue;
-      const R value = to_real(*from);
-      if (!all) atomicAdd(&tallies[(first_column + j) * kTallies + kTallyCount], 1U);
-      if (take(j, value, look_up(value))) rare(first_column + j, value);
-      take_far_edges(first_column + j, value);
-    }
+  const auto take_guarded = [&](int step, int j) {
+    const T* const from = element(step, j);
+    if (from == nullptr) return;
+    const R value = to_real(*from);
+    ++taken;
+    if (take.template operator()<1>(&value) != 0) rare(value);
+    if (kEdges && !edges_here && num_edges != 0) take_far_edges(value);
   };
 
   // ---- the rows
-  const std::int64_t in_slice = range.end - range.begin;
   int step = 0;
   int folded = 0;
-  if constexpr (kVector) {
-    const int whole_steps = static_cast<int>(in_slice / kStepRows);
-    // Lanes without columns read those of the first lane, and nobody looks at what they count.
-    const std::int64_t row_stride = w.flat ? static_cast<std::int64_t>(kColumns) : w.row_stride;
-    const T* from = base + range.head + (range.begin + warp * kLaneRows + lane / L) * row_stride +
-                    (active ? first_column : 0);
-    const std::int64_t step_stride = row_stride * kStepRows;
-    for (; step + kUnroll <= whole_steps; step += kUnroll) {
-      ElementVector<T, V> loaded[kUnroll];
+  if constexpr (kWalk != Walk::kGeneral) {
+    const std::int64_t whole_end = range.end < range.rows ? range.end : range.rows;
+    const int whole_steps = static_cast<int>((whole_end - range.begin) / warps);
+    const std::int64_t row_stride = kWalk == Walk::kRun ? std::int64_t{kV} * kBlockColumns
+                                    : w.flat            ? std::int64_t{w.width}
+                                                        : w.row_stride;
+    // A lane without a column reads that of the first lane, and nobody looks at what it counts.
+    const std::int64_t in_row = kWalk == Walk::kRun ? std::int64_t{lane} * kV
+                                : !active           ? 0
+                                : w.flat            ? std::int64_t{lane}
+                                                    : lane * w.column_stride;
+    const T* from = static_cast<const T*>(w.data) + group * w.group_stride + range.head +
+                    (range.begin + warp) * row_stride + in_row;
+    const std::int64_t step_stride = row_stride * warps;
+    for (; step + kLoads <= whole_steps; step += kLoads) {
+      ElementVector<T, kV> loaded[kLoads];
 #pragma unroll
-      for (int u = 0; u < kUnroll; ++u) loaded[u] = load_elements<T, V>(from + u * step_stride);
-      std::uint32_t rares = 0;
-      static_assert(kUnroll * V <= 32);
+      for (int u = 0; u < kLoads; ++u) loaded[u] = load_elements<T, kV>(from + u * step_stride);
+      // By eights: enough to hide the look-ups, few enough for the registers.
+      constexpr int kN = kValues < 8 ? kValues : 8;
 #pragma unroll
-      for (int u = 0; u < kUnroll; ++u) {
-        Bits entries[V];  // all before the first count: that is a wait for each other less
+      for (int part = 0; part < kValues / kN; ++part) {
+        R values[kN];
 #pragma unroll
-        for (int j = 0; j < V; ++j) entries[j] = look_up(to_real(loaded[u].values[j]));
-#pragma unroll
-        for (int j = 0; j < V; ++j) {
-          const bool is_rare = take(j, to_real(loaded[u].values[j]), entries[j]);
-          rares |= is_rare ? 1U << (u * V + j) : 0U;
+        for (int i = 0; i < kN; ++i) {
+          const int n = part * kN + i;
+          values[i] = to_real(loaded[n / kV].values[n % kV]);
         }
-      }
-      while (rares != 0) {
-        const int i = __ffs(static_cast<int>(rares)) - 1;
-        rares &= rares - 1;
-        rare(first_column + i % V, to_real(from[i / V * step_stride + i % V]));
+        std::uint32_t rares = take.template operator()<kN>(values);
+        while (rares != 0) {
+          const int n = part * kN + __ffs(static_cast<int>(rares)) - 1;
+          rares &= rares - 1;
+          rare(to_real(from[n / kV * step_stride + n % kV]));
+        }
       }
       if constexpr (kEdges) {
-        if (!edges_here) {
-          for (int i = 0; i < kUnroll * V; ++i)
-            take_far_edges(first_column + i % V, to_real(from[i / V * step_stride + i % V]));
+        if (!edges_here && num_edges != 0) {
+          for (int n = 0; n < kValues; ++n)
+            take_far_edges(to_real(from[n / kV * step_stride + n % kV]));
         }
       }
-      from += kUnroll * step_stride;
-      whole_rows += kUnroll;
-      if (step + kUnroll - folded >= kFoldRows) {
-        fold(folded, step + kUnroll);
-        folded = step + kUnroll;
+      from += kLoads * step_stride;
+      taken += kValues;
+      if ((step + kLoads - folded) * kV >= kFoldValues) {
+        fold(folded, step + kLoads);
+        folded = step + kLoads;
       }
     }
   }
-  const int steps = static_cast<int>((range.end - range.begin + kStepRows - 1) / kStepRows);
+  const int steps = static_cast<int>((range.end - range.begin + warps - 1) / warps);
   for (; step < steps; ++step) {
-    take_guarded(step);
-    if (step + 1 - folded >= kFoldRows) {
+    for (int j = 0; j < kV; ++j) take_guarded(step, j);
+    if ((step + 1 - folded) * kV >= kFoldValues) {
       fold(folded, step + 1);
       folded = step + 1;
     }
   }
   fold(folded, steps);
-  if (kVector && w.flat) {
-    take_guarded(-1);
+  if constexpr (kWalk == Walk::kRun) {
+    for (int j = 0; j < kV + 1; ++j) take_guarded(-1, j);
     fold(-1, 0);
   }
-
-  // ---- the block's sums
-  {
-#pragma unroll
-    for (int j = 0; j < V; ++j) {
-      R low = lowest[j];
-      R high = highest[j];
-      unsigned zero = kHistogram ? 0 : zeros[j];
-#pragma unroll
-      for (int d = L; d < 32; d *= 2) {
-        low = lower_of(low, __shfl_xor_sync(kAllLanes, low, d));
-        high = higher_of(high, __shfl_xor_sync(kAllLanes, high, d));
-        if constexpr (!kHistogram) zero += __shfl_xor_sync(kAllLanes, zero, d);
-      }
-      if (lane < L) {
-        extremes[(warp * 2) * kColumns + first_column + j] = static_cast<double>(low);
-        extremes[(warp * 2 + 1) * kColumns + first_column + j] = static_cast<double>(high);
-        if constexpr (!kHistogram)
-          atomicAdd(&tallies[(first_column + j) * kTallies + kTallyZero], zero);
-      }
-      atomicAdd(&tallies[(first_column + j) * kTallies + kTallyCount], whole_rows);
-    }
+  if constexpr (!kFloat) {
+    sums[0] = power1;
+    sums[1] = power2;
+    sums[2] = power3;
+    sums[3] = power4;
   }
+  atomicAdd(&tallies[kTallyCount * kBlockColumns + lane], taken);
   __syncthreads();
-  if (threadIdx.x < 4 * kColumns) {
-    double sum = 0;
-    for (unsigned i = 0; i < kWarps; ++i) sum += sums[i * 4 * kColumns + threadIdx.x];
-    sums[threadIdx.x] = sum;
-  } else if (threadIdx.x < 5 * kColumns) {
-    const unsigned c = threadIdx.x - 4 * kColumns;
-    double low = extremes[c];
-    double high = extremes[kColumns + c];
-    for (unsigned i = 1; i < kWarps; ++i) {
-      low = lower_of(low, extremes[i * 2 * kColumns + c]);
-      high = higher_of(high, extremes[(i * 2 + 1) * kColumns + c]);
-    }
-    extremes[c] = low;
-    extremes[kColumns + c] = high;
-  }
-  static_assert(5 * kColumns <= kColumnThreads);
-  __syncthreads();
-  const unsigned turns = w.flat ? w.per_group : kColumns;  // columns that differ
-  if (threadIdx.x < turns && column_of(threadIdx.x) < a.layout.columns) {
-    ColumnPart part;
-    for (unsigned c = threadIdx.x; c < kColumns; c += turns) {
-      const std::uint32_t* const tally = tallies + c * kTallies;
-      ColumnPart one;
-      one.nan = tally[kTallyNan];
-      one.pos_inf = tally[kTallyPosInf];
-      one.neg_inf = tally[kTallyNegInf];
-      one.zero = kHistogram ? counters[c * kColumnWords + 2 * kSideStride] - tally[kTallyRare]
-                            : tally[kTallyZero];
-      one.count = tally[kTallyCount] - one.nan - one.pos_inf - one.neg_inf;
-      for (unsigned k = 0; k < 4; ++k) one.powers[k] = sums[k * kColumns + c];
-      one.lowest = extremes[c];
-      one.highest = extremes[kColumns + c];
-      add_parts(part, one);
-    }
-    a.parts[(static_cast<std::size_t>(group) * w.slices + slice) * w.per_group + threadIdx.x] =
-        part;
-  }
 
   // ---- the block's buckets and cells
-  if constexpr (kHistogram) {
-    if (a.window != 0) {
-      constexpr unsigned kPages = kBlockWindow / kPageBuckets;
-      const auto pages = window / kPageBuckets;
-      if (turns < kColumns) {
-        for (unsigned i = threadIdx.x; i < 2 * kSideStride; i += kColumnThreads) {
-          for (unsigned c = turns; c < kColumns; ++c)
-            counters[c % turns * kColumnWords + i] += counters[c * kColumnWords + i];
-        }
-        __syncthreads();
-      }
-      // All pages are looked up at once, each by a thread: what one waits for, all wait for.
-      for (unsigned i = threadIdx.x; i < turns * 2 * kPages; i += kColumnThreads) {
-        const unsigned c = i / (2 * kPages);
-        const unsigned side = i / kPages % 2;
-        const unsigned page = i % kPages;
-        const unsigned column = column_of(c);
-        std::uint32_t slot = kNoPage;
-        if (page < pages && column < a.layout.columns) {
-          const std::uint32_t* const from =
-              counters + c * kColumnWords + side * kSideStride + page * kPageBuckets;
-          std::uint32_t any = 0;
-          for (unsigned k = 0; k < kPageBuckets; ++k) any |= from[(k + lane) % kPageBuckets];
-          if (any != 0) {
-            const int number = origins[c].first / kPageBuckets + static_cast<int>(page);
-            slot = find_page(state.keys, a.layout.pages, page_key(column, side, number));
-            if (slot == kNoPage) {
-              Count lost = 0;
-              for (unsigned k = 0; k < kPageBuckets; ++k) lost += from[k];
-              atomicAdd(&state.records[column].lost, lost);
-            }
+  const unsigned turns = w.flat ? w.per_group : kBlockColumns;  // columns that differ
+  const unsigned width = w.flat ? w.width : kBlockColumns;
+  if (warp == 0) {
+    tallies[kTallyZero * kBlockColumns + lane] = counters[2 * side_stride * kBlockColumns + lane] -
+                                                 tallies[kTallyRare * kBlockColumns + lane];
+  }
+  if (window != 0) {
+    if (turns < kBlockColumns) {
+      for (unsigned row = warp; row < 2 * side_stride; row += warps) {
+        std::uint32_t n = lane < width ? my_counters[row * kBlockColumns] : 0;
+        if (turns == 1) {
+#pragma unroll
+          for (int d = 16; d > 0; d /= 2) n += __shfl_xor_sync(kAllLanes, n, d);
+        } else {
+          for (unsigned c = turns; c < width; c += turns) {
+            const std::uint32_t other = __shfl_down_sync(kAllLanes, n, c);
+            __syncwarp();
+            if (lane < turns && lane + c < width) my_counters[row * kBlockColumns] += other;
           }
+          continue;
         }
-        page_slots[i] = slot;
+        if (lane < turns) my_counters[row * kBlockColumns] = n;
       }
       __syncthreads();
-      for (unsigned i = warp; i < turns * 2 * kPages; i += kWarps) {
-        const std::uint32_t slot = page_slots[i];
-        if (slot == kNoPage) continue;
-        const std::uint32_t n =
-            counters[i / (2 * kPages) * kColumnWords + i / kPages % 2 * kSideStride +
-                     i % kPages * kPageBuckets + lane];
-        if (n != 0)
-          atomicAdd(&state.counts[static_cast<std::size_t>(slot) * kPageBuckets + lane], Count{n});
+    }
+    // All pages are looked up at once, each by a thread: what one waits for, all wait for.
+    const unsigned pages = side_stride / kPageBuckets;
+    for (unsigned i = threadIdx.x; i < 2 * pages * kBlockColumns; i += blockDim.x) {
+      const unsigned c = i % kBlockColumns;
+      const unsigned side = i / kBlockColumns / pages;
+      const unsigned page = i / kBlockColumns % pages;
+      const unsigned column = column_of(c);
+      std::uint32_t slot = kNoPage;
+      if (c < turns && column < a.layout.columns && page * kPageBuckets < window) {
+        const std::uint32_t* const from =
+            counters + (side * side_stride + page * kPageBuckets) * kBlockColumns + c;
+        std::uint32_t any = 0;
+        for (unsigned k = 0; k < kPageBuckets; ++k) any |= from[k * kBlockColumns];
+        if (any != 0) {
+          const int number = origins[c].first / kPageBuckets + static_cast<int>(page);
+          slot = find_page(state.keys, a.layout.pages, page_key(column, side, number));
+          if (slot == kNoPage) {
+            Count lost = 0;
+            for (unsigned k = 0; k < kPageBuckets; ++k) lost += from[k * kBlockColumns];
+            atomicAdd(&state.records[column].lost, lost);
+          }
+        }
+      }
+      page_slots[i] = slot;
+    }
+    __syncthreads();
+    // Four columns and eight buckets at a time: a balance of bank conflicts and scattered
+    // addresses.
+    const unsigned quads = (turns + 3) / 4;
+    for (unsigned i = warp; i < 2 * pages * quads; i += warps) {
+      const unsigned row = i / quads;  // side and page
+      const unsigned c = i % quads * 4 + lane / 8;
+      const std::uint32_t slot = page_slots[row * kBlockColumns + c];
+      if (slot == kNoPage) continue;
+#pragma unroll
+      for (unsigned k = 0; k < kPageBuckets; k += 8) {
+        const unsigned bucket = k + lane % 8;
+        const std::uint32_t n = counters[(row * kPageBuckets + bucket) * kBlockColumns + c];
+        if (n != 0) {
+          atomicAdd(&state.counts[static_cast<std::size_t>(slot) * kPageBuckets + bucket],
+                    Count{n});
+        }
       }
     }
   }
   if constexpr (kEdges) {
     if (edges_here) {
-      for (unsigned i = threadIdx.x; i < kColumns * (num_edges + 1); i += kColumnThreads) {
-        const unsigned c = i / (num_edges + 1);
-        const unsigned cell = i % (num_edges + 1);
+      for (unsigned i = threadIdx.x; i < (num_edges + 1) * kBlockColumns; i += blockDim.x) {
+        const unsigned c = i % kBlockColumns;
         const unsigned column = column_of(c);
-        const std::uint32_t n = edge_counts[c * (num_edges + 2) + cell];
-        if (n != 0 && column < a.layout.columns) {
-          atomicAdd(&state.cells[static_cast<std::size_t>(column) * a.layout.cells + cell],
-                    Count{n});
+        const std::uint32_t n = edge_counts[i];
+        if (n != 0 && c < width && column < a.layout.columns) {
+          atomicAdd(
+              &state.cells[static_cast<std::size_t>(column) * a.layout.cells + i / kBlockColumns],
+              Count{n});
         }
       }
+    }
+  }
+  __syncthreads();
+
+  // ---- the block's sums, where the counters were
+  {
+    double* const rows = reinterpret_cast<double*>(counters);  // warp, figure, column
+    double* const figures = rows + warps * 6 * kBlockColumns;
+#pragma unroll
+    for (int k = 0; k < 4; ++k) rows[(warp * 6 + k) * kBlockColumns + lane] = sums[k];
+    rows[(warp * 6 + 4) * kBlockColumns + lane] = static_cast<double>(lowest);
+    rows[(warp * 6 + 5) * kBlockColumns + lane] = static_cast<double>(highest);
+    __syncthreads();
+    for (unsigned figure = warp; figure < 6; figure += warps) {
+      double sum = rows[figure * kBlockColumns + lane];
+      for (unsigned i = 1; i < warps; ++i) {
+        const double other = rows[(i * 6 + figure) * kBlockColumns + lane];
+        sum = figure < 4 ? sum + other : figure == 4 ? lower_of(sum, other) : higher_of(sum, other);
+      }
+      figures[figure * kBlockColumns + lane] = sum;
+      __syncwarp();
+      // Lanes that share a column.
+      for (unsigned c = lane + turns; lane < turns && c < width; c += turns) {
+        const double other = figures[figure * kBlockColumns + c];
+        sum = figure < 4 ? sum + other : figure == 4 ? lower_of(sum, other) : higher_of(sum, other);
+      }
+      __syncwarp();
+      if (lane < turns) figures[figure * kBlockColumns + lane] = sum;
+    }
+    for (unsigned t = warp; t < kTallies; t += warps) {
+      std::uint32_t sum = tallies[t * kBlockColumns + lane];
+      for (unsigned c = lane + turns; lane < turns && c < width; c += turns)
+        sum += tallies[t * kBlockColumns + c];
+      __syncwarp();
+      if (lane < turns) tallies[t * kBlockColumns + lane] = sum;
+    }
+    __syncthreads();
+    if (threadIdx.x < turns && column_of(threadIdx.x) < a.layout.columns) {
+      const unsigned c = threadIdx.x;
+      ColumnPart part;
+      part.nan = tallies[kTallyNan * kBlockColumns + c];
+      part.pos_inf = tallies[kTallyPosInf * kBlockColumns + c];
+      part.neg_inf = tallies[kTallyNegInf * kBlockColumns + c];
+      part.zero = tallies[kTallyZero * kBlockColumns + c];
+      part.count =
+          tallies[kTallyCount * kBlockColumns + c] - part.nan - part.pos_inf - part.neg_inf;
+#pragma unroll
+      for (int k = 0; k < 4; ++k) part.powers[k] = figures[k * kBlockColumns + c];
+      part.lowest = figures[4 * kBlockColumns + c];
+      part.highest = figures[5 * kBlockColumns + c];
+      a.parts[(static_cast<std::size_t>(group) * w.slices + slice) * w.per_group + c] = part;
     }
   }
 

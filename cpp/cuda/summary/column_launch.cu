@@ -10,7 +10,9 @@
 namespace inlay::cuda {
 namespace {
 
-__global__ void __launch_bounds__(kColumnThreads)
+constexpr unsigned kExtractThreads = 256;
+
+__global__ void __launch_bounds__(kExtractThreads)
     extract_kernel(const WindowControl* control, unsigned closed, unsigned char* state,
                    ColumnLayout layout, unsigned char* result) {
   if (!window_is_quiet(control, closed)) return;
@@ -23,25 +25,23 @@ using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
 
 }  // namespace
 
-void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window) {
+void load_columns(const ColumnArgs& args) {
   for (const Element element : {Element::kF64, Element::kF32, Element::kF16, Element::kBF16,
                                 Element::kF8E4M3, Element::kF8E5M2, Element::kI64, Element::kI32,
                                 Element::kI16, Element::kI8, Element::kU8}) {
-    with_element(element,
-                 [&]<class T>() { load_columns_of<Stored<T>>(counts, edge_steps, block_window); });
+    with_element(element, [&]<class T>() { load_columns_of<Stored<T>>(args); });
   }
 }
 
-void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream) {
-  with_element(args.walk.element,
-               [&]<class T>() { launch_columns_of<Stored<T>>(args, counts, stream); });
+void launch_columns(const ColumnArgs& args, cudaStream_t stream) {
+  with_element(args.walk.element, [&]<class T>() { launch_columns_of<Stored<T>>(args, stream); });
 }
 
 void launch_extract_columns(const WindowControl* control, unsigned closed, unsigned char* state,
                             const ColumnLayout& layout, unsigned char* result,
                             cudaStream_t stream) {
   check(cudaMemsetAsync(result, 0, sizeof(ColumnResultHeader), stream), "clearing a result");
-  extract_kernel<<<128, kColumnThreads, 0, stream>>>(control, closed, state, layout, result);
+  extract_kernel<<<128, kExtractThreads, 0, stream>>>(control, closed, state, layout, result);
   check(cudaGetLastError(), "reading a window of columns");
 }
 

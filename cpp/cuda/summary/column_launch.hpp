@@ -6,22 +6,20 @@
 
 namespace inlay::cuda {
 
-enum class ColumnCounts { kBuckets, kBucketsAndEdges };
-
-/// Loads what launch_columns() may need into the current device, for columns with edges of
-/// `edge_steps`; to be called before the first launch, never while capturing.
+/// Loads what launch_columns() may need into the current device, for such arguments (block and
+/// edges are looked at); to be called before the first launch, never while capturing.
 /// @throws CudaError
-void load_columns(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
-
-/// The same for one element type; each has a file of its own, columns_<element>.cu.
-template <class T>
-void load_columns_of(ColumnCounts counts, std::uint32_t edge_steps, int block_window);
-template <class T>
-void launch_columns_of(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
+void load_columns(const ColumnArgs& args);
 
 /// Enqueues the kernel that counts what args.walk describes.
 /// @throws CudaError if it cannot be enqueued.
-void launch_columns(const ColumnArgs& args, ColumnCounts counts, cudaStream_t stream);
+void launch_columns(const ColumnArgs& args, cudaStream_t stream);
+
+/// The same for one element type; each has a file of its own, columns_<element>.cu.
+template <class T>
+void load_columns_of(const ColumnArgs& args);
+template <class T>
+void launch_columns_of(const ColumnArgs& args, cudaStream_t stream);
 
 /// Enqueues the kernel that moves a closed state to `result`, if all launches have left it.
 /// @throws CudaError if it cannot be enqueued.

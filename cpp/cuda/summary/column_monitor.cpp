@@ -32,7 +32,8 @@ struct ColumnMonitor::Plan {
   ColumnLayout layout;
   int table_scale = 5;
   std::uint32_t edge_steps = 0;
-  int block_window = kWindowBuckets;
+  ColumnBlock block;
+  std::uint32_t shared_bytes = 0;
   std::uint32_t target_blocks = 0;
   std::size_t parts_at = 0, arrived_at = 0, cells_at[2] = {}, edges_at[2] = {}, bytes = 0;
 
@@ -57,11 +58,9 @@ struct ColumnMonitor::Plan {
           "asking for the processors of the device");
     check(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
           "asking for the shared memory of a block");
-    int major = 0;
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-          "asking for the architecture of the device");
-    block_window = major < 8 ? kSmallWindowBuckets : kWindowBuckets;
-    target_blocks = static_cast<std::uint32_t>(processors) * kColumnBlocksPerProcessor;
+    shared_bytes = static_cast<std::uint32_t>(shared);
+    block = column_block(shared_bytes);
+    target_blocks = static_cast<std::uint32_t>(processors);  // one block fills a processor
 
     const int scale = std::max(options.scale, 0);
     table_scale = std::max(scale, 5);
@@ -111,13 +110,13 @@ ColumnMonitor::ColumnMonitor(int device, Options options, const Plan& plan,
   const DeviceGuard guard(device);
   edges_.reserve(options_.edges.size());
   for (const auto& edges : options_.edges) edges_.emplace_back(edges);
-  counts_ = options_.edges.empty() ? ColumnCounts::kBuckets : ColumnCounts::kBucketsAndEdges;
   args_.layout = plan.layout;
   args_.scale = std::max(options_.scale, 0);
   args_.table_scale = plan.table_scale;
   args_.edge_steps = plan.edge_steps;
-  args_.block_window = plan.block_window;
-  load_columns(counts_, plan.edge_steps, plan.block_window);
+  args_.block = plan.block;
+  args_.edges_shared = edges_fit(plan.block, plan.edge_steps, sizeof(double), plan.shared_bytes);
+  load_columns(args_);
   load_extract_columns();
 
   const auto cells32 = make_bucket_cells<std::uint32_t>(plan.table_scale);
@@ -175,17 +174,15 @@ bool ColumnMonitor::update(const Tensor& tensor, cudaStream_t stream, int axis) 
   ColumnArgs args = args_;
   args.walk = plan_columns(tensor, columns_axis, target_blocks_);
   if (args.walk.rows == 0) return true;
-  if (args.walk.rows_per_slice > INT32_MAX / kBlockColumns) {
+  if (column_values(args.walk) > INT32_MAX) {
     inlay::detail::fail<InvalidArgument>("a tensor must have fewer values", tensor.size());
   }
-  args.window = window_for(args.walk, args.scale, args.block_window);
+  args.window = window_for(args.walk, args.scale, args.block);
   const bool narrow =
       with_element(tensor.element, []<class T>() { return sizeof(Real<T>) == sizeof(float); });
   args.bucket_cells = cells_[narrow ? 0 : 1];
   args.edges = edges_at_[narrow ? 0 : 1];
-  args.edges_shared = edges_fit(args.edge_steps, narrow ? sizeof(float) : sizeof(double));
-  return enqueue(stream,
-                 [&](const Launch& launch) { launch_columns(args, counts_, launch.stream); });
+  return enqueue(stream, [&](const Launch& launch) { launch_columns(args, launch.stream); });
 }
 
 void ColumnMonitor::launch_extract(const Launch& launch, unsigned closed, void* result,

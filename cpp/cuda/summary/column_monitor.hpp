@@ -70,7 +70,6 @@ class ColumnMonitor : public Monitor {
 
   Options options_;
   ColumnArgs args_;
-  ColumnCounts counts_ = ColumnCounts::kBuckets;
   std::uint32_t target_blocks_ = 0;
   const void* cells_[2] = {nullptr, nullptr};  // for float and double
   const void* edges_at_[2] = {nullptr, nullptr};

@@ -8,12 +8,6 @@
 
 namespace inlay::cuda {
 
-/// Columns a block works on at once, and how a vector walk loads them: V at once, L lanes a row.
-inline constexpr int kBlockColumns = 16;
-template <class T>
-inline constexpr int kVectorOf = sizeof(T) == 8 ? 2 : 4;
-inline int vector_of(Element element) { return size_of(element) == 8 ? 2 : 4; }
-
 /// How to walk `tensor` as rows of columns. `axis` is the dimension of the columns, or -1 if all
 /// values are of one column; a walk of 0 rows needs no launch.
 ///
@@ -66,31 +60,32 @@ inline ColumnWalk plan_columns(const Tensor& tensor, int axis, std::uint32_t tar
     walk.strides[i] = joined[i].stride;
   }
 
-  const std::int64_t vector = vector_of(tensor.element);
-  const auto place = reinterpret_cast<std::uintptr_t>(data);
-  const bool aligned = place % static_cast<std::uintptr_t>(vector * bytes) == 0;
   const bool one_stride = joined.size() == 1;
   const std::int64_t row_stride = joined[0].stride;
-  const bool own_elements = place % static_cast<std::uintptr_t>(bytes) == 0;
+  const bool own_place =
+      reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(bytes) == 0;
+  constexpr std::int64_t kMany = 1024;  // rows that are worth a block a column
   walk.rows = rows;
   if (columns == 1) {
     walk.flat = true;
-    walk.vector = one_stride && row_stride == 1 && own_elements;
-  } else if (one_stride && column_stride == 1 && row_stride == columns && aligned &&
-             (columns == 2 || columns == 4 || columns == 8)) {
+    if (one_stride && row_stride == 1 && own_place) walk.kind = Walk::kRun;
+  } else if (one_stride && column_stride == 1 && row_stride == columns &&
+             columns <= kBlockColumns / 2) {
     // Rows of few columns, one behind the other: they take turns.
-    walk.flat = walk.vector = true;
+    walk.kind = Walk::kRows;
+    walk.flat = true;
     walk.per_group = static_cast<std::uint32_t>(columns);
+    walk.width = kBlockColumns / walk.per_group * walk.per_group;
     walk.rows = rows * columns;
-  } else if (one_stride && column_stride == 1 && aligned && row_stride % vector == 0 &&
-             columns % vector == 0) {
-    walk.vector = true;
-  } else if (one_stride && row_stride == 1 && rows >= 1024 && own_elements) {
-    walk.flat = walk.vector = true;
+  } else if (one_stride && row_stride == 1 && column_stride != 1 && rows >= kMany && own_place) {
+    walk.kind = Walk::kRun;
+    walk.flat = true;
+  } else if (one_stride) {
+    walk.kind = Walk::kRows;
   } else {
     const std::int64_t inner = joined.back().stride;
     const std::int64_t across = column_stride < 0 ? -column_stride : column_stride;
-    walk.flat = columns < 8 || (inner < across && rows >= 64);
+    walk.flat = columns < 8 || (inner < across && rows >= kMany);
   }
   std::int64_t block_rows = walk.rows;
   if (walk.flat) {
@@ -98,7 +93,9 @@ inline ColumnWalk plan_columns(const Tensor& tensor, int axis, std::uint32_t tar
       walk.groups = static_cast<std::uint32_t>(columns);
       walk.group_stride = column_stride;
     }
-    block_rows = (walk.rows + kBlockColumns - 1) / kBlockColumns;
+    const std::int64_t width =
+        walk.kind == Walk::kRun ? kBlockColumns * (16 / bytes) : std::int64_t{walk.width};
+    block_rows = (walk.rows + width - 1) / width;
   } else {
     walk.per_group = kBlockColumns;
     walk.groups = static_cast<std::uint32_t>((columns + kBlockColumns - 1) / kBlockColumns);
@@ -106,12 +103,10 @@ inline ColumnWalk plan_columns(const Tensor& tensor, int axis, std::uint32_t tar
     walk.column_stride = column_stride;
     walk.row_stride = row_stride;
   }
-  constexpr std::int64_t kLeastRows = 512;
-  const std::int64_t lanes = walk.vector ? kBlockColumns / vector : kBlockColumns;
-  const std::int64_t step = kColumnThreads / lanes;
+  constexpr std::int64_t kLeastRows = 1024;
   std::int64_t slices = std::max<std::int64_t>(1, target_blocks / walk.groups);
   slices = std::min(slices, (block_rows + kLeastRows - 1) / kLeastRows);
-  walk.rows_per_slice = ((block_rows + slices - 1) / slices + step - 1) / step * step;
+  walk.rows_per_slice = (block_rows + slices - 1) / slices;
   walk.slices =
       static_cast<std::uint32_t>((block_rows + walk.rows_per_slice - 1) / walk.rows_per_slice);
   return walk;
@@ -123,23 +118,32 @@ inline std::size_t column_parts(std::uint32_t columns, std::uint32_t target_bloc
                                std::size_t{kBlockColumns} * target_blocks);
 }
 
-/// Buckets of a side that a block counts in shared memory: few rows are not worth the clearing.
-inline int window_for(const ColumnWalk& walk, int scale, int block_window) {
+/// Values of a column, at most, that one block of a walk counts.
+inline std::int64_t column_values(const ColumnWalk& walk) {
+  if (!walk.flat) return walk.rows_per_slice;
+  const auto bytes = static_cast<std::int64_t>(size_of(walk.element));
+  const std::int64_t width =
+      walk.kind == Walk::kRun ? kBlockColumns * (16 / bytes) : std::int64_t{walk.width};
+  return std::min(walk.rows_per_slice * width, walk.rows) / walk.per_group;
+}
+
+/// Buckets of a side that a block counts in shared memory: few rows are not worth it.
+inline int window_for(const ColumnWalk& walk, int scale, ColumnBlock block) {
   constexpr std::int64_t kWorthwhile = 48;
-  const std::int64_t values = walk.flat ? walk.rows_per_slice * kBlockColumns / walk.per_group
-                                        : std::min(walk.rows, walk.rows_per_slice);
-  if (std::min(values, walk.rows) < kWorthwhile) return 0;
+  if (column_values(walk) < kWorthwhile) return 0;
   // Where all are normal numbers, in whole pages; floats have the narrower range.
   const int bottom = (-126 * (1 << scale) + kPageBuckets - 1) & -kPageBuckets;
   const int top = (128 * (1 << scale) - 1) & -kPageBuckets;
-  return std::min(block_window, top - bottom);
+  return std::min(static_cast<int>(block.window), top - bottom);
 }
 
-/// How much shared memory the cells of edges may take; more, and they are counted where they lie.
-inline constexpr std::uint32_t kSharedEdgesBytes = 40 * 1024;
-inline bool edges_fit(std::uint32_t edge_steps, std::uint32_t real_bytes) {
-  const std::uint64_t edges = (std::uint64_t{1} << edge_steps) - 1;
-  return kBlockColumns * (edges * real_bytes + (edges + 2) * 4) <= kSharedEdgesBytes;
+/// Whether the cells of edges are counted in shared memory, of which a block may have so much.
+inline bool edges_fit(ColumnBlock block, std::uint32_t edge_steps, std::uint32_t real_bytes,
+                      std::uint32_t shared_bytes) {
+  constexpr std::uint32_t kFew = 10;  // beyond, sizes overflow
+  constexpr std::uint32_t kStatic = 1024;
+  return edge_steps <= kFew &&
+         column_shared(block, edge_steps, true, real_bytes).bytes + kStatic <= shared_bytes;
 }
 
 }  // namespace inlay::cuda

@@ -2,7 +2,7 @@
 
 namespace inlay::cuda {
 
-template void load_columns_of<Float8E5M2>(ColumnCounts, std::uint32_t, int);
-template void launch_columns_of<Float8E5M2>(const ColumnArgs&, ColumnCounts, cudaStream_t);
+template void load_columns_of<Float8E5M2>(const ColumnArgs&);
+template void launch_columns_of<Float8E5M2>(const ColumnArgs&, cudaStream_t);
 
 }  // namespace inlay::cuda

@@ -2,7 +2,7 @@
 
 namespace inlay::cuda {
 
-template void load_columns_of<std::int8_t>(ColumnCounts, std::uint32_t, int);
-template void launch_columns_of<std::int8_t>(const ColumnArgs&, ColumnCounts, cudaStream_t);
+template void load_columns_of<std::int8_t>(const ColumnArgs&);
+template void launch_columns_of<std::int8_t>(const ColumnArgs&, cudaStream_t);
 
 }  // namespace inlay::cuda

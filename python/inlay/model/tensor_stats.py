@@ -199,22 +199,13 @@ class TensorStats:
         -----
         O(elements), one read. On a device the memory must stay valid until the kernel has run.
         """
-        from inlay._cuda_runtime import is_device_array
-
         listed = self._listed(tensors)
-        by_device: dict[int, list[Any]] = {}
+        number = _one_device(listed)
         on_host: list[tuple[int, TensorSums]] = []
-        for position, tensor in enumerate(listed):
-            if tensor is None:
-                continue
-            if is_device_array(tensor):
-                number = _device_of(tensor)
-                row = by_device.get(number)
-                if row is None:
-                    row = by_device[number] = [None] * len(listed)
-                row[position] = tensor
-            else:
-                on_host.append((position, _sums_on_host(tensor)))
+        if number is not None:
+            by_device = {number: listed}
+        else:
+            by_device, on_host = _sorted_out(listed)
         if stream is not None and not by_device:
             message = f"tensors on the CPU have no stream: {stream!r}"
             raise InvalidArgumentError(message)
@@ -494,11 +485,37 @@ def _emit(
         core.add_table("points", _core.Table(pa.Table.from_pylist(rows, arrow_schema("points"))))
 
 
-def _device_of(tensor: Any) -> int:
-    """Return the number of the device that a tensor is on."""
+def _one_device(tensors: list[Any]) -> int | None:
+    """Return the device of torch's tensors if one has them all; hundreds cost little to ask."""
+    kind = next((type(tensor) for tensor in tensors if tensor is not None), None)
+    if kind is None or not hasattr(kind, "get_device"):
+        return None
+    try:
+        numbers = {tensor.get_device() for tensor in tensors if tensor is not None}
+    except AttributeError:  # of several libraries
+        return None
+    number = numbers.pop()
+    return int(number) if not numbers and number >= 0 else None
+
+
+def _sorted_out(
+    tensors: list[Any],
+) -> tuple[dict[int, list[Any]], list[tuple[int, TensorSums]]]:
+    """Return the tensors of each device, others None, and what those on the CPU come to."""
+    from inlay._cuda_runtime import is_device_array
     from inlay.summary._device import device_number
 
-    return device_number(tensor)
+    by_device: dict[int, list[Any]] = {}
+    on_host: list[tuple[int, TensorSums]] = []
+    for position, tensor in enumerate(tensors):
+        if tensor is None:
+            continue
+        if is_device_array(tensor):
+            row = by_device.setdefault(device_number(tensor), [None] * len(tensors))
+            row[position] = tensor
+        else:
+            on_host.append((position, _sums_on_host(tensor)))
+    return by_device, on_host
 
 
 def _sums_on_host(tensor: Any) -> TensorSums:
