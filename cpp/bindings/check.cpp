@@ -110,7 +110,7 @@ CheckRule rule_of(const BoundPlan& names, const Rule& given) {
   out.kind = kind_of(kind);
   out.paths.push_back(path_of(names, py::cast(column)));
   const auto add_columns = [&](const py::handle& columns) {
-    for (const py::handle column : columns) out.paths.push_back(path_of(names, column));
+    for (const py::handle each : columns) out.paths.push_back(path_of(names, each));
   };
   for (const auto& [key, value] : parameters) {
     const auto name = key.cast<std::string>();

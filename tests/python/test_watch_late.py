@@ -275,7 +275,8 @@ def test_a_pane_says_which_columns_it_lacks_and_its_late_parts_say_nothing_of_th
         for row in watched.points
         if row["metric"] == "data.column" and row["status"] == "absent"
     ]
-    assert kinds == [("edges", [0] * 10)]
+    # Ten cells between the deciles, and one beyond each end of the reference.
+    assert kinds == [("edges", [0] * 12)]
 
 
 def test_a_table_that_lost_its_event_time_is_kept_apart() -> None:

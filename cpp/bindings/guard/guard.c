@@ -66,7 +66,7 @@ static int guard_exec(PyObject* module) {
 }
 
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, (void*)guard_exec},
+    {Py_mod_exec, __extension__(void*) guard_exec},
 #if PY_VERSION_HEX >= 0x030C0000
     /* Without it Python refuses sub-interpreters itself, with a message that gives no reason. */
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},

@@ -19,18 +19,17 @@ constexpr unsigned kMostParts = 128;
 // 16-byte loads in flight a thread, where entries are adjacent.
 constexpr unsigned kLoads = 4;
 // Blocks that a multiprocessor is to hold; more would not leave the registers that a tile takes.
-template <class T, unsigned kAtOnce>
-constexpr unsigned kResident = sizeof(T) == 2 && kAtOnce == 4 ? 3 : 4;
+constexpr unsigned kResident = 4;
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
-__global__ void __launch_bounds__(kLogitsThreads, kResident<T, kAtOnce>)
+__global__ void __launch_bounds__(kLogitsThreads, kResident)
     logits_parts_kernel(const __grid_constant__ LogitsArgs args, WindowControl* control,
                         LogitsState* state0, LogitsState* state1) {
   logits_by_parts<T, kAtOnce, kReading>(args, control, state0, state1);
 }
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
-__global__ void __launch_bounds__(kLogitsThreads, kResident<T, kAtOnce>)
+__global__ void __launch_bounds__(kLogitsThreads, kResident)
     logits_rows_kernel(const __grid_constant__ LogitsArgs args, WindowControl* control,
                        LogitsState* state0, LogitsState* state1) {
   logits_by_rows<T, kAtOnce, kReading>(args, control, state0, state1);
@@ -47,27 +46,27 @@ struct LogitsKernels {
   using Kernel = void (*)(LogitsArgs, WindowControl*, LogitsState*, LogitsState*);
   Kernel parts;
   Kernel rows;
-  std::int64_t width;     // bytes of an element
-  std::int64_t resident;  // blocks of a multiprocessor
+  std::int64_t width;  // bytes of an element
 };
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
 LogitsKernels make_kernels() {
   return {logits_parts_kernel<T, kAtOnce, kReading>, logits_rows_kernel<T, kAtOnce, kReading>,
-          sizeof(T), kResident<T, kAtOnce>};
+          sizeof(T)};
 }
 
 template <class T>
 LogitsKernels kernels_of(LogitsReading reading, unsigned loads) {
   switch (reading) {
     case LogitsReading::kMasked:
-      return make_kernels<T, 2, LogitsReading::kMasked>();
+      return make_kernels<T, sizeof(T) == 2 ? 1 : 2, LogitsReading::kMasked>();
     case LogitsReading::kApart:
       return make_kernels<T, 2, LogitsReading::kApart>();
     default:
       break;
   }
-  if constexpr (sizeof(T) < 8) {
+  // 32 entries of two bytes would not fit the registers, nor would 8 doubles.
+  if constexpr (sizeof(T) == 4) {
     if (loads == 4) return make_kernels<T, 4, LogitsReading::kPlain>();
   }
   return make_kernels<T, 2, LogitsReading::kPlain>();
@@ -207,9 +206,10 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
       kernels_of(input.logits.element, reading, shape.loads != 0 ? shape.loads : kLoads);
   const std::int64_t wide = reading == LogitsReading::kApart ? 1 : 16 / kernels.width;
   const std::int64_t units = args.columns / wide;
-  const std::int64_t resident = kernels.resident * multiprocessors;
-  // As many parts as let all blocks run at a time, but none so small that threads idle.
-  const std::int64_t wanted = shape.parts != 0 ? shape.parts : resident / args.rows;
+  const std::int64_t resident = std::int64_t{kResident} * multiprocessors;
+  // Two blocks for each multiprocessor read as fast as more, which have more to put together in the
+  // end (measured on an H100); but none so small that threads idle.
+  const std::int64_t wanted = shape.parts != 0 ? shape.parts : 2 * multiprocessors / args.rows;
   const std::int64_t parts = std::min(
       {wanted, std::int64_t{kMostParts}, kMostPartials / args.rows, units / (2 * kLogitsThreads)});
   args.parts = static_cast<unsigned>(std::max<std::int64_t>(1, parts));

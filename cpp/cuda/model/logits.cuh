@@ -92,8 +92,7 @@ __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Rea
 /// A thread's share of part `part` of a row whose entries are adjacent.
 template <class T, unsigned kLoads, bool kMasked>
 __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_t row,
-                                             unsigned part, Real<T> chosen, bool has_chosen,
-                                             Terms<Real<T>>& terms, EntryCounts& counts) {
+                                             unsigned part, LogitsPart<Real<T>>& out) {
   using R = Real<T>;
   constexpr unsigned kWide = static_cast<unsigned>(RowLayout<T>::kWide);
   const T* const entries = static_cast<const T*>(args.data) + row * args.row_stride;
@@ -114,7 +113,9 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
       if (v < end) next[u] = load_bytes16(from + v * kWide);
     }
   };
-  if (begin < end) load(begin);
+  load(begin);
+  find_chosen<T>(args, row, out.chosen, out.kind);  // meanwhile
+  const bool has_chosen = out.kind == 1;
   for (std::int64_t base = begin; base < end; base += kStep) {
     R x[kLoads * kWide];
     unsigned padding = 0;
@@ -133,7 +134,7 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
       }
     }
     load(base + kStep);
-    add_tile(terms, counts, x, chosen, has_chosen, padding);
+    add_tile(out.terms, out.counts, x, out.chosen, has_chosen, padding);
   }
 
   // What lies before the first and after the last whole load, fewer than 16 entries each.
@@ -144,16 +145,16 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
         threadIdx.x < layout.head ? threadIdx.x : tail + (threadIdx.x - layout.head);
     const bool keep = !kMasked || mask[at] != 0;
     R x[1] = {keep ? widened(entries[at]) : minus_infinity(R{})};
-    add_tile(terms, counts, x, chosen, has_chosen, 0);
+    add_tile(out.terms, out.counts, x, out.chosen, has_chosen, 0);
   }
 }
 
 /// The same of a row whose entries, or whose mask's, lie apart.
 template <class T>
 __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, unsigned part,
-                                    Real<T> chosen, bool has_chosen, Terms<Real<T>>& terms,
-                                    EntryCounts& counts) {
+                                    LogitsPart<Real<T>>& out) {
   using R = Real<T>;
+  find_chosen<T>(args, row, out.chosen, out.kind);
   const T* const entries = static_cast<const T*>(args.data) + row * args.row_stride;
   const std::uint8_t* const mask =
       args.mask == nullptr ? nullptr : args.mask + row * args.mask_row_stride;
@@ -163,7 +164,7 @@ __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, un
   for (std::int64_t at = begin + threadIdx.x; at < end; at += kLogitsThreads) {
     const bool keep = mask == nullptr || mask[at * args.mask_column_stride] != 0;
     R x[1] = {keep ? widened(entries[at * args.column_stride]) : minus_infinity(R{})};
-    add_tile(terms, counts, x, chosen, has_chosen, 0);
+    add_tile(out.terms, out.counts, x, out.chosen, out.kind == 1, 0);
   }
 }
 
@@ -175,30 +176,49 @@ template <class T, unsigned kLoads, LogitsReading kReading>
 __device__ __forceinline__ LogitsPart<Real<T>> read_part(const LogitsArgs& args, std::int64_t row,
                                                          unsigned part) {
   LogitsPart<Real<T>> out;
-  find_chosen<T>(args, row, out.chosen, out.kind);
-  const bool has_chosen = out.kind == 1;
   out.terms = no_terms<Real<T>>();
   out.counts = {0, 0, 0};
   if constexpr (kReading == LogitsReading::kApart) {
-    read_entries<T>(args, row, part, out.chosen, has_chosen, out.terms, out.counts);
+    read_entries<T>(args, row, part, out);
   } else {
-    read_vectors<T, kLoads, kReading == LogitsReading::kMasked>(args, row, part, out.chosen,
-                                                                has_chosen, out.terms, out.counts);
+    read_vectors<T, kLoads, kReading == LogitsReading::kMasked>(args, row, part, out);
   }
   merge_block(out.terms, out.counts);
   return out;
 }
 
-/// Puts the parts of a row together, by one thread.
 template <class R>
-__device__ inline LogitsPart<R> merge_parts(const LogitsPart<R>* parts, unsigned size) {
-  LogitsPart<R> out = parts[0];
-  for (unsigned p = 1; p < size; ++p) {
-    const LogitsPart<R> other = parts[p];
-    out.terms = merged(out.terms, other.terms);
-    out.counts.above += other.counts.above;
-    out.counts.masked += other.counts.masked;
-    out.counts.nonfinite += other.counts.nonfinite;
+__device__ inline void add_part(LogitsPart<R>& to, const LogitsPart<R>& part) {
+  to.terms = merged(to.terms, part.terms);
+  to.counts.above += part.counts.above;
+  to.counts.masked += part.counts.masked;
+  to.counts.nonfinite += part.counts.nonfinite;
+}
+
+/// Puts the `size` parts of a row together, by `lanes` neighbouring threads (a power of two, at
+/// most a warp); the first of them has the row then. Whole warps call it, with no parts where no
+/// row is.
+template <class R>
+__device__ inline LogitsPart<R> merge_parts(const LogitsPart<R>* parts, unsigned size,
+                                            unsigned lanes) {
+  LogitsPart<R> out = {no_terms<R>(), R{0}, {0, 0, 0}, 0};
+  LogitsPart<R> next = out;
+  // Two loads at a time are all that most launches have.
+  unsigned p = threadIdx.x % lanes;
+  if (p < size) out = parts[p];
+  if (p + lanes < size) next = parts[p + lanes];
+  add_part(out, next);
+  for (p += 2 * lanes; p < size; p += lanes) add_part(out, parts[p]);
+  for (unsigned by = lanes / 2; by > 0; by /= 2) {
+    LogitsPart<R> other = out;
+    other.terms = {__shfl_down_sync(kAllLanes, out.terms.top, by),
+                   __shfl_down_sync(kAllLanes, out.terms.second, by),
+                   __shfl_down_sync(kAllLanes, out.terms.rest, by),
+                   __shfl_down_sync(kAllLanes, out.terms.weighted, by)};
+    other.counts = {__shfl_down_sync(kAllLanes, out.counts.above, by),
+                    __shfl_down_sync(kAllLanes, out.counts.masked, by),
+                    __shfl_down_sync(kAllLanes, out.counts.nonfinite, by)};
+    add_part(out, other);
   }
   return out;
 }
@@ -220,17 +240,21 @@ __device__ __forceinline__ void logits_by_parts(const LogitsArgs& args, WindowCo
     if (threadIdx.x == 0) partials[number] = part;
   }
   if (!is_last_block(control)) return;
-  const unsigned chosen = atomicAdd(&control->chosen, 0U) - 1;
-  LogitsState* const state = chosen == 0 ? state0 : state1;
-  for (std::int64_t first = 0; first < args.rows; first += kLogitsChunk) {
+  unsigned lanes = kWarp;
+  while (lanes > 1 && lanes * args.rows > kLogitsThreads) lanes /= 2;
+  const unsigned at_a_time = kLogitsThreads / lanes;
+  __shared__ unsigned chosen;
+  for (std::int64_t first = 0; first < args.rows; first += at_a_time) {
     const std::int64_t left = args.rows - first;
-    const auto size = static_cast<unsigned>(left < kLogitsChunk ? left : kLogitsChunk);
-    if (threadIdx.x < size) {
-      rows.parts[threadIdx.x] =
-          merge_parts(partials + (first + threadIdx.x) * args.parts, args.parts);
-    }
+    const auto size = static_cast<unsigned>(left < at_a_time ? left : at_a_time);
+    const unsigned i = threadIdx.x / lanes;
+    const LogitsPart<R> part =
+        merge_parts(partials + (first + i) * args.parts, i < size ? args.parts : 0, lanes);
+    if (i < size && threadIdx.x % lanes == 0) rows.parts[i] = part;
+    if (threadIdx.x == kLogitsThreads - 1) chosen = atomicAdd(&control->chosen, 0U) - 1;
     __syncthreads();
-    finish_rows(rows, size, args.columns, args.scale, state, args.out, first, 1);
+    finish_rows(rows, size, args.columns, args.scale, chosen == 0 ? state0 : state1, args.out,
+                first, 1);
   }
   leave_window(control, chosen);
 }

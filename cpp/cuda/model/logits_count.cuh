@@ -63,10 +63,10 @@ __device__ inline void add_count(unsigned long long& to, unsigned long long by) 
   if (by != 0) atomicAdd(&to, by);
 }
 
-/// Counts the values of one statistic, by one warp.
+/// Counts the values of one statistic, by one warp; lane 0 knows the origin, if there is one.
 template <class R>
 __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, unsigned statistic,
-                                    int scale, LogitsState* state) {
+                                    int scale, unsigned long long origin, LogitsState* state) {
   const unsigned lane = threadIdx.x % kWarp;
   LogitsSums& sums = state->sums[statistic];
   auto* const buckets = reinterpret_cast<unsigned long long*>(state + 1) +
@@ -78,14 +78,11 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
   };
 
   // Any of the window's values will do as the origin, but all must have the same.
-  unsigned first = size;
-  for (unsigned i = lane; i < size && first == size; i += kWarp) first = counted(i) ? i : size;
-  first = ~highest_of_lanes(~first);
-  first = __shfl_sync(kAllLanes, first, 0);
-  unsigned long long origin = 0;
-  if (lane == 0 && first < size) {
-    origin = sums.origin;
-    if (origin == 0) {
+  if (__shfl_sync(kAllLanes, origin, 0) == 0) {
+    unsigned first = size;
+    for (unsigned i = lane; i < size && first == size; i += kWarp) first = counted(i) ? i : size;
+    first = ~highest_of_lanes(~first);
+    if (lane == 0 && first < size) {
       const unsigned long long mine = (1ULL << 32) | bits_of(values[first]);
       const unsigned long long before = atomicCAS(&sums.origin, 0ULL, mine);
       origin = before == 0 ? mine : before;
@@ -157,6 +154,9 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
                                          int scale, LogitsState* state, float* out,
                                          std::int64_t first, std::int64_t step) {
   __shared__ unsigned long long totals[6];
+  const unsigned warp = threadIdx.x / kWarp;
+  unsigned long long origin = 0;  // read ahead of its use
+  if (warp < kLogitsStatistics && threadIdx.x % kWarp == 0) origin = state->sums[warp].origin;
   if (threadIdx.x < 6) totals[threadIdx.x] = 0;
   __syncthreads();
   const unsigned i = threadIdx.x;
@@ -183,7 +183,7 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
       results[3] = row.margin;
       valid = 1;
       if (part.kind == 1) {
-        results[4] = detail::log_probability(terms, part.chosen);
+        results[4] = detail::log_probability(terms.top, row.log_sum, part.chosen);
         results[5] = static_cast<float>(part.counts.above + 1);
         valid = 3;
       }
@@ -199,8 +199,7 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
     }
   }
   __syncthreads();
-  const unsigned warp = threadIdx.x / kWarp;
-  if (warp < kLogitsStatistics) count_values(rows, size, warp, scale, state);
+  if (warp < kLogitsStatistics) count_values(rows, size, warp, scale, origin, state);
   if (threadIdx.x == kLogitsStatistics * kWarp) {
     add_count(state->rows, size);
     add_count(state->entries, static_cast<unsigned long long>(columns) * size);

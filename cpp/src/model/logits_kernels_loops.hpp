@@ -66,6 +66,7 @@ struct VectorOf<double> {
   static Vector load(const double* from) noexcept { return detail::load(from); }
 };
 
+// Two of each, taken in turn: a processor starts an instruction more often than it ends one.
 template <bool kChosen, class T>
 inline void scan_entries(const T* entries, std::size_t size, T chosen,
                          LogitsScan<T>& out) noexcept {
@@ -73,24 +74,30 @@ inline void scan_entries(const T* entries, std::size_t size, T chosen,
   using Counts = typename VectorOf<T>::Counts;
   constexpr std::size_t kEntries = sizeof(V) / sizeof(T);
   constexpr T kInf = std::numeric_limits<T>::infinity();
-  V top = V{} - kInf;
-  V second = V{} - kInf;
-  V lowest = V{} + kInf;
-  Counts above{};
+  V top[2] = {V{} - kInf, V{} - kInf};
+  V second[2] = {top[0], top[0]};
+  V lowest[2] = {V{} + kInf, V{} + kInf};
+  Counts above[2] = {};
   const V limit = V{} + chosen;
-  for (std::size_t i = 0; i < size; i += kEntries) {
+  const auto take = [&](std::size_t i, std::size_t turn) {
     const V entry = VectorOf<T>::load(entries + i);
-    second = higher_of(second, lower_of(top, entry));
-    top = higher_of(top, entry);
-    lowest = lower_of(lowest, entry);
-    if constexpr (kChosen) above -= entry > limit;  // all ones where it holds
+    second[turn] = higher_of(second[turn], lower_of(top[turn], entry));
+    top[turn] = higher_of(top[turn], entry);
+    lowest[turn] = lower_of(lowest[turn], entry);
+    if constexpr (kChosen) above[turn] -= entry > limit;  // all ones where it holds
+  };
+  std::size_t i = 0;
+  for (; i + 2 * kEntries <= size; i += 2 * kEntries) {
+    take(i, 0);
+    take(i + kEntries, 1);
   }
-  T tops[kEntries], seconds[kEntries], lows[kEntries];
-  std::memcpy(tops, &top, sizeof(top));
-  std::memcpy(seconds, &second, sizeof(second));
-  std::memcpy(lows, &lowest, sizeof(lowest));
+  if (i < size) take(i, 0);
+  T tops[2 * kEntries], seconds[2 * kEntries], lows[2 * kEntries];
+  std::memcpy(tops, top, sizeof(top));
+  std::memcpy(seconds, second, sizeof(second));
+  std::memcpy(lows, lowest, sizeof(lowest));
   out = {-kInf, -kInf, kInf, 0};
-  for (std::size_t lane = 0; lane < kEntries; ++lane) {
+  for (std::size_t lane = 0; lane < 2 * kEntries; ++lane) {
     if (tops[lane] > out.top) {
       out.second = out.top > seconds[lane] ? out.top : seconds[lane];
       out.top = tops[lane];
@@ -98,7 +105,7 @@ inline void scan_entries(const T* entries, std::size_t size, T chosen,
       out.second = tops[lane];
     }
     out.lowest = lows[lane] < out.lowest ? lows[lane] : out.lowest;
-    out.above += static_cast<std::uint64_t>(above[lane]);
+    out.above += static_cast<std::uint64_t>(above[lane / kEntries][lane % kEntries]);
   }
 }
 
@@ -111,18 +118,46 @@ inline void scan(const T* entries, std::size_t size, T chosen, LogitsScan<T>& ou
   }
 }
 
-// exp2_float() of a vector, operation by operation; y comes back as it was limited.
-inline Floats exp2_floats(Floats& y) noexcept {
-  y = higher_of(Floats{} + kExp2Lowest, y);  // this way round, a NaN stays one
-  const Floats shifted = y + kExp2Magic;
-  const Floats f = y - (shifted - kExp2Magic);
-  Floats p = Floats{} + kExp2[4];
-  p = p * f + kExp2[3];
-  p = p * f + kExp2[2];
-  p = p * f + kExp2[1];
-  p = p * f + kExp2[0];
-  p = p * f + 1.0F;
-  return p * Floats(Words(shifted) << 23);
+// Keeps the compiler from moving what makes a value behind what comes next.
+inline Floats pinned(Floats value) noexcept {
+#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 8
+  asm volatile("" : "+v"(value));
+#elif defined(__x86_64__)
+  asm volatile("" : "+x"(value));
+#endif
+  return value;
+}
+
+// Vectors that go through exp2 side by side. One after the other, the twenty instructions of each
+// would wait for one another, and a processor does not look far enough ahead to find others.
+constexpr std::size_t kGroup = kFloatWidth == 16 ? 4 : kParts;
+
+// Adds a group's terms: exp2_float(), operation by operation.
+template <std::size_t kSize>
+inline void add_terms(const float* entries, Floats high, Floats* sums, Floats* weights) noexcept {
+  constexpr auto kScale = static_cast<float>(kLog2E);
+  Floats y[kSize], f[kSize], p[kSize], power[kSize];
+  const auto each = [](auto&& step) {
+    for (std::size_t v = 0; v < kSize; ++v) step(v);
+  };
+  each([&](std::size_t v) {
+    const Floats below = (load_floats(entries + v * kFloatWidth) - high) * kScale;
+    y[v] = pinned(higher_of(Floats{} + kExp2Lowest, below));  // this way round, a NaN stays one
+  });
+  each([&](std::size_t v) {
+    power[v] = y[v] + kExp2Magic;
+    f[v] = pinned(y[v] - (power[v] - kExp2Magic));
+  });
+  each([&](std::size_t v) { p[v] = pinned(f[v] * kExp2[4] + kExp2[3]); });
+  each([&](std::size_t v) { p[v] = pinned(p[v] * f[v] + kExp2[2]); });
+  each([&](std::size_t v) { p[v] = pinned(p[v] * f[v] + kExp2[1]); });
+  each([&](std::size_t v) { p[v] = pinned(p[v] * f[v] + kExp2[0]); });
+  each([&](std::size_t v) { p[v] = pinned(p[v] * f[v] + 1.0F); });
+  each([&](std::size_t v) { p[v] = pinned(p[v] * Floats(Words(power[v]) << 23)); });
+  each([&](std::size_t v) {
+    sums[v % kParts] += p[v];
+    weights[v % kParts] += p[v] * y[v];
+  });
 }
 
 inline double sum_of_lanes(const Floats* parts) noexcept {
@@ -139,16 +174,15 @@ inline void sum_entries(const float* entries, std::size_t size, float top, const
   Floats sums[kParts] = {};
   Floats weights[kParts] = {};
   const Floats high = Floats{} + top;
-  constexpr auto kScale = static_cast<float>(kLog2E);
-  for (std::size_t i = 0; i < size; i += kLanes) {
-    if constexpr (kAhead) __builtin_prefetch(ahead + i);
-    for (std::size_t part = 0; part < kParts; ++part) {
-      Floats y = (load_floats(entries + i + part * kFloatWidth) - high) * kScale;
-      const Floats term = exp2_floats(y);
-      sums[part] += term;
-      weights[part] += term * y;
+  constexpr std::size_t kStep = kGroup * kFloatWidth;
+  std::size_t i = 0;
+  for (; i + kStep <= size; i += kStep) {
+    if constexpr (kAhead) {
+      for (std::size_t line = 0; line < kStep; line += 16) __builtin_prefetch(ahead + i + line);
     }
+    add_terms<kGroup>(entries + i, high, sums, weights);
   }
+  for (; i < size; i += kLanes) add_terms<kParts>(entries + i, high, sums, weights);
   rest = sum_of_lanes(sums);
   weighted = sum_of_lanes(weights);
 }

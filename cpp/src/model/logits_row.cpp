@@ -220,7 +220,7 @@ LogitsRow read(const LogitsBatch& batch, std::size_t number) noexcept {
   out.top2 = softmax.top2;
   out.margin = softmax.margin;
   if (out.chosen == LogitsChosen::kGiven) {
-    out.log_prob = log_probability(terms, chosen);
+    out.log_prob = log_probability(terms.top, softmax.log_sum, chosen);
     out.rank = static_cast<std::uint32_t>(above + 1);
   }
   return out;

@@ -146,20 +146,22 @@ struct SoftmaxRow {
   float top1;
   float top2;
   float margin;
+  double log_sum;  // ln of the sum of exp(x - top)
 };
 
 INLAY_HOST_DEVICE inline SoftmaxRow row_of(const SoftmaxTerms& terms) {
   const double sum = 1.0 + terms.rest;
   const double second = exp2_double((terms.second - terms.top) * kLog2E);
-  double entropy = log1p_double(terms.rest) - terms.weighted * kLn2 / sum;
+  const double log_sum = log1p_double(terms.rest);
+  double entropy = log_sum - terms.weighted * kLn2 / sum;
   if (!(entropy > 0)) entropy = 0;
   return {static_cast<float>(entropy), static_cast<float>(1.0 / sum),
-          static_cast<float>(second / sum), static_cast<float>((1.0 - second) / sum)};
+          static_cast<float>(second / sum), static_cast<float>((1.0 - second) / sum), log_sum};
 }
 
 /// ln of the probability of an entry; -infinity for a masked one, or below the smallest float.
-INLAY_HOST_DEVICE inline float log_probability(const SoftmaxTerms& terms, double entry) {
-  const double value = (entry - terms.top) - log1p_double(terms.rest);
+INLAY_HOST_DEVICE inline float log_probability(double top, double log_sum, double entry) {
+  const double value = (entry - top) - log_sum;
   return static_cast<float>(value < -3.4028234663852886e38 ? lowest_double() : value);
 }
 

@@ -53,6 +53,9 @@ class Served:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_STOP_SECONDS,
+            # Longer than clients keep an idle connection: one that is closed while it is used again
+            # is a request lost.
+            timeout_keep_alive=60,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

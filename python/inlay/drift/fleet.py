@@ -37,7 +37,7 @@ class FleetWindows:
     idle_us : int
         Microseconds of ``observed_time`` without a row after which nobody waits for an origin.
     settle_us : int
-        Microseconds of ``observed_time`` that a window waits at least.
+        Microseconds of ``observed_time`` that a window waits at least, `idle_us` at most.
     origin : int
         Whose the rows are that come out.
     fields : collection of str
@@ -58,7 +58,7 @@ class FleetWindows:
         fields: Collection[str] = ("service.name",),
     ) -> None:
         self.too_late = 0
-        self._settle_us = settle_us
+        self._settle_us = min(settle_us, idle_us)
         self._idle_us = idle_us
         self._origin = origin
         self._fields = tuple(fields)

@@ -119,6 +119,14 @@ class Logits:
         "_vocabulary",
     )
 
+    _attributes: dict[str, str]
+    _monitors: dict[int, Any]
+    _native: _core.Logits
+    _per_row: bool
+    _since: int | None
+    _threads: int
+    _vocabulary: int | None
+
     def __init__(
         self,
         *,
@@ -145,14 +153,14 @@ class Logits:
 
     def _start(self, native: _core.Logits) -> None:
         self._native = native
-        self._vocabulary: int | None = None
+        self._vocabulary = None
         self._per_row = False
         self._threads = 1
         self._name = "model.logits"
-        self._attributes: dict[str, str] = {}
+        self._attributes = {}
         self._lock = new_lock()
-        self._monitors: dict[int, Any] = {}
-        self._since: int | None = None
+        self._monitors = {}
+        self._since = None
 
     @classmethod
     def _of(cls, native: _core.Logits) -> Self:
@@ -291,10 +299,7 @@ class Logits:
         other : Logits
             It is not changed. The coarser of the scales is the sum's.
         """
-        if not isinstance(other, Logits):
-            message = f"expected a Logits to merge, got {type(other).__name__}"
-            raise TypeError(message)
-        self._gathered().merge(other._gathered())
+        self._gathered().merge(_native_of(other))
 
     def reset(self) -> None:
         """Forget everything counted so far; waits for devices."""
@@ -539,6 +544,13 @@ class Logits:
         for index, name in enumerate(STATISTICS):
             row[f"{name} (mean)"] = self._statistic(index).mean
         return html_table("inlay.model.Logits", row)
+
+
+def _native_of(other: Any) -> _core.Logits:
+    if not isinstance(other, Logits):
+        message = f"expected a Logits to merge, got {type(other).__name__}"
+        raise TypeError(message)
+    return other._gathered()
 
 
 def _device_of(array: Any) -> int:
