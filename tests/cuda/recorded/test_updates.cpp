@@ -14,6 +14,8 @@
 #include "detect/embedding_monitor.hpp"
 #include "model/logits_monitor.hpp"
 #include "recorded_runtime.hpp"
+#include "summary/column_monitor.hpp"
+#include "summary/tensor_list.hpp"
 #include "update_calls.hpp"
 
 namespace inlay::cuda {
@@ -89,6 +91,47 @@ TEST_F(Updates, TopIds) {
   const auto launches = record(monitor, [&] { monitor.update(ids, stream); });
   ASSERT_EQ(launches.size(), 1U);
   EXPECT_TRUE(launches[0].is("count_ids_kernel"));
+}
+
+TEST_F(Updates, Columns) {
+  ColumnMonitor::Options options;
+  options.columns = 256;
+  ColumnMonitor counted(0, options);
+  options.edges.assign(256, {-1.0, 0.0, 1.0});
+  ColumnMonitor with_edges(0, options);
+  for (ColumnMonitor* monitor : {&counted, &with_edges}) {
+    for (const Element element : {Element::kF32, Element::kBF16, Element::kF64, Element::kBool}) {
+      const Tensor rows = tensor(element, {1'000'000, 256});
+      const auto launches = record(*monitor, [&] { monitor->update(rows, stream); });
+      ASSERT_EQ(launches.size(), 1U);
+      EXPECT_GE(launches[0].grid.x, 120U);
+      EXPECT_LE(launches[0].grid.x, 132U);
+    }
+    Tensor backward = tensor(Element::kF32, {1'000, 3, 256});
+    backward.strides[1] = 256 * 1'000;
+    backward.strides[0] = 256;
+    const auto launches = record(*monitor, [&] { monitor->update(backward, stream); });
+    ASSERT_EQ(launches.size(), 1U);
+  }
+}
+
+TEST_F(Updates, AWholeTensor) {
+  ColumnMonitor monitor(0, {});
+  const Tensor whole = tensor(Element::kF32, {1'000'000'000});
+  const auto launches = record(monitor, [&] { monitor.update(whole, stream); });
+  ASSERT_EQ(launches.size(), 1U);
+  EXPECT_EQ(launches[0].grid.x, 132U);
+  Tensor none = tensor(Element::kF32, {0});
+  EXPECT_TRUE(record(monitor, [&] { monitor.update(none, stream); }).empty());
+}
+
+TEST_F(Updates, ListsOfTensors) {
+  const std::vector<Tensor> tensors(400, tensor(Element::kF32, {1'000, 2'500}));
+  TensorList list(0, tensors.size());
+  ASSERT_EQ(record(list, [&] { list.update(tensors, stream); }).size(), 1U);
+  const std::vector<Tensor> many(2'500, tensor(Element::kBF16, {7}));
+  TensorList longer(0, many.size());
+  ASSERT_EQ(record(longer, [&] { longer.update(many, stream); }).size(), 3U);
 }
 
 TEST_F(Updates, Logits) {
