@@ -247,7 +247,7 @@ void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t s
                                       double* out) const {
   const std::size_t last = cells() - 1;
   const double sum = static_cast<double>(last - 1) + 2 * kRare;
-  double of_rows[kMostStarts];
+  double of_rows[kMostStarts] = {};
   for (std::size_t j = 0; j < size; ++j) {
     of_rows[j] = sum + static_cast<double>(rows_ - starts_[picked[j]].before);
   }
