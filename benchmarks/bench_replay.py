@@ -11,7 +11,9 @@ from typing import Any
 from harness import Bench, Run
 
 bench = Bench("replay")
-MINUTES, COLUMNS, ROWS, CELLS = 43_200, 100, 1_000, 10
+MINUTES, COLUMNS, ROWS, INNER = 43_200, 100, 1_000, 10
+# A frozen reference: ten cells, and one beyond the extremes on each side.
+CELLS = INNER + 2
 START = 1_767_225_600_000_000  # 2026-01-01, Unix microseconds
 MINUTE = 60_000_000
 DAY = 1_440
@@ -87,7 +89,8 @@ def _write(directory: Path, minutes: int) -> None:
 
     write_marker(directory)
     rng = np.random.default_rng(1)
-    even, other = np.full(CELLS, 1 / CELLS), np.linspace(0.8, 1.2, CELLS) / CELLS
+    even = np.pad(np.full(INNER, 1 / INNER), 1)
+    other = np.pad(np.linspace(0.8, 1.2, INNER) / INNER, 1)
     names = sorted(
         (f"x{number:03d}" for number in range(COLUMNS)),
         key=lambda name: _core.series_id(

@@ -114,6 +114,13 @@ def normal_shares(reference: Reference, shift: float = 0.0) -> Any:
     return np.diff([0.0, *ndtr(edges - shift), 1.0])
 
 
+def alarms_of(found: list[Found], of: str) -> str:
+    """Say how many streams without a change were called drifting."""
+    passed = sum(bool((each.log_e >= FIRES).any()) for each in found)
+    alarms = sum(each.alarms for each in found)
+    return f"{of}: {alarms} of {len(found)} alarm, {passed} have an e-value of 20"
+
+
 def count(n: float, scale: float) -> int:
     return max(round(n * scale), 5)
 
@@ -197,11 +204,7 @@ def other_columns(scale: float) -> Iterator[str]:
                 windows = np.bincount(cells.reshape(-1), minlength=200 * (len(edges) + 1))
                 streams.append(Stream(reference, windows.reshape(200, -1)))
             found = judged(streams)
-            yield (
-                f"{name}, reference of {rows:,} rows: {sum(e.alarms for e in found)} of "
-                f"{len(found)} alarm, {sum(bool((e.log_e >= FIRES).any()) for e in found)} have "
-                "an e-value of 20"
-            )
+            yield alarms_of(found, f"{name}, reference of {rows:,} rows")
 
 
 @section
@@ -225,11 +228,7 @@ def names(scale: float) -> Iterator[str]:
                 of_listed = [*p[listed], max(1.0 - p[listed].sum(), 0.0)]
                 streams.append(Stream(reference, rng.multinomial(WINDOW, of_listed, 200)))
             found = judged(streams)
-            yield (
-                f"{name}, reference of {rows:,} rows: {sum(e.alarms for e in found)} of "
-                f"{len(found)} alarm, {sum(bool((e.log_e >= FIRES).any()) for e in found)} have "
-                "an e-value of 20"
-            )
+            yield alarms_of(found, f"{name}, reference of {rows:,} rows")
 
 
 @section
@@ -373,6 +372,30 @@ def p_values(scale: float) -> Iterator[str]:
                     below[method] += value is not None and value < 0.05
             said = ", ".join(f"{method} {100 * k / runs:.1f} %" for method, k in below.items())
             yield f"{name}, {n:,} against {m:,}: {said}"
+
+
+@section
+def compared(scale: float) -> Iterator[str]:
+    """Compare pairs of samples of one distribution of names: how many `compare` calls drifting."""
+    shares = {
+        "100 names as 1 / rank": 1.0 / np.arange(1, 101),
+        "100 names as 1 / rank²": np.arange(1, 101) ** -2.0,
+        "3,000 names as 1 / rank": 1.0 / np.arange(1, 3_001),
+        "200 equal names": np.ones(200),
+        "500 equal names": np.ones(500),
+        "5,000 equal names": np.ones(5_000),
+    }
+    for name, weights in shares.items():
+        p = weights / weights.sum()
+        texts = np.array([f"n{at}" for at in range(len(p))])
+        for m, n in ((1_000, 1_000), (1_000, 50_000), (100_000, 1_000), (100_000, 50_000)):
+            rng = np.random.default_rng(m + n)
+            runs = count(40, scale)
+            drifted = 0
+            for _ in range(runs):
+                sides = ({"x": texts[rng.choice(len(p), size, p=p)]} for size in (m, n))
+                drifted += bool(inlay.compare(*sides).drifted)
+            yield f"{name}, {n:,} rows against {m:,}: {drifted} of {runs} drift"
 
 
 @section

@@ -39,9 +39,9 @@ double log_weight(std::uint64_t window) {
   return -detail::log_positive(kWeightSum * m * log_m * log_m);
 }
 
-// Of few rows in a rare end: the logarithm of Gamma(kRare + n) / Gamma(kRare).
-const std::vector<double>& rare_gammas() {
-  static const std::vector<double> table = [] {
+// Of rows in a rare end: the logarithm of Gamma(kRare + count) / Gamma(kRare).
+double log_rare(std::uint64_t count) {
+  static const std::vector<double> few = [] {
     std::vector<double> out(1'024);
     const double of_none = detail::log_gamma(DirichletEProcess::kRare);
     for (std::size_t i = 1; i < out.size(); ++i) {
@@ -49,7 +49,10 @@ const std::vector<double>& rare_gammas() {
     }
     return out;
   }();
-  return table;
+  if (count < few.size()) return few[count];
+  const auto rows = static_cast<double>(count);
+  return detail::log_gamma(DirichletEProcess::kRare + rows) -
+         detail::log_gamma(DirichletEProcess::kRare);
 }
 
 bool is_kept(std::uint64_t window, std::uint64_t now) {
@@ -106,32 +109,38 @@ double DirichletEProcess::log_null() const {
     }
     for (std::size_t i = 0; i < length; ++i) sum += values[i];
   }
-  if (!has_rare_ends_) return sum;
-  // Ends are broken off one by one: the lower one from all, the upper one from what is left.
-  return sum + log_atom(ends_[0], total_.front(), rows_) +
-         log_atom(ends_[1], total_.back(), rows_ - total_.front());
+  return has_rare_ends_ ? sum + log_atoms() : sum;
 }
 
 DirichletEProcess::End::End(double own_parameter, double rest)
     : own(own_parameter),
       sum(own_parameter + rest),
       atom_sum(kRare + rest),
-      constant(detail::log_gamma(atom_sum) - detail::log_gamma(kRare) - detail::log_gamma(sum) +
-               detail::log_gamma(own)) {}
+      constant(detail::log_gamma(atom_sum) - detail::log_gamma(sum) + detail::log_gamma(own)) {}
 
-// Logarithm of how much likelier `count` of `rows` rows in an end are by the mixture than by the
-// end's own parameter: of two beta-binomial probabilities.
-double DirichletEProcess::log_atom(const End& end, std::uint64_t count, std::uint64_t rows) {
-  const auto n = static_cast<double>(rows);
-  const auto k = static_cast<double>(count);
-  double values[4] = {end.sum + n, kRare + k, end.atom_sum + n, end.own + k};
-  detail::log_gamma_all(values, values, 4);
-  const double atom = end.constant + values[0] + values[1] - values[2] - values[3];
+// Logarithm of how much likelier the rows in the ends are by the mixtures than by the ends' own
+// parameters: of beta-binomial probabilities, two an end.
+double DirichletEProcess::log_atoms() const {
+  // Ends are broken off one by one: the lower one from all, the upper one from what is left.
+  const std::uint64_t counts[2] = {total_.front(), total_.back()};
+  const double rows[2] = {static_cast<double>(rows_), static_cast<double>(rows_ - total_.front())};
+  double of_rows[4];
+  for (std::size_t i = 0; i < 2; ++i) {
+    of_rows[i] = ends_[i].sum + rows[i];
+    of_rows[2 + i] = ends_[i].atom_sum + rows[i];
+  }
+  detail::log_gamma_all(of_rows, of_rows, 4);
   // Of two terms the larger one before the logarithm, so that the exponential is of no more than 0.
-  const double other = kLogAtom + atom;
-  double smaller = -std::fabs(kLogSpacing - other);
-  detail::exp_negative_all(&smaller, &smaller, 1);
-  return std::max(kLogSpacing, other) + detail::log_positive(1 + smaller);
+  double larger[2];
+  double smaller[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double atom = ends_[i].constant + of_rows[i] - of_rows[2 + i] + log_rare(counts[i]) -
+                        detail::log_gamma(ends_[i].own + static_cast<double>(counts[i]));
+    larger[i] = std::max(kLogSpacing, kLogAtom + atom);
+    smaller[i] = std::min(kLogSpacing, kLogAtom + atom) - larger[i];
+  }
+  detail::exp_negative_all(smaller, smaller, 2);
+  return larger[0] + larger[1] + detail::log_positive((1 + smaller[0]) * (1 + smaller[1]));
 }
 
 void DirichletEProcess::update(const std::uint64_t* counts, std::int64_t start_us) {
@@ -238,12 +247,7 @@ void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t s
                                       double* out) const {
   const std::size_t last = cells() - 1;
   const double sum = static_cast<double>(last - 1) + 2 * kRare;
-  const std::vector<double>& table = rare_gammas();
-  const auto of = [&table](std::uint64_t count) {
-    if (count < table.size()) return table[count];
-    return detail::log_gamma(kRare + static_cast<double>(count)) - detail::log_gamma(kRare);
-  };
-  double of_rows[kMostStarts];
+  double of_rows[kMostStarts] = {};
   for (std::size_t j = 0; j < size; ++j) {
     of_rows[j] = sum + static_cast<double>(rows_ - starts_[picked[j]].before);
   }
@@ -251,7 +255,7 @@ void DirichletEProcess::add_rare_ends(const std::uint32_t* picked, std::size_t s
   for (std::size_t j = 0; j < size; ++j) {
     const std::uint64_t* before = before_.data() + picked[j] * cells();
     out[j] += inner_constant_ - of_rows[j];
-    out[j] += of(total_[0] - before[0]) + of(total_[last] - before[last]);
+    out[j] += log_rare(total_[0] - before[0]) + log_rare(total_[last] - before[last]);
   }
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from inlay.data.profile import Profile
 
-__all__ = ["METRIC", "REFERENCE_METRIC", "Reference", "References"]
+__all__ = ["METRIC", "REFERENCE_METRIC", "Reference", "References", "are_bounded"]
 
 METRIC = "data.column"
 """Metric of the rows that are judged."""
@@ -50,6 +50,11 @@ class Presence(NamedTuple):
 
     null_count: int
     nan_count: int
+
+
+def are_bounded(counts: Sequence[int]) -> bool:
+    """Return whether the outer ones of a reference's ordered cells lie beyond all its values."""
+    return len(counts) > 2 and counts[0] == counts[-1] == 0
 
 
 class Reference(NamedTuple):
@@ -86,10 +91,7 @@ class Reference(NamedTuple):
     @property
     def bounded(self) -> bool:
         """Whether the outer cells lie beyond all finite values, as those of frozen profiles do."""
-        if not isinstance(self.cells, EdgeHistogram):
-            return False
-        counts = self.cells.counts
-        return len(counts) > 2 and counts[0] == counts[-1] == 0
+        return isinstance(self.cells, EdgeHistogram) and are_bounded(self.cells.counts)
 
     @property
     def names(self) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay.data.point_stamp import microseconds_of
 from inlay.drift.point_files import (
     cast_rows,
     named_columns,
@@ -157,8 +158,8 @@ class Replay:
         found = {day for path in points.parquet if (day := _day_of(path)) is not None}
         for table in (*self._loose(points), *points.streams):
             found.update(_dates(table))
-        first = None if self.start is None else date_of(_micros(self.start))
-        last = None if self.end is None else date_of(_micros(self.end))
+        first = None if self.start is None else date_of(microseconds_of(self.start, "start"))
+        last = None if self.end is None else date_of(microseconds_of(self.end, "end"))
         return sorted(
             day
             for day in found
@@ -311,9 +312,9 @@ class Replay:
         observed = rows["observed_time"].cast(pa.int64()).to_numpy()
         mask = np.ones(rows.num_rows, bool)
         if self.start is not None:
-            mask &= observed >= _micros(self.start)
+            mask &= observed >= microseconds_of(self.start, "start")
         if self.end is not None:
-            mask &= observed < _micros(self.end)
+            mask &= observed < microseconds_of(self.end, "end")
         if after:
             origins = rows["origin"].to_numpy()
             sequence = rows["window_seq"].to_numpy()
@@ -327,14 +328,8 @@ def _check_arguments(directory: Any, start: Any, end: Any) -> None:
         message = f"a directory is a path, got {type(directory).__name__}: {directory!r}"
         raise TypeError(message)
     for name, moment in (("start", start), ("end", end)):
-        if moment is None:
-            continue
-        if not isinstance(moment, datetime.datetime):
-            message = f"{name} is a datetime, got {type(moment).__name__}: {moment!r}"
-            raise TypeError(message)
-        if moment.tzinfo is None:
-            message = f"{name} must have a zone: {moment!r}"
-            raise InvalidArgumentError(message)
+        if moment is not None:
+            microseconds_of(moment, name)
     if start is not None and end is not None and start > end:
         message = f"start must not be after end, {end}: {start}"
         raise InvalidArgumentError(message)
@@ -425,8 +420,3 @@ def _day_of(path: Path) -> datetime.date | None:
             except ValueError:
                 return None
     return None
-
-
-def _micros(moment: datetime.datetime) -> int:
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return (moment - epoch) // datetime.timedelta(microseconds=1)

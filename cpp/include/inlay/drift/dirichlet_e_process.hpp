@@ -100,7 +100,7 @@ class INLAY_API DirichletEProcess {
     End(double own_parameter, double rest);
     double own = 0, sum = 0, atom_sum = 0, constant = 0;
   };
-  static double log_atom(const End& end, std::uint64_t count, std::uint64_t rows);
+  double log_atoms() const;
 
   std::vector<double> alpha_;
   bool has_rare_ends_;

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from inlay.drift.comparison.sides import ColumnSide, rank_error, sketch_error
+from inlay.drift.references import are_bounded
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram
 
@@ -37,8 +38,7 @@ class Cells(NamedTuple):
     @property
     def is_bounded(self) -> bool:
         """Whether the outer cells lie beyond the extremes of the reference."""
-        mine = self.reference
-        return self.is_ordered and len(mine) > 2 and mine[0] == mine[-1] == 0
+        return self.is_ordered and are_bounded(self.reference)
 
     @property
     def is_ordered(self) -> bool:
