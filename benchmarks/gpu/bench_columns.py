@@ -42,9 +42,9 @@ def _with_cupy(cupy: Any, x: Any) -> tuple[Any, ...]:
 @bench.case("inlay", needs=["torch"])
 def _inlay(run: Run) -> None:
     import torch
-    from inlay._cuda_runtime import native
 
     import inlay
+    from inlay._cuda_runtime import native
 
     x = torch.randn(run.size(1_000_000), COLUMNS, device="cuda")
     monitor = native().ColumnMonitor(COLUMNS, device=0, edges=[EDGES] * COLUMNS)

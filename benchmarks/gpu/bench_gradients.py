@@ -26,8 +26,9 @@ def _with_torch(torch: Any, tensors: list[Any]) -> tuple[Any, ...]:
 @bench.case("inlay", needs=["torch"])
 def _inlay(run: Run) -> None:
     import torch
-    from inlay.model import TensorStats
     from watched_calls import Watch
+
+    from inlay.model import TensorStats
 
     # Sizes as a model has them: a few large matrices, many vectors.
     total = run.size(1_000_000_000)

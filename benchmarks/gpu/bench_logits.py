@@ -25,6 +25,7 @@ def _with_torch(torch: Any, x: Any, chosen: Any) -> tuple[Any, ...]:
 @bench.case("inlay", needs=["torch"])
 def _inlay(run: Run) -> None:
     import torch
+
     from inlay.model import Logits
 
     chosen = torch.randint(0, VOCABULARY, (ROWS,), device="cuda")

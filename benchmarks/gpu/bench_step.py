@@ -52,9 +52,8 @@ def _inlay(run: Run) -> None:
 
 
 def _measure(torch: Any, run: Run, prefix: str, *, every: bool) -> None:
-    from inlay.model import Logits, TensorStats
-
     import inlay
+    from inlay.model import Logits, TensorStats
 
     batch, tokens = (2, 128) if run.quick else (BATCH, TOKENS)
     block, head = _model(torch, WIDTH, VOCABULARY)

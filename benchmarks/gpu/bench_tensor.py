@@ -11,9 +11,9 @@ bench = Bench("gpu_tensor")
 @bench.case("inlay", needs=["torch"])
 def _inlay(run: Run) -> None:
     import torch
-    from inlay._cuda_runtime import native
 
     import inlay
+    from inlay._cuda_runtime import native
 
     x = torch.empty(run.size(1_000_000_000), device="cuda").normal_()
     monitor = native().ColumnMonitor(1, device=0)

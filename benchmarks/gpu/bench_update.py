@@ -37,10 +37,10 @@ def host_us(torch: Any, run: Run, call: Callable[[], object]) -> list[float]:
 @bench.case("inlay", needs=["torch"])
 def _inlay(run: Run) -> None:
     import torch
-    from inlay._cuda_runtime import native
-    from inlay.model import Logits, TensorStats
 
     import inlay
+    from inlay._cuda_runtime import native
+    from inlay.model import Logits, TensorStats
 
     with torch.cuda.stream(torch.cuda.Stream()):
         rows = torch.randn(64, 32, device="cuda")

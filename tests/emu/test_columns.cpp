@@ -27,16 +27,19 @@ void launch_one(ColumnArgs args, bool edges) {
     emu::launch(args.walk.groups * args.walk.slices, args.block.threads, shared.bytes,
                 [&] { count_columns<T, kWalk, kEdges>(args); });
   };
-  switch (args.walk.kind) {
-    case Walk::kRows:
+  EXPECT_EQ(has_fast_walks(args.walk.element), kHasFastWalks<T>);
+  if constexpr (kHasFastWalks<T>) {
+    if (args.walk.kind == Walk::kRows) {
       return edges ? go.template operator()<Walk::kRows, true>()
                    : go.template operator()<Walk::kRows, false>();
-    case Walk::kRun:
+    }
+    if (args.walk.kind == Walk::kRun) {
       return edges ? go.template operator()<Walk::kRun, true>()
                    : go.template operator()<Walk::kRun, false>();
-    default:
-      return go.template operator()<Walk::kGeneral, true>();
+    }
   }
+  ASSERT_EQ(args.walk.kind, Walk::kGeneral);
+  go.template operator()<Walk::kGeneral, true>();
 }
 
 /// What a monitor does, by the emulator.

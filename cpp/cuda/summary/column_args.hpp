@@ -43,6 +43,13 @@ enum class Walk : std::uint8_t {
   kGeneral,  // anything else
 };
 
+/// Elements whose rows and runs have kernels of their own. Others are walked as anything else is,
+/// by kernels that are fewer to build, load and carry.
+INLAY_HOST_DEVICE constexpr bool has_fast_walks(Element element) {
+  return element == Element::kF32 || element == Element::kF64 || element == Element::kF16 ||
+         element == Element::kBF16;
+}
+
 /// How a tensor is walked. A block handles one group of columns and one slice of the rows.
 ///
 /// A group of a *flat* walk is a run of values, of one column or of few that take turns, laid out

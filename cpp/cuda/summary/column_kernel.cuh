@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
 #include "runtime/window.cuh"
@@ -64,6 +66,11 @@ __device__ __forceinline__ void count_shared(std::uint32_t* counter) {
   atomicAdd(counter, 1U);
 #endif
 }
+
+/// has_fast_walks(), of a storage type.
+template <class T>
+inline constexpr bool kHasFastWalks = std::is_same_v<T, float> || std::is_same_v<T, double> ||
+                                      std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 
 /// Values of a vector, and loads of a lane in flight.
 template <class T, Walk kWalk>

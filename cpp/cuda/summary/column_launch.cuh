@@ -29,16 +29,17 @@ ColumnsKernel columns_kernel_as() {
 /// build, load and carry.
 template <class T>
 ColumnsKernel columns_kernel_of(Walk walk, bool edges) {
-  switch (walk) {
-    case Walk::kRows:
+  if constexpr (kHasFastWalks<T>) {
+    if (walk == Walk::kRows) {
       return edges ? columns_kernel_as<T, Walk::kRows, true>()
                    : columns_kernel_as<T, Walk::kRows, false>();
-    case Walk::kRun:
+    }
+    if (walk == Walk::kRun) {
       return edges ? columns_kernel_as<T, Walk::kRun, true>()
                    : columns_kernel_as<T, Walk::kRun, false>();
-    default:
-      return columns_kernel_as<T, Walk::kGeneral, true>();
+    }
   }
+  return columns_kernel_as<T, Walk::kGeneral, true>();
 }
 
 template <class T>

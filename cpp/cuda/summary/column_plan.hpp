@@ -65,23 +65,25 @@ inline ColumnWalk plan_columns(const Tensor& tensor, int axis, std::uint32_t tar
   const bool own_place =
       reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(bytes) == 0;
   constexpr std::int64_t kMany = 1024;  // rows that are worth a block a column
+  const bool fast = has_fast_walks(tensor.element);
   walk.rows = rows;
   if (columns == 1) {
     walk.flat = true;
-    if (one_stride && row_stride == 1 && own_place) walk.kind = Walk::kRun;
+    if (fast && one_stride && row_stride == 1 && own_place) walk.kind = Walk::kRun;
   } else if (one_stride && column_stride == 1 && row_stride == columns &&
              columns <= kBlockColumns / 2) {
     // Rows of few columns, one behind the other: they take turns.
-    walk.kind = Walk::kRows;
+    if (fast) walk.kind = Walk::kRows;
     walk.flat = true;
     walk.per_group = static_cast<std::uint32_t>(columns);
     walk.width = kBlockColumns / walk.per_group * walk.per_group;
-    walk.rows = rows * columns;
+    walk.rows = walk.sizes[0] = rows * columns;
+    walk.strides[0] = 1;
   } else if (one_stride && row_stride == 1 && column_stride != 1 && rows >= kMany && own_place) {
-    walk.kind = Walk::kRun;
+    if (fast) walk.kind = Walk::kRun;
     walk.flat = true;
   } else if (one_stride) {
-    walk.kind = Walk::kRows;
+    if (fast) walk.kind = Walk::kRows;
   } else {
     const std::int64_t inner = joined.back().stride;
     const std::int64_t across = column_stride < 0 ? -column_stride : column_stride;

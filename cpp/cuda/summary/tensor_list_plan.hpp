@@ -15,7 +15,8 @@ inline bool append_tensor(TensorListArgs& args, const Tensor& tensor) {
       static_cast<std::uint8_t>(tensor.element == Element::kBool ? Element::kU8 : tensor.element);
   args.data[at] = walk.data;
   args.sizes[at] = static_cast<unsigned long long>(walk.rows);
-  if (walk.rows != 0 && walk.kind != Walk::kRun) return false;
+  const bool own_place = reinterpret_cast<std::uintptr_t>(walk.data) % size_of(tensor.element) == 0;
+  if (walk.rows != 0 && !(walk.dims == 1 && walk.strides[0] == 1 && own_place)) return false;
   args.chunks += static_cast<std::uint32_t>((walk.rows + kListChunk - 1) / kListChunk);
   args.first_chunk[++args.count] = args.chunks;
   return true;

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_tensor
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -101,17 +102,11 @@ def _is_torch_brain(values: Any) -> bool:
 def _as_array(values: Any) -> npt.NDArray[Any]:
     import numpy as np
 
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(values, torch.Tensor):
-        if values.layout != torch.strided or values.is_quantized or values.is_meta:
-            message = f"a tensor on the CPU is dense and has values, not {values.layout}"
-            raise TypeError(message)
-        if values.device.type != "cpu":
-            message = f"logits on the CPU go with tensors on the CPU, not on {values.device}"
-            raise TypeError(message)
-        values = values.detach()
-        if values.dtype is torch.bfloat16:
-            values = values.view(torch.int16).numpy().view(np.uint16)
-        else:
-            values = values.numpy()
-    return np.asarray(values)
+    tensor = host_tensor(values)
+    if tensor is None:
+        return np.asarray(values)
+    if _is_torch_brain(tensor):
+        bits: npt.NDArray[Any] = tensor.view(sys.modules["torch"].int16).numpy()
+        return bits.view(np.uint16)
+    array: npt.NDArray[Any] = tensor.numpy()
+    return array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from inlay import _core
 from inlay.summary._arguments import whole
@@ -102,6 +102,18 @@ class TopK(DeviceSummary):
         self._vocabulary = 0 if vocabulary is None else whole("vocabulary", vocabulary, 2**24 + 1)
         if values is not None:
             self.update(values)
+
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        summary = super()._of(native)
+        summary._vocabulary = 0
+        return summary
+
+    def copy(self) -> TopK:
+        """Return an independent copy, of the same `vocabulary`."""
+        copy = TopK._of(self._native.copy())
+        copy._vocabulary = self._vocabulary
+        return copy
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TopK:
@@ -209,7 +221,7 @@ class TopK(DeviceSummary):
     def _monitors(self) -> Monitors:
         host = self._native
         capacity = host.capacity
-        vocabulary = getattr(self, "_vocabulary", 0)
+        vocabulary = self._vocabulary
 
         def make(cuda: ModuleType, device: int) -> Any:
             return cuda.TopKMonitor(capacity, vocabulary, device=device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,7 +164,8 @@ def open_source(
         source = open_device(data)
         return source if wanted is None else _of_batches(source.name, source.schema, source, wanted)
     if hasattr(data, "__array__"):
-        return _of_table(table_of_array(data), wanted)
+        tensor = host_array(data)
+        return _of_table(table_of_array(data if tensor is None else tensor), wanted)
     message = (
         "expected a table, a frame, an array, a mapping of columns, an Arrow stream or a path, "
         f"got {type(data).__name__}"
