@@ -47,8 +47,8 @@ $(VENV)/stamp-peers: $(VENV)/stamp-dev
 	.venv-elsewhere/bin/python -m pip install -q --group peers-elsewhere
 	touch $@
 
-# Kernels for the device that is here, or for one architecture where none is; wheels and the default
-# preset compile them for all.
+# Kernels for the device that is here, or for one architecture where none is; wheels have them for
+# all.
 LOCAL_CUDAARCHS = $(shell nvidia-smi -L >/dev/null 2>&1 && echo native || echo 75-real)
 
 # Editable; quick to run again, since the build folder stays.
@@ -65,7 +65,7 @@ pytest: build
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 ctest: $(VENV)/stamp-dev
-	$(ENV) cmake --workflow --preset default
+	$(ENV) CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" cmake --workflow --preset default
 
 test-slow: build
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "(slow or stress) and not gpu and not benchmark and not spark"
@@ -104,7 +104,7 @@ endif
 .PHONY: gpu-built gpu-programs test-gpu bench-gpu
 gpu-programs: gpu-built
 	$(GPU_ENV) cmake -S . -B build/gpu -DCMAKE_BUILD_TYPE=Release -DINLAY_CUDA=ON \
-		-DINLAY_BUILD_TESTS=ON -DINLAY_BUILD_BENCHMARKS=ON
+		-DINLAY_BUILD_TESTS=ON -DINLAY_BUILD_BENCHMARKS=ON -DCMAKE_CUDA_FLAGS=-lineinfo
 	$(GPU_ENV) cmake --build build/gpu --target device_tests device_benchmarks
 
 test-gpu: gpu-programs

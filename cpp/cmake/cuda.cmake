@@ -34,10 +34,6 @@ function(inlay_cuda_options target)
     PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr>"
             "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-fvisibility=hidden>"
             "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wnon-virtual-dtor>")
-  if(NOT DEFINED SKBUILD)
-    # For profilers and sanitizers of kernels; a wheel holds no path of where it was built.
-    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo>")
-  endif()
   if(INLAY_WERROR)
     target_compile_options(
       ${target}

@@ -52,11 +52,6 @@ class Placed {
   std::vector<Bytes16> memory_;
 };
 
-template <class F>
-void with_stored(Element element, F&& f) {
-  with_element(element, [&]<class T>() { f.template operator()<typename StoredAs<T>::type>(); });
-}
-
 class Keys : public testing::TestWithParam<Order> {
  protected:
   void SetUp() override { machine().order = GetParam(); }
@@ -67,16 +62,16 @@ class Keys : public testing::TestWithParam<Order> {
 
 void add_distinct(const DistinctLayout& layout, Window& window, const KeyCase& keys) {
   const Placed placed(keys);
-  with_stored(keys.tensor.element, [&]<class T>() {
+  with_element_bits(keys.tensor.element, [&]<class Bits>() {
     if (layout.lg_k <= 13) {
       emu::launch(kBlocks, kThreads, layout.registers() * 4, [&] {
-        distinct_kernel<T, true>(placed.elements, layout, window.control(), window.state(0),
-                                 window.state(1));
+        distinct_kernel<Bits, true>(placed.elements, layout, window.control(), window.state(0),
+                                    window.state(1));
       });
     } else {
       emu::launch(kBlocks, kThreads, 0, [&] {
-        distinct_kernel<T, false>(placed.elements, layout, window.control(), window.state(0),
-                                  window.state(1));
+        distinct_kernel<Bits, false>(placed.elements, layout, window.control(), window.state(0),
+                                     window.state(1));
       });
     }
   });
@@ -175,10 +170,10 @@ TEST_P(Keys, CategoriesAreTheCpus) {
         SCOPED_TRACE(keys.name + ", codes " + std::to_string(listed.codes.size()));
         Window window(layout.counters() * 8);
         const Placed placed(keys);
-        with_stored(keys.tensor.element, [&]<class T>() {
+        with_element_bits(keys.tensor.element, [&]<class Bits>() {
           emu::launch(kBlocks, kThreads, plan.shared_bytes(), [&] {
-            count_codes_kernel<T>(placed.elements, listed.list(), plan, window.control(),
-                                  window.state(0), window.state(1));
+            count_codes_kernel<Bits>(placed.elements, listed.list(), plan, window.control(),
+                                     window.state(0), window.state(1));
           });
         });
         std::vector<unsigned long long> result(layout.counters());
@@ -212,15 +207,14 @@ TEST(CounterPlan, TakesAsManyCopiesAsFit) {
 // ---- ids ---------------------------------------------------------------------------------------
 
 void count_ids(const TopIdsLayout& layout, std::size_t room, Window& window, const KeyCase& keys) {
+  if (is_float(keys.tensor.element)) return;
   const Placed placed(keys);
   const CounterPlan plan = plan_counters(layout.vocabulary, room);
-  with_stored(keys.tensor.element, [&]<class T>() {
-    if constexpr (std::is_integral_v<T> || std::is_same_v<T, BoolByte>) {
-      emu::launch(kBlocks, kThreads, plan.shared_bytes(), [&] {
-        count_ids_kernel<T>(placed.elements, layout, plan, window.control(), window.state(0),
-                            window.state(1));
-      });
-    }
+  with_element_bits(keys.tensor.element, [&]<class Bits>() {
+    emu::launch(kBlocks, kThreads, plan.shared_bytes(), [&] {
+      count_ids_kernel<Bits>(placed.elements, layout, plan, window.control(), window.state(0),
+                             window.state(1));
+    });
   });
 }
 

@@ -44,27 +44,16 @@ __device__ __forceinline__ unsigned counter_of_real(const CodeList& list, double
   return static_cast<double>(code) == value ? counter_of(list, code) : list.size;
 }
 
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int32_t v) {
-  return counter_of(list, static_cast<std::int64_t>(v));
-}
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int16_t v) {
-  return counter_of(list, static_cast<std::int64_t>(v));
-}
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, std::int8_t v) {
-  return counter_of(list, static_cast<std::int64_t>(v));
-}
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, std::uint8_t v) {
-  return counter_of(list, static_cast<std::int64_t>(v));
-}
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, BoolByte v) {
-  return CategoryLayout{list.size}.truth() + (v.byte != 0 ? 1 : 0);
-}
-template <class T>
-__device__ __forceinline__ unsigned counter_of(const CodeList& list, T v) {
-  return counter_of_real(list, static_cast<double>(to_real(v)));
+template <class Bits>
+__device__ __forceinline__ unsigned counter_of_bits(const CodeList& list, Element element,
+                                                    Bits bits) {
+  return value_of_bits(
+      element, bits, [&](std::int64_t v) { return counter_of(list, v); },
+      [&](double v) { return counter_of_real(list, v); },
+      [&](bool v) { return CategoryLayout{list.size}.truth() + (v ? 1 : 0); });
 }
 
-template <class T>
+template <class Bits>
 __global__ void __launch_bounds__(512, 2)
     count_codes_kernel(Elements elements, CodeList list, CounterPlan plan, WindowControl* control,
                        unsigned long long* state0, unsigned long long* state1) {
@@ -72,7 +61,8 @@ __global__ void __launch_bounds__(512, 2)
   const unsigned state = enter_window(control);
   RunCounter counter(plan, reinterpret_cast<unsigned*>(memory), state == 0 ? state0 : state1);
   counter.begin();
-  for_each_element<T>(elements, [&](T value) { counter.count(counter_of(list, value)); });
+  for_each_element<Bits>(
+      elements, [&](Bits bits) { counter.count(counter_of_bits(list, elements.element, bits)); });
   counter.end();
   if (is_last_block(control)) leave_window(control, state);
 }

@@ -58,8 +58,8 @@ CategoryMonitor::CategoryMonitor(int device, std::vector<std::int64_t> codes,
     list_.codes = codes_.as<std::int64_t>();
   }
   counts_.codes.resize(codes.size());
-  with_each_stored_element([&]<class T>() {
-    load_kernel(count_codes_kernel<T>, static_cast<int>(plan_.shared_bytes()));
+  with_each_element_bits([&]<class Bits>() {
+    load_kernel(count_codes_kernel<Bits>, static_cast<int>(plan_.shared_bytes()));
   });
   load_kernel(take_counts_kernel);
 }
@@ -70,8 +70,8 @@ void CategoryMonitor::update(const Tensor& tensor, cudaStream_t stream) {
   const Elements elements = elements_of(tensor);
   if (elements.size == 0) return;
   enqueue(stream, [&](const Launch& launch) {
-    with_stored_element(tensor.element, [&]<class T>() {
-      count_codes_kernel<T>
+    with_element_bits(tensor.element, [&]<class Bits>() {
+      count_codes_kernel<Bits>
           <<<key_blocks_for(elements.size, blocks_), kKeyThreads, plan_.shared_bytes(),
              launch.stream>>>(elements, list_, plan_, launch.control,
                               static_cast<unsigned long long*>(launch.states[0]),

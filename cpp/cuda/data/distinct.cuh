@@ -21,19 +21,7 @@ struct ItemWord {
   std::uint64_t word;
   unsigned kind;  // DistinctLayout::Count
 };
-__device__ __forceinline__ ItemWord item_word(std::int64_t v) {
-  return {static_cast<std::uint64_t>(v), DistinctLayout::kItems};
-}
-__device__ __forceinline__ ItemWord item_word(std::int32_t v) { return item_word(std::int64_t{v}); }
-__device__ __forceinline__ ItemWord item_word(std::int16_t v) { return item_word(std::int64_t{v}); }
-__device__ __forceinline__ ItemWord item_word(std::int8_t v) { return item_word(std::int64_t{v}); }
-__device__ __forceinline__ ItemWord item_word(std::uint8_t v) { return item_word(std::int64_t{v}); }
-__device__ __forceinline__ ItemWord item_word(BoolByte v) {
-  return item_word(std::int64_t{v.byte != 0 ? 1 : 0});
-}
-template <class T>
-__device__ __forceinline__ ItemWord item_word(T v) {
-  const auto value = static_cast<double>(to_real(v));
+__device__ __forceinline__ ItemWord word_of_real(double value) {
   const std::uint64_t bits = bits_of(value);
   constexpr std::uint64_t kInf = std::uint64_t{0x7FF} << 52;
   const std::uint64_t magnitude = bits << 1 >> 1;
@@ -44,6 +32,16 @@ __device__ __forceinline__ ItemWord item_word(T v) {
                                  : DistinctLayout::kPosInfs};
   }
   return {magnitude == 0 ? 0 : bits, DistinctLayout::kItems};
+}
+template <class Bits>
+__device__ __forceinline__ ItemWord item_word(Element element, Bits bits) {
+  return value_of_bits(
+      element, bits,
+      [](std::int64_t v) {
+        return ItemWord{static_cast<std::uint64_t>(v), DistinctLayout::kItems};
+      },
+      [](double v) { return word_of_real(v); },
+      [](bool v) { return ItemWord{v ? 1ULL : 0ULL, DistinctLayout::kItems}; });
 }
 
 __device__ __forceinline__ unsigned seen_now(const unsigned* at) {
@@ -88,7 +86,7 @@ __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, un
 }
 
 /// `shared` registers: those of the block, merged at its end; else all go to device memory.
-template <class T, bool kShared>
+template <class Bits, bool kShared>
 __global__ void __launch_bounds__(512, 2)
     distinct_kernel(Elements elements, DistinctLayout layout, WindowControl* control, void* state0,
                     void* state1) {
@@ -110,8 +108,8 @@ __global__ void __launch_bounds__(512, 2)
   bool small = true;
   std::uint64_t last = 0;
   bool first = true;
-  for_each_element<T>(elements, [&](T value) {
-    const ItemWord item = item_word(value);
+  for_each_element<Bits>(elements, [&](Bits bits) {
+    const ItemWord item = item_word(elements.element, bits);
     if (item.kind != DistinctLayout::kItems) {
       counts[1] += item.kind == DistinctLayout::kNans;
       counts[2] += item.kind == DistinctLayout::kPosInfs;

@@ -5,6 +5,31 @@
 
 namespace inlay::cuda {
 
+/// Calls `integer` with an int64, `real` with a double or `truth` with a bool: what the bits of an
+/// element mean. All threads of a launch go the same way, so that a kernel serves all elements of
+/// one size.
+template <class Bits, class Integer, class Real, class Truth>
+__device__ __forceinline__ auto value_of_bits(Element element, Bits bits, Integer&& integer,
+                                              Real&& real, Truth&& truth) {
+  if constexpr (sizeof(Bits) == 8) {
+    if (element == Element::kF64) return real(double_of_bits(bits));
+    return integer(static_cast<std::int64_t>(bits));
+  } else if constexpr (sizeof(Bits) == 4) {
+    if (element == Element::kF32) return real(static_cast<double>(float_of_bits(bits)));
+    return integer(std::int64_t{static_cast<std::int32_t>(bits)});
+  } else if constexpr (sizeof(Bits) == 2) {
+    if (element == Element::kF16) return real(static_cast<double>(to_real(Half{bits})));
+    if (element == Element::kBF16) return real(static_cast<double>(to_real(BFloat16{bits})));
+    return integer(std::int64_t{static_cast<std::int16_t>(bits)});
+  } else {
+    if (element == Element::kF8E4M3) return real(static_cast<double>(to_real(Float8E4M3{bits})));
+    if (element == Element::kF8E5M2) return real(static_cast<double>(to_real(Float8E5M2{bits})));
+    if (element == Element::kI8) return integer(std::int64_t{static_cast<std::int8_t>(bits)});
+    if (element == Element::kU8) return integer(std::int64_t{bits});
+    return truth(bits != 0);
+  }
+}
+
 /// Four elements, or two of eight bytes: what a thread loads at once. Sixteen of one byte would be
 /// sixteen copies of what is done with each.
 template <class T>

@@ -6,6 +6,7 @@ namespace inlay::cuda {
 
 /// The elements of a tensor in no order: what counting needs. Without dims they lie side by side.
 struct Elements {
+  Element element;
   const void* data;
   std::uint64_t size;
   int dims;
@@ -15,7 +16,7 @@ struct Elements {
 
 /// Drops the order of a tensor's elements, and joins dimensions that lie in memory as one.
 inline Elements elements_of(const Tensor& tensor) noexcept {
-  Elements out{tensor.data, static_cast<std::uint64_t>(tensor.size()), 0, {}, {}};
+  Elements out{tensor.element, tensor.data, static_cast<std::uint64_t>(tensor.size()), 0, {}, {}};
   if (out.size == 0) return out;
   const auto* from = static_cast<const unsigned char*>(tensor.data);
   for (int d = 0; d < tensor.dims; ++d) {
@@ -50,19 +51,20 @@ inline Elements elements_of(const Tensor& tensor) noexcept {
   return out;
 }
 
-/// A boolean as it lies in memory: any byte but 0 is true.
-struct BoolByte {
-  std::uint8_t byte;
-};
-
-/// The type in which a kernel reads elements: bool of a foreign byte would be undefined.
-template <class T>
-struct StoredAs {
-  using type = T;
-};
-template <>
-struct StoredAs<bool> {
-  using type = BoolByte;
-};
+/// Calls f.template operator()<Bits>() with an unsigned integer of an element's size: what a kernel
+/// reads it as, before value_of_bits().
+template <class F>
+void with_element_bits(Element element, F&& f) {
+  switch (size_of(element)) {
+    case 8:
+      return f.template operator()<std::uint64_t>();
+    case 4:
+      return f.template operator()<std::uint32_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    default:
+      return f.template operator()<std::uint8_t>();
+  }
+}
 
 }  // namespace inlay::cuda

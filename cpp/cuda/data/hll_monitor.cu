@@ -31,11 +31,11 @@ HllMonitor::HllMonitor(int device, int lg_k, std::shared_ptr<Allocator> allocato
       sketch_(lg_k) {
   const DeviceGuard guard(device);
   const BesideCaptures beside;
-  with_each_stored_element([&]<class T>() {
+  with_each_element_bits([&]<class Bits>() {
     if (shared_) {
-      load_kernel(distinct_kernel<T, true>, static_cast<int>(layout_.registers() * 4));
+      load_kernel(distinct_kernel<Bits, true>, static_cast<int>(layout_.registers() * 4));
     } else {
-      load_kernel(distinct_kernel<T, false>);
+      load_kernel(distinct_kernel<Bits, false>);
     }
   });
   load_kernel(take_distinct_kernel);
@@ -48,12 +48,13 @@ void HllMonitor::update(const Tensor& tensor, cudaStream_t stream) {
   if (elements.size == 0) return;
   enqueue(stream, [&](const Launch& launch) {
     const unsigned blocks = key_blocks_for(elements.size, blocks_);
-    with_stored_element(tensor.element, [&]<class T>() {
+    with_element_bits(tensor.element, [&]<class Bits>() {
       if (shared_) {
-        distinct_kernel<T, true><<<blocks, kKeyThreads, layout_.registers() * 4, launch.stream>>>(
-            elements, layout_, launch.control, launch.states[0], launch.states[1]);
+        distinct_kernel<Bits, true>
+            <<<blocks, kKeyThreads, layout_.registers() * 4, launch.stream>>>(
+                elements, layout_, launch.control, launch.states[0], launch.states[1]);
       } else {
-        distinct_kernel<T, false><<<blocks, kKeyThreads, 0, launch.stream>>>(
+        distinct_kernel<Bits, false><<<blocks, kKeyThreads, 0, launch.stream>>>(
             elements, layout_, launch.control, launch.states[0], launch.states[1]);
       }
     });

@@ -5,12 +5,20 @@
 #include <string>
 
 #include "data/host_copy.cuh"
-#include "data/key_launch.hpp"
 #include "runtime/allocator.hpp"
 #include "runtime/device_memory.hpp"
 #include "runtime/guards.hpp"
 
 namespace inlay::cuda {
+namespace {
+
+// Calls f.template operator()<T>() with the type in which the kernel reads an element.
+template <class F>
+void with_stored_element(Element element, F&& f) {
+  with_element(element, [&]<class T>() { f.template operator()<typename StoredAs<T>::type>(); });
+}
+
+}  // namespace
 
 TableShape table_shape(const Tensor& tensor) {
   if (tensor.dims != 1 && tensor.dims != 2) {

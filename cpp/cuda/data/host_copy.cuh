@@ -10,6 +10,21 @@
 
 namespace inlay::cuda {
 
+/// A boolean as it lies in memory: any byte but 0 is true.
+struct BoolByte {
+  std::uint8_t byte;
+};
+
+/// The type in which a kernel reads elements: bool of a foreign byte would be undefined.
+template <class T>
+struct StoredAs {
+  using type = T;
+};
+template <>
+struct StoredAs<bool> {
+  using type = BoolByte;
+};
+
 /// What the host gets for an element.
 template <class T>
 struct HostElement {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "data/elements.hpp"
 #include "runtime/error.hpp"
@@ -29,22 +28,12 @@ inline unsigned key_blocks_for(std::uint64_t size, unsigned most) {
   return static_cast<unsigned>(std::clamp<std::uint64_t>((size + kLeast - 1) / kLeast, 1, most));
 }
 
-/// Calls f.template operator()<T>() with the type in which a kernel reads an element.
+/// Calls f with each type that with_element_bits() may call it with.
 template <class F>
-void with_stored_element(Element element, F&& f) {
-  with_element(element, [&]<class T>() { f.template operator()<typename StoredAs<T>::type>(); });
-}
-
-/// Calls it with each of these types.
-template <class F>
-void with_each_stored_element(F&& f) {
-  for (int element = 0; element <= static_cast<int>(Element::kBool); ++element) {
-    with_stored_element(static_cast<Element>(element), f);
+void with_each_element_bits(F&& f) {
+  for (const Element element : {Element::kI64, Element::kI32, Element::kI16, Element::kI8}) {
+    with_element_bits(element, f);
   }
 }
-
-/// Whether the elements of a type can be ids.
-template <class T>
-inline constexpr bool kIsId = std::is_integral_v<T> || std::is_same_v<T, BoolByte>;
 
 }  // namespace inlay::cuda

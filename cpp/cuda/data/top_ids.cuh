@@ -41,12 +41,8 @@ __device__ inline unsigned counter_of_id(const TopIdsLayout& layout, void* state
          (static_cast<unsigned>(mixed) & (TopIdsLayout::kShared - 1));
 }
 
-__device__ __forceinline__ unsigned counter_of_id(const TopIdsLayout& layout, void*, BoolByte v) {
-  return layout.truth() + (v.byte != 0 ? 1 : 0);
-}
-
-/// `plan` has the vocabulary's counters, or no copies.
-template <class T>
+/// `plan` has the vocabulary's counters, or no copies. Elements are integers or bools.
+template <class Bits>
 __global__ void __launch_bounds__(512, 2)
     count_ids_kernel(Elements elements, TopIdsLayout layout, CounterPlan plan,
                      WindowControl* control, void* state0, void* state1) {
@@ -56,7 +52,12 @@ __global__ void __launch_bounds__(512, 2)
   unsigned long long* const counts = layout.counts(state);
   RunCounter counter(plan, reinterpret_cast<unsigned*>(memory), counts);
   counter.begin();
-  for_each_element<T>(elements, [&](T id) { counter.count(counter_of_id(layout, state, id)); });
+  for_each_element<Bits>(elements, [&](Bits bits) {
+    counter.count(value_of_bits(
+        elements.element, bits, [&](std::int64_t id) { return counter_of_id(layout, state, id); },
+        [&](double) { return layout.zero(); },  // none comes here
+        [&](bool v) { return layout.truth() + (v ? 1 : 0); }));
+  });
   counter.end();
   if (is_last_block(control)) leave_window(control, chosen);
 }

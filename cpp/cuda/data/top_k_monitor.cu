@@ -38,10 +38,8 @@ TopKMonitor::TopKMonitor(int device, std::uint32_t capacity, std::uint64_t vocab
       top_(capacity) {
   const DeviceGuard guard(device);
   const BesideCaptures beside;
-  with_each_stored_element([&]<class T>() {
-    if constexpr (kIsId<T>) {
-      load_kernel(count_ids_kernel<T>, static_cast<int>(plan_.shared_bytes()));
-    }
+  with_each_element_bits([&]<class Bits>() {
+    load_kernel(count_ids_kernel<Bits>, static_cast<int>(plan_.shared_bytes()));
   });
   load_kernel(take_top_ids_kernel);
 }
@@ -49,20 +47,19 @@ TopKMonitor::TopKMonitor(int device, std::uint32_t capacity, std::uint64_t vocab
 TopKMonitor::~TopKMonitor() = default;
 
 void TopKMonitor::update(const Tensor& tensor, cudaStream_t stream) {
-  with_stored_element(tensor.element, [&]<class T>() {
-    if constexpr (kIsId<T>) {
-      const Elements elements = elements_of(tensor);
-      if (elements.size == 0) return;
-      enqueue(stream, [&](const Launch& launch) {
-        count_ids_kernel<T><<<key_blocks_for(elements.size, blocks_), kKeyThreads,
-                              plan_.shared_bytes(), launch.stream>>>(
-            elements, layout_, plan_, launch.control, launch.states[0], launch.states[1]);
-        check(cudaGetLastError(), "counting ids");
-      });
-    } else {
-      detail::fail<InvalidArgument>("ids on a device are integers; bytes of a float element",
-                                    size_of(tensor.element));
-    }
+  if (is_float(tensor.element)) {
+    detail::fail<InvalidArgument>("ids on a device are integers; bytes of a float element",
+                                  size_of(tensor.element));
+  }
+  const Elements elements = elements_of(tensor);
+  if (elements.size == 0) return;
+  enqueue(stream, [&](const Launch& launch) {
+    with_element_bits(tensor.element, [&]<class Bits>() {
+      count_ids_kernel<Bits><<<key_blocks_for(elements.size, blocks_), kKeyThreads,
+                               plan_.shared_bytes(), launch.stream>>>(
+          elements, layout_, plan_, launch.control, launch.states[0], launch.states[1]);
+    });
+    check(cudaGetLastError(), "counting ids");
   });
 }
 

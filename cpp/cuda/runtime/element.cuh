@@ -42,6 +42,11 @@ INLAY_HOST_DEVICE constexpr std::size_t size_of(Element element) {
   }
 }
 
+INLAY_HOST_DEVICE constexpr bool is_float(Element element) {
+  return element == Element::kF64 || element == Element::kF32 || element == Element::kF16 ||
+         element == Element::kBF16 || element == Element::kF8E4M3 || element == Element::kF8E5M2;
+}
+
 // Storage types: the bits as they lie in memory. `Real` is what arithmetic on them uses: every
 // value of the narrow types is a float, and float keeps them exactly.
 struct Half {
@@ -113,6 +118,12 @@ INLAY_HOST_DEVICE inline std::uint64_t bits_of(double value) {
 }
 INLAY_HOST_DEVICE inline float float_of_bits(std::uint32_t bits) {
   float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+INLAY_HOST_DEVICE inline double double_of_bits(std::uint64_t bits) {
+  double value;
   memcpy(&value, &bits, sizeof(value));
   return value;
 }
