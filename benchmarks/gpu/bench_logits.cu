@@ -14,7 +14,6 @@ namespace {
 using inlay::cuda::Element;
 using inlay::cuda::LogitsInput;
 using inlay::cuda::LogitsMonitor;
-using inlay::cuda::LogitsShape;
 using inlay::cuda::Tensor;
 
 constexpr std::int64_t kRows = 64;
@@ -52,25 +51,22 @@ void measure(bench::DeviceRun& run, const char* type, bench::Stored stored, Elem
   run.report(name + "_kernel", "sum kernel", "floor", bench::DeviceRun::scaled(read, 1e6));
 
   LogitsMonitor monitor(0, 5);
-  const auto seconds = [&](const LogitsShape& shape, bool with_chosen) {
+  const auto seconds = [&](unsigned parts, bool with_chosen) {
     return run.seconds(inner, [&](int i) {
       LogitsInput input;
       input.logits = tensor_of(pointers[static_cast<std::size_t>(i) % pointers.size()], element,
                                kRows, kColumns);
       input.chosen = with_chosen ? &chosen : nullptr;
-      monitor.update(input, run.stream(), shape);
+      monitor.update(input, run.stream(), parts);
     });
   };
-  const auto best = seconds({}, true);
+  const auto best = seconds(0, true);
   run.report(name + "_kernel", "inlay", "inlay", bench::DeviceRun::scaled(best, 1e6));
   run.report_times_read(name + "_reads", best, read);
-  run.report_times_read(name + "_reads_without_chosen", seconds({}, false), read);
-  for (const unsigned loads : {2U, 4U}) {
-    for (const unsigned parts : {2U, 3U, 4U, 6U, 8U, 12U, 16U, 24U}) {
-      run.report_times_read(name + "_reads_of_" + std::to_string(parts) + "_parts_" +
-                                std::to_string(loads) + "_loads",
-                            seconds({parts, loads}, true), read);
-    }
+  run.report_times_read(name + "_reads_without_chosen", seconds(0, false), read);
+  for (const unsigned parts : {2U, 3U, 4U, 6U, 8U, 12U, 16U, 24U}) {
+    run.report_times_read(name + "_reads_of_" + std::to_string(parts) + "_parts",
+                          seconds(parts, true), read);
   }
 
   // What the model's thread pays: enqueuing while the device has other work to do.

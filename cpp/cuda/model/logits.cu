@@ -16,10 +16,10 @@ namespace {
 // Blocks with partial results, more than any device holds at a time.
 constexpr unsigned kMostPartials = 2048;
 constexpr unsigned kMostParts = 128;
-// 16-byte loads in flight a thread, where entries are adjacent.
-constexpr unsigned kLoads = 4;
-// Blocks that a multiprocessor is to hold; more would not leave the registers that a tile takes.
+// Blocks that a multiprocessor is to hold; more would not leave the registers that a tile takes,
+// and a block that goes on from row to row.
 constexpr unsigned kResident = 4;
+constexpr unsigned kResidentOfRows = 3;
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
 __global__ void __launch_bounds__(kLogitsThreads, kResident)
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kLogitsThreads, kResident)
 }
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
-__global__ void __launch_bounds__(kLogitsThreads, kResident)
+__global__ void __launch_bounds__(kLogitsThreads, kResidentOfRows)
     logits_rows_kernel(const __grid_constant__ LogitsArgs args, WindowControl* control,
                        LogitsState* state0, LogitsState* state1) {
   logits_by_rows<T, kAtOnce, kReading>(args, control, state0, state1);
@@ -56,7 +56,7 @@ LogitsKernels make_kernels() {
 }
 
 template <class T>
-LogitsKernels kernels_of(LogitsReading reading, unsigned loads) {
+LogitsKernels kernels_of(LogitsReading reading) {
   switch (reading) {
     case LogitsReading::kMasked:
       return make_kernels<T, sizeof(T) == 2 ? 1 : 2, LogitsReading::kMasked>();
@@ -66,22 +66,19 @@ LogitsKernels kernels_of(LogitsReading reading, unsigned loads) {
       break;
   }
   // 32 entries of two bytes would not fit the registers, nor would 8 doubles.
-  if constexpr (sizeof(T) == 4) {
-    if (loads == 4) return make_kernels<T, 4, LogitsReading::kPlain>();
-  }
-  return make_kernels<T, 2, LogitsReading::kPlain>();
+  return make_kernels<T, sizeof(T) == 4 ? 4 : 2, LogitsReading::kPlain>();
 }
 
-LogitsKernels kernels_of(Element element, LogitsReading reading, unsigned loads) {
+LogitsKernels kernels_of(Element element, LogitsReading reading) {
   switch (element) {
     case Element::kF64:
-      return kernels_of<double>(reading, loads);
+      return kernels_of<double>(reading);
     case Element::kF16:
-      return kernels_of<Half>(reading, loads);
+      return kernels_of<Half>(reading);
     case Element::kBF16:
-      return kernels_of<BFloat16>(reading, loads);
+      return kernels_of<BFloat16>(reading);
     default:
-      return kernels_of<float>(reading, loads);
+      return kernels_of<float>(reading);
   }
 }
 
@@ -182,11 +179,9 @@ void load_logits_kernels() {
   for (const Element element : {Element::kF64, Element::kF32, Element::kF16, Element::kBF16}) {
     for (const LogitsReading reading :
          {LogitsReading::kPlain, LogitsReading::kMasked, LogitsReading::kApart}) {
-      for (const unsigned loads : {2U, 4U}) {
-        const LogitsKernels kernels = kernels_of(element, reading, loads);
-        load_kernel(kernels.parts);
-        load_kernel(kernels.rows);
-      }
+      const LogitsKernels kernels = kernels_of(element, reading);
+      load_kernel(kernels.parts);
+      load_kernel(kernels.rows);
     }
   }
   load_kernel(extract_logits_kernel);
@@ -194,7 +189,7 @@ void load_logits_kernels() {
 
 void update_logits_async(const LogitsInput& input, int scale, WindowControl* control,
                          LogitsState* const states[2], void* scratch, int multiprocessors,
-                         const LogitsShape& shape, cudaStream_t stream) {
+                         unsigned parts, cudaStream_t stream) {
   check_input(input);
   LogitsArgs args = args_of(input, scale, scratch);
   if (args.rows == 0) return;
@@ -202,17 +197,16 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
   const LogitsReading reading = !adjacent              ? LogitsReading::kApart
                                 : args.mask != nullptr ? LogitsReading::kMasked
                                                        : LogitsReading::kPlain;
-  const LogitsKernels kernels =
-      kernels_of(input.logits.element, reading, shape.loads != 0 ? shape.loads : kLoads);
+  const LogitsKernels kernels = kernels_of(input.logits.element, reading);
   const std::int64_t wide = reading == LogitsReading::kApart ? 1 : 16 / kernels.width;
   const std::int64_t units = args.columns / wide;
-  const std::int64_t resident = std::int64_t{kResident} * multiprocessors;
+  const std::int64_t resident = std::int64_t{kResidentOfRows} * multiprocessors;
   // Two blocks for each multiprocessor read as fast as more, which have more to put together in the
   // end (measured on an H100); but none so small that threads idle.
-  const std::int64_t wanted = shape.parts != 0 ? shape.parts : 2 * multiprocessors / args.rows;
-  const std::int64_t parts = std::min(
+  const std::int64_t wanted = parts != 0 ? parts : 2 * multiprocessors / args.rows;
+  const std::int64_t fitting = std::min(
       {wanted, std::int64_t{kMostParts}, kMostPartials / args.rows, units / (2 * kLogitsThreads)});
-  args.parts = static_cast<unsigned>(std::max<std::int64_t>(1, parts));
+  args.parts = static_cast<unsigned>(std::max<std::int64_t>(1, fitting));
   args.vectors_a_part = (units + args.parts - 1) / args.parts;
   if (args.parts > 1) {
     const auto blocks = static_cast<unsigned>(args.rows) * args.parts + 1;

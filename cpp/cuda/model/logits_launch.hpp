@@ -20,25 +20,20 @@ struct LogitsInput {
   const Tensor* out = nullptr;     // float32 [rows, kLogitsOut], contiguous
 };
 
-/// How a launch shares out the work; zeros: chosen to fit the device.
-struct LogitsShape {
-  unsigned parts = 0;  // blocks a row
-  unsigned loads = 0;  // 16-byte loads in flight a thread: 2 or 4
-};
-
 /// Bytes of scratch memory that a launch may use, whatever its input.
 std::size_t logits_scratch_bytes();
 
 /// Loads all kernels into the current device.
 void load_logits_kernels();
 
-/// Reads a batch. Enqueues one kernel; nothing without rows.
+/// Reads a batch, each row by `parts` blocks, or as many as fit the device if 0. Enqueues one
+/// kernel; nothing without rows.
 /// @throws InvalidArgument for shapes and types that do not go together, before anything is
 /// enqueued.
 /// @throws CudaError if it cannot be enqueued.
 void update_logits_async(const LogitsInput& input, int scale, WindowControl* control,
                          LogitsState* const states[2], void* scratch, int multiprocessors,
-                         const LogitsShape& shape, cudaStream_t stream);
+                         unsigned parts, cudaStream_t stream);
 
 /// Moves a closed state, of logits_state_bytes(scale), to `result` and leaves it empty.
 void extract_logits_async(const WindowControl* control, unsigned closed, LogitsState* state,

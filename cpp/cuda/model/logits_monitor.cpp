@@ -29,8 +29,7 @@ LogitsMonitor::LogitsMonitor(int device, int scale, std::shared_ptr<Allocator> a
   load_logits_kernels();
 }
 
-void LogitsMonitor::update(const LogitsInput& input, cudaStream_t stream,
-                           const LogitsShape& shape) {
+void LogitsMonitor::update(const LogitsInput& input, cudaStream_t stream, unsigned parts) {
   if (input.logits.device != device()) {
     throw InvalidArgument("logits of a monitor on device " + std::to_string(device()) +
                           " are on that device, not on " + std::to_string(input.logits.device));
@@ -39,7 +38,7 @@ void LogitsMonitor::update(const LogitsInput& input, cudaStream_t stream,
     LogitsState* const states[2] = {state_of(launch.states[0]), state_of(launch.states[1])};
     void* const scratch =
         static_cast<unsigned char*>(launch.states[0]) + logits_state_bytes(scale_);
-    update_logits_async(input, scale_, launch.control, states, scratch, multiprocessors_, shape,
+    update_logits_async(input, scale_, launch.control, states, scratch, multiprocessors_, parts,
                         launch.stream);
   });
 }

@@ -15,9 +15,10 @@ class LogitsMonitor : public Monitor {
   /// @throws CudaError if the device or its memory cannot be had.
   LogitsMonitor(int device, int scale, std::shared_ptr<Allocator> allocator = nullptr);
 
-  /// Enqueues the reading of a batch.
+  /// Enqueues the reading of a batch, each row by `parts` blocks, or as many as fit the device if
+  /// 0.
   /// @throws InvalidArgument for shapes and types that do not go together, or another device.
-  void update(const LogitsInput& input, cudaStream_t stream, const LogitsShape& shape = {});
+  void update(const LogitsInput& input, cudaStream_t stream, unsigned parts = 0);
 
   int scale() const noexcept { return scale_; }
   /// A copy of what has arrived.
