@@ -1,10 +1,10 @@
 #include "detect/device_kernel_statistic.hpp"
 
 #include <algorithm>
-#include <cub/device/device_radix_sort.cuh>
 #include <utility>
 
 #include "detect/median_distance.cuh"
+#include "detect/sort_doubles.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 #include "runtime/kernel.hpp"
@@ -28,11 +28,7 @@ class Median {
     unit_ = space.take<double>(1);
     squares_ = space.take<double>(rows);
     for (auto& buffer : distances_) buffer = space.take<double>(pairs);
-    if (pairs_ > 0) {
-      cub::DoubleBuffer<double> keys;
-      check(cub::DeviceRadixSort::SortKeys(nullptr, sort_bytes_, keys, pairs_),
-            "asking how much memory a sort takes");
-    }
+    if (pairs_ > 0) sort_bytes_ = sort_doubles_bytes(pairs_);
     temporary_ = space.take<unsigned char>(sort_bytes_);
     scale_ = space.take<KernelScale>(1);
   }
@@ -53,19 +49,16 @@ class Median {
     sample_unit_kernel<<<1, kSortThreads, 0, stream>>>(sizes_.get(space), count_, unit);
     scale_sample_kernel<<<rows, kWarp, 0, stream>>>(sample, dims_, middle, unit,
                                                     squares_.get(space));
-    cub::DoubleBuffer<double> distances(distances_[0].get(space), distances_[1].get(space));
+    double* const sorted = distances_[1].get(space);
     if (pairs_ > 0) {
       const unsigned along = blocks_for(count_, kPairTile);
       pair_distances_kernel<<<dim3(along, along), kPairTile * kPairTile, 0, stream>>>(
-          sample, dims_, squares_.get(space), distances.Current());
-      std::size_t bytes = sort_bytes_;
+          sample, dims_, squares_.get(space), distances_[0].get(space));
       // They are not negative, so that sorting their bits is sorting them.
-      check(cub::DeviceRadixSort::SortKeys(temporary_.get(space), bytes, distances, pairs_, 0, 64,
-                                           stream),
-            "sorting distances");
+      sort_doubles(temporary_.get(space), sort_bytes_, distances_[0].get(space), sorted, pairs_,
+                   stream);
     }
-    choose_scale_kernel<<<1, 1, 0, stream>>>(distances.Current(), pairs_, unit, choice,
-                                             scale_.get(space));
+    choose_scale_kernel<<<1, 1, 0, stream>>>(sorted, pairs_, unit, choice, scale_.get(space));
     check(cudaGetLastError(), "taking a median distance");
   }
 

@@ -1,10 +1,10 @@
 #include "detect/device_sliced.hpp"
 
 #include <algorithm>
-#include <cub/device/device_radix_sort.cuh>
 #include <utility>
 
 #include "detect/projections.cuh"
+#include "detect/sort_doubles.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 
@@ -24,13 +24,7 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
   const auto at_once = static_cast<std::int32_t>(std::clamp<std::int64_t>(
       kMostBytes / (8 * (n + m)), 1, std::min<std::int64_t>(count, kDoubleTile)));
   const std::int64_t longer = std::max(n, m);
-  std::size_t sort_bytes = 0;
-  {
-    const double* from = nullptr;
-    double* to = nullptr;
-    check(cub::DeviceRadixSort::SortKeys(nullptr, sort_bytes, from, to, longer),
-          "asking how much memory a sort takes");
-  }
+  const std::size_t sort_bytes = sort_doubles_bytes(longer);
 
   Workspace space(std::move(allocator), stream);
   RowsBuffer buffer_x(space, x);
@@ -54,10 +48,7 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
   std::uint8_t* const bad_y = bad.get(space) + n;
 
   const auto sort = [&](const double* from, double* to, std::int64_t size) {
-    std::size_t bytes = sort_bytes;
-    check(
-        cub::DeviceRadixSort::SortKeys(temporary.get(space), bytes, from, to, size, 0, 64, stream),
-        "sorting projections");
+    sort_doubles(temporary.get(space), sort_bytes, from, to, size, stream);
   };
   for (std::int32_t first = 0; first < count; first += at_once) {
     const std::int32_t some = std::min(at_once, count - first);
