@@ -323,8 +323,8 @@ def test_runs_end_with_a_no_and_not_with_an_undefined():
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"start": 5}, TypeError, "start is a datetime, got int: 5"),
-        ({"end": "today"}, TypeError, "end is a datetime, got str: 'today'"),
+        ({"start": 5}, TypeError, "start is a datetime with a zone, got int: 5"),
+        ({"end": "today"}, TypeError, "end is a datetime with a zone, got str: 'today'"),
         ({"idle": "x"}, inlay.InvalidArgumentError, "idle.*'x'"),
         ({"judges": DriftJudge}, TypeError, "DriftJudge"),
         ({"judges": 5}, TypeError, "5"),
