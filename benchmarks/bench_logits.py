@@ -95,7 +95,7 @@ def _numpy(run: Run) -> None:
     run.report("threads_1", _milliseconds(run.time_each(softmax)))
 
 
-@bench.case("one read", needs=["numpy"])
+@bench.case("one read", needs=["numpy"], role="floor")
 def _read(run: Run) -> None:
     logits, _ = _batch(run)
     run.report("threads_1", _milliseconds(run.time_each(logits.max, inner=5)))

@@ -332,6 +332,18 @@ bool ColumnSource::is_on_device(PyObject* object) {
   }
 }
 
+// What numpy has of an object; nothing if it has no way to.
+py::object ColumnSource::numpy_array(PyObject* object) {
+  if (special_method(object, "__torch_function__")) {
+    // numpy would refuse one that requires a gradient, and narrow floats.
+    const py::module_ tensors = py::module_::import("inlay._host_tensor");
+    py::object array = tensors.attr("host_array")(py::handle(object));
+    if (!array.is_none()) return array;
+  }
+  const py::object method = special_method(object, "__array__");
+  return method ? method() : py::object();
+}
+
 ColumnSource::ColumnSource(PyObject* given, Takes takes) {
   const py::object unmasked = without_mask(given);
   PyObject* const object = unmasked.ptr();
@@ -346,8 +358,7 @@ ColumnSource::ColumnSource(PyObject* given, Takes takes) {
     if (!sequence && !has_view_) {
       // The callers' cue to count it where it is, see python/inlay/summary/_device.py.
       if (is_on_device(object)) throw py::type_error("values on a CUDA device");
-      if (const py::object method = special_method(object, "__array__")) {
-        const py::object array = method();
+      if (const py::object array = numpy_array(object)) {
         if (array.ptr() != object && take_buffer(array.ptr(), takes)) return;
         if (takes == Takes::kNumbers) refuse(type_name(object), takes);
       }

@@ -880,6 +880,13 @@ class Tally:
         unseen: typing.SupportsInt | typing.SupportsIndex = 32,
         counted: bool = False,
     ) -> None: ...
+    def add_counted(
+        self,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        columns: collections.abc.Sequence[
+            tuple[typing.SupportsInt | typing.SupportsIndex, EdgeHistogram, Moments]
+        ],
+    ) -> None: ...
     def column(self, index: typing.SupportsInt | typing.SupportsIndex) -> TallyColumn: ...
     def copy(self) -> Tally: ...
     def equals(self, other: Tally) -> bool: ...
@@ -917,13 +924,6 @@ class Tally:
         threads: typing.SupportsInt | typing.SupportsIndex = 0,
         skip: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = [],
     ) -> int: ...
-    def add_counted(
-        self,
-        rows: typing.SupportsInt | typing.SupportsIndex,
-        columns: collections.abc.Sequence[
-            tuple[typing.SupportsInt | typing.SupportsIndex, EdgeHistogram, Moments]
-        ],
-    ) -> None: ...
     def update_column(
         self, index: typing.SupportsInt | typing.SupportsIndex, array: typing.Any
     ) -> None: ...

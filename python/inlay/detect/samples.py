@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
-from inlay._host_tensor import host_array
 from inlay.detect.row_statistic import at_least, verdict_fields
 from inlay.detect.rows import refuse_columns
 
@@ -414,9 +413,7 @@ def _column(values: Any) -> Any:
         from inlay.data.sources.frames import table_of_columns
 
         return table_of_columns({"values": values}).column(0)
-    tensor = host_array(refuse_columns(values))
-    if tensor is not None:
-        return tensor
+    refuse_columns(values)
     if not (hasattr(values, "__len__") or hasattr(values, "__arrow_c_stream__")):
         message = f"expected a column of numbers, got {type(values).__name__}"
         raise TypeError(message)
