@@ -42,8 +42,15 @@ struct Memory {
 };
 
 template <class T>
+constexpr Element kElement = std::is_same_v<T, double>  ? Element::kF64
+                             : std::is_same_v<T, float> ? Element::kF32
+                             : std::is_same_v<T, Half>  ? Element::kF16
+                                                        : Element::kBF16;
+
+template <class T>
 void launch(LogitsArgs args, const Way& way, Memory& memory) {
   using R = Real<T>;
+  args.element = kElement<T>;
   std::vector<LogitsPart<R>> partials(static_cast<std::size_t>(args.rows) * way.parts);
   args.partials = partials.data();
   args.parts = way.parts;

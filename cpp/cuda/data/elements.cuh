@@ -59,64 +59,65 @@ __device__ __forceinline__ Chunk<T> load_chunk(const T* from) {
 #endif
 }
 
-/// Calls f(value) for each element, shared out among all threads of the launch.
+/// Where element i of one whose elements lie apart is.
+__device__ __forceinline__ std::int64_t offset_of(const Elements& elements, std::uint64_t i) {
+  std::int64_t offset = 0;
+  if (elements.size >> 32 == 0) {
+    auto rest = static_cast<std::uint32_t>(i);
+#pragma unroll 1
+    for (int d = elements.dims - 1; d > 0; --d) {
+      const auto extent = static_cast<std::uint32_t>(elements.shape[d]);
+      const std::uint32_t up = rest / extent;
+      offset += static_cast<std::int64_t>(rest - up * extent) * elements.strides[d];
+      rest = up;
+    }
+    return offset + static_cast<std::int64_t>(rest) * elements.strides[0];
+  }
+#pragma unroll 1
+  for (int d = elements.dims - 1; d > 0; --d) {
+    const std::uint64_t up = i / elements.shape[d];
+    offset += static_cast<std::int64_t>(i - up * elements.shape[d]) * elements.strides[d];
+    i = up;
+  }
+  return offset + static_cast<std::int64_t>(i) * elements.strides[0];
+}
+
+/// Calls f(value) for each element, shared out among all threads of the launch. The body of f is
+/// there for each element that a thread loads at once, and one time more.
 template <class T, class F>
 __device__ __forceinline__ void for_each_element(const Elements& elements, F&& f) {
+  constexpr unsigned kPer = Chunk<T>::kSize;
+  constexpr std::size_t kBytes = sizeof(Chunk<T>);
+  constexpr unsigned kAhead = 2;  // loads in flight
   const std::uint64_t threads = std::uint64_t{gridDim.x} * blockDim.x;
   const std::uint64_t me = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   const T* const data = static_cast<const T*>(elements.data);
+  std::uint64_t head = 0;  // elements before the first whole chunk
+  std::uint64_t bodies = 0;
   if (elements.dims == 0) {
-    constexpr unsigned kPer = Chunk<T>::kSize;
-    constexpr std::size_t kBytes = sizeof(Chunk<T>);
     const auto address = reinterpret_cast<std::uintptr_t>(data);
     const std::uint64_t ahead = (kBytes - address % kBytes) % kBytes / sizeof(T);
-    const std::uint64_t head = ahead < elements.size ? ahead : elements.size;
-    const std::uint64_t bodies = (elements.size - head) / kPer;
-    const T* const body = data + head;
-    const auto take = [&](const Chunk<T>& chunk) {
-#pragma unroll
-      for (unsigned i = 0; i < kPer; ++i) f(chunk.values[i]);
-    };
-    constexpr unsigned kAhead = 4;  // loads in flight
-    std::uint64_t at = me;
-    for (; at + (kAhead - 1) * threads < bodies; at += kAhead * threads) {
+    head = ahead < elements.size ? ahead : elements.size;
+    bodies = (elements.size - head) / kPer;
+    for (std::uint64_t at = me; at < bodies; at += kAhead * threads) {
       Chunk<T> loaded[kAhead];
 #pragma unroll
-      for (unsigned i = 0; i < kAhead; ++i)
-        loaded[i] = load_chunk(body + (at + i * threads) * kPer);
+      for (unsigned i = 0; i < kAhead; ++i) {
+        const std::uint64_t chunk = at + i * threads;
+        loaded[i] = load_chunk(data + head + (chunk < bodies ? chunk : at) * kPer);
+      }
 #pragma unroll
-      for (unsigned i = 0; i < kAhead; ++i) take(loaded[i]);
+      for (unsigned i = 0; i < kAhead; ++i) {
+        if (at + i * threads >= bodies) break;
+#pragma unroll
+        for (unsigned k = 0; k < kPer; ++k) f(loaded[i].values[k]);
+      }
     }
-    for (; at < bodies; at += threads) take(load_chunk(body + at * kPer));
-    const std::uint64_t rest = elements.size - bodies * kPer;  // at both ends, below 2 kPer
-    for (std::uint64_t i = me; i < rest; i += threads) {
-      f(data[i < head ? i : i + bodies * kPer]);
-    }
-    return;
   }
-  for (std::uint64_t i = me; i < elements.size; i += threads) {
-    std::int64_t offset = 0;
-    if (elements.size >> 32 == 0) {
-      auto rest = static_cast<std::uint32_t>(i);
-#pragma unroll 1
-      for (int d = elements.dims - 1; d > 0; --d) {
-        const auto extent = static_cast<std::uint32_t>(elements.shape[d]);
-        const std::uint32_t up = rest / extent;
-        offset += static_cast<std::int64_t>(rest - up * extent) * elements.strides[d];
-        rest = up;
-      }
-      offset += static_cast<std::int64_t>(rest) * elements.strides[0];
-    } else {
-      std::uint64_t rest = i;
-#pragma unroll 1
-      for (int d = elements.dims - 1; d > 0; --d) {
-        const std::uint64_t up = rest / elements.shape[d];
-        offset += static_cast<std::int64_t>(rest - up * elements.shape[d]) * elements.strides[d];
-        rest = up;
-      }
-      offset += static_cast<std::int64_t>(rest) * elements.strides[0];
-    }
-    f(data[offset]);
+  const std::uint64_t singles = elements.size - bodies * kPer;
+  for (std::uint64_t i = me; i < singles; i += threads) {
+    f(data[elements.dims != 0 ? offset_of(elements, i)
+                              : static_cast<std::int64_t>(i < head ? i : i + bodies * kPer)]);
   }
 }
 

@@ -46,13 +46,11 @@ struct LogitsKernels {
   using Kernel = void (*)(LogitsArgs, WindowControl*, LogitsState*, LogitsState*);
   Kernel parts;
   Kernel rows;
-  std::int64_t width;  // bytes of an element
 };
 
 template <class T, unsigned kAtOnce, LogitsReading kReading>
 LogitsKernels make_kernels() {
-  return {logits_parts_kernel<T, kAtOnce, kReading>, logits_rows_kernel<T, kAtOnce, kReading>,
-          sizeof(T)};
+  return {logits_parts_kernel<T, kAtOnce, kReading>, logits_rows_kernel<T, kAtOnce, kReading>};
 }
 
 template <class T>
@@ -61,7 +59,7 @@ LogitsKernels kernels_of(LogitsReading reading) {
     case LogitsReading::kMasked:
       return make_kernels<T, sizeof(T) == 2 ? 1 : 2, LogitsReading::kMasked>();
     case LogitsReading::kApart:
-      return make_kernels<T, 2, LogitsReading::kApart>();
+      return make_kernels<Real<T>, 2, LogitsReading::kApart>();
     default:
       break;
   }
@@ -149,6 +147,7 @@ LogitsArgs args_of(const LogitsInput& input, int scale, void* scratch) {
   const Tensor& logits = input.logits;
   LogitsArgs args{};
   args.data = logits.data;
+  args.element = logits.element;
   args.rows = logits.shape[0];
   args.columns = logits.shape[1];
   args.row_stride = args.rows == 1 ? 0 : logits.strides[0];
@@ -198,7 +197,8 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
                                 : args.mask != nullptr ? LogitsReading::kMasked
                                                        : LogitsReading::kPlain;
   const LogitsKernels kernels = kernels_of(input.logits.element, reading);
-  const std::int64_t wide = reading == LogitsReading::kApart ? 1 : 16 / kernels.width;
+  const std::int64_t wide =
+      reading == LogitsReading::kApart ? 1 : 16 / static_cast<std::int64_t>(size_of(args.element));
   const std::int64_t units = args.columns / wide;
   const std::int64_t resident = std::int64_t{kResidentOfRows} * multiprocessors;
   // Two blocks for each multiprocessor read as fast as more, which have more to put together in the

@@ -21,6 +21,7 @@ namespace inlay::cuda {
 
 struct LogitsArgs {
   const void* data;
+  Element element;
   std::int64_t rows;
   std::int64_t columns;
   std::int64_t row_stride;
@@ -68,11 +69,11 @@ __device__ __forceinline__ Bytes16 minus_infinities() {
 }
 
 /// One row's chosen token: its kind and entry.
-template <class T>
-__device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Real<T>& entry,
+template <class R>
+__device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, R& entry,
                                    unsigned& kind) {
   kind = 0;
-  entry = minus_infinity(Real<T>{});
+  entry = minus_infinity(R{});
   if (args.chosen == nullptr) return;
   const std::int64_t at = row * args.chosen_stride;
   const std::int64_t id = args.chosen_bytes == 8
@@ -85,8 +86,8 @@ __device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, Rea
       args.mask[row * args.mask_row_stride + id * args.mask_column_stride] == 0) {
     return;
   }
-  entry =
-      widened(static_cast<const T*>(args.data)[row * args.row_stride + id * args.column_stride]);
+  entry = static_cast<R>(
+      element_at(args.data, args.element, row * args.row_stride + id * args.column_stride));
 }
 
 /// A thread's share of part `part` of a row whose entries are adjacent.
@@ -114,7 +115,7 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
     }
   };
   load(begin);
-  find_chosen<T>(args, row, out.chosen, out.kind);  // meanwhile
+  find_chosen(args, row, out.chosen, out.kind);  // meanwhile
   const bool has_chosen = out.kind == 1;
   for (std::int64_t base = begin; base < end; base += kStep) {
     R x[kLoads * kWide];
@@ -149,13 +150,12 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
   }
 }
 
-/// The same of a row whose entries, or whose mask's, lie apart.
-template <class T>
+/// The same of a row whose entries, or whose mask's, lie apart; of any element.
+template <class R>
 __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, unsigned part,
-                                    LogitsPart<Real<T>>& out) {
-  using R = Real<T>;
-  find_chosen<T>(args, row, out.chosen, out.kind);
-  const T* const entries = static_cast<const T*>(args.data) + row * args.row_stride;
+                                    LogitsPart<R>& out) {
+  find_chosen(args, row, out.chosen, out.kind);
+  const std::int64_t first = row * args.row_stride;
   const std::uint8_t* const mask =
       args.mask == nullptr ? nullptr : args.mask + row * args.mask_row_stride;
   const std::int64_t begin = static_cast<std::int64_t>(part) * args.vectors_a_part;
@@ -163,7 +163,9 @@ __device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, un
   end = end < args.columns ? end : args.columns;
   for (std::int64_t at = begin + threadIdx.x; at < end; at += kLogitsThreads) {
     const bool keep = mask == nullptr || mask[at * args.mask_column_stride] != 0;
-    R x[1] = {keep ? widened(entries[at * args.column_stride]) : minus_infinity(R{})};
+    R x[1] = {
+        keep ? static_cast<R>(element_at(args.data, args.element, first + at * args.column_stride))
+             : minus_infinity(R{})};
     add_tile(out.terms, out.counts, x, out.chosen, out.kind == 1, 0);
   }
 }
@@ -179,7 +181,7 @@ __device__ __forceinline__ LogitsPart<Real<T>> read_part(const LogitsArgs& args,
   out.terms = no_terms<Real<T>>();
   out.counts = {0, 0, 0};
   if constexpr (kReading == LogitsReading::kApart) {
-    read_entries<T>(args, row, part, out);
+    read_entries(args, row, part, out);
   } else {
     read_vectors<T, kLoads, kReading == LogitsReading::kMasked>(args, row, part, out);
   }

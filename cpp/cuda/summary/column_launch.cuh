@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "runtime/error.hpp"
 #include "runtime/kernel.hpp"
@@ -25,18 +26,23 @@ ColumnsKernel columns_kernel_as() {
   return {columns_kernel<T, kWalk, kEdges>, kThreadsOf<T, kWalk, kEdges>};
 }
 
-/// The kernel for a walk. General ones look for edges though there may be none: fewer kernels to
-/// build, load and carry.
+/// Elements whose fast walks have a kernel without edges. All others look for edges though there
+/// may be none: fewer kernels to build, load and carry.
+template <class T>
+inline constexpr bool kEdgesApart = std::is_same_v<T, float> || std::is_same_v<T, BFloat16>;
+
+/// The kernel for a walk.
 template <class T>
 ColumnsKernel columns_kernel_of(Walk walk, bool edges) {
   if constexpr (kHasFastWalks<T>) {
+    constexpr bool kLooks = !kEdgesApart<T>;
     if (walk == Walk::kRows) {
       return edges ? columns_kernel_as<T, Walk::kRows, true>()
-                   : columns_kernel_as<T, Walk::kRows, false>();
+                   : columns_kernel_as<T, Walk::kRows, kLooks>();
     }
     if (walk == Walk::kRun) {
       return edges ? columns_kernel_as<T, Walk::kRun, true>()
-                   : columns_kernel_as<T, Walk::kRun, false>();
+                   : columns_kernel_as<T, Walk::kRun, kLooks>();
     }
   }
   return columns_kernel_as<T, Walk::kGeneral, true>();
