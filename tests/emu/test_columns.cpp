@@ -85,7 +85,6 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
     if (args.walk.rows == 0) continue;
     args.window = window_for(args.walk, args.scale, args.block);
     with_element(tensor.element, [&]<class T>() {
-      using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
       args.bucket_cells = sizeof(Real<T>) == 4 ? static_cast<const void*>(cells32.data())
                                                : static_cast<const void*>(cells64.data());
       args.edges = sizeof(Real<T>) == 4 ? static_cast<const void*>(edges32.data())
@@ -94,7 +93,7 @@ std::vector<unsigned char> run_emulated(const cases::Case& c, const ColumnLayout
       EXPECT_LE(args.walk.groups, arrived.size());
       EXPECT_LE(std::size_t{args.walk.groups} * args.walk.slices * args.walk.per_group,
                 parts.size());
-      launch_one<Stored>(args, layout.cells != 0);
+      launch_one<Walked<T>>(args, layout.cells != 0);
     });
   }
   std::vector<unsigned char> result(column_result_bytes(layout));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "runtime/tensor.hpp"
 #include "summary/column_layout.hpp"
@@ -43,12 +44,29 @@ enum class Walk : std::uint8_t {
   kGeneral,  // anything else
 };
 
-/// Elements whose rows and runs have kernels of their own. Others are walked as anything else is,
-/// by kernels that are fewer to build, load and carry.
-INLAY_HOST_DEVICE constexpr bool has_fast_walks(Element element) {
-  return element == Element::kF32 || element == Element::kF64 || element == Element::kF16 ||
-         element == Element::kBF16;
+/// In place of a storage type: any element whose Real it is, looked up as the walk says.
+struct AnyFloat {
+  using Real = float;
+};
+struct AnyDouble {
+  using Real = double;
+};
+template <class T>
+inline constexpr bool kIsAny = std::is_same_v<T, AnyFloat> || std::is_same_v<T, AnyDouble>;
+
+/// Storage types whose rows and runs have kernels of their own. Others are walked as anything else
+/// is, and by one kernel for all: fewer to build, load and carry.
+template <class T>
+inline constexpr bool kHasFastWalks = std::is_same_v<T, float> || std::is_same_v<T, double> ||
+                                      std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
+inline bool has_fast_walks(Element element) {
+  return with_element(element, [&]<class T>() { return kHasFastWalks<T>; });
 }
+
+/// The type by whose kernels a storage type is walked.
+template <class T>
+using Walked = std::conditional_t<kHasFastWalks<T>, T,
+                                  std::conditional_t<sizeof(Real<T>) == 4, AnyFloat, AnyDouble>>;
 
 /// How a tensor is walked. A block handles one group of columns and one slice of the rows.
 ///

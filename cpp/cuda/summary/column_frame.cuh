@@ -50,9 +50,19 @@ INLAY_HOST_DEVICE inline std::int64_t place_of(const ColumnWalk& walk, std::int6
   return place + i * walk.strides[0];
 }
 
+/// An element, by its number from the first of the walk.
+template <class T>
+__device__ __forceinline__ Real<T> value_at(const ColumnWalk& walk, std::int64_t place) {
+  if constexpr (kIsAny<T>) {
+    return static_cast<Real<T>>(element_at(walk.data, walk.element, place));
+  } else {
+    return to_real(static_cast<const T*>(walk.data)[place]);
+  }
+}
+
 /// Finds origin, unit and window of each column of the group from rows that lie evenly.
 template <class T>
-__device__ __noinline__ void choose_origins(const ColumnArgs& a, const T* base, std::uint32_t group,
+__device__ __noinline__ void choose_origins(const ColumnArgs& a, std::uint32_t group,
                                             double* samples, ColumnOrigin* origins) {
   constexpr std::uint32_t kColumns = kBlockColumns;
   using R = Real<T>;
@@ -78,7 +88,7 @@ __device__ __noinline__ void choose_origins(const ColumnArgs& a, const T* base, 
         place = (w.kind == Walk::kRows ? row * w.row_stride : place_of(w, row)) +
                 column * w.column_stride;
       }
-      if (inside) value = static_cast<double>(to_real(base[place]));
+      if (inside) value = static_cast<double>(value_at<T>(w, group * w.group_stride + place));
     }
     samples[at] = detail::formulas::is_finite(value) ? value : missing;
   }

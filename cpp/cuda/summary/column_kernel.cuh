@@ -67,11 +67,6 @@ __device__ __forceinline__ void count_shared(std::uint32_t* counter) {
 #endif
 }
 
-/// has_fast_walks(), of a storage type.
-template <class T>
-inline constexpr bool kHasFastWalks = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                                      std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
-
 /// Values of a vector, and loads of a lane in flight.
 template <class T, Walk kWalk>
 inline constexpr int kVectorOf = kWalk == Walk::kRun ? 16 / static_cast<int>(sizeof(T)) : 1;
@@ -134,8 +129,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const bool active = w.flat ? lane < w.width : column_of(lane) < a.layout.columns;
 
   // ---- before the first row
-  choose_origins<T>(a, static_cast<const T*>(w.data) + group * w.group_stride, group,
-                    reinterpret_cast<double*>(shared + at.counters), origins);
+  choose_origins<T>(a, group, reinterpret_cast<double*>(shared + at.counters), origins);
   for (unsigned i = threadIdx.x; i < kTallies * kBlockColumns; i += blockDim.x) tallies[i] = 0;
   const unsigned copies = 1U << (kTableBits - 1 - a.table_scale);
   for (unsigned i = threadIdx.x; i < (1U << kTableBits); i += blockDim.x)
@@ -192,24 +186,25 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   const int first = origins[lane].first;
   unsigned taken = 0;
 
-  // Value `j` of this lane in its row `step`, null if there is none; of the left-over ones if step
-  // is -1.
-  const auto element = [&](int step, int j) -> const T* {
-    const T* const base = static_cast<const T*>(w.data) + group * w.group_stride;
+  // Where value `j` of this lane in its row `step` is, kNowhere if there is none; of the left-over
+  // ones if step is -1.
+  constexpr std::int64_t kNowhere = INT64_MIN;
+  const auto element = [&](int step, int j) -> std::int64_t {
+    const std::int64_t base = group * w.group_stride;
     const std::int64_t row = range.begin + warp + static_cast<std::int64_t>(step) * warps;
     if constexpr (kWalk == Walk::kRun) {
       if (step < 0) {
         const auto i = static_cast<std::int64_t>(lane + kWarp * static_cast<unsigned>(j));
-        if (warp != 0 || i >= range.left_over) return nullptr;
+        if (warp != 0 || i >= range.left_over) return kNowhere;
         return base + (i < range.head ? i : range.rows * (std::int64_t{kV} * kBlockColumns) + i);
       }
-      if (row >= range.end) return nullptr;
+      if (row >= range.end) return kNowhere;
       return base + range.head + (row * kBlockColumns + lane) * kV + j;
     } else {
-      if (row >= range.end || !active) return nullptr;
+      if (row >= range.end || !active) return kNowhere;
       if (w.flat) {
         const std::int64_t i = row * w.width + lane;
-        if (i >= w.rows) return nullptr;
+        if (i >= w.rows) return kNowhere;
         return base + (kWalk == Walk::kRows ? i : place_of(w, i));
       }
       return base + lane * w.column_stride +
@@ -324,9 +319,9 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
         const ColumnOrigin& o = origins[lane];
         for (int step = begin; step < end; ++step) {
           for (int j = 0; j < (step < 0 ? kV + 1 : kV); ++j) {
-            const T* const from = element(step, j);
-            if (from == nullptr) continue;
-            const double value = static_cast<double>(to_real(*from));
+            const std::int64_t place = element(step, j);
+            if (place == kNowhere) continue;
+            const double value = static_cast<double>(value_at<T>(w, place));
             if (!detail::formulas::is_finite(value)) continue;
             const double distance = (value - o.origin) * o.inverse;
             const double square = distance * distance;
@@ -342,9 +337,9 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
   };
 
   const auto take_guarded = [&](int step, int j) {
-    const T* const from = element(step, j);
-    if (from == nullptr) return;
-    const R value = to_real(*from);
+    const std::int64_t place = element(step, j);
+    if (place == kNowhere) return;
+    const R value = value_at<T>(w, place);
     ++taken;
     if (take.template operator()<1>(&value) != 0) rare(value);
     if (kEdges && !edges_here && num_edges != 0) take_far_edges(value);

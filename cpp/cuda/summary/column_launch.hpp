@@ -15,7 +15,7 @@ void load_columns(const ColumnArgs& args);
 /// @throws CudaError if it cannot be enqueued.
 void launch_columns(const ColumnArgs& args, cudaStream_t stream);
 
-/// The same for one element type; each has a file of its own, columns_<element>.cu.
+/// The same for one Walked type; each has a file of its own, columns_<type>.cu.
 template <class T>
 void load_columns_of(const ColumnArgs& args);
 template <class T>

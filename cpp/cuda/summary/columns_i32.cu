@@ -1,8 +1,0 @@
-#include "summary/column_launch.cuh"
-
-namespace inlay::cuda {
-
-template void load_columns_of<std::int32_t>(const ColumnArgs&);
-template void launch_columns_of<std::int32_t>(const ColumnArgs&, cudaStream_t);
-
-}  // namespace inlay::cuda
