@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <exception>
 #include <inlay/drift/distances.hpp>
 #include <inlay/error.hpp>
+#include <inlay/parallel_for.hpp>
 #include <limits>
 #include <mutex>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -71,29 +69,9 @@ class Reasons {
 // Calls work(from, to) for parts of the rows, on as many threads as that is worth.
 template <class Work>
 void share_out(std::size_t rows, const Work& work) {
-  const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
-  const std::size_t threads = std::min(cores, rows / kRowsPerThread + 1);
-  std::mutex mutex;
-  std::exception_ptr error;
-  const auto part = [&](std::size_t i) {
-    try {
-      work(rows * i / threads, rows * (i + 1) / threads);
-    } catch (...) {
-      const std::lock_guard<std::mutex> guard(mutex);
-      error = std::current_exception();
-    }
-  };
-  std::vector<std::thread> others;
-  std::size_t started = 1;
-  try {
-    for (; started < threads; ++started) others.emplace_back(part, started);
-  } catch (const std::system_error&) {
-    // Fewer threads than wanted: the rest is done here.
-  }
-  part(0);
-  for (std::size_t i = started; i < threads; ++i) part(i);
-  for (std::thread& other : others) other.join();
-  if (error) std::rethrow_exception(error);
+  const std::size_t parts = std::min(detail::threads_for(0), rows / kRowsPerThread + 1);
+  detail::parallel_for(parts, parts,
+                       [&](std::size_t i) { work(rows * i / parts, rows * (i + 1) / parts); });
 }
 
 // Distances of many rows: doubles (rows, kAll, kNumbers), NaN where undefined; the number of the

@@ -5,19 +5,17 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <inlay/detect/p_values.hpp>
 #include <inlay/error.hpp>
+#include <inlay/parallel_for.hpp>
 
 #include "column_input.hpp"
 #include "components.hpp"
@@ -72,41 +70,6 @@ class Side {
   std::unique_ptr<ColumnSample> column_;
   SortedSample own_;
 };
-
-/// Calls f(i) for each i below count, on so many threads at most; throws what the first to fail
-/// did.
-template <class F>
-void in_threads(std::size_t count, unsigned threads, F&& f) {
-  const unsigned most = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
-  const auto workers = static_cast<unsigned>(std::min<std::size_t>(most, count));
-  std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> errors(count);
-  const auto work = [&] {
-    for (;;) {
-      const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= count) return;
-      try {
-        f(i);
-      } catch (...) {
-        errors[i] = std::current_exception();
-      }
-    }
-  };
-  std::vector<std::thread> others;
-  others.reserve(workers);
-  for (unsigned i = 1; i < workers; ++i) {
-    try {
-      others.emplace_back(work);
-    } catch (const std::system_error&) {
-      break;  // no more threads to be had; those that run do the work
-    }
-  }
-  work();
-  for (std::thread& other : others) other.join();
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
-}
 
 void warn_of(std::size_t rounded) {
   if (rounded != 0) warn_of_rounding(rounded);
@@ -185,11 +148,12 @@ py::list two_samples(const std::vector<py::object>& x, const std::vector<py::obj
     const py::gil_scoped_release release;
     if (x.size() == 1) {
       const SortedSample* sides[2] = {};
-      in_threads(2, threads,
-                 [&](std::size_t i) { sides[i] = &(i == 0 ? left : right)[0]->sorted(); });
+      detail::parallel_for(2, detail::threads_for(threads), [&](std::size_t i) {
+        sides[i] = &(i == 0 ? left : right)[0]->sorted();
+      });
       compare(0, *sides[0], *sides[1]);
     } else {
-      in_threads(x.size(), threads, [&](std::size_t i) {
+      detail::parallel_for(x.size(), detail::threads_for(threads), [&](std::size_t i) {
         compare(i, left[i]->sorted(), right[i]->sorted());
         left[i]->forget();
         right[i]->forget();
@@ -219,8 +183,9 @@ std::vector<std::unique_ptr<SortedSample>> sort_columns(const std::vector<py::ob
   {
     // Safe: the sources hold the memory, and no Python object is touched meanwhile.
     const py::gil_scoped_release release;
-    in_threads(sources.size(), threads,
-               [&](std::size_t i) { out[i] = std::make_unique<SortedSample>(*sources[i]); });
+    detail::parallel_for(sources.size(), detail::threads_for(threads), [&](std::size_t i) {
+      out[i] = std::make_unique<SortedSample>(*sources[i]);
+    });
   }
   std::size_t rounded = 0;
   for (const auto& source : sources) rounded += source->rounded();
@@ -241,7 +206,7 @@ std::vector<double> quantile_distances(const std::vector<py::object>& x,
   {
     // Safe: as above.
     const py::gil_scoped_release release;
-    in_threads(x.size(), threads, [&](std::size_t i) {
+    detail::parallel_for(x.size(), detail::threads_for(threads), [&](std::size_t i) {
       out[i] = quantile_distance(left[i]->sorted(), right[i]->sorted(), p);
       left[i]->forget();
       right[i]->forget();

@@ -1,8 +1,7 @@
 #include "data/column_crew.hpp"
 
+#include <inlay/parallel_for.hpp>
 #include <numeric>
-#include <system_error>
-#include <thread>
 
 namespace inlay::detail {
 namespace {
@@ -30,8 +29,7 @@ std::int64_t feed_cost(const LeafView& view) noexcept {
 
 unsigned crew_size(unsigned asked, std::int64_t values, std::size_t columns) noexcept {
   if (values < 2 * kValuesPerThread) return 1;
-  std::int64_t most = asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
-  most = std::min(most, static_cast<std::int64_t>(columns));
+  const auto most = static_cast<std::int64_t>(std::min(threads_for(asked), columns));
   return static_cast<unsigned>(
       std::clamp(values / kValuesPerThread, std::int64_t{1}, std::max(most, std::int64_t{1})));
 }
@@ -43,17 +41,7 @@ ColumnCrew::ColumnCrew(const std::vector<std::int64_t>& costs) : order_(costs.si
 }
 
 void ColumnCrew::run_all(unsigned threads, Task task) {
-  std::vector<std::thread> others;
-  others.reserve(threads - 1);
-  for (unsigned i = 1; i < threads; ++i) {
-    try {
-      others.emplace_back([task] { task.call(task.object); });
-    } catch (const std::system_error&) {
-      break;  // no more threads to be had; those that run do the work
-    }
-  }
-  task.call(task.object);
-  for (std::thread& other : others) other.join();
+  on_threads(threads, [task] { task.call(task.object); });
   if (!complete_.load(std::memory_order_relaxed)) throw std::bad_alloc();
 }
 

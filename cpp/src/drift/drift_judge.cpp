@@ -1,13 +1,9 @@
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <inlay/drift/drift_judge.hpp>
 #include <inlay/error.hpp>
-#include <mutex>
+#include <inlay/parallel_for.hpp>
 #include <span>
-#include <system_error>
-#include <thread>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -263,33 +259,7 @@ Table table_of(const std::vector<JudgedRow>& rows, double threshold) {
 
 // How many threads the work is worth.
 std::size_t useful_threads(unsigned wanted, std::size_t num_series, std::size_t rows) {
-  if (wanted == 0) wanted = std::max(std::thread::hardware_concurrency(), 1U);
-  return std::min({static_cast<std::size_t>(wanted), num_series, rows / kRowsPerThread + 1});
-}
-
-// Calls judge(i) for each i below `size`, on several threads.
-template <class Judge>
-void share_out(std::size_t size, std::size_t threads, const Judge& judge) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr error;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < size; i = next++) judge(i);
-    } catch (...) {
-      const std::lock_guard<std::mutex> guard(mutex);
-      error = std::current_exception();
-    }
-  };
-  std::vector<std::thread> others;
-  try {
-    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
-  } catch (const std::system_error&) {
-    // Fewer threads than wanted do the same work.
-  }
-  work();
-  for (std::thread& other : others) other.join();
-  if (error) std::rethrow_exception(error);
+  return std::min({detail::threads_for(wanted), num_series, rows / kRowsPerThread + 1});
 }
 
 }  // namespace
@@ -396,7 +366,7 @@ Table DriftJudge::judge(const Table& points, unsigned threads) {
   const std::size_t together = std::clamp<std::size_t>(
       series.size() / std::max<std::size_t>(useful * kPartsPerThread, 1), 1, kSeriesTogether);
   const Parts parts(places, series.size(), together);
-  share_out(parts.size(), useful, [&](std::size_t part) {
+  detail::parallel_for(parts.size(), useful, [&](std::size_t part) {
     CountedRow counted;
     for (const std::size_t i : parts[part]) {
       JudgedSeries* const mine = series[places[i].series];
