@@ -18,11 +18,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export CTEST_PARALLEL_LEVEL := $(JOBS)
 ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
-CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c' '*.h')
+CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c' '*.h' '*.cu' '*.cuh')
 
 .PHONY: help
 help:
-	@echo "make demo | test | test-slow | test-spark | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | test-slow | test-spark | test-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -47,10 +47,14 @@ $(VENV)/stamp-peers: $(VENV)/stamp-dev
 	.venv-elsewhere/bin/python -m pip install -q --group peers-elsewhere
 	touch $@
 
+# Kernels for the device that is here, or for one architecture where none is; wheels have them for
+# all.
+LOCAL_CUDAARCHS = $(shell nvidia-smi -L >/dev/null 2>&1 && echo native || echo 75-real)
+
 # Editable; quick to run again, since the build folder stays.
 .PHONY: build dev
 build dev: $(VENV)/stamp-dev
-	$(ENV) $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
+	$(ENV) CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e . -Cbuild-dir='build/{wheel_tag}'
 
 # ---- testing ---------------------------------------------------------------------------------
 .PHONY: test pytest ctest test-slow test-spark
@@ -61,7 +65,7 @@ pytest: build
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 ctest: $(VENV)/stamp-dev
-	$(ENV) cmake --workflow --preset default
+	$(ENV) CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" cmake --workflow --preset default
 
 test-slow: build
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "(slow or stress) and not gpu and not benchmark and not spark"
@@ -73,6 +77,43 @@ $(VENV)/stamp-spark: $(VENV)/stamp-dev
 # Needs a Java 17 on PATH or in JAVA_HOME.
 test-spark: build $(VENV)/stamp-spark
 	$(BIN)/python -m pytest -m spark
+
+# ---- on a CUDA device ------------------------------------------------------------------------
+# GPU_PYTHON=/path/to/python3 uses a Python that has PyTorch, CuPy, pytest and the build tools of
+# pyproject.toml, and installs nothing; otherwise .venv gets them. Without a device the tests are
+# skipped and say why; with one nothing may be skipped for want of it.
+$(VENV)/stamp-gpu: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group gpu
+	touch $@
+
+GPU_ENV = CUDAARCHS="$${CUDAARCHS:-$(LOCAL_CUDAARCHS)}" \
+	INLAY_REQUIRE_GPU=$(if $(filter native,$(LOCAL_CUDAARCHS)),1,0)
+GPU_SITE := $(CURDIR)/build/gpu-site
+ifdef GPU_PYTHON
+GPU_ENV += PYTHONPATH="$(GPU_SITE)"
+gpu-built:
+	rm -rf "$(GPU_SITE)"
+	$(GPU_ENV) $(GPU_PYTHON) -m pip install -q --no-index --no-build-isolation --no-deps \
+		--target "$(GPU_SITE)" . -Cbuild-dir='build/gpu-{wheel_tag}'
+else
+GPU_PYTHON := $(BIN)/python
+GPU_ENV += PATH="$(CURDIR)/$(BIN):$$PATH"
+gpu-built: build $(VENV)/stamp-gpu
+endif
+
+.PHONY: gpu-built gpu-programs test-gpu bench-gpu
+gpu-programs: gpu-built
+	$(GPU_ENV) cmake -S . -B build/gpu -DCMAKE_BUILD_TYPE=Release -DINLAY_CUDA=ON \
+		-DINLAY_BUILD_TESTS=ON -DINLAY_BUILD_BENCHMARKS=ON -DCMAKE_CUDA_FLAGS=-lineinfo
+	$(GPU_ENV) cmake --build build/gpu --target device_tests device_benchmarks
+
+test-gpu: gpu-programs
+	$(GPU_ENV) ctest --test-dir build/gpu -R '^test_cuda_' --output-on-failure
+	$(GPU_ENV) $(GPU_PYTHON) -m pytest tests/gpu -m gpu
+
+# ONLY=gpu_columns measures one section, as for `make bench`.
+bench-gpu: gpu-programs
+	$(GPU_ENV) $(GPU_PYTHON) benchmarks/gpu/run.py --executables build/gpu/benchmarks/gpu $(ONLY)
 
 # Some kernels place memory where the thread sanitizer does not expect it unless this is off.
 NO_ASLR = $(shell setarch "$$(uname -m)" -R true 2>/dev/null && echo setarch "$$(uname -m)" -R)

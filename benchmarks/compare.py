@@ -1,7 +1,8 @@
 """Turn results into pages, or set two results side by side.
 
 ``compare.py RESULTS.json`` prints the tables; ``--write`` puts them into ``docs/benchmarks.md``
-and between the markers of ``README.md``; ``--check`` fails if those pages say something else.
+and between the markers of ``README.md``, stored results of CUDA devices below; ``--check`` fails if
+those pages say something else.
 ``compare.py BEFORE.json AFTER.json`` prints how each of our own figures moved.
 """
 
@@ -43,21 +44,49 @@ def machine_line(machine: dict[str, Any]) -> str:
     )
 
 
-def page(results: dict[str, Any]) -> str:
+def page(results: dict[str, Any], devices: list[dict[str, Any]]) -> str:
     """Return ``docs/benchmarks.md``."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    days = sorted({s["taken"][:10] for s in results["sections"].values()})
-    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         "# Benchmarks\n\n"
         "Made by `python benchmarks/compare.py RESULTS.json --write` from what `make bench` "
         "measured; [how to read it](guide/overhead.md).\n\n"
-        f"{machine_line(machine)}; taken {when}. Versions: {versions}.\n\n"
+        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}.\n\n"
         "Cells are the median (lowest-highest) of the repeats, in the unit in brackets."
         f"{busy(results)}\n\n"
+        f"{markdown(results)}\n{''.join(map(device_part, devices))}"
+    )
+
+
+def taken(results: dict[str, Any]) -> str:
+    """Return the day or days of the figures."""
+    days = sorted({s["taken"][:10] for s in results["sections"].values()})
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def device_part(results: dict[str, Any]) -> str:
+    """Return what a CUDA device was measured to do, to follow the rest of the page."""
+    machine = results["machine"]
+    gpu = machine["gpu"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"\n## {gpu['name']}\n\n"
+        "From `make bench-gpu`. "
+        f"{gpu['memory_gib']} GiB, {gpu['multiprocessors']} multiprocessors, "
+        f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
+        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}.\n\n"
         f"{markdown(results)}\n"
     )
+
+
+def of_devices() -> list[dict[str, Any]]:
+    """Return the stored results of CUDA devices."""
+    stored = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    ]
+    return [results for results in stored if "gpu" in results["machine"]]
 
 
 def busy(results: dict[str, Any]) -> str:
@@ -72,13 +101,15 @@ def busy(results: dict[str, Any]) -> str:
     )
 
 
-def with_block(readme: str, results: dict[str, Any]) -> str:
+def with_block(readme: str, results: dict[str, Any], devices: list[dict[str, Any]]) -> str:
     """Return the README with the table between its markers replaced."""
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
         raise SystemExit(f"README.md must hold each marker once: {BEGIN!r}, {END!r}")
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
     block = f"{machine_line(results['machine'])}; medians.{busy(results)}\n\n{headline(results)}"
+    for device in devices:
+        block += f"\n\n{device['machine']['gpu']['name']}; medians.\n\n{headline(device)}"
     return f"{head}{BEGIN}\n{block}\n{END}{tail}"
 
 
@@ -115,10 +146,15 @@ def main() -> int:
     if len(loaded) == 2:
         print(moved(*loaded))
         return 0
+    if "gpu" in loaded[0]["machine"]:
+        if args.write or args.check:
+            parser.error("a device's results are taken into the page of a machine's, name those")
+        print(device_part(loaded[0]))
+        return 0
     readme = ROOT / "README.md"
     pages = {
-        ROOT / "docs" / "benchmarks.md": page(loaded[0]),
-        readme: with_block(readme.read_text(encoding="utf-8"), loaded[0]),
+        ROOT / "docs" / "benchmarks.md": page(loaded[0], of_devices()),
+        readme: with_block(readme.read_text(encoding="utf-8"), loaded[0], of_devices()),
     }
     if args.write:
         for path, text in pages.items():

@@ -147,6 +147,11 @@ def _row(line: Line, *, spread: bool) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def command(section: str) -> str:
+    """Return how to measure a section."""
+    return f"make bench{'-gpu' if section.startswith('gpu_') else ''} ONLY={section}"
+
+
 HEAD = "| work | inlay | best peer | times better | goal | met |\n|---|--:|--:|--:|--:|:-:|"
 
 
@@ -159,7 +164,7 @@ def markdown(results: dict[str, Any], sections: Iterable[str] | None = None) -> 
         title = goals.get(section, {}).get("title", section)
         mine = [line for line in lines if line.section == section]
         body = "\n".join(_row(line, spread=True) for line in mine)
-        blocks.append(f"### {title}\n\n`make bench ONLY={section}`\n\n{HEAD}\n{body}")
+        blocks.append(f"### {title}\n\n`{command(section)}`\n\n{HEAD}\n{body}")
     return "\n\n".join(blocks)
 
 

@@ -318,6 +318,32 @@ static py::object without_mask(PyObject* object) {
   return borrowed.attr("ravel")().attr("tolist")();
 }
 
+// Whether only a device can read an object's memory: some would copy it to the host unasked.
+bool ColumnSource::is_on_device(PyObject* object) {
+  constexpr int kCuda = 2;
+  constexpr int kManaged = 13;
+  const py::object method = special_method(object, "__dlpack_device__");
+  if (!method) return static_cast<bool>(special_method(object, "__cuda_array_interface__"));
+  try {
+    const auto kind = py::reinterpret_borrow<py::tuple>(method())[0].cast<int>();
+    return kind == kCuda || kind == kManaged;
+  } catch (const py::error_already_set&) {
+    return false;  // whoever reads it says what is wrong
+  }
+}
+
+// What numpy has of an object; nothing if it has no way to.
+py::object ColumnSource::numpy_array(PyObject* object) {
+  if (special_method(object, "__torch_function__")) {
+    // numpy would refuse one that requires a gradient, and narrow floats.
+    const py::module_ tensors = py::module_::import("inlay._host_tensor");
+    py::object array = tensors.attr("host_array")(py::handle(object));
+    if (!array.is_none()) return array;
+  }
+  const py::object method = special_method(object, "__array__");
+  return method ? method() : py::object();
+}
+
 ColumnSource::ColumnSource(PyObject* given, Takes takes) {
   const py::object unmasked = without_mask(given);
   PyObject* const object = unmasked.ptr();
@@ -330,8 +356,9 @@ ColumnSource::ColumnSource(PyObject* given, Takes takes) {
     if (take_buffer(object, takes) || take_arrow(object, takes)) return;
     const bool sequence = PyList_Check(object) != 0 || PyTuple_Check(object) != 0;
     if (!sequence && !has_view_) {
-      if (const py::object method = special_method(object, "__array__")) {
-        const py::object array = method();
+      // The callers' cue to count it where it is, see python/inlay/summary/_device.py.
+      if (is_on_device(object)) throw py::type_error("values on a CUDA device");
+      if (const py::object array = numpy_array(object)) {
         if (array.ptr() != object && take_buffer(array.ptr(), takes)) return;
         if (takes == Takes::kNumbers) refuse(type_name(object), takes);
       }

@@ -137,6 +137,8 @@ class ColumnSource {
   void take_arrow_array(const ArrowSchema& schema, ArrowArray& array, Takes takes);
   static Run run_of(const ArrowSchema& schema, const ArrowArray& array, Takes takes);
   static pybind11::object special_method(PyObject* object, const char* name);
+  static pybind11::object numpy_array(PyObject* object);
+  static bool is_on_device(PyObject* object);
   void release() noexcept;
 
   Run run_;

@@ -30,5 +30,6 @@ void register_drift_rows(pybind11::module_& m);
 void register_time_extent(pybind11::module_& m);
 void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
+void register_logits(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "components.hpp"
+#include "translate_errors.hpp"
 
 namespace py = pybind11;
 
@@ -13,26 +14,6 @@ extern "C" const char inlay_detail_build_id[];  // this module's own copy, see b
 
 namespace inlay::python {
 namespace {
-
-void set_error(const char* class_name, const char* message) {
-  // The classes live in Python, so that they have one home and ordinary documentation.
-  const py::object type = py::module_::import("inlay._exceptions").attr(class_name);
-  PyErr_SetString(type.ptr(), message);
-}
-
-void translate(std::exception_ptr exception) {
-  try {
-    if (exception) std::rethrow_exception(exception);
-  } catch (const InvalidArgument& error) {
-    set_error("InvalidArgumentError", error.what());
-  } catch (const OutOfRange& error) {
-    set_error("OutOfRangeError", error.what());
-  } catch (const SerializationError& error) {
-    set_error("SerializationError", error.what());
-  } catch (const Error& error) {
-    set_error("InlayError", error.what());
-  }
-}
 
 // inlay._guard has looked at libinlay.so.0 before; this finds an installation whose files are
 // mixed.
@@ -70,7 +51,14 @@ Info build_info() {
 #else
   info["asserts"] = true;
 #endif
+#ifdef INLAY_CUDA_TOOLKIT
+  Info cuda;
+  cuda["toolkit"] = INLAY_CUDA_TOOLKIT;
+  cuda["architectures"] = py::str(INLAY_CUDA_ARCHITECTURES).attr("split")();
+  info["cuda"] = cuda;
+#else
   info["cuda"] = py::none();
+#endif
   return info;
 }
 
@@ -119,4 +107,5 @@ PYBIND11_MODULE(_core, m) {
   register_time_extent(m);
   register_online_detectors(m);
   register_two_sample(m);
+  register_logits(m);
 }

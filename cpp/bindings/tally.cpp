@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -95,6 +96,20 @@ void update_column(SharedTally& shared, std::size_t column, const py::object& ar
   const BorrowedArray lent(array);
   // Safe: the capsules hold the memory, the lock holds the tally, no Python object is touched.
   shared.without_gil([&](Tally& t) { t.update_column(column, lent.schema(), lent.array()); });
+}
+
+using SharedMoments = Shared<Moments>;
+using CountedColumn = std::tuple<std::size_t, SharedEdges*, SharedMoments*>;
+
+void add_counted(SharedTally& shared, std::uint64_t rows, const std::vector<CountedColumn>& given) {
+  std::vector<Tally::Counted> columns;
+  for (const auto& [column, edges, moments] : given) {
+    if (moments == nullptr) throw py::type_error("moments must not be None");
+    Tally::Counted counted{column, std::nullopt, moments->copy()};
+    if (edges != nullptr) counted.edges.emplace(edges->copy());
+    columns.push_back(std::move(counted));
+  }
+  shared.with([&](Tally& t) { t.add_counted(rows, columns); });
 }
 
 Column column_of(SharedTally& shared, std::size_t index) {
@@ -185,6 +200,7 @@ void register_tally(py::module_& m) {
       .def("fit", &fit, py::arg("schema"), py::pos_only())
       .def("update", &update_tally, py::arg("batch"), py::pos_only(), py::kw_only(),
            py::arg("threads") = 0, py::arg("skip") = std::vector<std::size_t>())
+      .def("add_counted", &add_counted, py::arg("rows"), py::arg("columns"), py::pos_only())
       .def("update_column", &update_column, py::arg("index"), py::arg("array"), py::pos_only())
       .def(
           "merge",

@@ -20,11 +20,10 @@
 #include "column_input.hpp"
 #include "components.hpp"
 #include "shared_summary.hpp"
+#include "two_sample_fields.hpp"
 
 namespace inlay::python {
 namespace {
-
-using Fields = py::typing::Dict<py::str, py::object>;
 
 /// A column that a Python object lends, as the core reads it.
 class ColumnSample final : public SampleSource {
@@ -75,54 +74,6 @@ void warn_of(std::size_t rounded) {
   if (rounded != 0) warn_of_rounding(rounded);
 }
 
-const char* reason_of(Undefined undefined) {
-  switch (undefined) {
-    case Undefined::kDefined:
-      return nullptr;
-    case Undefined::kEmpty:
-      return "empty";
-    case Undefined::kInfinite:
-      return "infinite";
-    case Undefined::kOverflow:
-      return "overflow";
-    case Undefined::kConstant:
-      return "constant";
-    case Undefined::kTooFew:
-      return "insufficient";
-  }
-  return "empty";
-}
-
-std::optional<double> some(double value) {
-  return std::isnan(value) ? std::nullopt : std::optional<double>(value);
-}
-
-Fields fields_of(const TwoSample& result) {
-  Fields out;
-  out["n"] = result.n;
-  out["m"] = result.m;
-  out["ks"] = some(result.ks);
-  out["ks_location"] = some(result.ks_location);
-  out["ks_p_value"] = some(result.ks_p_value);
-  out["cramer_von_mises"] = some(result.cramer_von_mises);
-  out["cramer_von_mises_p_value"] = some(result.cramer_von_mises_p_value);
-  out["anderson_darling"] = some(result.anderson_darling);
-  out["anderson_darling_p_value"] = some(result.anderson_darling_p_value);
-  out["wasserstein"] = some(result.wasserstein);
-  out["energy"] = some(result.energy);
-  py::dict reasons;
-  const auto add = [&](const char* name, Undefined undefined) {
-    if (const char* reason = reason_of(undefined)) reasons[name] = reason;
-  };
-  add("ks", result.ranks);
-  add("cramer_von_mises", result.ranks);
-  add("anderson_darling", result.anderson);
-  add("wasserstein", result.distances);
-  add("energy", result.distances);
-  out["reasons"] = reasons;
-  return out;
-}
-
 // What was kept apart belongs to the sides, which may be gone when the fields are made.
 struct Compared {
   TwoSample result;
@@ -164,7 +115,7 @@ py::list two_samples(const std::vector<py::object>& x, const std::vector<py::obj
   py::list out;
   for (std::size_t i = 0; i < x.size(); ++i) {
     rounded += left[i]->rounded() + right[i]->rounded();
-    Fields fields = fields_of(compared[i].result);
+    TwoSampleFields fields = fields_of(compared[i].result);
     fields["nan_counts"] = py::make_tuple(compared[i].counts[0], compared[i].counts[2]);
     fields["null_counts"] = py::make_tuple(compared[i].counts[1], compared[i].counts[3]);
     out.append(fields);

@@ -11,7 +11,19 @@ from inlay._lazy import loader
 # Type checkers take the name for true; importing it from typing would cost more than all of this.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from inlay import checks, data, detect, drift, metric, points, report, sinks, summary
+    from inlay import (
+        checks,
+        cuda,
+        data,
+        detect,
+        drift,
+        metric,
+        model,
+        points,
+        report,
+        sinks,
+        summary,
+    )
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
         BoundCounter,
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
         __version__,
     )
     from inlay._exceptions import (
+        CudaUnavailableError,
         InlayError,
         InlayWarning,
         InvalidArgumentError,
@@ -66,6 +79,7 @@ _HOMES = {
     "Contract": "inlay.data.checks.contract",
     "ContractError": "inlay.data.checks.check",
     "Counter": "inlay._core",
+    "CudaUnavailableError": "inlay._exceptions",
     "Gauge": "inlay._core",
     "Histogram": "inlay._core",
     "InlayError": "inlay._exceptions",
@@ -96,6 +110,7 @@ _HOMES = {
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "compare": "inlay.drift.comparison.compare",
+    "cuda": "inlay.cuda",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
     "get_library": "inlay._build",
@@ -106,6 +121,7 @@ _HOMES = {
     "drift": "inlay.drift",
     "Embedding": "inlay.detect.embedding",
     "metric": "inlay.metric",
+    "model": "inlay.model",
     "points": "inlay.points",
     "query": "inlay._query",
     "report": "inlay.report",
@@ -122,6 +138,7 @@ __all__ = [
     "Contract",
     "ContractError",
     "Counter",
+    "CudaUnavailableError",
     "EdgeHistogram",
     "Embedding",
     "ExpHistogram",
@@ -151,6 +168,7 @@ __all__ = [
     "build_info",
     "checks",
     "compare",
+    "cuda",
     "data",
     "detect",
     "drift",
@@ -160,6 +178,7 @@ __all__ = [
     "get_observer",
     "get_pkg_config_dir",
     "metric",
+    "model",
     "points",
     "query",
     "report",

@@ -26,7 +26,8 @@ def build_info() -> dict[str, Any]:
     dict
         ``version``, ``abi``, ``build_id``, ``compiler``, ``baseline`` (instruction set every
         machine needs), ``isa`` (the one whose loops are in use: ``scalar``, ``avx2`` or
-        ``avx512``), ``asserts``, ``cuda`` (None if built without).
+        ``avx512``), ``asserts``, ``cuda`` (None if built without, else a dict of ``toolkit``, its
+        version, and ``architectures``, what the kernels were compiled for).
     """
     from inlay import _core
 

@@ -1,6 +1,7 @@
 """The errors inlay raises.
 
 InlayError
+├── CudaUnavailableError   also a RuntimeError
 ├── InvalidArgumentError   also a ValueError
 ├── OutOfRangeError        also an IndexError
 ├── SerializationError     also a ValueError
@@ -10,6 +11,7 @@ and the category of what it warns of, InlayWarning.
 """
 
 __all__ = [
+    "CudaUnavailableError",
     "InlayError",
     "InlayWarning",
     "InvalidArgumentError",
@@ -21,6 +23,12 @@ __all__ = [
 
 class InlayError(Exception):
     """Base of every error that is inlay's own."""
+
+    __module__ = "inlay"
+
+
+class CudaUnavailableError(InlayError, RuntimeError):
+    """CUDA tensors cannot be read: no toolkit at the build, no driver, an old one, no device."""
 
     __module__ = "inlay"
 

@@ -127,6 +127,11 @@ class SelfMetrics:
         """Take an error of delivery itself, which goes on with the next batch."""
         self._event("inlay.delivery.failing", _ERROR, repr(error), {})
 
+    def monitor_disabled(self, monitor: str, device: int, error: str) -> None:
+        """Take that an error of a device disabled what counts there."""
+        attrs = {"device": f"cuda:{device}", "monitor": monitor}
+        self._event("inlay.cuda.disabled", _ERROR, error, attrs)
+
     def _event(self, name: str, severity: int, body: str | None, attrs: dict[str, str]) -> None:
         if not self.closed:
             self._core.event(

@@ -231,7 +231,8 @@ def test_goals_name_every_work_with_unit_and_at_most_one_goal(tables: ModuleType
 
 @pytest.mark.usefixtures("tables")
 def test_pages_say_what_the_stored_results_say() -> None:
-    found = sorted((BENCHMARKS / "results").glob("*.json"))
+    stored = sorted((BENCHMARKS / "results").glob("*.json"))
+    found = [path for path in stored if "gpu" not in json.loads(path.read_text())["machine"]]
     assert found, "benchmarks/results holds no results"
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "compare.py"), str(found[0]), "--check"],

@@ -69,16 +69,13 @@ def test_mmd_of_permutations_is_that_of_permuted_rows() -> None:
 
     x, y = sides(30, 20, 3, shift=1.0)
     rows = np.concatenate([x, y])
-    labels = kernel._labels(30, 20, 5, 4)
+    labels = kernel.split_labels(30, 20, 5, 4)
     assert (labels.sum(axis=0) == 30).all()
-    forms, within_x, within_y = kernel._statistics(
-        kernel._pooled(x, y, np.zeros(3), math.sqrt(2.0)),
-        labels,
-        30,
-        20,
-        lambda k: np.exp(k, out=k),
-        1.0,
-    )
+    sums = kernel.KernelSums(n=30, m=20, left_out=(0, 0), scale=1.0)
+    pooled = kernel._pooled(x, y, np.zeros(3), math.sqrt(2.0))
+    kernel._sum_tiles(sums, pooled, labels, lambda k: np.exp(k, out=k), 1.0)
+    forms, within_x, within_y = sums.forms, sums.x_sums, sums.y_sums
+    assert forms is not None
     for split in range(6):
         a, b = rows[labels[:, split]], rows[~labels[:, split]]
         assert forms[split] == pytest.approx(plain_mmd(a, b, 1.0, unbiased=False), abs=MMD_CLOSE)
@@ -184,7 +181,8 @@ def test_shrinkage_is_that_of_ledoit_and_wolf() -> None:
     rows -= rows.mean(axis=0)
     mean, scatter = mean_and_scatter(rows)
     # scikit-learn divides by the rows and not by one less.
-    found = shrinkage(rows, rows[:0], mean, mean, scatter / len(rows))
+    fourth = float((((rows - mean) ** 2).sum(axis=1) ** 2).sum())
+    found = shrinkage(len(rows), fourth, scatter / len(rows))
     assert found == pytest.approx(covariance.ledoit_wolf_shrinkage(rows), rel=1e-9)
 
 

@@ -205,6 +205,29 @@ void Tally::update_column(std::size_t column, const ArrowSchema& schema, const A
   });
 }
 
+void Tally::add_counted(std::uint64_t rows, const std::vector<Counted>& columns) {
+  if (options_.quantiles || options_.unseen != 0) {
+    throw InvalidArgument(
+        "only to a tally without quantiles and unseen names can be added what was counted "
+        "elsewhere");
+  }
+  for (const Counted& counted : columns) {
+    if (counted.column >= columns_.size()) {
+      detail::fail<InvalidArgument>(
+          "the tally has " + std::to_string(columns_.size()) + " columns, none with index",
+          counted.column);
+    }
+    const TallyColumn& column = columns_[counted.column];
+    check_room(column, rows);
+    TallyAccess::check_counted(column, counted, rows);
+  }
+  if (rows > kMaxRows - rows_) detail::fail<InvalidArgument>("rows would reach 2^63; added", rows);
+  for (const Counted& counted : columns) {
+    TallyAccess::add_counted(columns_[counted.column], counted, rows);
+  }
+  rows_ += rows;
+}
+
 void Tally::merge(const Tally& other) {
   if (options_ != other.options_) {
     const auto differ = [](const char* name, std::uint64_t mine, std::uint64_t theirs) {

@@ -74,6 +74,10 @@ struct TallyAccess {
   /// @throws std::bad_alloc, with a part added
   static void merge(TallyColumn& column, const TallyColumn& other);
   static void reset(TallyColumn& column);
+  /// Throws InvalidArgument if add_counted() would.
+  static void check_counted(const TallyColumn& column, const Tally::Counted& counted,
+                            std::uint64_t rows);
+  static void add_counted(TallyColumn& column, const Tally::Counted& counted, std::uint64_t rows);
 
   /// @throws as Tally::redact()
   static void redact(TallyColumn& column,

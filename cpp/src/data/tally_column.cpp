@@ -205,6 +205,43 @@ void TallyAccess::merge(TallyColumn& column, const TallyColumn& other) {
   if (!complete) throw std::bad_alloc();
 }
 
+void TallyAccess::check_counted(const TallyColumn& column, const Tally::Counted& counted,
+                                std::uint64_t rows) {
+  const auto refuse = [&](const std::string& what, const auto& value) {
+    fail<InvalidArgument>("column '" + column.path_ + "' " + what, value);
+  };
+  const Moments& moments = counted.moments;
+  const std::uint64_t values = moments.count() + moments.null_count() + moments.nan_count() +
+                               moments.pos_inf_count() + moments.neg_inf_count();
+  if (column.categories_) refuse("is counted by names; values", values);
+  if (!is_number(column.kind_)) refuse("has no numbers; its type", column.type_);
+  if (values != rows) refuse("has not one value a row but", values);
+  if (!column.edges_) return;
+  if (!counted.edges) refuse("lacks the counts of its cells; rows", rows);
+  if (counted.edges->edges() != column.edges_->edges()) {
+    refuse("has other edges; values", values);
+  }
+  constexpr auto kMost = static_cast<std::uint64_t>(INT64_MAX);
+  const EdgeHistogram& edges = *counted.edges;
+  if (kMost - edges.room() != rows || edges.nan_count() != moments.nan_count() ||
+      edges.null_count() != moments.null_count() ||
+      edges.pos_inf_count() != moments.pos_inf_count() ||
+      edges.neg_inf_count() != moments.neg_inf_count()) {
+    refuse("has cells that contradict its moments; values", values);
+  }
+}
+
+void TallyAccess::add_counted(TallyColumn& column, const Tally::Counted& counted,
+                              std::uint64_t rows) {
+  column.rows_ += rows;
+  column.null_count_ += counted.moments.null_count();
+  column.nan_count_ += counted.moments.nan_count();
+  column.pos_inf_count_ += counted.moments.pos_inf_count();
+  column.neg_inf_count_ += counted.moments.neg_inf_count();
+  if (column.edges_) column.edges_->merge(*counted.edges);
+  if (column.moments_) column.moments_->merge(counted.moments);
+}
+
 void TallyAccess::reset(TallyColumn& column) {
   column.rows_ = 0;
   column.null_count_ = column.nan_count_ = 0;

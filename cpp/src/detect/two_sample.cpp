@@ -80,9 +80,10 @@ Sums walk(const std::uint64_t* x, std::int64_t n, const std::uint64_t* y, std::i
 }
 
 // T of Anderson (1962). Nothing is taken from anything of its size, so that no digits are lost.
-double cramer_von_mises(const Sums& sums, double n, double m) noexcept {
-  const double total = n + m;
-  return sums.squares / 2 / total / (n * m * total);
+double cramer_von_mises(const TwoSampleSums& sums) noexcept {
+  const auto n = static_cast<double>(sums.n);
+  const auto m = static_cast<double>(sums.m);
+  return sums.squares / 2 / (n + m) / (n * m * (n + m));
 }
 
 // How many values of either sample are equal to each distinct one, in order.
@@ -96,60 +97,48 @@ void for_each_tie(const std::uint64_t* x, const std::uint64_t* y, F&& f) {
   }
 }
 
-void anderson_darling(const Sums& sums, std::uint64_t n, std::uint64_t m, bool constant,
-                      double spread, TwoSample& out) noexcept {
-  if (n + m < 4) {
+void anderson_darling(const TwoSampleSums& sums, TwoSample& out) {
+  if (sums.n + sums.m < 4) {
     out.anderson = Undefined::kTooFew;
     return;
   }
-  if (constant) {
+  if (sums.low == sums.high) {
     out.anderson = Undefined::kConstant;
     return;
   }
-  const auto total = static_cast<double>(n + m);
-  const double both = 1.0 / static_cast<double>(n) + 1.0 / static_cast<double>(m);
+  const auto total = static_cast<double>(sums.n + sums.m);
+  const double both = 1.0 / static_cast<double>(sums.n) + 1.0 / static_cast<double>(sums.m);
   const double statistic = sums.anderson * both * (total - 1.0) / (total * total);
+  const double spread = sums.has_ties ? sums.ties.anderson_darling_spread() : 1.0;
   out.anderson = Undefined::kDefined;
-  out.anderson_darling = (statistic - 1.0) / std::sqrt(anderson_darling_variance(n, m));
+  out.anderson_darling = (statistic - 1.0) / std::sqrt(anderson_darling_variance(sums.n, sums.m));
   out.anderson_darling_p_value = anderson_darling_p_value(out.anderson_darling / std::sqrt(spread));
 }
 
 }  // namespace
 
-TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
+TwoSample two_sample_of(const TwoSampleSums& sums) {
   TwoSample out;
-  out.n = x.size();
-  out.m = y.size();
+  out.n = sums.n;
+  out.m = sums.m;
   if (out.n == 0 || out.m == 0) return out;
-  const auto n = static_cast<std::int64_t>(out.n);
-  const auto m = static_cast<std::int64_t>(out.m);
-  const Sums sums = walk(x.keys(), n, y.keys(), m);
-  const double product = static_cast<double>(n) * static_cast<double>(m);
+  const double product = static_cast<double>(out.n) * static_cast<double>(out.m);
   out.ranks = Undefined::kDefined;
   out.ks = static_cast<double>(sums.ks) / product;
-  out.ks_location = sums.ks != 0 ? value_of(sums.ks_key) : x.value(0);
+  out.ks_location = sums.ks_location;
   out.ks_p_value = kolmogorov_p_value(out.ks, out.n, out.m);
-  out.cramer_von_mises = cramer_von_mises(sums, static_cast<double>(n), static_cast<double>(m));
-  TieMoments moments(out.n + out.m);
-  if (sums.has_ties) {
-    if (cramer_von_mises_is_exact(out.n, out.m)) {
-      std::vector<std::uint64_t> ties;
-      for_each_tie(x.keys(), y.keys(), [&](std::uint64_t count) { ties.push_back(count); });
-      out.cramer_von_mises_p_value =
-          tied_cramer_von_mises_p_value(out.cramer_von_mises, out.n, ties);
-    }
-    for_each_tie(x.keys(), y.keys(), [&](std::uint64_t count) { moments.add(count); });
-  }
-  if (std::isnan(out.cramer_von_mises_p_value)) {
+  out.cramer_von_mises = cramer_von_mises(sums);
+  if (!sums.has_ties) {
+    out.cramer_von_mises_p_value = cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
+  } else if (cramer_von_mises_is_exact(out.n, out.m)) {
     out.cramer_von_mises_p_value =
-        sums.has_ties ? moments.cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m)
-                      : cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
+        tied_cramer_von_mises_p_value(out.cramer_von_mises, out.n, sums.runs);
+  } else {
+    out.cramer_von_mises_p_value =
+        sums.ties.cramer_von_mises_p_value(out.cramer_von_mises, out.n, out.m);
   }
-  const double low = std::min(x.value(0), y.value(0));
-  const double high = std::max(x.value(x.size() - 1), y.value(y.size() - 1));
-  anderson_darling(sums, out.n, out.m, low == high,
-                   sums.has_ties ? moments.anderson_darling_spread() : 1.0, out);
-  if (x.has_infinity() || y.has_infinity()) {
+  anderson_darling(sums, out);
+  if (std::isinf(sums.low) || std::isinf(sums.high)) {
     out.distances = Undefined::kInfinite;
     return out;
   }
@@ -163,6 +152,33 @@ TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
   out.wasserstein = wasserstein;
   out.energy = energy;
   return out;
+}
+
+TwoSample two_sample(const SortedSample& x, const SortedSample& y) {
+  TwoSampleSums all;
+  all.n = x.size();
+  all.m = y.size();
+  if (all.n == 0 || all.m == 0) return two_sample_of(all);
+  const Sums sums =
+      walk(x.keys(), static_cast<std::int64_t>(all.n), y.keys(), static_cast<std::int64_t>(all.m));
+  all.ks = sums.ks;
+  all.ks_location = sums.ks != 0 ? value_of(sums.ks_key) : x.value(0);
+  all.squares = sums.squares;
+  all.anderson = sums.anderson;
+  all.area = sums.area;
+  all.square_area = sums.square_area;
+  all.low = std::min(x.value(0), y.value(0));
+  all.high = std::max(x.value(x.size() - 1), y.value(y.size() - 1));
+  all.has_ties = sums.has_ties;
+  if (sums.has_ties) {
+    const bool exact = cramer_von_mises_is_exact(all.n, all.m);
+    all.ties = TieMoments(all.n + all.m);
+    for_each_tie(x.keys(), y.keys(), [&](std::uint64_t count) {
+      all.ties.add(count);
+      if (exact) all.runs.push_back(count);
+    });
+  }
+  return two_sample_of(all);
 }
 
 double quantile_distance(const SortedSample& x, const SortedSample& y, int p) noexcept {

@@ -291,6 +291,31 @@ bool operator==(const Hll& a, const Hll& b) noexcept {
   return equal;
 }
 
+Hll Hll::from_registers(int lg_k, const std::uint8_t* registers, const Counts& counts) {
+  Hll out(lg_k);
+  if (!out.make_dense()) throw std::bad_alloc();
+  for (std::size_t i = 0; i < std::size_t{1} << lg_k; ++i) {
+    if (registers[i] > 63) detail::fail<InvalidArgument>("a register is 0 to 63", registers[i]);
+    out.registers_[i] = registers[i];
+  }
+  out.find_floor();
+  out.counts_ = counts;
+  return out;
+}
+
+Hll Hll::from_coupons(int lg_k, const std::uint32_t* coupons, std::size_t size,
+                      const Counts& counts) {
+  Hll out(lg_k);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (coupons[i] >> detail::kSlotBits == 0) {
+      detail::fail<InvalidArgument>("a coupon has a value of 1 to 63", coupons[i]);
+    }
+    if (!out.add(coupons[i])) throw std::bad_alloc();
+  }
+  out.counts_ = counts;
+  return out;
+}
+
 // ---- items -----------------------------------------------------------------------------------
 
 bool Hll::update(std::int64_t item) noexcept {

@@ -1,87 +1,25 @@
 #include "summary/moments_part.hpp"
 
-#include <bit>
-#include <cmath>
-#include <limits>
+#include "summary/moments_formulas.hpp"
 
 namespace inlay::detail {
-namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kScaleAt = 0x1p960;
+using formulas::not_negative;
+using formulas::Pair;
+using formulas::two_sum;
+using formulas::upper;
 
-struct Pair {
-  double high;
-  double low;
-};
-
-// Knuth's exact addition: high + low is a + b.
-Pair two_sum(double a, double b) noexcept {
-  const double high = a + b;
-  const double of_b = high - a;
-  return {high, (a - (high - of_b)) + (b - of_b)};
-}
-
-// The upper 26 bits of a mantissa; what is left has 27.
-double upper(double x) noexcept {
-  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & ~std::uint64_t{0x7FFFFFF});
-}
-
-// Dekker's exact product for magnitudes that neither overflow nor vanish.
-Pair two_product(double a, double b) noexcept {
-  const double high = a * b;
-  const double a1 = upper(a);
-  const double a2 = a - a1;
-  const double b1 = upper(b);
-  const double b2 = b - b1;
-  return {high, ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2};
-}
-
-double or_overflow(double moment) noexcept { return std::isfinite(moment) ? moment : kInfinity; }
-double not_negative(double moment) noexcept { return moment < 0 ? 0.0 : moment; }
-
-// One form for one value, so that equal sums compare equal: scaled exactly from kScaleAt on.
-WideSum normalised(WideSum sum) noexcept {
-  if (!sum.scaled && std::fabs(sum.high) >= kScaleAt) {
-    return {sum.high * 0x1p-64, sum.low * 0x1p-64, true};
-  }
-  if (sum.scaled && std::fabs(sum.high) < kScaleAt * 0x1p-64) {
-    return {sum.high * 0x1p64, sum.low * 0x1p64, false};
-  }
-  return sum;
-}
-
-}  // namespace
-
-WideSum operator+(WideSum a, WideSum b) noexcept {
-  if (a.scaled != b.scaled) {
-    WideSum& other = a.scaled ? b : a;
-    other = {other.high * 0x1p-64, other.low * 0x1p-64, true};
-  }
-  const Pair sum = two_sum(a.high, b.high);
-  const Pair all = two_sum(sum.high, sum.low + (a.low + b.low));
-  return normalised({all.high, all.low, a.scaled});
-}
+WideSum operator+(WideSum a, WideSum b) noexcept { return formulas::add(a, b); }
 
 WideSum multiply_add(std::uint32_t n, double value, double rest) noexcept {
   const double value1 = upper(value);
   const Pair product = two_sum(value1 * n, (value - value1) * n);
   const Pair sum = two_sum(product.high, rest);
   const Pair all = two_sum(sum.high, sum.low + product.low);
-  return normalised({all.high, all.low, false});
+  return formulas::normalised({all.high, all.low, false});
 }
 
-WideMean mean_of(const MomentsPart& part) noexcept {
-  if (part.count == 0) return {0, 0};
-  const auto n = static_cast<double>(part.count);
-  const double high = part.sum.high / n;
-  double low = 0;
-  if (std::fabs(high) > 0x1p-900) {
-    const Pair back = two_product(high, n);
-    low = (((part.sum.high - back.high) - back.low) + part.sum.low) / n;
-  }
-  return part.sum.scaled ? WideMean{high * 0x1p64, low * 0x1p64} : WideMean{high, low};
-}
+WideMean mean_of(const MomentsPart& part) noexcept { return formulas::mean_of(part); }
 
 MomentsPart part_of_powers(std::uint32_t n, double origin, double power1, double power2,
                            double power3, double power4) noexcept {
@@ -98,29 +36,7 @@ MomentsPart part_of_powers(std::uint32_t n, double origin, double power1, double
 }
 
 MomentsPart merged(const MomentsPart& a, const MomentsPart& b) noexcept {
-  if (a.count == 0) return b;
-  if (b.count == 0) return a;
-  const auto na = static_cast<double>(a.count);
-  const auto nb = static_cast<double>(b.count);
-  const double n = na + nb;
-  const WideMean mean_a = mean_of(a);
-  const WideMean mean_b = mean_of(b);
-  const double delta = (mean_b.high - mean_a.high) + (mean_b.low - mean_a.low);
-  const double step = delta / n;
-  const double weight = na * nb;
-  // Grouped so that exchanging a and b changes signs in pairs only, and small n lose nothing.
-  const double cross2 = delta * step * weight;
-  const double cross3 = cross2 * step * (na - nb);
-  const double cross4 = cross2 * step * step * (na * na - weight + nb * nb);
-  MomentsPart out;
-  out.count = a.count + b.count;
-  out.sum = a.sum + b.sum;
-  out.m2 = or_overflow((a.m2 + b.m2) + cross2);
-  out.m3 = or_overflow((a.m3 + b.m3) + (cross3 + 3 * step * (na * b.m2 - nb * a.m2)));
-  out.m4 =
-      or_overflow((a.m4 + b.m4) + (cross4 + (6 * step * step * (na * na * b.m2 + nb * nb * a.m2) +
-                                             4 * step * (na * b.m3 - nb * a.m3))));
-  return out;
+  return formulas::merged(a, b);
 }
 
 }  // namespace inlay::detail

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <inlay/host_device.hpp>
 
 namespace inlay::detail {
 
@@ -20,13 +21,14 @@ struct Hash128 {
   std::uint64_t high;
 };
 
-inline std::uint64_t murmur_final(std::uint64_t h) noexcept {
+INLAY_HOST_DEVICE inline std::uint64_t murmur_final(std::uint64_t h) noexcept {
   h = (h ^ (h >> 33)) * kMurmurFinal1;
   h = (h ^ (h >> 33)) * kMurmurFinal2;
   return h ^ (h >> 33);
 }
 
-inline Hash128 murmur_finish(std::uint64_t low, std::uint64_t high, std::uint64_t size) noexcept {
+INLAY_HOST_DEVICE inline Hash128 murmur_finish(std::uint64_t low, std::uint64_t high,
+                                               std::uint64_t size) noexcept {
   low ^= size;
   high ^= size;
   low += high;
@@ -38,7 +40,7 @@ inline Hash128 murmur_finish(std::uint64_t low, std::uint64_t high, std::uint64_
 }
 
 /// Of the eight little-endian bytes of a word.
-inline Hash128 murmur_of_word(std::uint64_t word) noexcept {
+INLAY_HOST_DEVICE inline Hash128 murmur_of_word(std::uint64_t word) noexcept {
   const std::uint64_t low = kMurmurSeed ^ (std::rotl(word * kMurmur1, 31) * kMurmur2);
   return murmur_finish(low, kMurmurSeed, sizeof(word));
 }
@@ -91,8 +93,12 @@ inline Hash128 murmur_of_bytes(const char* bytes, std::size_t size) noexcept {
 inline constexpr int kSlotBits = 26;
 inline constexpr std::uint32_t kSlotMask = (std::uint32_t{1} << kSlotBits) - 1;
 
-inline std::uint32_t coupon_of(Hash128 hash) noexcept {
+INLAY_HOST_DEVICE inline std::uint32_t coupon_of(Hash128 hash) noexcept {
+#ifdef __CUDA_ARCH__
+  const int zeros = __clzll(static_cast<long long>(hash.high));
+#else
   const int zeros = std::countl_zero(hash.high);
+#endif
   const auto value = static_cast<std::uint32_t>(zeros < 62 ? zeros : 62) + 1;
   return (static_cast<std::uint32_t>(hash.low) & kSlotMask) | value << kSlotBits;
 }

@@ -259,6 +259,42 @@ TopK TopK::renamed(const std::function<std::string(std::string_view)>& rename) c
   return out;
 }
 
+TopK TopK::from_counters(std::uint32_t capacity, std::uint64_t total, std::uint64_t max_error,
+                         const std::vector<Counter>& counters) {
+  TopK out(capacity);
+  if (counters.size() > capacity) {
+    detail::fail<InvalidArgument>("there are more counters than capacity", counters.size());
+  }
+  // As from_bytes() has it: what purges removed, capacity / 2 + 1 times the error, is missing in
+  // the counters.
+  const std::uint64_t purged = std::uint64_t{capacity} / 2 + 1;
+  if (total > kMaxTotal) detail::fail<InvalidArgument>("the total must be below 2^63", total);
+  if (max_error > total / purged) {
+    detail::fail<InvalidArgument>("the error is above total / (capacity / 2 + 1)", max_error);
+  }
+  std::uint64_t left = total;
+  std::uint64_t unpurged = total - max_error * purged;
+  if (!out.ensure_table() || !out.table_->reserve(counters.size())) throw std::bad_alloc();
+  out.table_->set_max_error(max_error);
+  for (const auto& [item, weight] : counters) {
+    if (weight <= max_error || weight > left || weight - max_error > unpurged) {
+      detail::fail<InvalidArgument>("a weight contradicts the total or the error", weight);
+    }
+    left -= weight;
+    unpurged -= weight - max_error;
+    const detail::TopKTable::Key key = detail::TopKTable::key_of(item);
+    if (out.table_->find(key) != 0) {
+      detail::fail<InvalidArgument>("an item is there twice; its weight", weight);
+    }
+    if (!out.table_->insert(key, weight, 0)) throw std::bad_alloc();
+  }
+  if (max_error == 0 && left != 0) {
+    detail::fail<InvalidArgument>("weight without a counter, though the error is 0", left);
+  }
+  out.total_ = total;
+  return out;
+}
+
 bool TopK::merge(const TopK& other) {
   const std::uint64_t counts[][2] = {{total_, other.total_},
                                      {null_count_, other.null_count_},

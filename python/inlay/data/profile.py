@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.profile_exchange import ProfileExchange
 from inlay.data.redaction import Redact
 from inlay.data.reference import Frozen, cells_of, check_limits, most_frequent, reference_id
 from inlay.data.sources import BATCH_ROWS, Source, open_source
+from inlay.data.sources.device import open_device
 from inlay.data.sources.progress import Progress
 
 __all__ = ["Profile"]
@@ -97,7 +99,8 @@ class Profile(ProfileExchange):
         data : object
             A pyarrow table, batch, reader or dataset; what has ``__arrow_c_stream__`` or
             ``__arrow_c_array__`` (polars, duckdb, `inlay.Table`, …); a pandas frame; a numpy array
-            of one or two dimensions or of records; a mapping of names to columns; or the path of a
+            of one or two dimensions or of records; a tensor of one or two dimensions on a CUDA
+            device; a mapping of names to columns; or the path of a
             Parquet, Arrow or CSV file, a directory of Parquet files, a glob, or a list of paths.
             Files and streams are read batch by batch and may be larger than memory.
         by, max_groups, redact, top, k, lg_k
@@ -157,15 +160,27 @@ class Profile(ProfileExchange):
         return profile
 
     # ---- adding --------------------------------------------------------------------------------
-    def update(self, data: Any, *, threads: int | None = None, progress: Progress = None) -> None:
+    def update(
+        self,
+        data: Any,
+        *,
+        threads: int | None = None,
+        progress: Progress = None,
+        stream: Any = None,
+    ) -> None:
         """Count more rows.
 
         Parameters
         ----------
         data : object
-            As for `of`. Columns may come in another order, and of a type of the same kind.
+            As for `of`. Columns may come in another order, and of a type of the same kind. Those
+            of a tensor on a CUDA device are the profile's, in its order.
         threads, progress
             As for `of`.
+        stream : int or object, optional
+            For a tensor on a CUDA device: in whose order it is read, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise.
 
         Raises
         ------
@@ -174,11 +189,26 @@ class Profile(ProfileExchange):
             kind; and as for `of`. Nothing was counted then.
         TypeError, SerializationError
             As for `of`. Nothing was counted then.
+        CudaUnavailableError
+            If `data` is on a CUDA device that cannot be used from here.
+
+        Notes
+        -----
+        Quantiles, distinct and frequent values are not computed on a device: a tensor's rows are
+        copied to the host, at most 8 MiB at a time, and each piece waits for the device. The result
+        is that of the same values on the host. To count without a wait there are
+        `inlay.data.Tally`, `Observer.watch` and the summaries.
         """
         import pyarrow as pa
 
         self._must_grow()
-        source = open_source(data, columns=self._reads, encoded=self._groups is None)
+        if is_device_array(data):
+            if self._reads is None:
+                source = open_device(data, names=self._schema.names, stream=stream)
+            else:
+                source = open_source(open_device(data, stream=stream), columns=self._reads)
+        else:
+            source = open_source(data, columns=self._reads, encoded=self._groups is None)
         if isinstance(data, pa.RecordBatch) and data.num_rows <= BATCH_ROWS and self._is_plain:
             # The native profile refuses a batch before it counts any of it.
             with self._lock:

@@ -6,7 +6,8 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inlay import _core
+from inlay import _core, _cuda_runtime
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.cell_counts import Rename, cell_of, count_rows, natives_of
 from inlay.data.point_stamp import microseconds_of, texts_of
@@ -17,6 +18,7 @@ from inlay.summary.moments import Moments
 from inlay.summary.top_k import TopK
 
 if TYPE_CHECKING:
+    from inlay.data.device_columns import DeviceColumns
     from inlay.data.profile import Profile
     from inlay.data.reference import Cells
     from inlay.table import Table
@@ -76,7 +78,10 @@ class Tally:
     ([0, 2, 0, 0, 1, 0], 1)
     """
 
-    __slots__ = ("_hiders", "_native", "_renames")
+    __slots__ = ("_device", "_hiders", "_host", "_renames")
+
+    _device: DeviceColumns | None
+    _host: _core.Tally
 
     def __init__(
         self,
@@ -206,16 +211,33 @@ class Tally:
             raise TypeError(message)
         return self._native.fit(schema)
 
-    def update(self, data: Any, *, threads: int | None = None) -> int:
+    @property
+    def _native(self) -> _core.Tally:
+        """All that was counted: waits for the devices."""
+        if self._device is not None:
+            self._device.settle(self._host)
+        return self._host
+
+    @_native.setter
+    def _native(self, native: _core.Tally) -> None:
+        self._host = native
+        self._device = None
+
+    def update(self, data: Any, *, threads: int | None = None, stream: Any = None) -> int:
         """Count the rows of a table.
 
         Parameters
         ----------
         data : pyarrow.RecordBatch, pyarrow.Table or object with an Arrow stream
             Columns are found by name. Those that are missing or of another kind stay as they are;
-            others than the known ones are not looked at: `fit` says which.
+            others than the known ones are not looked at: `fit` says which. Or a tensor of one or
+            two dimensions on a CUDA device, whose columns are those of the tally, in its order.
         threads : int, optional
             How many threads share out the columns; as many as there are cores by default.
+        stream : int or object, optional
+            For a tensor on a device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise.
 
         Returns
         -------
@@ -226,14 +248,40 @@ class Tally:
         ------
         InvalidArgumentError
             If a column's buffers make no sense; nothing of the batch is counted then. Earlier ones
-            of a stream are.
+            of a stream are. If a tensor has another number of columns.
         TypeError
             If `data` is no table.
+        CudaUnavailableError
+            If it is on a CUDA device that cannot be used from here.
+
+        Notes
+        -----
+        A tensor is counted on its device if all that is kept can be: ``Tally(…, quantiles=False,
+        unseen=0)`` of numbers between edges, or without cells. This then enqueues a kernel and
+        returns, without a copy or a wait, and may be captured in a CUDA graph; what reads, merges
+        or copies the tally waits for the device. Otherwise the rows are copied to the host, at most
+        8 MiB at a time, and each piece waits.
         """
         count = 0 if threads is None else threads
-        return sum(
-            count_rows(self._native, batch, self._renames, count) for batch in _batches(data)
-        )
+        if not hasattr(data, "__arrow_c_array__") and is_device_array(data):
+            return self._update_device(data, stream, count)
+        return sum(count_rows(self._host, batch, self._renames, count) for batch in _batches(data))
+
+    def _update_device(self, data: Any, stream: Any, threads: int) -> int:
+        from inlay.data.device_columns import DeviceColumns, why_copied
+        from inlay.data.sources.device import named_columns, open_device
+
+        _, shape, dtype = _cuda_runtime.native().tensor_facts(data)
+        rows, names = named_columns(shape, self._host.paths)
+        if why_copied(self._host, dtype) is not None:
+            source = open_device(data, names=names, stream=stream)
+            return sum(
+                count_rows(self._host, batch, self._renames, threads) for batch in source.batches()
+            )
+        if self._device is None:
+            self._device = DeviceColumns(self._host)
+        self._device.monitors.update(data, stream)
+        return rows
 
     def merge(self, *others: Tally) -> None:
         """Add what other tallies counted.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from operator import index
 from typing import TYPE_CHECKING, Any, Self
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
 from inlay.detect.rows import named_rows
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from inlay.detect.row_statistic import RowStatistic
+    from inlay.summary._device import Monitors
 
     Floats = npt.NDArray[np.float64]
 
@@ -63,6 +65,11 @@ class Embedding:
     come from numpy's legacy generator, whose numbers never change. Any thread may use an object at
     any time; calls on one object take turns.
 
+    Tensors on a CUDA device are summarised there, with the same frequencies, in float64: twice the
+    state and some 25 MB at 768 dimensions, taken once. `update` enqueues kernels and returns,
+    without a wait or an allocation, and may be captured in a graph; whatever reads, merges, copies
+    or pickles the object waits for the device and takes in what it has.
+
     References
     ----------
     A. Rahimi, B. Recht, "Random Features for Large-Scale Kernel Machines", NIPS 2007. T. F. Chan,
@@ -90,6 +97,7 @@ class Embedding:
         "_bandwidth",
         "_cosines",
         "_count",
+        "_device",
         "_directions",
         "_frequencies",
         "_full",
@@ -130,6 +138,7 @@ class Embedding:
         self._full = dims <= _FULL_DIMS if covariance is None else covariance == "full"
         self._directions: Floats | None = None  # drawn when first needed
         self._names: tuple[str, ...] | None = None  # of the first table's columns
+        self._device: Monitors | None = None  # of tensors on devices
         self._lock = new_lock()
         self._clear(index(dims))
 
@@ -142,6 +151,7 @@ class Embedding:
         frequencies: int = 512,
         seed: int = 0,
         covariance: str | None = None,
+        stream: Any = None,
     ) -> Self:
         """Summarise rows, with their median distance for bandwidth.
 
@@ -153,6 +163,8 @@ class Embedding:
             By default the median distance between 500 of the rows, chosen by the seed.
         frequencies, seed, covariance
             As for the class.
+        stream : int or object, optional
+            As for `update`. Of a tensor on a CUDA device the bandwidth is waited for.
 
         Returns
         -------
@@ -165,24 +177,36 @@ class Embedding:
         TypeError
             If they are not numbers.
         """
-        given, left_out, names = named_rows(rows, "rows")
-        if bandwidth is None:
-            from inlay.detect.kernel import median_distance
+        on_device = is_device_array(rows)
+        if on_device:
+            from inlay.detect.device import columns_of, median
 
-            bandwidth = median_distance(given, given[:0], seed)[0] if len(given) else 0.0
+            dims = columns_of(rows)
+        else:
+            given, left_out, names = named_rows(rows, "rows")
+            dims = given.shape[1]
+        if bandwidth is None:
+            if on_device:
+                bandwidth, count = median(rows, seed, stream)
+            else:
+                from inlay.detect.kernel import median_distance
+
+                count = len(given)
+                bandwidth = median_distance(given, given[:0], seed)[0] if count else 0.0
             if bandwidth == 0.0:
-                message = (
-                    f"a bandwidth needs rows that differ, or must be given; rows: {len(given)}"
-                )
+                message = f"a bandwidth needs rows that differ, or must be given; rows: {count}"
                 raise InvalidArgumentError(message)
         made = cls(
-            given.shape[1],
+            dims,
             bandwidth=bandwidth,
             frequencies=frequencies,
             seed=seed,
             covariance=covariance,
         )
-        made._add(given, left_out, names)
+        if on_device:
+            made.update(rows, stream=stream)
+        else:
+            made._add(given, left_out, names)
         return made
 
     def like(self) -> Self:
@@ -226,24 +250,37 @@ class Embedding:
     @property
     def count(self) -> int:
         """Rows summarised."""
+        self._settle()
         return self._count
 
     @property
     def left_out(self) -> int:
         """Rows with NaN, an infinity or a null."""
+        self._settle()
         return self._left_out
 
     @property
     def mean(self) -> Floats | None:
         """The mean, shape (d,); None without rows."""
+        self._settle()
         return self._mean.copy() if self._count else None
 
     @property
     def cov(self) -> Floats | None:
         """The covariance, shape (d, d) or, of the variances alone, (d,); None below two rows."""
+        self._settle()
         return self._scatter / (self._count - 1.0) if self._count > 1 else None
 
-    def update(self, rows: Any) -> None:
+    @property
+    def device_error(self) -> str | None:
+        """The device error that stopped the sums there; None while there is none.
+
+        After one, tensors on that device are passed over, as an event told; what was summarised
+        before it, and rows on the host, are kept.
+        """
+        return None if self._device is None else self._device.error
+
+    def update(self, rows: Any, *, stream: Any = None) -> None:
         """Add rows.
 
         Parameters
@@ -251,16 +288,27 @@ class Embedding:
         rows : array-like of numbers, shape (n, d)
             Of one dimension if d is 1; tables and Arrow columns of lists too. Columns of a table
             are matched by name with those of the first one that this object, or the one that it is
-            a copy of or `like`, was shown; bytes do not keep the names.
+            a copy of or `like`, was shown; bytes do not keep the names. Tensors on a CUDA device
+            are read where they are; their memory must stay as it is until the kernels have run.
+        stream : int or object, optional
+            For a tensor on a CUDA device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise. Nothing to rows on the host.
 
         Raises
         ------
         InvalidArgumentError
             If they have other columns than `dims`, or a table's have other names, or are so large
-            that their squares overflow.
+            that their squares overflow; of tensors on a device that is found when the sums are
+            read, and all rows since the reading before are lost.
         TypeError
             If they are not numbers.
+        CudaUnavailableError
+            If they are on a CUDA device and kernels cannot run here.
         """
+        if is_device_array(rows):
+            self._monitors().update(rows, stream)
+            return
         self._add(*named_rows(rows, "rows", columns=self._names))
 
     def merge(self, other: Embedding) -> None:
@@ -285,11 +333,13 @@ class Embedding:
 
     def reset(self) -> None:
         """Forget all rows."""
+        self._settle()  # not dropped: captured graphs may add to it later
         with self._lock:
             self._clear(self.dims)
 
     def copy(self) -> Self:
         """Return an independent copy."""
+        self._settle()
         made = self.like()
         with self._lock:
             for name in ("_count", "_left_out"):
@@ -386,6 +436,7 @@ class Embedding:
         """
         from inlay.detect.embedding_bytes import write
 
+        self._settle()
         with self._lock:
             return write(self)
 
@@ -506,6 +557,51 @@ class Embedding:
                 self._names = names
             self._merge(part)
 
+    def _monitors(self) -> Monitors:
+        """Return what sums up tensors on devices for this object."""
+        if self._device is None:
+            from inlay.summary._device import Monitors
+
+            directions = self._drawn()
+
+            def make(module: Any, number: int) -> Any:
+                return module.EmbeddingMonitor(
+                    dims=self.dims,
+                    frequencies=self._frequencies,
+                    full=self._full,
+                    directions=directions,
+                    device=number,
+                )
+
+            made = Monitors(make, self._take)
+            with self._lock:
+                if self._device is None:
+                    self._device = made
+        return self._device
+
+    def _settle(self) -> None:
+        """Wait for the devices and take in what they have."""
+        if self._device is not None:
+            self._device.settle()
+
+    def _take(self, monitor: Any) -> None:
+        """Merge what a monitor has collected."""
+        import numpy as np
+
+        count, left_out, numbers = monitor.take()
+        part = self.like()
+        part._count, part._left_out = count, left_out
+        if count:
+            sums = np.frombuffer(numbers, dtype=np.float64)
+            scatter_end = self.dims + part._scatter.size
+            cosines_end = scatter_end + self._frequencies
+            part._mean = sums[: self.dims]
+            part._scatter = sums[self.dims : scatter_end].reshape(part._scatter.shape)
+            part._cosines = sums[scatter_end:cosines_end]
+            part._sines = sums[cosines_end:]
+        with self._lock:
+            self._merge(part)
+
     def _merge(self, other: Embedding, *, check: bool = True) -> None:
         """Chan's formulas; the other is nobody else's."""
         import numpy as np
@@ -558,7 +654,7 @@ class Embedding:
 
     def __len__(self) -> int:
         """Return `count`."""
-        return self._count
+        return self.count
 
     def __bool__(self) -> bool:
         """Return True, an empty one included."""
@@ -579,7 +675,7 @@ class Embedding:
     def __repr__(self) -> str:
         """Return a line with the rows, the dimensions and the features."""
         return (
-            f"<inlay.Embedding of {self._count} rows of {self.dims}, {self._frequencies} "
+            f"<inlay.Embedding of {self.count} rows of {self.dims}, {self._frequencies} "
             f"frequencies at bandwidth {self._bandwidth:.6g}, {self.covariance} covariance>"
         )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.detect.row_statistic import RowStatistic, at_least
 from inlay.detect.rows import two_sides
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import numpy.typing as npt
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["energy_distance", "mmd"]
+__all__ = ["KernelSums", "energy_distance", "median_distance", "mmd", "split_labels"]
 
 _TILE = 512  # 1 MiB of float32: a tile of the kernel matrix
 _MEDIAN_ROWS = 500
@@ -39,6 +42,7 @@ def mmd(
     estimator: str = "unbiased",
     permutations: int = 100,
     seed: int = 0,
+    stream: Any = None,
 ) -> RowStatistic:
     """Maximum mean discrepancy with a Gaussian kernel, and its permutation test.
 
@@ -46,7 +50,8 @@ def mmd(
     ----------
     reference, current : array-like of numbers, shape (n, d) and (m, d)
         Rows; tables, matched by the names of their columns, and Arrow columns of lists too. Rows
-        with NaN, an infinity or a null are left out and counted.
+        with NaN, an infinity or a null are left out and counted. Tensors on a CUDA device are
+        computed with there.
     bandwidth : float, optional
         Sigma of the kernel ``exp(-|x - y|**2 / (2 * sigma**2))``, in the unit of the values. By
         default the median distance between the rows of a seeded sample of 500 of both sides.
@@ -58,6 +63,8 @@ def mmd(
         is valid for any number. 0 gives none.
     seed : int, default 0
         Of the sample and of the permutations.
+    stream : int or object, optional
+        For tensors on a CUDA device: the stream to work on, by default the producer's current one.
 
     Returns
     -------
@@ -72,6 +79,8 @@ def mmd(
         If an option is none of the above, or the sides differ in their columns.
     TypeError
         If a side does not hold numbers.
+    CudaUnavailableError
+        If a side is on a CUDA device and kernels cannot run here.
 
     Notes
     -----
@@ -79,6 +88,11 @@ def mmd(
     throughout. Of the kernel matrix one tile of 512 by 512 is held at a time and tiles below
     the diagonal are not computed; beside one float32 copy of the rows it takes some 3 MiB, and
     ``(n + m) * permutations`` bytes. Deterministic under a seed to the rounding of the BLAS.
+
+    Tensors on a CUDA device stay there, with tiles of 128 by 128: one float32 copy of the rows, 128
+    bytes a row for every 127 splits and some 20 MiB, permutations as on the host, and bit for bit
+    the same result every time on one kind of device. The call waits for the device once, twice if
+    rows are left out. A side on the host is copied to the other's device.
 
     References
     ----------
@@ -103,10 +117,18 @@ def mmd(
         raise InvalidArgumentError(message)
     permutations = at_least("permutations", permutations, 0)
     seed = at_least("seed", seed, 0)
-    import numpy as np
-
-    x, y, left_out = two_sides(reference, current)
-    n, m = len(x), len(y)
+    least = 2 if estimator == "unbiased" else 1
+    sums = _kernel_sums(
+        reference,
+        current,
+        gaussian=True,
+        bandwidth=bandwidth,
+        permutations=permutations,
+        seed=seed,
+        least=least,
+        stream=stream,
+    )
+    n, m = sums.n, sums.m
 
     def made(value: float | None, reason: str | None = None, **more: Any) -> RowStatistic:
         return RowStatistic(
@@ -116,40 +138,35 @@ def mmd(
             reason=reason,
             n=m,
             n_reference=n,
-            left_out=left_out,
+            left_out=sums.left_out,
             details=MappingProxyType({**more, "estimator": estimator}),
         )
 
-    if n == 0 or m == 0:
-        return made(None, "empty")
-    if estimator == "unbiased" and min(n, m) < 2:
-        return made(None, "insufficient")
-    median, middle = median_distance(x, y, seed)
-    sigma = median if bandwidth is None else bandwidth
-    if sigma == 0.0:
-        return made(None, "constant")
-    if not math.isfinite(sigma):
-        return made(None, "overflow")
-    rows = _pooled(x, y, middle, sigma * math.sqrt(2.0))
-    labels = _labels(n, m, permutations, seed)
-    biased, x_sums, y_sums = _statistics(rows, labels, n, m, lambda k: np.exp(k, out=k), 1.0)
-    statistics = biased
+    reason = sums.undefined(least)
+    if reason is not None:
+        return made(None, reason)
+    assert sums.forms is not None
+    statistics = sums.forms
     if estimator == "unbiased":
-        # The diagonal's ones leave both means; the rest is what `biased` has already.
-        x_means = (x_sums - n) / (n * (n - 1.0))
-        y_means = (y_sums - m) / (m * (m - 1.0))
-        statistics = biased + (x_means - 1.0) / n + (y_means - 1.0) / m
-    value = float(statistics[0])
+        # The diagonal's ones leave both means; the rest is what the biased one has already.
+        x_means = (sums.x_sums - n) / (n * (n - 1.0))
+        y_means = (sums.y_sums - m) / (m * (m - 1.0))
+        statistics = statistics + (x_means - 1.0) / n + (y_means - 1.0) / m
     return made(
-        value,
-        bandwidth=float(sigma),
+        float(statistics[0]),
+        bandwidth=float(sums.scale),
         permutations=permutations,
         p_value=_p_value(statistics),
     )
 
 
 def energy_distance(
-    reference: Any, current: Any, *, permutations: int = 100, seed: int = 0
+    reference: Any,
+    current: Any,
+    *,
+    permutations: int = 100,
+    seed: int = 0,
+    stream: Any = None,
 ) -> RowStatistic:
     """Energy distance of two samples of rows, and its permutation test.
 
@@ -161,6 +178,8 @@ def energy_distance(
         As for `mmd`.
     seed : int, default 0
         Of the permutations.
+    stream : int or object, optional
+        As for `mmd`.
 
     Returns
     -------
@@ -196,10 +215,16 @@ def energy_distance(
     """
     permutations = at_least("permutations", permutations, 0)
     seed = at_least("seed", seed, 0)
-    import numpy as np
-
-    x, y, left_out = two_sides(reference, current)
-    n, m = len(x), len(y)
+    sums = _kernel_sums(
+        reference,
+        current,
+        gaussian=False,
+        bandwidth=None,
+        permutations=permutations,
+        seed=seed,
+        least=1,
+        stream=stream,
+    )
 
     def made(value: float | None, reason: str | None = None, **more: Any) -> RowStatistic:
         return RowStatistic(
@@ -207,30 +232,107 @@ def energy_distance(
             value=value,
             p_value=more.pop("p_value", None),
             reason=reason,
-            n=m,
-            n_reference=n,
-            left_out=left_out,
+            n=sums.m,
+            n_reference=sums.n,
+            left_out=sums.left_out,
             details=MappingProxyType(more),
         )
 
-    if n == 0 or m == 0:
-        return made(None, "empty")
-    scale, middle = median_distance(x, y, seed)
-    if scale == 0.0:
-        return made(None, "constant")
-    if not math.isfinite(scale):
-        return made(None, "overflow")
+    reason = sums.undefined(1)
+    if reason is not None:
+        return made(None, reason)
+    assert sums.forms is not None
+    value = math.sqrt(max(0.0, float(sums.forms[0])) * sums.scale)
+    return made(value, permutations=permutations, p_value=_p_value(sums.forms))
+
+
+@dataclasses.dataclass(slots=True)
+class KernelSums:
+    """Sums of a kernel over both sides, for each split; `forms` is None where there are none.
+
+    With the weights w of a split, 1 / n on one side and -1 / m on the other, a form is w' K w, the
+    V-statistic. `x_sums` and `y_sums` are those within either side. `scale` is the bandwidth, or
+    the unit of distances.
+    """
+
+    n: int
+    m: int
+    left_out: tuple[int, int]
+    scale: float
+    forms: Floats | None = None
+    x_sums: Any = None
+    y_sums: Any = None
+
+    def add(self, forms: Floats, *, of_side: Floats, everything: float, offset: float) -> None:
+        """Take in the forms of K less an offset, its sums over each split's side, and over all."""
+        n, m = self.n, self.m
+        both = 1.0 / n + 1.0 / m
+        x_sums = (forms + 2.0 * both * of_side / m - everything / (m * m)) / (both * both)
+        y_sums = everything - 2.0 * of_side + x_sums
+        self.forms = forms
+        self.x_sums, self.y_sums = x_sums + offset * n * n, y_sums + offset * m * m
+
+    def undefined(self, least: int) -> str | None:
+        """Say why there is no statistic, if there is none."""
+        if min(self.n, self.m) == 0:
+            return "empty"
+        if min(self.n, self.m) < least:
+            return "insufficient"
+        if self.scale == 0.0:
+            return "constant"
+        return None if math.isfinite(self.scale) else "overflow"
+
+
+def _kernel_sums(
+    reference: Any,
+    current: Any,
+    *,
+    gaussian: bool,
+    bandwidth: float | None,
+    permutations: int,
+    seed: int,
+    least: int,
+    stream: Any,
+) -> KernelSums:
+    if is_device_array(reference) or is_device_array(current):
+        from inlay.detect import device
+
+        return device.kernel_sums(
+            reference,
+            current,
+            gaussian=gaussian,
+            bandwidth=bandwidth,
+            permutations=permutations,
+            seed=seed,
+            least=least,
+            stream=stream,
+        )
+    import numpy as np
+
+    x, y, left_out = two_sides(reference, current)
+    sums = KernelSums(n=len(x), m=len(y), left_out=left_out, scale=0.0)
+    if min(sums.n, sums.m) < least:
+        return sums
+    median, middle = median_distance(x, y, seed)
+    sums.scale = median if bandwidth is None else bandwidth
+    if sums.scale == 0.0 or not math.isfinite(sums.scale):
+        return sums
 
     def negative_distance(k: Matrix) -> None:
         np.negative(k, out=k)
         np.sqrt(k, out=k)
         np.negative(k, out=k)
 
-    rows = _pooled(x, y, middle, scale)
-    labels = _labels(n, m, permutations, seed)
-    statistics, _, _ = _statistics(rows, labels, n, m, negative_distance, 0.0)
-    value = math.sqrt(max(0.0, float(statistics[0])) * scale)
-    return made(value, permutations=permutations, p_value=_p_value(statistics))
+    def exponential(k: Matrix) -> None:
+        np.exp(k, out=k)
+
+    rows = _pooled(x, y, middle, sums.scale * (math.sqrt(2.0) if gaussian else 1.0))
+    labels = split_labels(sums.n, sums.m, permutations, seed)
+    if gaussian:
+        _sum_tiles(sums, rows, labels, exponential, 1.0)
+    else:
+        _sum_tiles(sums, rows, labels, negative_distance, 0.0)
+    return sums
 
 
 def median_distance(x: Matrix, y: Matrix, seed: int) -> tuple[float, Floats]:
@@ -282,7 +384,7 @@ def _pooled(x: Matrix, y: Matrix, middle: Floats, scale: float) -> npt.NDArray[n
     return rows
 
 
-def _labels(n: int, m: int, permutations: int, seed: int) -> npt.NDArray[np.bool_]:
+def split_labels(n: int, m: int, permutations: int, seed: int) -> npt.NDArray[np.bool_]:
     """Which rows each split takes for the reference: column 0 is the split as it is."""
     import numpy as np
 
@@ -294,22 +396,21 @@ def _labels(n: int, m: int, permutations: int, seed: int) -> npt.NDArray[np.bool
     return labels
 
 
-def _statistics(
+def _sum_tiles(
+    sums: KernelSums,
     rows: npt.NDArray[np.float32],
     labels: npt.NDArray[np.bool_],
-    n: int,
-    m: int,
     kernel: Callable[[Any], object],
     diagonal: float,
-) -> tuple[Floats, Floats, Floats]:
-    """For each split, the V-statistic and the sums of the kernel within either side.
+) -> None:
+    """Add up the kernel of all pairs, tile by tile, for each split.
 
-    With the weights w of a split, 1 / n on one side and -1 / m on the other, the statistic is
-    w' K w. Weights add up to 0, so that a constant taken off K changes nothing and float32 sums
+    Weights of a split add up to 0, so that a constant taken off K changes nothing and float32 sums
     little. `kernel` turns negative squared distances into kernels in place.
     """
     import numpy as np
 
+    n, m = sums.n, sums.m
     total, dims = rows.shape
     splits = labels.shape[1]
     plus, minus = 2.0 * m / total, 2.0 * n / total  # the weights times `unit`
@@ -360,13 +461,8 @@ def _statistics(
             forms += twice * product[:, :splits].sum(axis=0, dtype=np.float64)
     assert offset is not None  # there are rows
     forms /= unit * unit
-    # Within the sides, from the form, the row sums of a side and the sum of all.
-    everything = float(row_sums.sum())
     of_side = np.array([row_sums[labels[:, split]].sum() for split in range(splits)])
-    both = 1.0 / n + 1.0 / m
-    x_sums = (forms + 2.0 * both * of_side / m - everything / (m * m)) / (both * both)
-    y_sums = everything - 2.0 * of_side + x_sums
-    return forms, x_sums + float(offset) * n * n, y_sums + float(offset) * m * m
+    sums.add(forms, of_side=of_side, everything=float(row_sums.sum()), offset=float(offset))
 
 
 def _p_value(statistics: Floats) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.detect.row_statistic import RowStatistic
 from inlay.detect.rows import two_sides
@@ -41,6 +43,52 @@ def mean_and_scatter(rows: Matrix) -> tuple[Floats, Floats]:
     return mean, scatter
 
 
+@dataclasses.dataclass(slots=True)
+class _Side:
+    """What is known of a side: finite rows, mean, and the sum of outer products around it.
+
+    `fourth` is the sum of the squares of the squared lengths of rows less the mean.
+    """
+
+    count: int
+    left_out: int
+    mean: Floats
+    scatter: Floats
+    fourth: float
+
+
+def _sides(reference: Any, current: Any, *, fourth: bool, stream: Any) -> tuple[_Side, _Side]:
+    if is_device_array(reference) or is_device_array(current):
+        from inlay.detect import device
+
+        found = device.moments(reference, current, fourth=fourth, stream=stream)
+        return _Side(**found[0]), _Side(**found[1])
+    import numpy as np
+
+    x, y, left_out = two_sides(reference, current)
+    sides = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows, left in zip((x, y), left_out, strict=True):
+            if len(rows):
+                mean, scatter = mean_and_scatter(rows)
+            else:
+                dims = rows.shape[1]
+                mean, scatter = np.zeros(dims), np.zeros((dims, dims))
+            more = _fourth(rows, mean) if fourth else 0.0
+            sides.append(_Side(len(rows), left, mean, scatter, more))
+    return sides[0], sides[1]
+
+
+def _fourth(rows: Matrix, mean: Floats) -> float:
+    import numpy as np
+
+    fourth = 0.0
+    for at in range(0, len(rows), _BLOCK):
+        block = rows[at : at + _BLOCK].astype(np.float64) - mean
+        fourth += float((np.einsum("ij,ij->i", block, block) ** 2).sum())
+    return fourth
+
+
 def frechet_of(mean_x: Floats, cov_x: Floats, mean_y: Floats, cov_y: Floats) -> float:
     """Return the squared Fréchet distance of two normal laws.
 
@@ -59,14 +107,17 @@ def frechet_of(mean_x: Floats, cov_x: Floats, mean_y: Floats, cov_y: Floats) -> 
     return max(0.0, squared)
 
 
-def frechet(reference: Any, current: Any) -> RowStatistic:
+def frechet(reference: Any, current: Any, *, stream: Any = None) -> RowStatistic:
     """Squared Fréchet distance between normal laws of either side's mean and covariance.
 
     Parameters
     ----------
     reference, current : array-like of numbers, shape (n, d) and (m, d)
         Rows; tables, matched by the names of their columns, and Arrow columns of lists too. Rows
-        with NaN, an infinity or a null are left out and counted.
+        with NaN, an infinity or a null are left out and counted. Of tensors on a CUDA device mean
+        and covariance are taken there, in float64, and the rest on the host.
+    stream : int or object, optional
+        For tensors on a CUDA device: the stream to work on, by default the producer's current one.
 
     Returns
     -------
@@ -81,6 +132,8 @@ def frechet(reference: Any, current: Any) -> RowStatistic:
         If the sides differ in their columns.
     TypeError
         If a side does not hold numbers.
+    CudaUnavailableError
+        If a side is on a CUDA device and kernels cannot run here.
 
     Notes
     -----
@@ -104,8 +157,8 @@ def frechet(reference: Any, current: Any) -> RowStatistic:
     """
     import numpy as np
 
-    x, y, left_out = two_sides(reference, current)
-    n, m = len(x), len(y)
+    x, y = _sides(reference, current, fourth=False, stream=stream)
+    n, m = x.count, y.count
 
     def made(value: float | None, reason: str | None = None, **details: float) -> RowStatistic:
         return RowStatistic(
@@ -115,7 +168,7 @@ def frechet(reference: Any, current: Any) -> RowStatistic:
             reason=reason,
             n=m,
             n_reference=n,
-            left_out=left_out,
+            left_out=(x.left_out, y.left_out),
             details=MappingProxyType(details),
         )
 
@@ -124,33 +177,28 @@ def frechet(reference: Any, current: Any) -> RowStatistic:
     if n < 2 or m < 2:
         return made(None, "insufficient")
     with np.errstate(over="ignore", invalid="ignore"):
-        mean_x, scatter_x = mean_and_scatter(x)
-        mean_y, scatter_y = mean_and_scatter(y)
-        mean_part = float(((mean_x - mean_y) ** 2).sum())
-    if not (np.isfinite(scatter_x).all() and np.isfinite(scatter_y).all()):
+        mean_part = float(((x.mean - y.mean) ** 2).sum())
+    if not (np.isfinite(x.scatter).all() and np.isfinite(y.scatter).all()):
         return made(None, "overflow")
     if not math.isfinite(mean_part):
         return made(None, "overflow")
-    value = frechet_of(mean_x, scatter_x / (n - 1.0), mean_y, scatter_y / (m - 1.0))
+    value = frechet_of(x.mean, x.scatter / (n - 1.0), y.mean, y.scatter / (m - 1.0))
     return made(value, mean_part=mean_part)
 
 
-def shrinkage(x: Matrix, y: Matrix, mean_x: Floats, mean_y: Floats, pooled: Floats) -> float:
-    """Return Ledoit and Wolf's weight of ``trace / d`` times the identity, of both sides."""
+def shrinkage(total: int, fourth: float, pooled: Floats) -> float:
+    """Return Ledoit and Wolf's weight of ``trace / d`` times the identity, of both sides.
+
+    `fourth` is the sum over all rows of their squared lengths, less the means, squared.
+    """
     import numpy as np
 
     dims = pooled.shape[0]
-    total = len(x) + len(y)
     target = float(np.trace(pooled)) / dims
     spread = float(((pooled - target * np.eye(dims)) ** 2).sum())
     if spread == 0.0:
         return 1.0
     # The mean squared distance of one row's outer product from the covariance.
-    fourth = 0.0
-    for side, mean in ((x, mean_x), (y, mean_y)):
-        for at in range(0, len(side), _BLOCK):
-            block = side[at : at + _BLOCK].astype(np.float64) - mean
-            fourth += float((np.einsum("ij,ij->i", block, block) ** 2).sum())
     noise = (fourth / total - float((pooled**2).sum())) / total
     return min(1.0, max(0.0, noise / spread))
 
@@ -171,7 +219,9 @@ def hotelling(apart: Floats, covariance: Floats) -> float | None:
     return float((along**2 / values).sum())
 
 
-def mahalanobis(reference: Any, current: Any, *, covariance: str = "pooled") -> RowStatistic:
+def mahalanobis(
+    reference: Any, current: Any, *, covariance: str = "pooled", stream: Any = None
+) -> RowStatistic:
     """Mahalanobis distance of the two means, and Hotelling's test.
 
     Parameters
@@ -181,6 +231,8 @@ def mahalanobis(reference: Any, current: Any, *, covariance: str = "pooled") -> 
     covariance : {"pooled", "shrinkage"}, default "pooled"
         The covariance within both sides, as it is or drawn towards a multiple of the identity as
         far as Ledoit and Wolf's estimate has it: for more columns than rows.
+    stream : int or object, optional
+        As for `frechet`.
 
     Returns
     -------
@@ -220,8 +272,8 @@ def mahalanobis(reference: Any, current: Any, *, covariance: str = "pooled") -> 
         raise InvalidArgumentError(message)
     import numpy as np
 
-    x, y, left_out = two_sides(reference, current)
-    n, m, dims = len(x), len(y), x.shape[1]
+    x, y = _sides(reference, current, fourth=covariance == "shrinkage", stream=stream)
+    n, m, dims = x.count, y.count, len(x.mean)
 
     def made(value: float | None, reason: str | None = None, **more: Any) -> RowStatistic:
         return RowStatistic(
@@ -231,7 +283,7 @@ def mahalanobis(reference: Any, current: Any, *, covariance: str = "pooled") -> 
             reason=reason,
             n=m,
             n_reference=n,
-            left_out=left_out,
+            left_out=(x.left_out, y.left_out),
             details=MappingProxyType({**more, "covariance": covariance}),
         )
 
@@ -241,16 +293,14 @@ def mahalanobis(reference: Any, current: Any, *, covariance: str = "pooled") -> 
     if n + m < 3 or (covariance == "pooled" and free < 1):
         return made(None, "insufficient")
     with np.errstate(over="ignore", invalid="ignore"):
-        mean_x, scatter_x = mean_and_scatter(x)
-        mean_y, scatter_y = mean_and_scatter(y)
-        pooled = (scatter_x + scatter_y) / (n + m - 2.0)
+        pooled = (x.scatter + y.scatter) / (n + m - 2.0)
     if not np.isfinite(pooled).all():
         return made(None, "overflow")
     weight = 0.0
     if covariance == "shrinkage":
-        weight = shrinkage(x, y, mean_x, mean_y, pooled)
+        weight = shrinkage(n + m, x.fourth + y.fourth, pooled)
         pooled = (1.0 - weight) * pooled + weight * np.trace(pooled) / dims * np.eye(dims)
-    squared = hotelling(mean_y - mean_x, pooled)
+    squared = hotelling(y.mean - x.mean, pooled)
     if squared is None:
         return made(None, "singular")
     t_squared = squared * (n * m / (n + m))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,6 +143,9 @@ def _array(data: Any, name: str) -> tuple[Any, int, tuple[str, ...] | None]:
         return data, 0, None
     if package in ("pyarrow", "polars", "pandas") or isinstance(data, Mapping):
         return _of_arrow(data, name, package)
+    tensor = host_array(data)
+    if tensor is not None:
+        return tensor, 0, None
     try:
         return np.asarray(data), 0, None
     except ValueError as error:  # rows of several lengths

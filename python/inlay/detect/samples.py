@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay.detect.row_statistic import at_least, verdict_fields
 from inlay.detect.rows import refuse_columns
@@ -222,7 +223,7 @@ class TwoSample:
         )
 
 
-def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
+def two_sample(x: Any, y: Any, *, threads: int | None = None, stream: Any = None) -> TwoSample:
     """Compare two samples of numbers by five exact statistics.
 
     Parameters
@@ -230,9 +231,12 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
     x, y : array-like of numbers, shape (n,) and (m,), or Sorted
         Arrow arrays and chunked arrays, numpy arrays, pandas and polars series, sequences; floats,
         integers or booleans, of different types too. Of numpy, Arrow and polars NaN are counted as
-        NaN, of pandas as nulls; both are left out. Infinities are values at the ends.
+        NaN, of pandas as nulls; both are left out. Infinities are values at the ends. Tensors on a
+        CUDA device are sorted there.
     threads : int, optional
         At most so many; the two sides are sorted at once if there are two or more.
+    stream : int or object, optional
+        For tensors on a CUDA device: the stream to work on, by default the producer's current one.
 
     Returns
     -------
@@ -245,6 +249,8 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
     InvalidArgumentError
         If `threads` is below 1, a side has 2**30 values or more, or more than one dimension: pass
         one of its columns, or use `two_sample_table`.
+    CudaUnavailableError
+        If a side is on a CUDA device and kernels cannot run here.
 
     Warns
     -----
@@ -258,6 +264,11 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
     Mises and Anderson-Darling allow for the ties. Nothing is sampled or binned. Sorting dominates
     the time; each side takes 9 bytes a value while it lasts.
 
+    On a CUDA device both sides are sorted as one, and the statistics come from one walk over it: KS
+    exactly as on the host, all else to 1e-12. It takes 10 bytes a value of either side, or 18 where
+    a value is no float, and waits for the device once. A numpy array is copied to the other side's
+    device.
+
     Examples
     --------
     >>> import inlay.detect
@@ -266,6 +277,13 @@ def two_sample(x: Any, y: Any, *, threads: int | None = None) -> TwoSample:
     >>> inlay.detect.two_sample(rng.normal(size=10_000), rng.normal(0.1, 1.0, size=10_000))
     <inlay.detect.TwoSample of 10000 and 10000: KS 0.0464 (p 8.87e-10), Wasserstein 0.111855>
     """
+    if is_device_array(x) or is_device_array(y):
+        from inlay.detect import device
+
+        for side in (x, y):
+            refuse_columns(side)
+        (fields,) = device.columns(_host_side(x), _host_side(y), stream)
+        return TwoSample(**fields)
     (fields,) = _core.two_samples([_side(x)], [_side(y)], threads=_threads(threads))
     return TwoSample(**fields)
 
@@ -276,6 +294,7 @@ def two_sample_table(
     *,
     columns: Sequence[str] | None = None,
     threads: int | None = None,
+    stream: Any = None,
 ) -> dict[str, TwoSample]:
     """Compare the numeric columns that two tables share.
 
@@ -284,11 +303,14 @@ def two_sample_table(
     reference, current : table, or mapping of str to array-like or Sorted
         A pyarrow table, batch or reader, what has ``__arrow_c_stream__`` (polars, duckdb), a pandas
         frame, a numpy array of two dimensions or of records, or a mapping of names to columns;
-        those of a mapping may be `Sorted`.
+        those of a mapping may be `Sorted`. On a CUDA device two arrays of two dimensions, or
+        mappings of names to arrays.
     columns : sequence of str, optional
         Compare these. By default all that both sides have and that are numbers in both.
     threads : int, optional
         Columns are shared out among so many; by default as many as there are cores.
+    stream : int or object, optional
+        As for `two_sample`.
 
     Returns
     -------
@@ -305,7 +327,8 @@ def two_sample_table(
     Notes
     -----
     A thread holds the sorted values of one column of both sides, 16 bytes a row, and 1 byte a row
-    while it sorts.
+    while it sorts. On a CUDA device columns are sorted one after the other in the same memory; for
+    arrays of two dimensions the device is waited for once.
 
     Examples
     --------
@@ -315,6 +338,8 @@ def two_sample_table(
     >>> inlay.detect.two_sample_table(reference, current)["price"].wasserstein
     1.0
     """
+    if any(_on_device(side) for side in (reference, current)):
+        return _device_table(reference, current, columns, stream)
     left, right = _columns(reference), _columns(current)
     if columns is None:
         names = [
@@ -323,18 +348,57 @@ def two_sample_table(
             if name in right and _is_numeric(column) and _is_numeric(right[name])
         ]
     else:
-        names = list(columns)
-        for name in names:
-            if name not in left or name not in right:
-                side = "current table" if name in left else "reference"
-                message = f"the {side} has no column of this name: {name!r}"
-                raise InvalidArgumentError(message)
+        names = _wanted(columns, left, right)
     compared = _core.two_samples(
         [_side(left[name]) for name in names],
         [_side(right[name]) for name in names],
         threads=_threads(threads),
     )
     return {name: TwoSample(**fields) for name, fields in zip(names, compared, strict=True)}
+
+
+def _wanted(columns: Sequence[str], left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    names = list(columns)
+    for name in names:
+        if name not in left or name not in right:
+            side = "current table" if name in left else "reference"
+            message = f"the {side} has no column of this name: {name!r}"
+            raise InvalidArgumentError(message)
+    return names
+
+
+def _on_device(table: Any) -> bool:
+    if isinstance(table, Mapping):
+        return any(is_device_array(column) for column in table.values())
+    return is_device_array(table)
+
+
+def _device_table(
+    reference: Any, current: Any, columns: Sequence[str] | None, stream: Any
+) -> dict[str, TwoSample]:
+    from inlay.detect import device
+
+    sides = (reference, current)
+    if not any(isinstance(side, Mapping) for side in sides) and columns is None:
+        # As those of a numpy array, columns are called by their numbers.
+        fields = device.columns(reference, current, stream)
+        return {str(i): TwoSample(**each) for i, each in enumerate(fields)}
+    left, right = (
+        side if isinstance(side, Mapping) else {str(i): side[:, i] for i in range(side.shape[1])}
+        for side in sides
+    )
+    if columns is None:
+        names = [name for name in left if name in right]
+    else:
+        names = _wanted(columns, left, right)
+    return {name: two_sample(left[name], right[name], stream=stream) for name in names}
+
+
+def _host_side(values: Any) -> Any:
+    if isinstance(values, Sorted):
+        message = "a Sorted sample cannot be compared with a tensor on a device"
+        raise TypeError(message)
+    return values
 
 
 def _threads(threads: int | None) -> int:

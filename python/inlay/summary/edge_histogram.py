@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
-from inlay.summary._protocols import Summary
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._reference import check_reference_id, counts_of, hash_of_edges
 from inlay.summary._row import given, html_table, one_row_table
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pyarrow
 
 __all__ = ["CdfBounds", "EdgeHistogram"]
@@ -29,7 +31,7 @@ class CdfBounds(NamedTuple):
     high: float
 
 
-class EdgeHistogram(Summary):
+class EdgeHistogram(DeviceSummary):
     """Exact counts of the values between fixed edges, those of a reference for instance.
 
     With edges ``e0 < e1 < … < ek`` the cells are ``(-inf, e0]``, ``(e0, e1]``, …, ``(ek, inf)``:
@@ -80,9 +82,9 @@ class EdgeHistogram(Summary):
     _native: _core.EdgeHistogram
 
     def __init__(self, edges: Any, values: Any = None) -> None:
-        self._native = _core.EdgeHistogram(edges)
+        self._host = _core.EdgeHistogram(edges)
         if values is not None:
-            self._native.update(values)
+            self.update(values)
 
     @classmethod
     def of(cls, values: Any, *, bins: int = 10) -> EdgeHistogram:
@@ -186,7 +188,7 @@ class EdgeHistogram(Summary):
         check_reference_id(row, hash_of_edges(native.edges))
         return cls._of(native)
 
-    def update(self, values: Any, *, weights: Any = None) -> None:
+    def update(self, values: Any, *, weights: Any = None, stream: Any = None) -> None:
         """Count one number or many.
 
         Parameters
@@ -195,9 +197,16 @@ class EdgeHistogram(Summary):
             A number; a buffer of floats or integers (numpy array, memoryview, …) with any strides;
             an Arrow array or chunked array; what has ``__array__``; or a sequence of numbers and
             None. float32 and float64 are read in place, others are converted to float64 block by
-            block, exactly up to 53 bits. Nulls are counted in `null_count`.
+            block, exactly up to 53 bits. Nulls are counted in `null_count`. A tensor on a CUDA
+            device (PyTorch, CuPy, JAX, Numba, whatever has DLPack or ``__cuda_array_interface__``)
+            is counted where it is, exactly.
         weights : int or array-like of integers, shape (n,), optional
             How often each value counts, nulls included: 0 or more. 1 by default.
+            Not for tensors on a device.
+        stream : int or object, optional
+            For a tensor on a CUDA device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise. Nothing to values on the host.
 
         Raises
         ------
@@ -207,13 +216,36 @@ class EdgeHistogram(Summary):
             If weights are not as many as values, or one is negative, null or no integer (the
             message names it and its position), or if all counts would exceed 2**63 - 1. Nothing is
             counted then.
+        CudaUnavailableError
+            If they are on a CUDA device and kernels cannot run here.
 
         Notes
         -----
         0.3 to 3 ns a value up to a few hundred edges, growing with their logarithm where they are
         many; with weights tens of ns. Releases the GIL above a few thousand values.
+
+        A tensor on a CUDA device is counted there: this enqueues a kernel and returns, without a
+        copy or a wait, and may be captured in a CUDA graph. Whatever reads, merges, copies or
+        pickles the summary then waits for the device. The memory must stay as it is until the
+        kernel has run, as for any work on a stream.
         """
-        self._native.update(values, weights=weights)
+        try:
+            self._host.update(values, weights=weights)
+        except TypeError:
+            self._update_device(values, stream, weights)
+
+    def _monitors(self) -> Monitors:
+        host = self._native
+        edges = [host.edges]
+
+        def make(cuda: ModuleType, device: int) -> Any:
+            return cuda.ColumnMonitor(1, device=device, moments=False, histogram=False, edges=edges)
+
+        def take(monitor: Any) -> None:
+            host.merge(_core.EdgeHistogram.from_bytes(monitor.edges(0)))
+            monitor.reset()
+
+        return Monitors(make, take)
 
     def merge(self, other: EdgeHistogram) -> None:
         """Add what another histogram of the same edges counted.

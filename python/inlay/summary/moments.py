@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
-from inlay.summary._protocols import Summary
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._row import check_kind, given, html_table, one_row_table
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pyarrow
 
 __all__ = ["Moments"]
 
 
-class Moments(Summary):
+class Moments(DeviceSummary):
     """Count, minimum, maximum, sum, mean and the second to fourth central moments.
 
     Nulls, NaN and both infinities are counted apart and enter nothing else. What cannot be computed
@@ -64,9 +66,9 @@ class Moments(Summary):
     _native: _core.Moments
 
     def __init__(self, values: Any = None) -> None:
-        self._native = _core.Moments()
+        self._host = _core.Moments()
         if values is not None:
-            self._native.update(values)
+            self.update(values)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
@@ -133,7 +135,8 @@ class Moments(Summary):
             )
         )
 
-    def update(self, values: Any) -> None:
+    # Not keyword-only: that alone costs a call a fifth of its time.
+    def update(self, values: Any, stream: Any = None) -> None:
         """Add one number or many.
 
         Parameters
@@ -142,18 +145,49 @@ class Moments(Summary):
             A number; a buffer of floats or integers (numpy array, memoryview, …) with any strides;
             an Arrow array or chunked array; what has ``__array__``; or a sequence of numbers and
             None. float32 and float64 are read in place, others are converted to float64 block by
-            block, exactly up to 53 bits. Nulls are counted in `null_count`.
+            block, exactly up to 53 bits. Nulls are counted in `null_count`. A tensor on a CUDA
+            device (PyTorch, CuPy, JAX, Numba, whatever has DLPack or ``__cuda_array_interface__``)
+            is read where it is.
+        stream : int or object, optional
+            For a tensor on a CUDA device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise. Nothing to values on the host.
 
         Raises
         ------
         TypeError
             If they are not numbers, or byte-swapped.
+        CudaUnavailableError
+            If they are on a CUDA device and kernels cannot run here.
 
         Notes
         -----
         O(n), and 0.1 to 1 ns a value. Releases the GIL above a few thousand values.
+
+        A tensor on a CUDA device is counted there: this enqueues a kernel and returns, without a
+        copy or a wait, and may be captured in a CUDA graph. Whatever reads, merges, copies or
+        pickles the summary then waits for the device. The memory must stay as it is until the
+        kernel has run, as for any work on a stream.
+
+        On a device sums and moments of float32 and narrower types have a relative error of 1e-6 of
+        the absolute ones; all counts and extremes are exact.
         """
-        self._native.update(values)
+        try:
+            self._host.update(values)
+        except TypeError:
+            self._update_device(values, stream)
+
+    def _monitors(self) -> Monitors:
+        host = self._native
+
+        def make(cuda: ModuleType, device: int) -> Any:
+            return cuda.ColumnMonitor(1, device=device, moments=True, histogram=False)
+
+        def take(monitor: Any) -> None:
+            host.merge(_core.Moments.from_bytes(monitor.moments(0)))
+            monitor.reset()
+
+        return Monitors(make, take)
 
     def merge(self, other: Moments) -> None:
         """Add what another object saw.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from inlay import _core
 from inlay.summary._arguments import whole
-from inlay.summary._protocols import Summary
+from inlay.summary._device import DeviceSummary, Monitors
 from inlay.summary._row import html_table, one_row_table, stored_state
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pyarrow
 
 __all__ = ["ItemBounds", "TopK"]
@@ -38,7 +40,7 @@ class ItemBounds(NamedTuple):
     high: int
 
 
-class TopK(Summary):
+class TopK(DeviceSummary):
     """The frequent items of a stream: which, and how often, with bounds that always hold.
 
     Items are integers, floats, booleans and text, each kind apart: ``1``, ``1.0``, ``True`` and
@@ -52,11 +54,15 @@ class TopK(Summary):
         Counters kept, 1 to 1,048,576. No bound is further off than `max_error`, which is at most
         ``count // (capacity // 2 + 1)``: 0.195 % of all at the default, and 0 while there are no
         more distinct items than counters.
+    vocabulary : int, optional
+        How many ids tensors on a CUDA device may hold, 0 to `vocabulary` - 1, such as the tokens of
+        a model: up to 16,777,216. The device then has a counter for each, 16 bytes an id. Of no
+        meaning to values on the host.
 
     Raises
     ------
     InvalidArgumentError
-        If `capacity` is out of range.
+        If `capacity` or `vocabulary` is out of range.
 
     Notes
     -----
@@ -85,14 +91,29 @@ class TopK(Summary):
     """
 
     __module__ = "inlay"
-    __slots__ = ()
+    __slots__ = ("_vocabulary",)
 
     _native: _core.TopK
 
-    def __init__(self, values: Any = None, *, capacity: int = 1024) -> None:
-        self._native = _core.TopK(capacity=whole("capacity", capacity, 2**32))
+    def __init__(
+        self, values: Any = None, *, capacity: int = 1024, vocabulary: int | None = None
+    ) -> None:
+        self._host = _core.TopK(capacity=whole("capacity", capacity, 2**32))
+        self._vocabulary = 0 if vocabulary is None else whole("vocabulary", vocabulary, 2**24 + 1)
         if values is not None:
-            self._native.update(values)
+            self.update(values)
+
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        summary = super()._of(native)
+        summary._vocabulary = 0
+        return summary
+
+    def copy(self) -> TopK:
+        """Return an independent copy, of the same `vocabulary`."""
+        copy = TopK._of(self._native.copy())
+        copy._vocabulary = self._vocabulary
+        return copy
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TopK:
@@ -144,7 +165,7 @@ class TopK(Summary):
         """
         return cls.from_bytes(stored_state(row, _SUMMARY_TYPE))
 
-    def update(self, values: Any, *, weights: Any = None) -> None:
+    def update(self, values: Any, *, weights: Any = None, stream: Any = None) -> None:
         """Count one item or many.
 
         Parameters
@@ -154,26 +175,61 @@ class TopK(Summary):
             str it encodes); or a column of them: a buffer (numpy array, memoryview, …), an Arrow
             array or chunked array, dictionaries included, or a sequence, which may mix kinds.
             Nulls are counted in `null_count`. Dates and times of Arrow count as their integers.
+            A tensor on a CUDA device (PyTorch, CuPy, JAX, Numba, whatever has DLPack or
+            ``__cuda_array_interface__``) of integers or booleans is counted
+            where it is.
         weights : int or array-like of int, shape (n,), optional
             How many times each item counts, 0 or more; by default once. Those of nulls and NaN
-            count too.
+            count too. Not for tensors on a device.
+        stream : int or object, optional
+            For a tensor on a CUDA device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise. Nothing to values on the host.
 
         Raises
         ------
         TypeError
-            If they are no items, are byte-swapped, or weights are not integers.
+            If they are no items, are byte-swapped, or weights are not integers; if a tensor on a
+            device holds floats, or has weights.
         InvalidArgumentError
             If weights are negative, null or not as many as items, or a count would exceed
             2**63 - 1. Nothing was counted then.
         MemoryError
             If memory ran out; a part of the items may have been counted.
+        CudaUnavailableError
+            If they are on a CUDA device and kernels cannot run here.
 
         Notes
         -----
         O(n), and 10 to 30 ns an integer, about twice that a text. Releases the GIL above a few
         thousand items.
+
+        A tensor on a CUDA device is counted there: this enqueues a kernel and returns, without a
+        copy or a wait, and may be captured in a CUDA graph. Whatever reads, merges, copies or
+        pickles the summary then waits for the device. The memory must stay as it is until the
+        kernel has run, as for any work on a stream.
+
+        On a device counts are exact as long as no more than 2**18 different ids (2**12 beside a
+        `vocabulary`) come between two reads; what comes beyond is in the bounds. Of them the
+        `capacity` most frequent ones leave the device.
         """
-        self._native.update(values, weights=weights)
+        try:
+            self._host.update(values, weights=weights)
+        except TypeError:
+            self._update_device(values, stream, weights)
+
+    def _monitors(self) -> Monitors:
+        host = self._native
+        capacity = host.capacity
+        vocabulary = self._vocabulary
+
+        def make(cuda: ModuleType, device: int) -> Any:
+            return cuda.TopKMonitor(capacity, vocabulary, device=device)
+
+        def take(monitor: Any) -> None:
+            host.merge(_core.TopK.from_bytes(monitor.take()))
+
+        return Monitors(make, take)
 
     def merge(self, other: TopK) -> None:
         """Add what another one counted.

@@ -179,6 +179,19 @@ class INLAY_API Tally {
   /// @throws OutOfRange if there is no such column
   void update_column(std::size_t column, const ArrowSchema& schema, const ArrowArray& array);
 
+  /// Values of one column that were counted elsewhere, on another device for instance.
+  struct Counted {
+    std::size_t column;
+    std::optional<EdgeHistogram> edges;  ///< if the column has some
+    Moments moments;                     ///< of all values; NaN and infinities are told here
+  };
+  /// Adds `rows` rows; columns that are not listed stay as they are. Quantiles and unseen names
+  /// cannot be added to: the tally must have neither.
+  /// @throws InvalidArgument if it has, a column has names for cells or is not there, edges differ
+  ///         or lack, or a column has not as many values as there are rows; nothing changed then
+  /// @throws std::bad_alloc
+  void add_counted(std::uint64_t rows, const std::vector<Counted>& columns);
+
   /// @throws InvalidArgument naming the column if names, types, options, edges or names of
   ///         categories differ or rows would reach 2^63; nothing changed then
   /// @throws std::bad_alloc; nothing changed

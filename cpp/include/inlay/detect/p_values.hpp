@@ -49,6 +49,10 @@ class INLAY_API TieMoments {
  public:
   /// Of so many values in all.
   explicit TieMoments(std::uint64_t total) noexcept : total_(static_cast<double>(total)) {}
+  /// With what add() makes of all runs: the sums of w p (1 - p), of w_i w_j p_i^2 (1 - p_j)^2 and
+  /// of the same for Anderson-Darling, see below.
+  TieMoments(std::uint64_t total, double mean, double cramer, double anderson) noexcept
+      : total_(static_cast<double>(total)), mean_(mean), cramer_(cramer), anderson_(anderson) {}
 
   /// The next distinct value is that of so many values.
   void add(std::uint64_t count) noexcept;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <inlay/detect/p_values.hpp>
 #include <inlay/detect/sorted_sample.hpp>
 #include <inlay/export.hpp>
 #include <limits>
+#include <vector>
 
 namespace inlay {
 
@@ -45,6 +47,28 @@ struct INLAY_API TwoSample {
   Undefined anderson = Undefined::kEmpty;   // of Anderson-Darling
   Undefined distances = Undefined::kEmpty;  // of Wasserstein and energy
 };
+
+/// What a walk over the values of two samples adds up: all that their statistics need. Of it,
+/// difference is n m times that of the distribution functions.
+struct INLAY_API TwoSampleSums {
+  std::uint64_t n = 0;  // values of the first sample and of the second
+  std::uint64_t m = 0;
+  std::int64_t ks = 0;       // the largest difference
+  double ks_location = 0.0;  // the first value where it occurs
+  double squares = 0.0;      // its squares before and after each value, over all values one by one
+  double anderson = 0.0;     // Scholz and Stephens' eq. 7 but for its factors
+  double area = 0.0;         // its area
+  double square_area = 0.0;  // the area of its square
+  double low = 0.0;          // the smallest value of both, and the largest
+  double high = 0.0;
+  bool has_ties = false;
+  TieMoments ties{0};               // of n + m values, if there are ties
+  std::vector<std::uint64_t> runs;  // of equal values, in order, if p-values of ties are exact
+};
+
+/// The statistics; undefined ones if a side is empty.
+/// @throws std::bad_alloc
+INLAY_API TwoSample two_sample_of(const TwoSampleSums& sums);
 
 /// One pass over both; nothing is allocated but for the exact p-values of small samples.
 /// Safe for concurrent use, as the samples are only read.

@@ -136,6 +136,15 @@ class INLAY_API Hll {
   /// @throws InvalidArgument if a count is 2^63 or more.
   static Hll from_bytes(const std::uint8_t* bytes, std::size_t size, const Counts& counts);
 
+  /// A sketch of 2^lg_k registers that were found elsewhere, on another device for instance, from
+  /// more different items than a sparse sketch keeps.
+  /// @throws InvalidArgument if lg_k is out of range or a register above 63; std::bad_alloc.
+  static Hll from_registers(int lg_k, const std::uint8_t* registers, const Counts& counts);
+  /// A sketch of coupons that were found elsewhere; repeats do no harm.
+  /// @throws InvalidArgument if lg_k is out of range or a coupon has no value; std::bad_alloc.
+  static Hll from_coupons(int lg_k, const std::uint32_t* coupons, std::size_t size,
+                          const Counts& counts);
+
   /// Equal lg_k and equal coupons or registers.
   friend INLAY_API bool operator==(const Hll& a, const Hll& b) noexcept;
   friend bool operator!=(const Hll& a, const Hll& b) noexcept { return !(a == b); }

@@ -178,6 +178,19 @@ class INLAY_API TopK {
   /// @throws SerializationError if the bytes are not what some to_bytes() returned, or newer.
   static TopK from_bytes(const std::uint8_t* bytes, std::size_t size);
 
+  /// An item whose weight is known exactly.
+  struct Counter {
+    Item item;
+    std::uint64_t weight;
+  };
+  /// What was counted elsewhere, on another device for instance: the items that weigh more than
+  /// `max_error`, with exact weights, and the total; nothing else weighs more than `max_error`.
+  /// @throws InvalidArgument if there are more than capacity, an item is twice there, or the
+  /// weights contradict the total or the error, which is at most total / (capacity / 2 + 1);
+  /// std::bad_alloc.
+  static TopK from_counters(std::uint32_t capacity, std::uint64_t total, std::uint64_t max_error,
+                            const std::vector<Counter>& counters);
+
   /// Equal capacity, counts, errors and counters; where they lie in memory does not matter.
   friend INLAY_API bool operator==(const TopK& a, const TopK& b) noexcept;
   friend bool operator!=(const TopK& a, const TopK& b) noexcept { return !(a == b); }

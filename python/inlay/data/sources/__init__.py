@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,7 +101,8 @@ def open_source(
         A pyarrow table, batch, reader or dataset; what has ``__arrow_c_stream__`` or
         ``__arrow_c_array__`` (polars, duckdb, nanoarrow, `inlay.Table`, …); a pandas DataFrame,
         whose index levels are left out if unnamed; a numpy array (of one dimension: a column
-        ``"0"``; of two: ``"0"``, ``"1"``, …; structured: its fields); a mapping of names to
+        ``"0"``; of two: ``"0"``, ``"1"``, …; structured: its fields), or a tensor of one or two
+        dimensions on a CUDA device, which is copied piece by piece; a mapping of names to
         columns; the path of a Parquet, Arrow or CSV file, of a directory of Parquet files, a glob,
         or a list of paths.
     columns : sequence of str, optional
@@ -155,8 +158,14 @@ def open_source(
         return _of_capsules(data, wanted)
     if hasattr(data, "__arrow_c_array__"):
         return _of_table(pa.Table.from_batches([_record_batch(data)]), wanted)
+    if is_device_array(data):
+        from inlay.data.sources.device import open_device
+
+        source = open_device(data)
+        return source if wanted is None else _of_batches(source.name, source.schema, source, wanted)
     if hasattr(data, "__array__"):
-        return _of_table(table_of_array(data), wanted)
+        tensor = host_array(data)
+        return _of_table(table_of_array(data if tensor is None else tensor), wanted)
     message = (
         "expected a table, a frame, an array, a mapping of columns, an Arrow stream or a path, "
         f"got {type(data).__name__}"

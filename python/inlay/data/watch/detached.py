@@ -81,11 +81,12 @@ class DetachedWatch(Watch):
         *,
         source: str | None = None,
         arrival: float | datetime.datetime | None = None,
+        stream: Any = None,
     ) -> int:
         """Count nothing while detached."""
         if self._live is None:
             return 0
-        return self._live.update(data, source=source, arrival=arrival)
+        return self._live.update(data, source=source, arrival=arrival, stream=stream)
 
     def tick(self) -> None:
         """Do nothing while detached."""

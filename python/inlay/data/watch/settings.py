@@ -69,6 +69,23 @@ class Settings:
     key: tuple[str, ...]
     remember: int
 
+    def refuse_on_device(self) -> None:
+        """Refuse tensors on a device if a setting asks for what is not done there.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The message names the setting.
+        """
+        for name in ("event_time", "key", "by", "every_rows"):
+            value = getattr(self, name)
+            if value:
+                message = (
+                    f"watch {self.name!r} counts no tensors on a device, since it has {name}: "
+                    f"{value!r}"
+                )
+                raise InvalidArgumentError(message)
+
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold, equal for equal settings."""
         return {

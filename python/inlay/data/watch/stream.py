@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inlay import _core
+from inlay import _core, _cuda_runtime
+from inlay.data.device_columns import why_copied
+from inlay.data.sources.device import host_type, named_columns
+from inlay.data.watch.device_rows import Arrived, DeviceRows
 from inlay.data.watch.duplicates import Duplicates
 from inlay.data.watch.instruments import WatchInstruments
 from inlay.data.watch.intake import part, pick, runs, time_index, unusable
@@ -77,6 +80,8 @@ class Stream:
             began=now,
         )
         self.expected: pa.Schema | None = None
+        self.device: DeviceRows | None = None  # of a watch whose first rows were on a device
+        self.host_rows = False  # whether some came from the host
         self.kind: TallyKind | None = None
         self.schemas: SchemaWatch | None = None
         self.panes = TimePanes(every=settings.every, lateness=settings.lateness, new=self._empty)
@@ -115,7 +120,7 @@ class Stream:
         """Take the columns that tables are to have."""
         settings = self.settings
         self.expected = schema
-        self.kind = TallyKind(settings, schema, self.reference)
+        self.kind = TallyKind(settings, schema, self.reference, on_device=self.device is not None)
         extra = [*settings.key, *settings.by]
         if settings.event_time is not None:
             extra.append(settings.event_time)
@@ -156,6 +161,7 @@ class Stream:
             )
         if batch.num_rows == 0:
             return 0
+        self.host_rows = True
         instruments = self.instruments.of(source)
         instruments.count("rows", batch.num_rows)
         if self.duplicates is not None:
@@ -175,8 +181,84 @@ class Stream:
         else:
             placed = self._take_timed(batch, index, source, arrival, instruments, now)
         if self.row_panes is None:
-            self._emit(self.panes.due(self.watermark.advance(now), settle=False))
+            self._emit(self.panes.due(self._complete(now), settle=False))
         return placed
+
+    def take_tensor(self, data: Any, stream: Any, source: str, arrival: int) -> int | None:
+        """Count a tensor where it is; return its rows, or None if they are to be copied.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the watch does what no device does, or the columns are not as many as expected.
+        """
+        import pyarrow as pa
+
+        self.settings.refuse_on_device()
+        _, shape, dtype = _cuda_runtime.native().tensor_facts(data)
+        expected = None if self.expected is None else self.expected.names
+        rows, names = named_columns(shape, expected)
+        if self.device is None:
+            if self.host_rows:
+                return None  # quantiles are kept that a device cannot add to
+            field = pa.from_numpy_dtype(host_type(dtype))
+            schema = self.expected or pa.schema([(name, field) for name in names])
+            kind = TallyKind(self.settings, schema, self.reference, on_device=True)
+            if why_copied(kind.empty().whole._host, dtype) is not None:
+                return None
+            self.count_on_device(schema)
+        assert self.device is not None
+        if not self.device.counts(dtype):
+            return None
+        if not self.begun:
+            self.begin()
+        now = self.core.now_us()
+        if rows == 0:
+            return 0
+        instruments = self.instruments.of(source)
+        instruments.count("rows", rows)
+        instruments.seen(arrival)
+        self.device.update(arrival // self.settings.every, data, stream)
+        self.watermark.mark(source, arrival, now=now)
+        self.panes.empties = MOST_EMPTY
+        self._emit(self.panes.due(self._complete(now), settle=False))
+        return rows
+
+    def count_on_device(self, schema: pa.Schema) -> None:
+        """Take tensors of these columns from now on; before the first rows."""
+        kind = TallyKind(self.settings, schema, self.reference, on_device=True)
+        self.device = DeviceRows(kind.empty().whole._host)
+        self.expect(schema)
+
+    def _complete(self, now: int) -> int | None:
+        """Return up to which time panes are complete; those wait whose rows are on a device."""
+        watermark = self.watermark.advance(now)
+        if self.device is None:
+            return watermark
+        every = self.settings.every
+        self.device.turn(now // every)
+        self._deliver(self.device.poll())
+        held = self.device.pending(now // every)
+        if held is None or watermark is None:
+            return watermark
+        return min(watermark, (held + 1) * every - 1)
+
+    def settle_device(self) -> None:
+        """Wait for the devices and take in what they counted."""
+        if self.device is not None:
+            self._deliver(self.device.collect())
+
+    def _deliver(self, arrived: Iterable[Arrived]) -> None:
+        """Add rows that a device counted to their panes, or to the late part of closed ones."""
+        for number, counted in arrived:
+            closed = self.panes.next is not None and number < self.panes.next
+            panes = self.panes.late if closed else self.panes.open
+            pane = panes.get(number)
+            if pane is None:
+                pane = panes[number] = Pane(self._empty())
+            assert pane.tallies is not None
+            counted.add_to(pane.tallies.whole._host)
+            pane.rows += counted.rows
 
     def _index(self, schema: pa.Schema) -> int | None:
         """Return where the event times are; the first table must have them."""
@@ -287,7 +369,7 @@ class Stream:
         if not self.begun:
             return
         now = self.core.now_us()
-        watermark = self.watermark.advance(now)
+        watermark = self._complete(now)
         self.panes.empties = MOST_EMPTY
         if self.row_panes is None:
             self._emit(self.panes.due(watermark, settle=True))
@@ -296,7 +378,8 @@ class Stream:
             self._write_reference(now // _DAY_US * _DAY_US)
 
     def finish(self) -> None:
-        """Close all panes that have rows."""
+        """Close all panes that have rows; waits for those on devices."""
+        self.settle_device()
         if self.row_panes is None:
             self.panes.empties = MOST_EMPTY
             self._emit(self.panes.finish())

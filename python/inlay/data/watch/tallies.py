@@ -34,9 +34,18 @@ class TallyKind:
         Of the tables to come.
     reference : Profile or None
         Whose cells the rows are counted in; its names are as they may leave.
+    on_device : bool
+        Whether rows are counted on CUDA devices too: without quantiles and unseen names then.
     """
 
-    def __init__(self, settings: Settings, schema: pa.Schema, reference: Profile | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        schema: pa.Schema,
+        reference: Profile | None,
+        *,
+        on_device: bool = False,
+    ) -> None:
         self.by = settings.by
         self._reference = reference
         self._most = settings.max_groups
@@ -44,7 +53,9 @@ class TallyKind:
             import pyarrow as pa
 
             schema = pa.schema([field for field in schema if field.name != settings.event_time])
-        self._whole = Tally(schema) if reference is None else Tally.of(reference)
+        # A device adds to neither.
+        kept: dict[str, Any] = {"quantiles": False, "unseen": 0} if on_device else {}
+        self._whole = Tally(schema, **kept) if reference is None else Tally.of(reference, **kept)
         # The groups that there are, in the order in which they came.
         self.known: dict[GroupKey, Any] = {}
         self._emptied: dict[GroupKey, Tally] = {}

@@ -6,9 +6,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InlayWarning, InvalidArgumentError, StoppedError
 from inlay._threads import new_rlock
 from inlay.data.profile_file import read_file, write_file
+from inlay.data.sources.device import open_device
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
 from inlay.data.watch.event_time import moment_us
 from inlay.data.watch.intake import Reader
@@ -187,6 +189,7 @@ class Watch:
         *,
         source: str | None = None,
         arrival: float | datetime.datetime | None = None,
+        stream: Any = None,
     ) -> int:
         """Count more rows, and close the panes that are complete now.
 
@@ -200,6 +203,10 @@ class Watch:
             Where the rows come from, if from several places: each has its own event time.
         arrival : float or datetime, optional
             When they arrived: Unix seconds or with a time zone; now unless given.
+        stream : int or object, optional
+            For a tensor on a CUDA device: the stream to work on, as an integer by the rules of
+            ``__cuda_array_interface__`` or an object of PyTorch or CuPy; the producer's current one
+            otherwise.
 
         Returns
         -------
@@ -211,9 +218,22 @@ class Watch:
         TypeError, InvalidArgumentError, SerializationError
             As for `Profile.of`; rows of batches before the one that cannot be read were counted.
         InvalidArgumentError
-            If the first table lacks a column that the watch was told of.
+            If the first table lacks a column that the watch was told of. If a tensor is on a
+            device and the watch has event times, groups, keys or panes of rows; or has another
+            number of columns.
         StoppedError
             If it is closed.
+        CudaUnavailableError
+            If rows are on a CUDA device that cannot be used from here.
+
+        Notes
+        -----
+        The columns of a tensor on a device, of shape (rows, columns), are those of the watch, in
+        their order, or ``"0"``, ``"1"``, …. A watch whose first rows are on a device counts them
+        there, between edges and in moments: nothing is copied or waited for, and a pane's rows
+        arrive up to a pane after its end, until when it stays open. It keeps no quantiles. One that
+        keeps them, since rows on the host came first, and one with columns that are not numbers
+        between edges, copies tensors to the host at most 8 MiB at a time, and waits.
         """
         name: Any = "" if source is None else source
         if not isinstance(name, str):
@@ -221,12 +241,22 @@ class Watch:
             raise TypeError(message)
         arrived = None if arrival is None else moment_us("arrival", arrival)
         rows = 0
+        if not hasattr(data, "__arrow_c_array__") and is_device_array(data):
+            with self._lock:
+                self._must_be_open()
+                at = self._stream.core.now_us() if arrived is None else arrived
+                counted = self._stream.take_tensor(data, stream, name, at)
+                if counted is not None:
+                    return counted
+                expected = self._stream.expected
+            names = None if expected is None else expected.names
+            data = open_device(data, names=names, stream=stream)
         for batch in self._reader.batches(data):
             with self._lock:
                 self._must_be_open()
-                stream = self._stream
-                rows += stream.take(
-                    batch, name, stream.core.now_us() if arrived is None else arrived
+                taking = self._stream
+                rows += taking.take(
+                    batch, name, taking.core.now_us() if arrived is None else arrived
                 )
         return rows
 
@@ -264,7 +294,7 @@ class Watch:
     def save_state(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """Save what the watch holds: open panes, watermark, late rows, keys, judges.
 
-        Rows that are kept apart are not in it, but their numbers are.
+        Rows that are kept apart are not in it, but their numbers are. Waits for rows on devices.
 
         Parameters
         ----------
@@ -281,6 +311,7 @@ class Watch:
             If the file cannot be written.
         """
         with self._lock:
+            self._stream.settle_device()
             data = pack_stream(self._stream)
         if path is not None:
             write_file(Path(path), data)

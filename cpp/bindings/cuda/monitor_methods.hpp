@@ -1,0 +1,66 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "runtime/monitor.hpp"
+
+namespace inlay::python {
+
+/// Tells Python, once, that a device error disabled a monitor: it becomes an event. Needs the GIL;
+/// never raises.
+void report_news(cuda::Monitor& monitor, const char* what) noexcept;
+
+/// Binds what every monitor has: turn, poll, collect, device, disabled, error, skipped.
+///
+/// `update` of a class is its own: read the tensor, call the monitor, then report_news().
+/// @param name what the event calls it, a string literal
+template <class M, class Class>
+void bind_monitor(Class& type, const char* name) {
+  namespace py = pybind11;
+  type.def(
+      "turn",
+      [name](M& self) {
+        bool closed = false;
+        {
+          const py::gil_scoped_release release;
+          closed = self.turn();
+        }
+        report_news(self, name);
+        return closed;
+      },
+      "Close the window without waiting; return False where an earlier one has yet to arrive.");
+  type.def(
+      "poll",
+      [name](M& self) {
+        bool done = false;
+        {
+          const py::gil_scoped_release release;
+          done = self.poll();
+        }
+        report_news(self, name);
+        return done;
+      },
+      "Take in the closed window; return False while it has not arrived.");
+  type.def(
+      "collect",
+      [name](M& self) {
+        {
+          const py::gil_scoped_release release;
+          self.collect();
+        }
+        report_news(self, name);
+      },
+      "Wait for all updates so far and take in what they counted. Synchronises.");
+  type.def_property_readonly("device", &M::device, "The number of the device.");
+  type.def_property_readonly("disabled", &M::disabled, "Whether an error disabled it.");
+  type.def_property_readonly(
+      "error", [](const M& self) { return self.status().error; },
+      "What disabled it; empty while it works.");
+  type.def_property_readonly(
+      "skipped", [](const M& self) { return self.status().skipped; },
+      "How many updates did nothing.");
+}
+
+}  // namespace inlay::python

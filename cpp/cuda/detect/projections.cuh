@@ -1,0 +1,120 @@
+#pragma once
+
+// Rows seen from directions, and the distance of two sorted samples by quantiles. All in doubles.
+
+#include <algorithm>
+
+#include "detect/double_tile.cuh"
+
+namespace inlay::cuda {
+
+/// out[p][row] = the product of direction p and the row; marks rows with a value that is not
+/// finite. A block of kDoubleThreads for each 64 rows (x) and 64 directions (y).
+[[maybe_unused]] static __global__ void __launch_bounds__(kDoubleThreads)
+    project_rows_kernel(Rows rows, const double* directions, std::int32_t count, double* out,
+                        std::uint8_t* bad) {
+  __shared__ DoubleSlices slices;
+  const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * kDoubleTile;
+  const std::int64_t first_direction = static_cast<std::int64_t>(blockIdx.y) * kDoubleTile;
+  double products[4][4] = {};
+  multiply_doubles<true, true>(
+      slices, 0, rows.dims,
+      [&](int i, std::int64_t k) {
+        const std::int64_t direction = first_direction + i;
+        return direction < count ? directions[direction * rows.dims + k] : 0.0;
+      },
+      [&](int i, std::int64_t k) {
+        const std::int64_t row = first_row + i;
+        if (row >= rows.count) return 0.0;
+        const double value = rows.at(row, k);
+        if (!is_finite(value)) bad[row] = 1;
+        return value;
+      },
+      products);
+  const int tx = static_cast<int>(threadIdx.x) % 16;
+  const int ty = static_cast<int>(threadIdx.x) / 16;
+  for (int i = 0; i < 4; ++i) {
+    const std::int64_t direction = first_direction + double_place(ty, i);
+    for (int j = 0; j < 4; ++j) {
+      const std::int64_t row = first_row + double_place(tx, j);
+      if (direction < count && row < rows.count) {
+        out[direction * rows.count + row] = products[i][j];
+      }
+    }
+  }
+}
+
+/// How many rows are marked. Any grid.
+[[maybe_unused]] static __global__ void count_marked_kernel(const std::uint8_t* bad,
+                                                            std::int64_t count,
+                                                            unsigned long long* marked) {
+  unsigned sum = 0;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += step) {
+    sum += bad[i];
+  }
+  sum = sum_of_lanes(sum, kWarp);
+  if (threadIdx.x % kWarp == 0 && sum != 0) {
+    atomicAdd(marked, static_cast<unsigned long long>(sum));
+  }
+}
+
+inline constexpr int kQuantileBlocks = 64;
+inline constexpr int kQuantileThreads = 256;
+
+/// Adds up a block's numbers in the order of its threads, by halves; all have the sum.
+template <int kThreads>
+__device__ double sum_of_block(double mine) {
+  __shared__ double sums[kThreads];
+  sums[threadIdx.x] = mine;
+  for (unsigned by = 1; by < kThreads; by *= 2) {
+    __syncthreads();
+    if (threadIdx.x % (2 * by) == 0) sums[threadIdx.x] += sums[threadIdx.x + by];
+  }
+  __syncthreads();
+  const double all = sums[0];
+  __syncthreads();
+  return all;
+}
+
+/// partial[block] = its share of n m times the mean p-th power (1 or 2) of the distance between
+/// equal quantiles of two ascending samples. kQuantileBlocks of kQuantileThreads.
+[[maybe_unused]] static __global__ void quantile_distance_kernel(const double* x, std::int64_t n,
+                                                                 const double* y, std::int64_t m,
+                                                                 int p, double* partial) {
+  if (n < m) {  // a thread takes a value of the larger side, which meets at most two of the other
+    std::swap(x, y);
+    std::swap(n, m);
+  }
+  double sum = 0.0;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
+       i += step) {
+    // In units of 1 / (n m), value i is the quantiles from i m on, value j those from j n on.
+    const std::int64_t begin = i * m;
+    const std::int64_t end = begin + m;
+    std::int64_t at = begin;
+    for (std::int64_t j = begin / n; at < end; ++j) {
+      const std::int64_t next = std::min(end, (j + 1) * n);
+      const double distance = fabs(x[i] - y[j]);
+      sum += static_cast<double>(next - at) * (p == 1 ? distance : distance * distance);
+      at = next;
+    }
+  }
+  sum = sum_of_block<kQuantileThreads>(sum);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+/// powers[i] = the sum of its kQuantileBlocks parts over n m. A thread each.
+[[maybe_unused]] static __global__ void finish_quantiles_kernel(const double* partial,
+                                                                std::int32_t count, double nm,
+                                                                double* powers) {
+  const auto i = static_cast<std::int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i >= count) return;
+  double sum = 0.0;
+  for (int b = 0; b < kQuantileBlocks; ++b) sum += partial[i * kQuantileBlocks + b];
+  powers[i] = sum / nm;
+}
+
+}  // namespace inlay::cuda

@@ -1,0 +1,36 @@
+"""What a model says of itself: its logits, activations and gradients, on the CPU or on a GPU."""
+
+from __future__ import annotations
+
+from inlay._lazy import loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from inlay.model.logits import Logits
+    from inlay.model.logits_rows import LogitsRows
+    from inlay.model.logits_statistic import LogitsStatistic
+    from inlay.model.tensor_stats import TensorStats, TensorSums
+
+# Public name -> the module that defines it: most programs use one of them.
+_HOMES = {
+    "Logits": "inlay.model.logits",
+    "LogitsRows": "inlay.model.logits_rows",
+    "LogitsStatistic": "inlay.model.logits_statistic",
+    "TensorStats": "inlay.model.tensor_stats",
+    "TensorSums": "inlay.model.tensor_stats",
+}
+
+__all__ = [
+    "Logits",
+    "LogitsRows",
+    "LogitsStatistic",
+    "TensorStats",
+    "TensorSums",
+]
+
+
+__getattr__ = loader(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

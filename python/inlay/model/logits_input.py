@@ -1,0 +1,112 @@
+"""Arrays of logits on the CPU, as the core reads them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["chosen_array", "logits_array", "mask_array"]
+
+
+def logits_array(logits: Any) -> npt.NDArray[Any]:
+    """Return logits of shape (rows, columns): float16, float32, float64, or bfloat16 as uint16.
+
+    Raises
+    ------
+    TypeError
+        If they are no floats.
+    InvalidArgumentError
+        If they have no dimension.
+    """
+    import numpy as np
+
+    array = _as_array(logits)
+    if array.dtype.name == "bfloat16":  # as ml_dtypes and JAX call it
+        array = array.view(np.uint16)
+    elif array.dtype.kind != "f" and not _is_torch_brain(logits):
+        message = f"logits are float16, bfloat16, float32 or float64, not {array.dtype}"
+        raise TypeError(message)
+    if array.dtype.itemsize > 8 or not array.dtype.isnative:
+        message = f"logits are float16, bfloat16, float32 or float64, not {array.dtype}"
+        raise TypeError(message)
+    if array.ndim == 0:
+        message = f"logits have at least one dimension, the last for the tokens: {array.shape}"
+        raise InvalidArgumentError(message)
+    if any(stride % array.itemsize for stride in array.strides):
+        array = np.ascontiguousarray(array)
+    rows = 1
+    for size in array.shape[:-1]:
+        rows *= size
+    return array.reshape(rows, array.shape[-1])
+
+
+def chosen_array(chosen: Any, rows: int) -> npt.NDArray[Any]:
+    """Return chosen tokens as packed int64, one a row.
+
+    Raises
+    ------
+    TypeError
+        If they are no integers.
+    InvalidArgumentError
+        If they are not one a row.
+    """
+    import numpy as np
+
+    array = _as_array(chosen)
+    if array.dtype.kind not in "iu":
+        message = f"chosen tokens are integers, not {array.dtype}"
+        raise TypeError(message)
+    if array.size != rows:
+        message = f"chosen tokens are one a row of logits, for {rows} rows, not {array.size}"
+        raise InvalidArgumentError(message)
+    if array.dtype == np.uint64:  # beyond every vocabulary stays so
+        array = np.minimum(array, np.uint64(2**63 - 1))
+    return np.ascontiguousarray(array, np.int64).reshape(rows)
+
+
+def mask_array(mask: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]:
+    """Return a mask of shape (rows, columns), from one that broadcasts to the logits' shape.
+
+    Raises
+    ------
+    TypeError
+        If it is not of booleans.
+    InvalidArgumentError
+        If its shape does not fit.
+    """
+    import numpy as np
+
+    array = _as_array(mask)
+    if array.dtype != np.bool_ and array.dtype != np.uint8:
+        message = f"a mask is of bool or uint8, not {array.dtype}"
+        raise TypeError(message)
+    try:
+        spread = np.broadcast_to(array, shape)
+    except ValueError:
+        message = f"a mask broadcasts to the shape of its logits, {shape}: {array.shape}"
+        raise InvalidArgumentError(message) from None
+    return spread.reshape(rows, shape[-1]).view(np.uint8)
+
+
+def _is_torch_brain(values: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and getattr(values, "dtype", None) is torch.bfloat16
+
+
+def _as_array(values: Any) -> npt.NDArray[Any]:
+    import numpy as np
+
+    tensor = host_tensor(values)
+    if tensor is None:
+        return np.asarray(values)
+    if _is_torch_brain(tensor):
+        bits: npt.NDArray[Any] = tensor.view(sys.modules["torch"].int16).numpy()
+        return bits.view(np.uint16)
+    array: npt.NDArray[Any] = tensor.numpy()
+    return array

@@ -1,0 +1,581 @@
+"""Norms, extremes and missing values of lists of tensors: gradients, weights, activations."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from inlay._exceptions import InvalidArgumentError
+from inlay._threads import new_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pyarrow
+
+    from inlay.observer import Observer
+
+__all__ = ["TensorStats", "TensorSums"]
+
+# Elements of a tensor on the CPU that are looked at in one go: a few MiB as doubles.
+_PIECE = 1 << 19
+
+# What a probe waits for a device's window, in seconds: on the observer's thread, not the model's.
+_ARRIVAL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSums:
+    """What the elements of one tensor came to.
+
+    Attributes
+    ----------
+    count : int
+        Finite elements.
+    nan_count, pos_inf_count, neg_inf_count : int
+        What is counted apart.
+    zero_count : int
+        Zeros of either sign; `count` includes them.
+    sum_of_squares : float
+        Of finite elements.
+    max_abs : float or None
+        Largest magnitude of a finite element; None without any.
+    """
+
+    count: int = 0
+    nan_count: int = 0
+    pos_inf_count: int = 0
+    neg_inf_count: int = 0
+    zero_count: int = 0
+    sum_of_squares: float = 0.0
+    max_abs: float | None = None
+
+    @property
+    def norm(self) -> float | None:
+        """Euclidean norm of all finite elements so far; None without any."""
+        return math.sqrt(self.sum_of_squares) if self.count else None
+
+    @property
+    def rms(self) -> float | None:
+        """Root of the mean square of finite elements; None without any."""
+        return math.sqrt(self.sum_of_squares / self.count) if self.count else None
+
+    @property
+    def zero_fraction(self) -> float | None:
+        """Share of the finite elements that are zero; None without any."""
+        return self.zero_count / self.count if self.count else None
+
+    def _plus(self, other: TensorSums) -> TensorSums:
+        largest = [m for m in (self.max_abs, other.max_abs) if m is not None]
+        return TensorSums(
+            self.count + other.count,
+            self.nan_count + other.nan_count,
+            self.pos_inf_count + other.pos_inf_count,
+            self.neg_inf_count + other.neg_inf_count,
+            self.zero_count + other.zero_count,
+            self.sum_of_squares + other.sum_of_squares,
+            max(largest) if largest else None,
+        )
+
+
+class TensorStats:
+    """Norm, largest magnitude, zeros, NaN and infinities of each tensor of a list.
+
+    Fed with the same list of tensors at each step: a model's gradients, its weights, its
+    activations. On a CUDA device one kernel reads up to 1,024 tensors and `update` neither copies,
+    nor waits, nor allocates (but for the first on that device); it may be captured in a CUDA graph.
+    Tensors may be on different devices, or on the CPU.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        What the tensors are called. Unless given, the keys of the first mapping handed over, or
+        "0", "1", … .
+    name : str, default "model.tensors"
+        What the metrics begin with where an observer probes it.
+    attributes : mapping of str to str, optional
+        Of these metrics' series; each has the attribute ``tensor`` besides.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two names are equal.
+
+    Notes
+    -----
+    Counts and largest magnitudes are exact. The sum of squares is that of doubles on the CPU; on a
+    device squares of float32 and narrower types are added up 16 at a time in float32, then in
+    float64, which keeps its relative error below 1e-6. Figures are of all updates so far, or since
+    `reset`.
+
+    Any thread may use an object at any time; calls on one object take turns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from inlay.model import TensorStats
+    >>> gradients = TensorStats()
+    >>> gradients.update({"weight": np.array([3.0, 0.0, -4.0]), "bias": np.array([np.nan, 2.0])})
+    >>> gradients["weight"].norm, gradients["weight"].max_abs, gradients["bias"].nan_count
+    (5.0, 4.0, 1)
+    """
+
+    __module__ = "inlay.model"
+    __slots__ = (
+        "__weakref__",
+        "_attributes",
+        "_lock",
+        "_monitors",
+        "_name",
+        "_names",
+        "_positions",
+        "_since",
+        "_sums",
+        "_updates",
+    )
+
+    def __init__(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        name: str = "model.tensors",
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        from inlay import _core
+
+        self._names: tuple[str, ...] | None = None
+        self._positions: dict[str, int] = {}
+        self._sums: list[TensorSums] = []
+        if names is not None:
+            self._set_names(names)
+        self._name = name
+        self._attributes = dict(attributes or {})
+        _core.canonical_json(self._attributes)  # refuses what is no attribute
+        self._lock = new_lock()
+        self._monitors: dict[int, Any] = {}
+        self._updates = 0
+        self._since: int | None = None
+
+    def _set_names(self, names: Iterable[object]) -> None:
+        listed: list[str] = []
+        for one in names:
+            if not isinstance(one, str):
+                message = f"names of tensors are str, got {type(one).__name__}"
+                raise TypeError(message)
+            listed.append(one)
+        positions = {name: position for position, name in enumerate(listed)}
+        if len(positions) != len(listed):
+            twice = next(name for name in listed if listed.count(name) > 1)
+            message = f"two tensors are called {twice!r}"
+            raise InvalidArgumentError(message)
+        self._names = tuple(listed)
+        self._positions = positions
+        self._sums = [TensorSums()] * len(listed)
+
+    # ---- counting ----------------------------------------------------------------------------
+    def update(self, tensors: Sequence[Any] | Mapping[str, Any], *, stream: Any = None) -> None:
+        """Count the elements of each tensor.
+
+        Parameters
+        ----------
+        tensors : sequence or mapping of str to tensors
+            As many as at the first update, each of any shape: arrays of numpy or torch on the CPU,
+            or tensors on CUDA devices whose elements lie one behind the other. None, as a
+            parameter without a gradient has it, counts nothing.
+        stream : optional
+            On a device: the stream to enqueue on, an integer handle or an object of torch or CuPy;
+            the current one of the first tensor's producer unless given.
+
+        Raises
+        ------
+        TypeError
+            If one is no tensor of numbers.
+        InvalidArgumentError
+            If there are more or fewer tensors than before, or a name is unknown.
+        CudaUnavailableError
+            If one is on a device and kernels cannot run here.
+
+        Notes
+        -----
+        O(elements), one read. On a device the memory must stay valid until the kernel has run.
+        """
+        listed = self._listed(tensors)
+        number = _one_device(listed)
+        on_host: list[tuple[int, TensorSums]] = []
+        if number is not None:
+            by_device = {number: listed}
+        else:
+            by_device, on_host = _sorted_out(listed)
+        if stream is not None and not by_device:
+            message = f"tensors on the CPU have no stream: {stream!r}"
+            raise InvalidArgumentError(message)
+        for number, row in by_device.items():
+            self._monitor(number).update(row, stream)
+        with self._lock:
+            self._updates += 1
+            for position, found in on_host:
+                self._sums[position] = self._sums[position]._plus(found)
+
+    def _listed(self, tensors: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+        """Return the tensors in the order of the names; the first list gives these."""
+        if isinstance(tensors, Mapping):
+            with self._lock:
+                if self._names is None:
+                    self._set_names(tensors)
+            unknown = next((one for one in tensors if one not in self._positions), None)
+            if unknown is not None:
+                message = f"no tensor is called {unknown!r}"
+                raise InvalidArgumentError(message)
+            return [tensors.get(one) for one in self._names or ()]
+        if not isinstance(tensors, (list, tuple)):
+            message = f"expected a list or a mapping of tensors, got {type(tensors).__name__}"
+            raise TypeError(message)
+        with self._lock:
+            if self._names is None:
+                self._set_names(str(position) for position in range(len(tensors)))
+        count = len(self._names or ())
+        if len(tensors) != count:
+            message = f"expected {count} tensors, as named or as before, got {len(tensors)}"
+            raise InvalidArgumentError(message)
+        return list(tensors)
+
+    def _monitor(self, number: int) -> Any:
+        monitor = self._monitors.get(number)
+        if monitor is None:
+            from inlay._cuda_runtime import native
+
+            with self._lock:
+                monitor = self._monitors.get(number)
+                if monitor is None:
+                    monitor = native().TensorList(len(self._names or ()), device=number)
+                    self._monitors[number] = monitor
+        return monitor
+
+    def _take(self, monitor: Any) -> None:
+        """Add what has arrived from a device; under the lock."""
+        for position, row in enumerate(monitor.sums()):
+            found = TensorSums(*row) if row[0] else TensorSums(*row[:6])
+            self._sums[position] = self._sums[position]._plus(found)
+        monitor.reset()
+
+    def _gathered(self) -> list[TensorSums]:
+        """Return all that was counted; waits for devices."""
+        with self._lock:
+            for monitor in self._monitors.values():
+                monitor.collect()
+                self._take(monitor)
+            return list(self._sums)
+
+    def merge(self, other: Any) -> None:
+        """Add what another object counted, tensor by tensor.
+
+        Parameters
+        ----------
+        other : TensorStats
+            It is not changed.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its tensors have other names.
+        """
+        if not isinstance(other, TensorStats):
+            message = f"expected a TensorStats to merge, got {type(other).__name__}"
+            raise TypeError(message)
+        added = other._gathered()
+        if other._names is None:
+            return
+        with self._lock:
+            if self._names is None:
+                self._set_names(other._names)
+        if self._names != other._names:
+            message = f"tensors with other names cannot be merged: {other._names!r}"
+            raise InvalidArgumentError(message)
+        self._gathered()
+        with self._lock:
+            self._sums = [a._plus(b) for a, b in zip(self._sums, added, strict=True)]
+            self._updates += other._updates
+
+    def reset(self) -> None:
+        """Forget everything counted so far, but for the names; waits for devices."""
+        self._gathered()
+        with self._lock:
+            self._sums = [TensorSums()] * len(self._sums)
+            self._updates = 0
+
+    # ---- what was counted --------------------------------------------------------------------
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the tensors are called; empty before the first update."""
+        return self._names or ()
+
+    @property
+    def updates(self) -> int:
+        """Number of updates."""
+        return self._updates
+
+    def __getitem__(self, name: str) -> TensorSums:
+        """Return what one tensor came to; reading waits for devices.
+
+        Raises
+        ------
+        KeyError
+            If none is called so.
+        """
+        return self._gathered()[self._positions[name]]
+
+    def __len__(self) -> int:
+        """Return the number of tensors."""
+        return len(self.names)
+
+    def __bool__(self) -> bool:
+        """Return True, an empty one included."""
+        return True
+
+    def total(self) -> TensorSums:
+        """Return what all tensors together came to: `norm` is the norm of the whole gradient."""
+        out = TensorSums()
+        for found in self._gathered():
+            out = out._plus(found)
+        return out
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the figures of each tensor by name.
+
+        Returns
+        -------
+        dict of str to dict
+            Keys are those of `TensorSums`, and ``norm``, ``rms`` and ``zero_fraction``.
+        """
+        return {
+            name: {
+                **asdict(found),
+                "norm": found.norm,
+                "rms": found.rms,
+                "zero_fraction": found.zero_fraction,
+            }
+            for name, found in zip(self.names, self._gathered(), strict=True)
+        }
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return one row a tensor.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns ``tensor``, ``count``, ``nan_count``, ``pos_inf_count``, ``neg_inf_count``,
+            ``zero_count`` (int64), ``sum_of_squares``, ``max_abs``, ``norm``, ``rms`` and
+            ``zero_fraction`` (float64; null where undefined).
+        """
+        import pyarrow as pa
+
+        rows = [{"tensor": name, **row} for name, row in self.to_dict().items()]
+        counts = ("count", "nan_count", "pos_inf_count", "neg_inf_count", "zero_count")
+        figures = ("sum_of_squares", "max_abs", "norm", "rms", "zero_fraction")
+        schema = pa.schema(
+            [
+                ("tensor", pa.string()),
+                *((column, pa.int64()) for column in counts),
+                *((column, pa.float64()) for column in figures),
+            ]
+        )
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    # ---- windows -----------------------------------------------------------------------------
+    def observe(self, observer: Observer, /) -> None:
+        """Hand what was counted since the last call to an observer's window: makes it a probe.
+
+        ``observer.probe(stats)`` calls it before each cut. From then on this object holds the open
+        window. On a device a window is closed without a wait; what has not arrived within a tenth
+        of a second comes with the next window.
+
+        Parameters
+        ----------
+        observer : Observer
+            Rows of layer ``model`` go to its ``points``, for each tensor with values: gauges
+            ``<name>.norm``, ``.rms``, ``.max_abs`` and ``.zero_fraction``, and where there are any
+            counters ``.nan_count`` and ``.inf_count``.
+        """
+        with self._lock:
+            for monitor in self._monitors.values():
+                monitor.turn()
+            deadline = time.monotonic() + _ARRIVAL_S
+            for monitor in self._monitors.values():
+                while not monitor.poll() and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                self._take(monitor)
+            sums, self._sums = self._sums, [TensorSums()] * len(self._sums)
+            now = observer.core.now_us()
+            start = now if self._since is None else self._since
+            self._since = now
+        _emit(observer, self._name, self._attributes, self.names, sums, start=start, end=now)
+
+    def __repr__(self) -> str:
+        """Return a line with the whole norm."""
+        total = self.total()
+        norm = "undefined" if total.norm is None else f"{total.norm:.4g}"
+        return f"<inlay.model.TensorStats of {len(self)} tensors: norm {norm}>"
+
+
+def _emit(
+    observer: Observer,
+    name: str,
+    attributes: Mapping[str, str],
+    names: Sequence[str],
+    sums: Sequence[TensorSums],
+    *,
+    start: int,
+    end: int,
+) -> None:
+    import pyarrow as pa
+
+    from inlay import _core
+    from inlay.table import arrow_schema
+
+    core = observer.core
+    resource = dict(observer.resource)
+    shared = {
+        "time": end,
+        "start_time": start,
+        "observed_time": end,
+        "revision": 0,
+        "form": "delta",
+        "origin": core.origin,
+        "window_seq": core.window_seq,
+        "layer": "model",
+        "resource": _core.canonical_json(resource),
+        "status": "ok",
+    }
+    rows: list[dict[str, Any]] = []
+    for tensor, found in zip(names, sums, strict=True):
+        attrs = _core.canonical_json({**attributes, "tensor": tensor})
+
+        def add(
+            figure: str,
+            kind: str,
+            value: float | None,
+            found: TensorSums = found,
+            attrs: str = attrs,
+        ) -> None:
+            if value is None:
+                return
+            metric = f"{name}.{figure}"
+            rows.append(
+                {
+                    **shared,
+                    "metric": metric,
+                    "kind": kind,
+                    "unit": "{element}" if kind == "counter" else "1",
+                    "attrs": attrs,
+                    "series_id": _core.series_id(metric, attrs, resource["service.name"]),
+                    "value": float(value),
+                    "count": found.count,
+                }
+            )
+
+        add("norm", "gauge", found.norm)
+        add("rms", "gauge", found.rms)
+        add("max_abs", "gauge", found.max_abs)
+        add("zero_fraction", "gauge", found.zero_fraction)
+        add("nan_count", "counter", found.nan_count or None)
+        add("inf_count", "counter", found.pos_inf_count + found.neg_inf_count or None)
+    if rows:
+        core.add_table("points", _core.Table(pa.Table.from_pylist(rows, arrow_schema("points"))))
+
+
+def _one_device(tensors: list[Any]) -> int | None:
+    """Return the device of torch's tensors if one has them all; hundreds cost little to ask."""
+    kind = next((type(tensor) for tensor in tensors if tensor is not None), None)
+    if kind is None or not hasattr(kind, "get_device"):
+        return None
+    try:
+        numbers = {tensor.get_device() for tensor in tensors if tensor is not None}
+    except AttributeError:  # of several libraries
+        return None
+    number = numbers.pop()
+    return int(number) if not numbers and number >= 0 else None
+
+
+def _sorted_out(
+    tensors: list[Any],
+) -> tuple[dict[int, list[Any]], list[tuple[int, TensorSums]]]:
+    """Return the tensors of each device, others None, and what those on the CPU come to."""
+    from inlay._cuda_runtime import is_device_array
+    from inlay.summary._device import device_number
+
+    by_device: dict[int, list[Any]] = {}
+    on_host: list[tuple[int, TensorSums]] = []
+    for position, tensor in enumerate(tensors):
+        if tensor is None:
+            continue
+        if is_device_array(tensor):
+            row = by_device.setdefault(device_number(tensor), [None] * len(tensors))
+            row[position] = tensor
+        else:
+            on_host.append((position, _sums_on_host(tensor)))
+    return by_device, on_host
+
+
+def _sums_on_host(tensor: Any) -> TensorSums:
+    """Return what a tensor on the CPU comes to."""
+    pieces, count = _pieces(tensor)
+    out = TensorSums()
+    for piece in pieces(count):
+        out = out._plus(_sums_of(piece))
+    return out
+
+
+def _sums_of(values: Any) -> TensorSums:
+    """Return what an array of doubles comes to."""
+    import numpy as np
+
+    finite = values[np.isfinite(values)]
+    rest = values.size - finite.size
+    nan = pos_inf = 0
+    if rest:
+        nan = int(np.count_nonzero(np.isnan(values)))
+        pos_inf = int(np.count_nonzero(values == np.inf))
+    largest = float(np.max(np.abs(finite))) if finite.size else None
+    with np.errstate(over="ignore", under="ignore"):
+        squares = float(np.dot(finite, finite))
+    return TensorSums(
+        int(finite.size),
+        nan,
+        pos_inf,
+        rest - nan - pos_inf,
+        int(np.count_nonzero(finite == 0)),
+        squares,
+        largest,
+    )
+
+
+def _pieces(tensor: Any) -> tuple[Callable[[int], Iterable[Any]], int]:
+    """Return how to get a tensor's elements as doubles, a few at a time, and their number."""
+    import numpy as np
+
+    if hasattr(tensor, "detach") and hasattr(tensor, "to"):  # torch's, of whatever type
+        flat = tensor.detach().reshape(-1)
+
+        def of_torch(count: int) -> Iterable[Any]:
+            for at in range(0, count, _PIECE):
+                yield flat[at : at + _PIECE].double().numpy()
+
+        return of_torch, int(flat.shape[0])
+    array = np.asarray(tensor)
+    if array.dtype.kind not in "fiub" and array.dtype.name not in (
+        "bfloat16",
+        "float8_e4m3fn",
+        "float8_e5m2",
+    ):
+        message = f"tensors are of numbers, got {array.dtype} of {type(tensor).__name__}"
+        raise TypeError(message)
+    flat_array = array.reshape(-1)
+
+    def of_numpy(count: int) -> Iterable[Any]:
+        for at in range(0, count, _PIECE):
+            yield flat_array[at : at + _PIECE].astype(np.float64)
+
+    return of_numpy, int(flat_array.size)
