@@ -2,6 +2,7 @@
 
 set(INLAY_CUDA AUTO CACHE STRING "Build the CUDA kernels: ON, OFF, or AUTO when a toolkit is found")
 set(INLAY_WITH_CUDA OFF)
+set(INLAY_CUDA_TOGETHER_DEFAULT OFF)
 if(INLAY_CUDA)
   include(CheckLanguage)
   check_language(CUDA)
@@ -9,7 +10,10 @@ if(INLAY_CUDA)
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
       # Code for 8.0 runs on 8.x too; the PTX of the last one serves what comes after.
       set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 100-real 120)
+      set(INLAY_CUDA_TOGETHER_DEFAULT ON)
     endif()
+    option(INLAY_CUDA_TOGETHER "Compile all kernels as one unit: smaller, but nothing is compiled apart"
+           ${INLAY_CUDA_TOGETHER_DEFAULT})
     set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
     enable_language(CUDA)
     find_package(CUDAToolkit 12.4 REQUIRED)
@@ -23,6 +27,21 @@ if(INLAY_CUDA)
     message(FATAL_ERROR "INLAY_CUDA is ON but no CUDA compiler was found")
   endif()
 endif()
+
+# Gathers .cu files into one unit, whose code is compressed together for each architecture, and
+# compiles it for as many architectures at once as there are processors.
+function(inlay_cuda_together sources_variable)
+  set(together "${PROJECT_BINARY_DIR}/generated/kernels.cu")
+  set(others ${${sources_variable}})
+  set(kernels ${others})
+  list(FILTER kernels INCLUDE REGEX "\\.cu$")
+  list(FILTER others EXCLUDE REGEX "\\.cu$")
+  list(TRANSFORM kernels REPLACE "(.+)" "#include \"\\1\"")
+  list(JOIN kernels "\n" text)
+  file(CONFIGURE OUTPUT "${together}" CONTENT "${text}\n" @ONLY)
+  set_property(SOURCE "${together}" PROPERTY COMPILE_OPTIONS --threads=0)
+  set(${sources_variable} "${together}" ${others} PARENT_SCOPE)
+endfunction()
 
 # Warnings and register spills of device code are errors where warnings are.
 function(inlay_cuda_options target)

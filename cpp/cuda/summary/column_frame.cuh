@@ -7,7 +7,8 @@
 #include "summary/column_state.cuh"
 #include "summary/moments_formulas.hpp"
 
-// What comes before and after the rows of a block, see column_kernel.cuh.
+// What comes before and after the rows of a block, see column_kernel.cuh. Loops are kept rolled up
+// where they are not hot, for the sake of the code's size.
 
 namespace inlay::cuda {
 
@@ -34,6 +35,7 @@ __device__ inline float higher_of(float a, float b) {
 INLAY_HOST_DEVICE inline std::int64_t place_of(const ColumnWalk& walk, std::int64_t i) {
   if (walk.dims == 1) return i * walk.strides[0];
   std::int64_t place = 0;
+#pragma unroll 1
   for (int d = walk.dims - 1; d > 0; --d) {
     const std::int64_t size = walk.sizes[d];
     std::int64_t rest;
@@ -76,7 +78,7 @@ __device__ __noinline__ void choose_origins(const ColumnArgs& a, std::uint32_t g
     const std::uint32_t sample = at / kColumns;
     double value = missing;
     if (sample < taken) {
-      const std::int64_t row = rows * sample / taken;
+      const std::int64_t row = taken == kSamples ? rows * sample / kSamples : sample;
       std::int64_t place = 0;
       bool inside = false;
       if (w.flat) {
@@ -106,6 +108,7 @@ __device__ __noinline__ void choose_origins(const ColumnArgs& a, std::uint32_t g
     std::uint32_t rank = 0;
     std::uint32_t rank_of_size = 0;
     const double size = detail::formulas::magnitude(value);
+#pragma unroll 1
     for (std::uint32_t i = column; i < kSamples * kColumns; i += kColumns) {
       const double other = samples[i];
       if (!(other == other)) continue;
@@ -137,6 +140,7 @@ __device__ __noinline__ void choose_origins(const ColumnArgs& a, std::uint32_t g
     const double distance = detail::formulas::magnitude(value * 0.5 - origin * 0.5);
     std::uint32_t finite = 0;
     std::uint32_t rank = 0;
+#pragma unroll 1
     for (std::uint32_t i = column; i < kSamples * kColumns; i += kColumns) {
       const double other = samples[i];
       if (!(other == other)) continue;

@@ -318,6 +318,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       } else if (active) {
         const ColumnOrigin& o = origins[lane];
         for (int step = begin; step < end; ++step) {
+#pragma unroll 1
           for (int j = 0; j < (step < 0 ? kV + 1 : kV); ++j) {
             const std::int64_t place = element(step, j);
             if (place == kNowhere) continue;
@@ -385,6 +386,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       }
       if constexpr (kEdges) {
         if (!edges_here && num_edges != 0) {
+#pragma unroll 1
           for (int n = 0; n < kValues; ++n)
             take_far_edges(to_real(from[n / kV * step_stride + n % kV]));
         }
@@ -397,19 +399,20 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
       }
     }
   }
+  // The rows that are not whole, and at last a run's left-over values, as row -1.
   const int steps = static_cast<int>((range.end - range.begin + warps - 1) / warps);
-  for (; step < steps; ++step) {
-    for (int j = 0; j < kV; ++j) take_guarded(step, j);
-    if ((step + 1 - folded) * kV >= kFoldValues) {
-      fold(folded, step + 1);
-      folded = step + 1;
+  for (; step <= steps; ++step) {
+    const bool left_over = step == steps;
+    if (left_over || (step - folded) * kV >= kFoldValues) {
+      fold(folded, step);
+      folded = step;
     }
+    if (left_over && kWalk != Walk::kRun) break;
+    const int row = left_over ? -1 : step;
+#pragma unroll 1
+    for (int j = 0; j < (left_over ? kV + 1 : kV); ++j) take_guarded(row, j);
   }
-  fold(folded, steps);
-  if constexpr (kWalk == Walk::kRun) {
-    for (int j = 0; j < kV + 1; ++j) take_guarded(-1, j);
-    fold(-1, 0);
-  }
+  if constexpr (kWalk == Walk::kRun) fold(-1, 0);
   if constexpr (!kFloat) {
     sums[0] = power1;
     sums[1] = power2;
@@ -517,6 +520,7 @@ __device__ __forceinline__ void count_columns(const ColumnArgs& a) {
     __syncthreads();
     for (unsigned figure = warp; figure < 6; figure += warps) {
       double sum = rows[figure * kBlockColumns + lane];
+#pragma unroll 1
       for (unsigned i = 1; i < warps; ++i) {
         const double other = rows[(i * 6 + figure) * kBlockColumns + lane];
         sum = figure < 4 ? sum + other : figure == 4 ? lower_of(sum, other) : higher_of(sum, other);

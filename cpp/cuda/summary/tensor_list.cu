@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kListThreads, 3)
   count_tensor_list(args);
 }
 
-__global__ void extract_kernel(const WindowControl* control, unsigned closed, TensorRecord* state,
+__global__ void extract_list_kernel(const WindowControl* control, unsigned closed, TensorRecord* state,
                                std::size_t count, TensorRecord* result) {
   if (!window_is_quiet(control, closed)) return;
   const std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x;
@@ -57,7 +57,7 @@ TensorList::TensorList(int device, std::size_t count, std::shared_ptr<Allocator>
   const BesideCaptures beside;
   const DeviceGuard guard(device);
   load_kernel(tensor_list_kernel);
-  load_kernel(extract_kernel);
+  load_kernel(extract_list_kernel);
 }
 
 bool TensorList::update(const std::vector<Tensor>& tensors, cudaStream_t stream) {
@@ -97,7 +97,7 @@ bool TensorList::update(const std::vector<Tensor>& tensors, cudaStream_t stream)
 void TensorList::launch_extract(const Launch& launch, unsigned closed, void* result,
                                 cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>((count_ + kListThreads - 1) / kListThreads);
-  extract_kernel<<<blocks, kListThreads, 0, stream>>>(
+  extract_list_kernel<<<blocks, kListThreads, 0, stream>>>(
       launch.control, closed, static_cast<TensorRecord*>(launch.states[closed]), count_,
       static_cast<TensorRecord*>(result));
   check(cudaGetLastError(), "reading a window of tensors");
