@@ -43,6 +43,7 @@ __device__ inline void extract_columns(unsigned char* bytes, const ColumnLayout&
   // Records and cells.
   auto* const words = reinterpret_cast<Count*>(bytes);
   auto* const to = reinterpret_cast<Count*>(out);
+#pragma unroll 1
   for (std::size_t i = thread; i < layout.keys_at() / sizeof(Count); i += threads) {
     to[i] = words[i];
     words[i] = 0;
