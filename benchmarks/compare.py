@@ -75,7 +75,8 @@ def device_part(results: dict[str, Any]) -> str:
         "From `make bench-gpu`. "
         f"{gpu['memory_gib']} GiB, {gpu['multiprocessors']} multiprocessors, "
         f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
-        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}.\n\n"
+        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}."
+        f"{noted(results)}\n\n"
         f"{markdown(results)}\n"
     )
 
@@ -87,6 +88,11 @@ def of_devices() -> list[dict[str, Any]]:
         for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
     ]
     return [results for results in stored if "gpu" in results["machine"]]
+
+
+def noted(results: dict[str, Any]) -> str:
+    """Return what somebody wrote into the results, under ``note``, for whoever reads them."""
+    return f" {results['note']}" if "note" in results else ""
 
 
 def busy(results: dict[str, Any]) -> str:
@@ -109,7 +115,8 @@ def with_block(readme: str, results: dict[str, Any], devices: list[dict[str, Any
     tail = rest.split(END)[1]
     block = f"{machine_line(results['machine'])}; medians.{busy(results)}\n\n{headline(results)}"
     for device in devices:
-        block += f"\n\n{device['machine']['gpu']['name']}; medians.\n\n{headline(device)}"
+        name = device["machine"]["gpu"]["name"]
+        block += f"\n\n{name}; medians.{noted(device)}\n\n{headline(device)}"
     return f"{head}{BEGIN}\n{block}\n{END}{tail}"
 
 
