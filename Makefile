@@ -22,7 +22,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c'
 
 .PHONY: help
 help:
-	@echo "make demo | test | test-slow | test-spark | test-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | tensors | test-slow | test-spark | test-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -30,6 +30,10 @@ $(VENV)/stamp-dev: pyproject.toml
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install -q 'pip>=25.1'
 	$(BIN)/python -m pip install -q --group dev
+	touch $@
+
+$(VENV)/stamp-tensors: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group tensors
 	touch $@
 
 $(VENV)/stamp-docs: $(VENV)/stamp-dev
@@ -59,6 +63,10 @@ build dev: $(VENV)/stamp-dev
 # ---- testing ---------------------------------------------------------------------------------
 .PHONY: test pytest ctest test-slow test-spark
 test: pytest ctest
+
+# PyTorch, for the tests that hand its tensors over; they are skipped without it.
+.PHONY: tensors
+tensors: $(VENV)/stamp-tensors
 
 # Files run side by side, the tests of one file in order.
 pytest: build

@@ -24,7 +24,7 @@ def host_tensor(values: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is sparse, quantised, complex, without memory, or not on the host.
+        If it is sparse, nested, quantised, complex, without memory, or not on the host.
     """
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(values, torch.Tensor):
@@ -33,7 +33,10 @@ def host_tensor(values: Any) -> Any:
         message = "a meta tensor has no values"
         raise TypeError(message)
     if values.device.type != "cpu":
-        message = f"a tensor on {values.device}, which is neither the host nor a CUDA device"
+        message = f"a tensor on {values.device}: copy it to the host, by .cpu(), and give that"
+        raise TypeError(message)
+    if values.is_nested:
+        message = "a nested tensor has no one shape: give its tensors one by one"
         raise TypeError(message)
     if values.layout != torch.strided or values.is_quantized:
         kind = values.dtype if values.is_quantized else values.layout
@@ -61,7 +64,7 @@ def host_array(values: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is sparse, quantised, complex, without memory, or not on the host.
+        If it is sparse, nested, quantised, complex, without memory, or not on the host.
     """
     tensor = host_tensor(values)
     if tensor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 
 import inlay
 import inlay.detect
+from inlay import InvalidArgumentError
 from inlay.data import Profile
 
-torch = pytest.importorskip("torch")
+if os.environ.get("CI") == "true":
+    import torch
+else:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make tensors`")
 
 SUMMARIES = [inlay.Moments, inlay.ExpHistogram, inlay.Hll, inlay.Kll, inlay.Reservoir]
 VALUES = [1.0, -2.5, float("nan"), 0.0, 3.0]
@@ -77,6 +82,25 @@ def test_columns_of_a_tensor() -> None:
     narrow = tensor.bfloat16()
     wide = narrow.detach().float().numpy()
     assert Profile.of(narrow).to_dict()["columns"] == Profile.of(wide).to_dict()["columns"]
+
+
+def test_a_mapping_of_tensors() -> None:
+    values = torch.tensor([1.0, 2.5, float("nan")])
+    columns = {"grad": values.clone().requires_grad_(), "narrow": values.bfloat16(), "n": [1, 2, 3]}
+    arrays = {name: values.numpy() for name in ("grad", "narrow")} | {"n": [1, 2, 3]}
+    assert Profile.of(columns).to_dict()["columns"] == Profile.of(arrays).to_dict()["columns"]
+    with pytest.raises(TypeError, match=r"column 'bad': .*sparse_coo"):
+        Profile.of({"bad": values.to_sparse()})
+    with pytest.raises(InvalidArgumentError, match="column 'bad' must have one dimension"):
+        Profile.of({"bad": values.reshape(1, 3)})
+
+
+def test_a_nested_tensor_is_refused() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is a prototype
+        nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    with pytest.raises(TypeError, match="nested"):
+        inlay.Moments().update(nested)
 
 
 def test_rows_and_samples_of_tensors() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,8 @@ def table_of_columns(columns: Mapping[Any, Any], wanted: Sequence[str] | None = 
     ----------
     columns : mapping of str to array-like, shape (n,)
         Arrow arrays, chunked arrays and what offers their capsules are taken as they are; numpy
-        arrays, pandas series and sequences are converted. In numpy arrays NaN stays NaN.
+        arrays, tensors on the host, pandas series and sequences are converted. In numpy arrays and
+        tensors NaN stays NaN.
     wanted : sequence of str, optional
         Of these columns only.
 
@@ -83,7 +85,7 @@ def table_of_columns(columns: Mapping[Any, Any], wanted: Sequence[str] | None = 
     InvalidArgumentError
         If columns differ in length, one has no Arrow type, or a wanted one is not there.
     TypeError
-        If a name is not text, or a column is a single value.
+        If a name is not text, a column is a single value, or a tensor that cannot be read here.
     """
     import pyarrow as pa
 
@@ -157,6 +159,13 @@ def _column(name: str, values: Any) -> Any:
         return values
     if type(values).__module__.partition(".")[0] == "pandas":
         return _from_pandas(name, values)
+    try:
+        tensor = host_array(values)
+    except TypeError as error:
+        message = f"column {name!r}: {error}"
+        raise TypeError(message) from None
+    if tensor is not None:
+        return _from_numpy(name, tensor)
     try:
         if hasattr(values, "__arrow_c_array__"):
             return pa.array(values)
