@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "model/logits.cuh"
@@ -55,34 +56,30 @@ void launch(LogitsArgs args, const Way& way, Memory& memory) {
   args.partials = partials.data();
   args.parts = way.parts;
   args.scale = memory.scale;
-  const std::int64_t loads =
-      way.apart ? args.columns : args.columns / RowLayout<T>::kWide + (args.columns == 0 ? 0 : 1);
-  args.vectors_a_part = (loads + way.parts - 1) / way.parts;
-  const auto run = [&]<LogitsReading kReading>() {
+  const auto run = [&]<class Row>(std::type_identity<Row>) {
+    const unsigned vectors = args.columns / Row::kWide + (args.columns == 0 ? 0 : 1);
+    args.vectors_a_part = (vectors + way.parts - 1) / way.parts;
     if (way.parts > 1) {
       emu::launch(static_cast<unsigned>(args.rows) * way.parts + 1, kLogitsThreads, 0, [&] {
-        logits_by_parts<T, 2, kReading>(args, &memory.control, memory.state(0), memory.state(1));
+        logits_by_parts<Row>(args, &memory.control, memory.state(0), memory.state(1));
       });
     } else {
       const unsigned blocks = std::min(way.blocks, static_cast<unsigned>(args.rows));
       emu::launch(blocks, kLogitsThreads, 0, [&] {
-        logits_by_rows<T, 2, kReading>(args, &memory.control, memory.state(0), memory.state(1));
+        logits_by_rows<Row>(args, &memory.control, memory.state(0), memory.state(1));
       });
     }
   };
-  if (way.apart) {
-    run.template operator()<LogitsReading::kApart>();
-  } else if (args.mask != nullptr) {
-    run.template operator()<LogitsReading::kMasked>();
-  } else {
-    run.template operator()<LogitsReading::kPlain>();
+  if constexpr (!std::is_same_v<T, double>) {
+    if (!way.apart) return run(std::type_identity<AdjacentEntries<T>>{});
   }
+  run(std::type_identity<AnyEntries<R>>{});
 }
 
 LogitsArgs args_of(const LogitsCase& c, float* out) {
   LogitsArgs args{};
   args.rows = static_cast<std::int64_t>(c.rows);
-  args.columns = static_cast<std::int64_t>(c.columns);
+  args.columns = static_cast<unsigned>(c.columns);
   args.row_stride = args.columns;
   args.column_stride = 1;
   args.chosen = c.chosen.empty() ? nullptr : c.chosen.data();
@@ -197,6 +194,7 @@ TEST_P(EmulatedLogits, DoublesAgreeWithTheCpu) {
 }
 TEST_P(EmulatedLogits, EntriesThatLieApartAgreeWithTheCpu) {
   check_all<float>({.parts = 2, .blocks = 1, .shift = 1, .apart = true}, -2, same);
+  check_all<BFloat16>({.parts = 1, .blocks = 2, .apart = true}, 3, cut);
 }
 
 TEST_P(EmulatedLogits, WindowsTurnAndStatesAreExtracted) {

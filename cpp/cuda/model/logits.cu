@@ -21,18 +21,18 @@ constexpr unsigned kMostParts = 128;
 constexpr unsigned kResident = 4;
 constexpr unsigned kResidentOfRows = 3;
 
-template <class T, unsigned kAtOnce, LogitsReading kReading>
+template <class Row>
 __global__ void __launch_bounds__(kLogitsThreads, kResident)
     logits_parts_kernel(const __grid_constant__ LogitsArgs args, WindowControl* control,
                         LogitsState* state0, LogitsState* state1) {
-  logits_by_parts<T, kAtOnce, kReading>(args, control, state0, state1);
+  logits_by_parts<Row>(args, control, state0, state1);
 }
 
-template <class T, unsigned kAtOnce, LogitsReading kReading>
+template <class Row>
 __global__ void __launch_bounds__(kLogitsThreads, kResidentOfRows)
     logits_rows_kernel(const __grid_constant__ LogitsArgs args, WindowControl* control,
                        LogitsState* state0, LogitsState* state1) {
-  logits_by_rows<T, kAtOnce, kReading>(args, control, state0, state1);
+  logits_by_rows<Row>(args, control, state0, state1);
 }
 
 __global__ void extract_logits_kernel(const WindowControl* control, unsigned closed,
@@ -41,42 +41,33 @@ __global__ void extract_logits_kernel(const WindowControl* control, unsigned clo
   extract_logits(control, closed, state, result, words);
 }
 
-// The kernels of a type, and how they are launched.
+// The kernels that read rows in one way.
 struct LogitsKernels {
   using Kernel = void (*)(LogitsArgs, WindowControl*, LogitsState*, LogitsState*);
   Kernel parts;
   Kernel rows;
 };
 
-template <class T, unsigned kAtOnce, LogitsReading kReading>
+template <class Row>
 LogitsKernels make_kernels() {
-  return {logits_parts_kernel<T, kAtOnce, kReading>, logits_rows_kernel<T, kAtOnce, kReading>};
+  return {logits_parts_kernel<Row>, logits_rows_kernel<Row>};
 }
 
-template <class T>
-LogitsKernels kernels_of(LogitsReading reading) {
-  switch (reading) {
-    case LogitsReading::kMasked:
-      return make_kernels<T, sizeof(T) == 2 ? 1 : 2, LogitsReading::kMasked>();
-    case LogitsReading::kApart:
-      return make_kernels<Real<T>, 2, LogitsReading::kApart>();
-    default:
-      break;
-  }
-  // 32 entries of two bytes would not fit the registers, nor would 8 doubles.
-  return make_kernels<T, sizeof(T) == 4 ? 4 : 2, LogitsReading::kPlain>();
+// Doubles are read as what lies apart is: few models have such logits.
+bool reads_vectors(const LogitsArgs& args) {
+  return args.element != Element::kF64 && args.column_stride == 1 && args.mask_column_stride <= 1;
 }
 
-LogitsKernels kernels_of(Element element, LogitsReading reading) {
+LogitsKernels kernels_of(Element element, bool vectors) {
+  if (element == Element::kF64) return make_kernels<AnyEntries<double>>();
+  if (!vectors) return make_kernels<AnyEntries<float>>();
   switch (element) {
-    case Element::kF64:
-      return kernels_of<double>(reading);
     case Element::kF16:
-      return kernels_of<Half>(reading);
+      return make_kernels<AdjacentEntries<Half>>();
     case Element::kBF16:
-      return kernels_of<BFloat16>(reading);
+      return make_kernels<AdjacentEntries<BFloat16>>();
     default:
-      return kernels_of<float>(reading);
+      return make_kernels<AdjacentEntries<float>>();
   }
 }
 
@@ -149,7 +140,7 @@ LogitsArgs args_of(const LogitsInput& input, int scale, void* scratch) {
   args.data = logits.data;
   args.element = logits.element;
   args.rows = logits.shape[0];
-  args.columns = logits.shape[1];
+  args.columns = static_cast<unsigned>(logits.shape[1]);
   args.row_stride = args.rows == 1 ? 0 : logits.strides[0];
   args.column_stride = args.columns == 1 ? 1 : logits.strides[1];
   if (input.chosen != nullptr) {
@@ -176,9 +167,8 @@ std::size_t logits_scratch_bytes() { return kMostPartials * sizeof(LogitsPart<do
 
 void load_logits_kernels() {
   for (const Element element : {Element::kF64, Element::kF32, Element::kF16, Element::kBF16}) {
-    for (const LogitsReading reading :
-         {LogitsReading::kPlain, LogitsReading::kMasked, LogitsReading::kApart}) {
-      const LogitsKernels kernels = kernels_of(element, reading);
+    for (const bool vectors : {true, false}) {
+      const LogitsKernels kernels = kernels_of(element, vectors);
       load_kernel(kernels.parts);
       load_kernel(kernels.rows);
     }
@@ -192,13 +182,9 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
   check_input(input);
   LogitsArgs args = args_of(input, scale, scratch);
   if (args.rows == 0) return;
-  const bool adjacent = args.column_stride == 1 && args.mask_column_stride <= 1;
-  const LogitsReading reading = !adjacent              ? LogitsReading::kApart
-                                : args.mask != nullptr ? LogitsReading::kMasked
-                                                       : LogitsReading::kPlain;
-  const LogitsKernels kernels = kernels_of(input.logits.element, reading);
-  const std::int64_t wide =
-      reading == LogitsReading::kApart ? 1 : 16 / static_cast<std::int64_t>(size_of(args.element));
+  const bool vectors = reads_vectors(args);
+  const LogitsKernels kernels = kernels_of(args.element, vectors);
+  const std::int64_t wide = vectors ? 16 / static_cast<std::int64_t>(size_of(args.element)) : 1;
   const std::int64_t units = args.columns / wide;
   const std::int64_t resident = std::int64_t{kResidentOfRows} * multiprocessors;
   // Two blocks for each multiprocessor read as fast as more, which have more to put together in the
@@ -207,7 +193,7 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
   const std::int64_t fitting = std::min(
       {wanted, std::int64_t{kMostParts}, kMostPartials / args.rows, units / (2 * kLogitsThreads)});
   args.parts = static_cast<unsigned>(std::max<std::int64_t>(1, fitting));
-  args.vectors_a_part = (units + args.parts - 1) / args.parts;
+  args.vectors_a_part = static_cast<unsigned>((units + args.parts - 1) / args.parts);
   if (args.parts > 1) {
     const auto blocks = static_cast<unsigned>(args.rows) * args.parts + 1;
     kernels.parts<<<blocks, kLogitsThreads, 0, stream>>>(args, control, states[0], states[1]);

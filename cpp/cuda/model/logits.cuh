@@ -9,6 +9,8 @@
 // once, 16 bytes a  | integers; f64 sums of finished  | a row and one more, or one | ranks exact;|
 // | load              | values                          | block for several rows     | sums vary |
 //
+// Doubles, and rows whose entries or mask lie apart, are read entry by entry.
+//
 // The sums of finished values are added in the order in which blocks end; buckets are integers of
 // values that depend on the launch shape alone.
 
@@ -23,7 +25,7 @@ struct LogitsArgs {
   const void* data;
   Element element;
   std::int64_t rows;
-  std::int64_t columns;
+  unsigned columns;  // fewer than 2^30
   std::int64_t row_stride;
   std::int64_t column_stride;
   const void* chosen;  // or null
@@ -34,103 +36,156 @@ struct LogitsArgs {
   std::int64_t mask_column_stride;
   float* out;  // or null
   int scale;
-  unsigned parts;               // blocks a row; 1: one block for several rows
-  std::int64_t vectors_a_part;  // loads of 16 bytes, or single entries where they cannot be
-  void* partials;               // LogitsPart<R>, one a block, where a row has several
+  unsigned parts;           // blocks a row; 1: one block for several rows
+  unsigned vectors_a_part;  // loads of 16 bytes, or single entries where they cannot be
+  void* partials;           // LogitsPart<R>, one a block, where a row has several
 };
 
-/// Entries of a row from the first that is aligned to 16 bytes.
+/// A row whose entries are adjacent, and so is its mask, if it has one: loads of 16 bytes from the
+/// first entry that is aligned to them.
 template <class T>
-struct RowLayout {
-  static constexpr std::int64_t kWide = 16 / static_cast<std::int64_t>(sizeof(T));
-  std::int64_t head;     // entries before
-  std::int64_t vectors;  // whole loads
-};
-template <class T>
-__device__ inline RowLayout<T> layout_of(const T* row, std::int64_t columns) {
-  constexpr std::int64_t kWide = RowLayout<T>::kWide;
-  const auto misplaced =
-      static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(row) % 16 / sizeof(T));
-  std::int64_t head = misplaced == 0 ? 0 : kWide - misplaced;
-  head = head < columns ? head : columns;
-  return {head, (columns - head) / kWide};
-}
+struct AdjacentEntries {
+  using Value = Real<T>;
+  using Vector = Bytes16;
+  static constexpr unsigned kWide = 16 / static_cast<unsigned>(sizeof(T));
+  // Vectors that a thread loads at once. 32 entries of two bytes would not fit its registers.
+  static constexpr unsigned kLoads = 16 / kWide;
 
-/// 16 bytes of -infinities.
-template <class T>
-__device__ __forceinline__ Bytes16 minus_infinities() {
-  constexpr bool kHalf = sizeof(T) == 2 && !std::is_same_v<T, BFloat16>;
-  constexpr std::uint32_t kWord = sizeof(T) == 8   ? 0xFFF00000U
-                                  : sizeof(T) == 4 ? 0xFF800000U
-                                  : kHalf          ? 0xFC00FC00U
+  const T* entries;
+  const std::uint8_t* mask;  // 0 where an entry is masked; or null
+  unsigned head;             // entries before the first vector
+  unsigned vectors;
+
+  __device__ __forceinline__ AdjacentEntries(const LogitsArgs& args, std::int64_t row)
+      : entries(static_cast<const T*>(args.data) + row * args.row_stride),
+        mask(args.mask == nullptr ? nullptr : args.mask + row * args.mask_row_stride) {
+    const auto misplaced =
+        static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(entries) % 16 / sizeof(T));
+    head = (kWide - misplaced) % kWide;
+    head = head < args.columns ? head : args.columns;
+    vectors = (args.columns - head) / kWide;
+  }
+
+  /// 16 bytes of -infinities.
+  __device__ static __forceinline__ Vector none() {
+    constexpr bool kHalf = std::is_same_v<T, Half>;
+    constexpr std::uint32_t kWord = sizeof(T) == 4 ? 0xFF800000U
+                                    : kHalf        ? 0xFC00FC00U
                                                    : 0xFF80FF80U;
-  constexpr std::uint32_t kLow = sizeof(T) == 8 ? 0U : kWord;
-  return {{kLow, kWord, kLow, kWord}};
-}
+    return {{kWord, kWord, kWord, kWord}};
+  }
+  __device__ __forceinline__ Vector load(unsigned vector) const {
+    return load_bytes16(entries + head + vector * kWide);
+  }
+  __device__ static __forceinline__ void unpack(const Vector& vector, Value* to) {
+    T stored[kWide];
+    memcpy(stored, &vector, sizeof(stored));
+#pragma unroll
+    for (unsigned i = 0; i < kWide; ++i) to[i] = widened(stored[i]);
+  }
+  __device__ __forceinline__ bool keeps(unsigned at) const { return mask[at] != 0; }
+  __device__ __forceinline__ Value operator[](unsigned at) const { return widened(entries[at]); }
+};
 
-/// One row's chosen token: its kind and entry.
+/// Any other row, entry by entry, of any element whose Real is R.
 template <class R>
-__device__ inline void find_chosen(const LogitsArgs& args, std::int64_t row, R& entry,
-                                   unsigned& kind) {
-  kind = 0;
-  entry = minus_infinity(R{});
+struct AnyEntries {
+  using Value = R;
+  using Vector = R;
+  static constexpr unsigned kWide = 1;
+  static constexpr unsigned kLoads = 4;  // 8 doubles would not fit the registers
+  static constexpr unsigned head = 0;
+
+  const LogitsArgs& args;
+  const std::uint8_t* mask;
+  std::int64_t first;
+  unsigned vectors;
+
+  __device__ __forceinline__ AnyEntries(const LogitsArgs& given, std::int64_t row)
+      : args(given),
+        mask(given.mask == nullptr ? nullptr : given.mask + row * given.mask_row_stride),
+        first(row * given.row_stride),
+        vectors(given.columns) {}
+
+  __device__ static __forceinline__ Vector none() { return minus_infinity(R{}); }
+  __device__ __forceinline__ Vector load(unsigned at) const { return (*this)[at]; }
+  __device__ static __forceinline__ void unpack(const Vector& vector, R* to) { *to = vector; }
+  __device__ __forceinline__ bool keeps(unsigned at) const {
+    return mask[at * args.mask_column_stride] != 0;
+  }
+  __device__ __forceinline__ R operator[](unsigned at) const {
+    const std::int64_t place = first + at * args.column_stride;
+    if constexpr (sizeof(R) == 8) {
+      return static_cast<const double*>(args.data)[place];
+    } else if (args.element == Element::kF32) {
+      return static_cast<const float*>(args.data)[place];
+    }
+    const std::uint16_t bits = static_cast<const std::uint16_t*>(args.data)[place];
+    return args.element == Element::kF16 ? widened(Half{bits}) : widened(BFloat16{bits});
+  }
+};
+
+/// Looks up a row's chosen token: its kind and entry.
+template <class Row>
+__device__ inline void find_chosen(const LogitsArgs& args, const Row& entries, std::int64_t row,
+                                   LogitsPart<typename Row::Value>& out) {
   if (args.chosen == nullptr) return;
   const std::int64_t at = row * args.chosen_stride;
   const std::int64_t id = args.chosen_bytes == 8
                               ? static_cast<const std::int64_t*>(args.chosen)[at]
                               : static_cast<const std::int32_t*>(args.chosen)[at];
   if (id < 0) return;
-  kind = id < args.columns ? 1U : 2U;
-  if (kind == 2) return;
-  if (args.mask != nullptr &&
-      args.mask[row * args.mask_row_stride + id * args.mask_column_stride] == 0) {
-    return;
-  }
-  entry = static_cast<R>(
-      element_at(args.data, args.element, row * args.row_stride + id * args.column_stride));
+  out.kind = id < args.columns ? 1U : 2U;
+  if (out.kind == 2) return;
+  const auto entry = static_cast<unsigned>(id);
+  if (args.mask == nullptr || entries.keeps(entry)) out.chosen = entries[entry];
 }
 
-/// A thread's share of part `part` of a row whose entries are adjacent.
-template <class T, unsigned kLoads, bool kMasked>
-__device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_t row,
-                                             unsigned part, LogitsPart<Real<T>>& out) {
-  using R = Real<T>;
-  constexpr unsigned kWide = static_cast<unsigned>(RowLayout<T>::kWide);
-  const T* const entries = static_cast<const T*>(args.data) + row * args.row_stride;
-  const std::uint8_t* const mask = kMasked ? args.mask + row * args.mask_row_stride : nullptr;
-  const RowLayout<T> layout = layout_of(entries, args.columns);
-  const std::int64_t begin = static_cast<std::int64_t>(part) * args.vectors_a_part;
-  std::int64_t end = begin + args.vectors_a_part;
-  end = end < layout.vectors ? end : layout.vectors;
-  const T* const from = entries + layout.head;
+/// Reads part `part` of a row; thread 0 has all of it then.
+template <class Row>
+__device__ __forceinline__ LogitsPart<typename Row::Value> read_part(const LogitsArgs& args,
+                                                                     std::int64_t row,
+                                                                     unsigned part) {
+  using R = typename Row::Value;
+  constexpr unsigned kWide = Row::kWide;
+  constexpr unsigned kLoads = Row::kLoads;
+  const Row entries(args, row);
+  const unsigned begin = part * args.vectors_a_part;
+  unsigned end = begin + args.vectors_a_part;
+  end = end < entries.vectors ? end : entries.vectors;
 
-  constexpr std::int64_t kStep = std::int64_t{kLogitsThreads} * kLoads;
-  Bytes16 next[kLoads];
-  const auto load = [&](std::int64_t base) {
-    INLAY_UNROLL
+  constexpr unsigned kStep = kLogitsThreads * kLoads;
+  typename Row::Vector next[kLoads];
+  const auto load = [&](unsigned base) {
+#pragma unroll
     for (unsigned u = 0; u < kLoads; ++u) {
-      const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
-      next[u] = minus_infinities<T>();
-      if (v < end) next[u] = load_bytes16(from + v * kWide);
+      const unsigned v = base + u * kLogitsThreads + threadIdx.x;
+      next[u] = Row::none();
+      if (v < end) next[u] = entries.load(v);
     }
   };
   load(begin);
-  find_chosen(args, row, out.chosen, out.kind);  // meanwhile
+  LogitsPart<R> out = no_part<R>();
+  find_chosen(args, entries, row, out);  // meanwhile
   const bool has_chosen = out.kind == 1;
-  for (std::int64_t base = begin; base < end; base += kStep) {
+  for (unsigned base = begin; base < end; base += kStep) {
     R x[kLoads * kWide];
     unsigned padding = 0;
-    INLAY_UNROLL
+#pragma unroll
     for (unsigned u = 0; u < kLoads; ++u) {
-      T stored[kWide];
-      memcpy(stored, &next[u], sizeof(stored));
-      const std::int64_t v = base + u * kLogitsThreads + threadIdx.x;
+      const unsigned v = base + u * kLogitsThreads + threadIdx.x;
       padding += v < end ? 0U : kWide;
-      INLAY_UNROLL
-      for (unsigned i = 0; i < kWide; ++i) {
-        x[u * kWide + i] = widened(stored[i]);
-        if (kMasked && v < end && mask[layout.head + v * kWide + i] == 0) {
-          x[u * kWide + i] = minus_infinity(R{});
+      Row::unpack(next[u], &x[u * kWide]);
+    }
+    if (args.mask != nullptr) {
+#pragma unroll
+      for (unsigned u = 0; u < kLoads; ++u) {
+        const unsigned v = base + u * kLogitsThreads + threadIdx.x;
+#pragma unroll
+        for (unsigned i = 0; i < kWide; ++i) {
+          if (v < end && !entries.keeps(entries.head + v * kWide + i)) {
+            x[u * kWide + i] = minus_infinity(R{});
+          }
         }
       }
     }
@@ -138,98 +193,25 @@ __device__ __forceinline__ void read_vectors(const LogitsArgs& args, std::int64_
     add_tile(out.terms, out.counts, x, out.chosen, has_chosen, padding);
   }
 
-  // What lies before the first and after the last whole load, fewer than 16 entries each.
-  const std::int64_t tail = layout.head + layout.vectors * kWide;
-  const std::int64_t loose = part == 0 ? layout.head + (args.columns - tail) : 0;
-  if (threadIdx.x < loose) {
-    const std::int64_t at =
-        threadIdx.x < layout.head ? threadIdx.x : tail + (threadIdx.x - layout.head);
-    const bool keep = !kMasked || mask[at] != 0;
-    R x[1] = {keep ? widened(entries[at]) : minus_infinity(R{})};
-    add_tile(out.terms, out.counts, x, out.chosen, has_chosen, 0);
+  if constexpr (kWide > 1) {
+    // What lies before the first and after the last vector, fewer than 16 entries each.
+    const unsigned loose = part == 0 ? args.columns - entries.vectors * kWide : 0;
+    if (threadIdx.x < loose) {
+      const bool before = threadIdx.x < entries.head;
+      const unsigned at = threadIdx.x + (before ? 0 : entries.vectors * kWide);
+      const bool keep = args.mask == nullptr || entries.keeps(at);
+      add_entry(out, keep ? entries[at] : minus_infinity(R{}));
+    }
   }
-}
-
-/// The same of a row whose entries, or whose mask's, lie apart; of any element.
-template <class R>
-__device__ inline void read_entries(const LogitsArgs& args, std::int64_t row, unsigned part,
-                                    LogitsPart<R>& out) {
-  find_chosen(args, row, out.chosen, out.kind);
-  const std::int64_t first = row * args.row_stride;
-  const std::uint8_t* const mask =
-      args.mask == nullptr ? nullptr : args.mask + row * args.mask_row_stride;
-  const std::int64_t begin = static_cast<std::int64_t>(part) * args.vectors_a_part;
-  std::int64_t end = begin + args.vectors_a_part;
-  end = end < args.columns ? end : args.columns;
-  for (std::int64_t at = begin + threadIdx.x; at < end; at += kLogitsThreads) {
-    const bool keep = mask == nullptr || mask[at * args.mask_column_stride] != 0;
-    R x[1] = {
-        keep ? static_cast<R>(element_at(args.data, args.element, first + at * args.column_stride))
-             : minus_infinity(R{})};
-    add_tile(out.terms, out.counts, x, out.chosen, out.kind == 1, 0);
-  }
-}
-
-/// How a row is read: adjacent entries, the same with adjacent mask, or anything.
-enum class LogitsReading { kPlain, kMasked, kApart };
-
-/// Reads part `part` of a row; thread 0 has all of it then.
-template <class T, unsigned kLoads, LogitsReading kReading>
-__device__ __forceinline__ LogitsPart<Real<T>> read_part(const LogitsArgs& args, std::int64_t row,
-                                                         unsigned part) {
-  LogitsPart<Real<T>> out;
-  out.terms = no_terms<Real<T>>();
-  out.counts = {0, 0, 0};
-  if constexpr (kReading == LogitsReading::kApart) {
-    read_entries(args, row, part, out);
-  } else {
-    read_vectors<T, kLoads, kReading == LogitsReading::kMasked>(args, row, part, out);
-  }
-  merge_block(out.terms, out.counts);
-  return out;
-}
-
-template <class R>
-__device__ inline void add_part(LogitsPart<R>& to, const LogitsPart<R>& part) {
-  to.terms = merged(to.terms, part.terms);
-  to.counts.above += part.counts.above;
-  to.counts.masked += part.counts.masked;
-  to.counts.nonfinite += part.counts.nonfinite;
-}
-
-/// Puts the `size` parts of a row together, by `lanes` neighbouring threads (a power of two, at
-/// most a warp); the first of them has the row then. Whole warps call it, with no parts where no
-/// row is.
-template <class R>
-__device__ inline LogitsPart<R> merge_parts(const LogitsPart<R>* parts, unsigned size,
-                                            unsigned lanes) {
-  LogitsPart<R> out = {no_terms<R>(), R{0}, {0, 0, 0}, 0};
-  LogitsPart<R> next = out;
-  // Two loads at a time are all that most launches have.
-  unsigned p = threadIdx.x % lanes;
-  if (p < size) out = parts[p];
-  if (p + lanes < size) next = parts[p + lanes];
-  add_part(out, next);
-  for (p += 2 * lanes; p < size; p += lanes) add_part(out, parts[p]);
-  for (unsigned by = lanes / 2; by > 0; by /= 2) {
-    LogitsPart<R> other = out;
-    other.terms = {__shfl_down_sync(kAllLanes, out.terms.top, by),
-                   __shfl_down_sync(kAllLanes, out.terms.second, by),
-                   __shfl_down_sync(kAllLanes, out.terms.rest, by),
-                   __shfl_down_sync(kAllLanes, out.terms.weighted, by)};
-    other.counts = {__shfl_down_sync(kAllLanes, out.counts.above, by),
-                    __shfl_down_sync(kAllLanes, out.counts.masked, by),
-                    __shfl_down_sync(kAllLanes, out.counts.nonfinite, by)};
-    add_part(out, other);
-  }
+  merge_block(out);
   return out;
 }
 
 /// Several blocks a row: block 0 chooses the state, the others read, the last one finishes.
-template <class T, unsigned kLoads, LogitsReading kReading>
+template <class Row>
 __device__ __forceinline__ void logits_by_parts(const LogitsArgs& args, WindowControl* control,
                                                 LogitsState* state0, LogitsState* state1) {
-  using R = Real<T>;
+  using R = typename Row::Value;
   __shared__ LogitsRows<R> rows;
   auto* const partials = static_cast<LogitsPart<R>*>(args.partials);
   if (blockIdx.x == 0) {
@@ -238,17 +220,20 @@ __device__ __forceinline__ void logits_by_parts(const LogitsArgs& args, WindowCo
   } else {
     const unsigned number = blockIdx.x - 1;
     const std::int64_t row = number / args.parts;
-    const LogitsPart<R> part = read_part<T, kLoads, kReading>(args, row, number % args.parts);
+    const LogitsPart<R> part = read_part<Row>(args, row, number % args.parts);
     if (threadIdx.x == 0) partials[number] = part;
   }
   if (!is_last_block(control)) return;
+  const auto count = static_cast<unsigned>(args.rows);
   unsigned lanes = kWarp;
-  while (lanes > 1 && lanes * args.rows > kLogitsThreads) lanes /= 2;
+#pragma unroll 1
+  while (lanes > 1 && lanes * count > kLogitsThreads) lanes /= 2;
   const unsigned at_a_time = kLogitsThreads / lanes;
   __shared__ unsigned chosen;
-  for (std::int64_t first = 0; first < args.rows; first += at_a_time) {
-    const std::int64_t left = args.rows - first;
-    const auto size = static_cast<unsigned>(left < at_a_time ? left : at_a_time);
+#pragma unroll 1
+  for (unsigned first = 0; first < count; first += at_a_time) {
+    const unsigned left = count - first;
+    const unsigned size = left < at_a_time ? left : at_a_time;
     const unsigned i = threadIdx.x / lanes;
     const LogitsPart<R> part =
         merge_parts(partials + (first + i) * args.parts, i < size ? args.parts : 0, lanes);
@@ -262,17 +247,17 @@ __device__ __forceinline__ void logits_by_parts(const LogitsArgs& args, WindowCo
 }
 
 /// One block for each row, and for several if there are more rows than blocks.
-template <class T, unsigned kLoads, LogitsReading kReading>
+template <class Row>
 __device__ __forceinline__ void logits_by_rows(const LogitsArgs& args, WindowControl* control,
                                                LogitsState* state0, LogitsState* state1) {
-  using R = Real<T>;
+  using R = typename Row::Value;
   __shared__ LogitsRows<R> rows;
   unsigned held = 0;
   std::int64_t first = blockIdx.x;
   unsigned chosen = 2;  // not chosen yet
   for (std::int64_t row = blockIdx.x; row < args.rows || held != 0; row += gridDim.x) {
     if (row < args.rows) {
-      const LogitsPart<R> part = read_part<T, kLoads, kReading>(args, row, 0);
+      const LogitsPart<R> part = read_part<Row>(args, row, 0);
       if (threadIdx.x == 0) rows.parts[held] = part;
       ++held;
     }

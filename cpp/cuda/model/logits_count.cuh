@@ -20,6 +20,7 @@ __device__ inline int logits_bucket(double value, int scale) {
   const int steps = scale > 0 ? scale : 0;
   // How many of the octave's boundaries lie below.
   unsigned below = 0;
+#pragma unroll 1
   for (int step = steps - 1; step >= 0; --step) {
     const unsigned next = below + (1U << step);
     if (kLogitsBoundaries[next << (8 - steps)] < mantissa) below = next;
@@ -27,15 +28,6 @@ __device__ inline int logits_bucket(double value, int scale) {
   const int bucket = exponent * (1 << steps) + static_cast<int>(below) - (mantissa == 0 ? 1 : 0);
   return scale >= 0 ? bucket : bucket >> -scale;
 }
-
-/// A row, or a block's part of one, with what it needs to be finished.
-template <class R>
-struct alignas(16) LogitsPart {
-  Terms<R> terms;
-  R chosen;  // the chosen token's entry
-  EntryCounts counts;
-  unsigned kind;  // of the chosen token: 0 none, 1 given, 2 out of range
-};
 
 /// Rows that are finished at a time: one a thread.
 inline constexpr unsigned kLogitsChunk = kLogitsThreads;
@@ -47,12 +39,8 @@ struct LogitsRows {
   unsigned valid[kLogitsChunk];  // bit 0: defined, bit 1: chosen as well
 };
 
-template <class T>
-__device__ inline T sum_of_lanes(T value) {
-  for (unsigned by = kWarp / 2; by > 0; by /= 2) value += __shfl_down_sync(kAllLanes, value, by);
-  return value;
-}
 __device__ inline unsigned highest_of_lanes(unsigned value) {
+#pragma unroll 1
   for (unsigned by = kWarp / 2; by > 0; by /= 2) {
     const unsigned other = __shfl_down_sync(kAllLanes, value, by);
     value = other > value ? other : value;
@@ -80,6 +68,7 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
   // Any of the window's values will do as the origin, but all must have the same.
   if (__shfl_sync(kAllLanes, origin, 0) == 0) {
     unsigned first = size;
+#pragma unroll 1
     for (unsigned i = lane; i < size && first == size; i += kWarp) first = counted(i) ? i : size;
     first = ~highest_of_lanes(~first);
     if (lane == 0 && first < size) {
@@ -96,10 +85,8 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
   unsigned neg_infs = 0;
   unsigned highest = 0;
   unsigned lowest = 0;
-  double power1 = 0;
-  double power2 = 0;
-  double power3 = 0;
-  double power4 = 0;
+  double powers[4] = {0, 0, 0, 0};
+#pragma unroll 1
   for (unsigned i = lane; i < size; i += kWarp) {
     if ((rows.valid[i] & wanted) == 0) continue;
     const float value = values[i];
@@ -110,10 +97,10 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
     ++count;
     const double distance = static_cast<double>(value) - from;
     const double square = distance * distance;
-    power1 += distance;
-    power2 += square;
-    power3 += square * distance;
-    power4 += square * square;
+    powers[0] += distance;
+    powers[1] += square;
+    powers[2] += square * distance;
+    powers[3] += square * square;
     const unsigned key = ordered_key(bits_of(value));
     highest = key > highest ? key : highest;
     lowest = ~key > lowest ? ~key : lowest;
@@ -124,41 +111,79 @@ __device__ inline void count_values(const LogitsRows<R>& rows, unsigned size, un
       atomicAdd(&buckets[logits_bucket(magnitude, scale) - first_bucket(scale)], 1ULL);
     }
   }
-  count = sum_of_lanes(count);
-  zeros = sum_of_lanes(zeros);
-  neg_infs = sum_of_lanes(neg_infs);
-  power1 = sum_of_lanes(power1);
-  power2 = sum_of_lanes(power2);
-  power3 = sum_of_lanes(power3);
-  power4 = sum_of_lanes(power4);
   highest = highest_of_lanes(highest);
   lowest = highest_of_lanes(lowest);
+#pragma unroll 1
+  for (unsigned by = kWarp / 2; by > 0; by /= 2) {
+    count += __shfl_down_sync(kAllLanes, count, by);
+    zeros += __shfl_down_sync(kAllLanes, zeros, by);
+    neg_infs += __shfl_down_sync(kAllLanes, neg_infs, by);
+    for (double& power : powers) power += __shfl_down_sync(kAllLanes, power, by);
+  }
   if (lane != 0) return;
   add_count(sums.neg_infs, neg_infs);
   if (count == 0) return;
   add_count(sums.count, count);
   add_count(sums.zeros, zeros);
-  atomicAdd(&sums.powers[0], power1);
-  atomicAdd(&sums.powers[1], power2);
-  atomicAdd(&sums.powers[2], power3);
-  atomicAdd(&sums.powers[3], power4);
+  for (unsigned k = 0; k < 4; ++k) atomicAdd(&sums.powers[k], powers[k]);
   atomicMax(&sums.highest, highest);
   atomicMax(&sums.lowest, lowest);
+}
+
+/// Counts the rows themselves, by one warp.
+template <class R>
+__device__ inline void count_rows(const LogitsRows<R>& rows, unsigned size, unsigned columns,
+                                  LogitsState* state) {
+  unsigned masked_rows = 0;
+  unsigned nonfinite_rows = 0;
+  unsigned chosen_rows = 0;
+  unsigned out_of_range_rows = 0;
+  unsigned long long masked = 0;
+  unsigned long long nonfinite = 0;
+  const unsigned lane = threadIdx.x % kWarp;
+#pragma unroll 1
+  for (unsigned i = lane; i < size; i += kWarp) {
+    const LogitsPart<R>& part = rows.parts[i];
+    masked += part.counts.masked;
+    nonfinite += part.counts.nonfinite;
+    if (part.counts.nonfinite != 0) {
+      ++nonfinite_rows;
+    } else if (part.counts.masked == columns) {
+      ++masked_rows;
+    }
+    chosen_rows += part.kind == 1 ? 1U : 0U;
+    out_of_range_rows += part.kind == 2 ? 1U : 0U;
+  }
+#pragma unroll 1
+  for (unsigned by = kWarp / 2; by > 0; by /= 2) {
+    masked_rows += __shfl_down_sync(kAllLanes, masked_rows, by);
+    nonfinite_rows += __shfl_down_sync(kAllLanes, nonfinite_rows, by);
+    chosen_rows += __shfl_down_sync(kAllLanes, chosen_rows, by);
+    out_of_range_rows += __shfl_down_sync(kAllLanes, out_of_range_rows, by);
+    masked += __shfl_down_sync(kAllLanes, masked, by);
+    nonfinite += __shfl_down_sync(kAllLanes, nonfinite, by);
+  }
+  if (lane != 0) return;
+  add_count(state->rows, size);
+  add_count(state->entries, static_cast<unsigned long long>(columns) * size);
+  add_count(state->masked_rows, masked_rows);
+  add_count(state->nonfinite_rows, nonfinite_rows);
+  add_count(state->nonfinite_count, nonfinite);
+  add_count(state->masked_count, masked);
+  add_count(state->chosen_rows, chosen_rows);
+  add_count(state->out_of_range_rows, out_of_range_rows);
 }
 
 /// Finishes the `size` rows that rows.parts hold and counts them. Every thread of the block calls
 /// it, after a barrier; row i is number first + i * step, whose results go to `out` if there is
 /// one.
 template <class R>
-__device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std::int64_t columns,
+__device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, unsigned columns,
                                          int scale, LogitsState* state, float* out,
                                          std::int64_t first, std::int64_t step) {
-  __shared__ unsigned long long totals[6];
-  const unsigned warp = threadIdx.x / kWarp;
+  const unsigned warp = warp_number();
   unsigned long long origin = 0;  // read ahead of its use
   if (warp < kLogitsStatistics && threadIdx.x % kWarp == 0) origin = state->sums[warp].origin;
-  if (threadIdx.x < 6) totals[threadIdx.x] = 0;
-  __syncthreads();
   const unsigned i = threadIdx.x;
   if (i < size) {
     const LogitsPart<R>& part = rows.parts[i];
@@ -169,11 +194,7 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
     results[6] = static_cast<float>(part.counts.masked);
     results[7] = static_cast<float>(part.counts.nonfinite);
     unsigned valid = 0;
-    if (part.counts.nonfinite != 0) {
-      atomicAdd(&totals[1], 1ULL);
-    } else if (part.counts.masked == columns) {
-      atomicAdd(&totals[0], 1ULL);
-    } else {
+    if (part.counts.nonfinite == 0 && part.counts.masked != columns) {
       const detail::SoftmaxTerms terms = {part.terms.top, part.terms.second, part.terms.rest,
                                           part.terms.weighted};
       const detail::SoftmaxRow row = detail::row_of(terms);
@@ -188,9 +209,6 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
         valid = 3;
       }
     }
-    if (part.counts.nonfinite != 0) atomicAdd(&totals[2], 0ULL + part.counts.nonfinite);
-    if (part.counts.masked != 0) atomicAdd(&totals[3], 0ULL + part.counts.masked);
-    if (part.kind != 0) atomicAdd(&totals[part.kind == 1 ? 4 : 5], 1ULL);
     rows.valid[i] = valid;
     for (unsigned s = 0; s < kLogitsStatistics; ++s) rows.values[s][i] = results[s];
     if (out != nullptr) {
@@ -199,16 +217,10 @@ __device__ __noinline__ void finish_rows(LogitsRows<R>& rows, unsigned size, std
     }
   }
   __syncthreads();
-  if (warp < kLogitsStatistics) count_values(rows, size, warp, scale, origin, state);
-  if (threadIdx.x == kLogitsStatistics * kWarp) {
-    add_count(state->rows, size);
-    add_count(state->entries, static_cast<unsigned long long>(columns) * size);
-    add_count(state->masked_rows, totals[0]);
-    add_count(state->nonfinite_rows, totals[1]);
-    add_count(state->nonfinite_count, totals[2]);
-    add_count(state->masked_count, totals[3]);
-    add_count(state->chosen_rows, totals[4]);
-    add_count(state->out_of_range_rows, totals[5]);
+  if (warp < kLogitsStatistics) {
+    count_values(rows, size, warp, scale, origin, state);
+  } else if (warp == kLogitsStatistics) {
+    count_rows(rows, size, columns, state);
   }
   __syncthreads();
 }

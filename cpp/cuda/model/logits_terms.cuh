@@ -1,23 +1,25 @@
 #pragma once
 
 // One thread's share of a row of logits, and how shares are put together.
+//
+// Loops over a tile are unrolled, so that its arrays can be registers. Those that run once a row or
+// less are not (`unroll 1`), or they would be most of the code.
 
 #include "model/softmax_terms.hpp"
 #include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
-
-/// Before a loop: its body once for each turn, so that arrays can be registers.
-#ifdef __CUDACC__
-#define INLAY_UNROLL _Pragma("unroll")
-#else
-#define INLAY_UNROLL
-#endif
 
 namespace inlay::cuda {
 
 /// Threads of a block, and blocks that a multiprocessor is to hold.
 inline constexpr unsigned kLogitsThreads = 256;
 inline constexpr unsigned kLogitsWarps = kLogitsThreads / kWarp;
+
+/// This thread's warp. Asked of a lane: the compiler then knows that a warp's lanes agree on it,
+/// and makes no other way for shuffles within a branch on it. Whole warps call it.
+__device__ __forceinline__ unsigned warp_number() {
+  return __shfl_sync(kAllLanes, threadIdx.x / kWarp, 0);
+}
 
 __device__ __forceinline__ float minus_infinity(float) { return float_of_bits(0xFF800000U); }
 __device__ __forceinline__ double minus_infinity(double) { return detail::lowest_double(); }
@@ -114,20 +116,20 @@ __device__ __forceinline__ void add_tile(Terms<R>& terms, EntryCounts& counts, R
   R high = x[0];
   R low = x[0];
   bool infinite = !(x[0] <= Finite<R>::kMost);  // or NaN
-  INLAY_UNROLL
+#pragma unroll
   for (unsigned i = 1; i < kSize; ++i) {
     high = larger(high, x[i]);
     low = smaller(low, x[i]);
     infinite = infinite || !(x[i] <= Finite<R>::kMost);
   }
   if (has_chosen) {
-    INLAY_UNROLL
+#pragma unroll
     for (unsigned i = 0; i < kSize; ++i) counts.above += x[i] > chosen ? 1U : 0U;
   }
   if (infinite || low == lowest) {
     high = lowest;
     unsigned masked = 0;
-    INLAY_UNROLL
+#pragma unroll
     for (unsigned i = 0; i < kSize; ++i) {
       if (!(x[i] <= Finite<R>::kMost)) {
         ++counts.nonfinite;
@@ -141,7 +143,7 @@ __device__ __forceinline__ void add_tile(Terms<R>& terms, EntryCounts& counts, R
   }
   if (high > terms.second) {
     R top = terms.top;
-    INLAY_UNROLL
+#pragma unroll
     for (unsigned i = 0; i < kSize; ++i) {
       terms.second = larger(terms.second, smaller(top, x[i]));
       top = larger(top, x[i]);
@@ -153,7 +155,7 @@ __device__ __forceinline__ void add_tile(Terms<R>& terms, EntryCounts& counts, R
       terms.rest = (terms.rest + 1.0F) * factor;
       terms.top = top;
       bool left_out = false;
-      INLAY_UNROLL
+#pragma unroll
       for (unsigned i = 0; i < kSize; ++i) {
         const bool leave_out = !left_out && x[i] == top;
         left_out = left_out || leave_out;
@@ -164,7 +166,7 @@ __device__ __forceinline__ void add_tile(Terms<R>& terms, EntryCounts& counts, R
   const R reference = terms.top == lowest ? R{0} : terms.top;
   float rest[2] = {0.0F, 0.0F};
   float weighted[2] = {0.0F, 0.0F};
-  INLAY_UNROLL
+#pragma unroll
   for (unsigned i = 0; i < kSize; ++i) {
     const float y = octaves_below(x[i], reference);
     const float term = exp2_quick(y);
@@ -175,49 +177,97 @@ __device__ __forceinline__ void add_tile(Terms<R>& terms, EntryCounts& counts, R
   terms.weighted += weighted[0] + weighted[1];
 }
 
-/// The terms of a warp's lanes, from the lowest `lanes` of them (a power of two), in lane 0.
+/// A row, or a block's part of one, with what it needs to be finished.
 template <class R>
-__device__ inline Terms<R> merge_lanes(Terms<R> terms, unsigned lanes) {
-  for (unsigned by = lanes / 2; by > 0; by /= 2) {
-    const Terms<R> other = {__shfl_down_sync(kAllLanes, terms.top, by),
-                            __shfl_down_sync(kAllLanes, terms.second, by),
-                            __shfl_down_sync(kAllLanes, terms.rest, by),
-                            __shfl_down_sync(kAllLanes, terms.weighted, by)};
-    terms = merged(terms, other);
-  }
-  return terms;
+struct alignas(16) LogitsPart {
+  Terms<R> terms;
+  R chosen;  // the chosen token's entry
+  EntryCounts counts;
+  unsigned kind;  // of the chosen token: 0 none, 1 given, 2 out of range
+};
+
+template <class R>
+__device__ __forceinline__ LogitsPart<R> no_part() {
+  return {no_terms<R>(), minus_infinity(R{}), {0, 0, 0}, 0};
 }
 
-__device__ inline EntryCounts add_lanes(EntryCounts counts, unsigned lanes) {
-  for (unsigned by = lanes / 2; by > 0; by /= 2) {
-    counts.above += __shfl_down_sync(kAllLanes, counts.above, by);
-    counts.masked += __shfl_down_sync(kAllLanes, counts.masked, by);
-    counts.nonfinite += __shfl_down_sync(kAllLanes, counts.nonfinite, by);
+/// Takes in a single entry.
+template <class R>
+__device__ inline void add_entry(LogitsPart<R>& part, R x) {
+  if (!(x <= Finite<R>::kMost)) {
+    ++part.counts.nonfinite;
+  } else if (x == minus_infinity(R{})) {
+    ++part.counts.masked;
+  } else {
+    if (part.kind == 1 && x > part.chosen) ++part.counts.above;
+    part.terms = merged(part.terms, {x, minus_infinity(R{}), 0.0F, 0.0F});
   }
-  return counts;
 }
 
-/// The block's terms and counts, in thread 0. Every thread calls it.
 template <class R>
-__device__ inline void merge_block(Terms<R>& terms, EntryCounts& counts) {
-  __shared__ Terms<R> warp_terms[kLogitsWarps];
-  __shared__ EntryCounts warp_counts[kLogitsWarps];
+__device__ inline void add_part(LogitsPart<R>& to, const LogitsPart<R>& part) {
+  to.terms = merged(to.terms, part.terms);
+  to.counts.above += part.counts.above;
+  to.counts.masked += part.counts.masked;
+  to.counts.nonfinite += part.counts.nonfinite;
+}
+
+/// Adds up the parts of `lanes` neighbouring lanes (a power of two, at most a warp); the first of
+/// them has the sum then. The whole warp calls it.
+template <class R>
+__device__ inline void merge_lanes(LogitsPart<R>& part, unsigned lanes) {
+#pragma unroll 1
+  for (unsigned by = lanes / 2; by > 0; by /= 2) {
+    LogitsPart<R> other = part;
+    other.terms = {__shfl_down_sync(kAllLanes, part.terms.top, by),
+                   __shfl_down_sync(kAllLanes, part.terms.second, by),
+                   __shfl_down_sync(kAllLanes, part.terms.rest, by),
+                   __shfl_down_sync(kAllLanes, part.terms.weighted, by)};
+    other.counts = {__shfl_down_sync(kAllLanes, part.counts.above, by),
+                    __shfl_down_sync(kAllLanes, part.counts.masked, by),
+                    __shfl_down_sync(kAllLanes, part.counts.nonfinite, by)};
+    add_part(part, other);
+  }
+}
+
+/// Adds up the threads' parts; thread 0 has the block's then. Every thread calls it.
+template <class R>
+__device__ inline void merge_block(LogitsPart<R>& part) {
+  __shared__ LogitsPart<R> of_warps[kLogitsWarps];
   const unsigned lane = threadIdx.x % kWarp;
-  const unsigned warp = threadIdx.x / kWarp;
-  terms = merge_lanes(terms, kWarp);
-  counts = add_lanes(counts, kWarp);
-  if (lane == 0) {
-    warp_terms[warp] = terms;
-    warp_counts[warp] = counts;
+  const unsigned warp = warp_number();
+  // First the lanes of each warp, then the warps.
+#pragma unroll 1
+  for (unsigned lanes = kWarp;; lanes = kLogitsWarps) {
+    merge_lanes(part, lanes);
+    if (lanes == kLogitsWarps) break;
+    if (lane == 0) of_warps[warp] = part;
+    __syncthreads();
+    if (lane < kLogitsWarps) part = of_warps[lane];
+    __syncthreads();
   }
-  __syncthreads();
-  if (warp == 0) {
-    terms = lane < kLogitsWarps ? warp_terms[lane] : no_terms<R>();
-    counts = lane < kLogitsWarps ? warp_counts[lane] : EntryCounts{0, 0, 0};
-    terms = merge_lanes(terms, kLogitsWarps);
-    counts = add_lanes(counts, kLogitsWarps);
+}
+
+/// Puts the `size` parts of a row together, by `lanes` neighbouring threads (a power of two, at
+/// most a warp); the first of them has the row then. Whole warps call it, with no parts where no
+/// row is.
+template <class R>
+__device__ inline LogitsPart<R> merge_parts(const LogitsPart<R>* parts, unsigned size,
+                                            unsigned lanes) {
+  LogitsPart<R> out = no_part<R>();
+  LogitsPart<R> next = out;
+  unsigned p = threadIdx.x % lanes;
+  if (p < size) next = parts[p];
+  out.chosen = next.chosen;  // the same in all
+  out.kind = next.kind;
+#pragma unroll 1
+  for (; p < size; p += lanes) {
+    const LogitsPart<R> part = next;
+    if (p + lanes < size) next = parts[p + lanes];  // meanwhile
+    add_part(out, part);
   }
-  __syncthreads();
+  merge_lanes(out, lanes);
+  return out;
 }
 
 }  // namespace inlay::cuda
