@@ -63,17 +63,11 @@ class Keys : public testing::TestWithParam<Order> {
 void add_distinct(const DistinctLayout& layout, Window& window, const KeyCase& keys) {
   const Placed placed(keys);
   with_element_bits(keys.tensor.element, [&]<class Bits>() {
-    if (layout.lg_k <= 13) {
-      emu::launch(kBlocks, kThreads, layout.registers() * 4, [&] {
-        distinct_kernel<Bits, true>(placed.elements, layout, window.control(), window.state(0),
-                                    window.state(1));
-      });
-    } else {
-      emu::launch(kBlocks, kThreads, 0, [&] {
-        distinct_kernel<Bits, false>(placed.elements, layout, window.control(), window.state(0),
-                                     window.state(1));
-      });
-    }
+    const bool shared = layout.lg_k <= 13;
+    emu::launch(kBlocks, kThreads, shared ? layout.registers() * 4 : 0, [&] {
+      distinct_kernel<Bits>(placed.elements, layout, shared, window.control(), window.state(0),
+                            window.state(1));
+    });
   });
 }
 

@@ -128,6 +128,7 @@ __device__ __forceinline__ void for_each_element(const Elements& elements, F&& f
 
 /// Adds up a warp's numbers into one of device memory. All 32 lanes call it.
 __device__ __forceinline__ void add_of_warp(unsigned long long* to, unsigned long long value) {
+#pragma unroll 1
   for (int by = 16; by > 0; by /= 2) value += __shfl_xor_sync(kAllLanes, value, by);
   if (threadIdx.x % kWarp == 0 && value != 0) atomicAdd(to, value);
 }
