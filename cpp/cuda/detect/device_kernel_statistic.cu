@@ -5,7 +5,7 @@
 
 #include "detect/median_distance.cuh"
 #include "detect/row_sums.hpp"
-#include "detect/sort_doubles.hpp"
+#include "detect/sorts.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 #include "runtime/kernel.hpp"
