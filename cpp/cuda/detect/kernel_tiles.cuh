@@ -98,9 +98,7 @@ INLAY_HOST_DEVICE inline TilePlace tile_place(std::int64_t number, std::int32_t 
   const std::int64_t square = number / (kSquare * kSquare);
   const auto inside = static_cast<std::int32_t>(number % (kSquare * kSquare));
   auto across = static_cast<std::int64_t>((sqrt(8.0 * static_cast<double>(square) + 1.0) - 1) / 2);
-#pragma unroll 1
   while (across * (across + 1) / 2 > square) --across;
-#pragma unroll 1
   while ((across + 1) * (across + 2) / 2 <= square) ++across;
   const std::int64_t down = square - across * (across + 1) / 2;
   TilePlace place{};

@@ -43,7 +43,6 @@ INLAY_HOST_DEVICE inline double sorted_median(const double* numbers, std::int64_
 INLAY_HOST_DEVICE inline std::int64_t first_positive(const double* numbers, std::int64_t count) {
   std::int64_t low = 0;
   std::int64_t high = count;
-#pragma unroll 1
   while (low < high) {
     const std::int64_t at = low + (high - low) / 2;
     if (numbers[at] > 0.0) {

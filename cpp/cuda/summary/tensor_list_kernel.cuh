@@ -58,7 +58,6 @@ INLAY_HOST_DEVICE inline std::uint32_t tensor_of_chunk(const TensorListArgs& a,
                                                        std::uint32_t chunk) {
   std::uint32_t low = 0;
   std::uint32_t high = a.count;
-#pragma unroll 1
   while (high - low > 1) {
     const std::uint32_t middle = low + (high - low) / 2;
     if (a.first_chunk[middle] <= chunk) {
