@@ -8,6 +8,8 @@
 // | | floats (NaN, inf apart)  | double with one zero    | a coupon, uint64 a count   | what fits |
 //
 // Deterministic: a function of the set of items. One read of the input.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include "data/distinct_state.hpp"
 #include "data/elements.cuh"

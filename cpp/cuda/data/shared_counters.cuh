@@ -1,5 +1,7 @@
 #pragma once
 
+// `#pragma unroll 1` keeps code small where it takes little of the time.
+
 #include "data/counter_plan.hpp"
 #include "data/elements.cuh"
 

@@ -6,6 +6,8 @@
 // of rows to leave out, the mean, parts of the scatter and of the cosines; one last launch adds
 // them to the window, by Chan's formulas as the CPU does, so that a window that turns meanwhile
 // gets a block as a whole or not at all.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include <algorithm>
 

@@ -1,6 +1,8 @@
 #pragma once
 
 // What row_moments() takes beside the sums of row_sums.cuh.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include "detect/rows.cuh"
 #include "detect/triangle_tiles.hpp"

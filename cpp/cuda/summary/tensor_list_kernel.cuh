@@ -1,5 +1,7 @@
 #pragma once
 
+// `#pragma unroll 1` keeps code small where it takes little of the time.
+
 #include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
 #include "runtime/window.cuh"
