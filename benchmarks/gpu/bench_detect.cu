@@ -22,7 +22,6 @@ using inlay::cuda::Element;
 using inlay::cuda::KernelForms;
 using inlay::cuda::KernelProblem;
 using inlay::cuda::Tensor;
-using inlay::cuda::TileVariant;
 
 Tensor matrix(const bench::DeviceBuffer& buffer, std::int64_t rows, std::int64_t dims) {
   Tensor tensor;
@@ -90,21 +89,11 @@ void check_forms(const bench::DeviceRun& run, const KernelForms& forms, double n
 void bench_kernels(const bench::DeviceRun& run) {
   const std::int64_t n = run.size(2'000);
   const Kernels kernels(run, n, 768, 100);
-  const struct {
-    const char* work;
-    TileVariant variant;
-  } variants[] = {{"mmd", TileVariant::kWholeTile3},
-                  {"mmd_2_stages", TileVariant::kWholeTile2},
-                  {"mmd_4_stages", TileVariant::kWholeTile4},
-                  {"mmd_quarter", TileVariant::kQuarterTile2}};
-  for (const auto& each : variants) {
-    KernelForms forms;
-    const auto seconds = run.seconds_uncaptured(1, [&](int) {
-      forms = kernel_forms(kernels.problem, run.stream(), nullptr, each.variant);
-    });
-    check_forms(run, forms, static_cast<double>(n), 768.0);
-    run.report(each.work, "inlay", "inlay", bench::DeviceRun::scaled(seconds, 1e3));
-  }
+  KernelForms forms;
+  const auto seconds =
+      run.seconds_uncaptured(1, [&](int) { forms = kernel_forms(kernels.problem, run.stream()); });
+  check_forms(run, forms, static_cast<double>(n), 768.0);
+  run.report("mmd", "inlay", "inlay", bench::DeviceRun::scaled(seconds, 1e3));
   KernelProblem energy = kernels.problem;
   energy.gaussian = false;
   run.report("energy", "inlay", "inlay",
@@ -115,30 +104,26 @@ void bench_kernels(const bench::DeviceRun& run) {
 void bench_large(const bench::DeviceRun& run) {
   const std::int64_t n = run.size(50'000);
   const Kernels kernels(run, n, 768, 100);
-  for (const auto& [work, variant] : {std::pair("mmd_large", TileVariant::kWholeTile3),
-                                      std::pair("mmd_large_quarter", TileVariant::kQuarterTile2)}) {
-    KernelForms forms;
-    std::vector<double> samples;
-    for (int i = 0; i < 3; ++i) {
-      cudaEvent_t begin = nullptr;
-      cudaEvent_t end = nullptr;
-      bench::require(cudaEventCreate(&begin), "making an event");
-      bench::require(cudaEventCreate(&end), "making an event");
-      bench::require(cudaEventRecord(begin, run.stream()), "recording");
-      forms = kernel_forms(kernels.problem, run.stream(), nullptr, variant);
-      bench::require(cudaEventRecord(end, run.stream()), "recording");
-      bench::require(cudaEventSynchronize(end), "running");
-      float ms = 0.0F;
-      bench::require(cudaEventElapsedTime(&ms, begin, end), "reading an event");
-      samples.push_back(static_cast<double>(ms));
-      bench::require(cudaEventDestroy(begin), "destroying");
-      bench::require(cudaEventDestroy(end), "destroying");
-    }
-    check_forms(run, forms, static_cast<double>(n), 768.0);
-    run.report(work, "inlay", "inlay", samples);
-    run.report(std::string(work) + "_mib", "inlay", "inlay",
-               {static_cast<double>(forms.bytes) / 1048576.0});
+  KernelForms forms;
+  std::vector<double> samples;
+  for (int i = 0; i < 3; ++i) {
+    cudaEvent_t begin = nullptr;
+    cudaEvent_t end = nullptr;
+    bench::require(cudaEventCreate(&begin), "making an event");
+    bench::require(cudaEventCreate(&end), "making an event");
+    bench::require(cudaEventRecord(begin, run.stream()), "recording");
+    forms = kernel_forms(kernels.problem, run.stream());
+    bench::require(cudaEventRecord(end, run.stream()), "recording");
+    bench::require(cudaEventSynchronize(end), "running");
+    float ms = 0.0F;
+    bench::require(cudaEventElapsedTime(&ms, begin, end), "reading an event");
+    samples.push_back(static_cast<double>(ms));
+    bench::require(cudaEventDestroy(begin), "destroying");
+    bench::require(cudaEventDestroy(end), "destroying");
   }
+  check_forms(run, forms, static_cast<double>(n), 768.0);
+  run.report("mmd_large", "inlay", "inlay", samples);
+  run.report("mmd_large_mib", "inlay", "inlay", {static_cast<double>(forms.bytes) / 1048576.0});
 }
 
 void bench_columns(const bench::DeviceRun& run) {

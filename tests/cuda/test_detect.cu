@@ -167,8 +167,7 @@ struct KernelCase {
   int splits;
 };
 
-KernelForms forms_of(const KernelCase& each, bool gaussian, TileVariant variant,
-                     cudaStream_t stream) {
+KernelForms forms_of(const KernelCase& each, bool gaussian, cudaStream_t stream) {
   const OnDevice<float> x(each.x);
   const OnDevice<float> y(each.y);
   const std::int64_t total = each.x.count + each.y.count;
@@ -182,7 +181,7 @@ KernelForms forms_of(const KernelCase& each, bool gaussian, TileVariant variant,
   problem.chosen_count = static_cast<std::int32_t>(chosen.size());
   problem.signs = signs.data();
   problem.splits = each.splits;
-  return kernel_forms(problem, stream, nullptr, variant);
+  return kernel_forms(problem, stream);
 }
 
 TEST_F(Detect, KernelFormsAreThoseOfTheWholeMatrix) {
@@ -199,36 +198,33 @@ TEST_F(Detect, KernelFormsAreThoseOfTheWholeMatrix) {
     const auto squared = test::plain_squared_distances(all);
     const auto signs = random_signs(each.x.count, all.count, each.splits);
     for (const bool gaussian : {true, false}) {
-      for (const TileVariant variant : {TileVariant::kWholeTile2, TileVariant::kWholeTile3,
-                                        TileVariant::kWholeTile4, TileVariant::kQuarterTile2}) {
-        const KernelForms found = forms_of(each, gaussian, variant, stream_);
-        if (all.count <= kMostChosen) {
-          const double median = test::plain_median_distance(all);
-          EXPECT_NEAR(found.median, median, 1e-11 * median);
-        }
-        std::vector<double> kernel(squared.size());
-        for (std::size_t i = 0; i < kernel.size(); ++i) {
-          const double scaled = squared[i] / found.scale / found.scale;
-          kernel[i] = (gaussian ? std::exp(-scaled) : -std::sqrt(scaled)) - found.offset;
-        }
-        const auto plain = test::plain_forms(kernel, signs, static_cast<std::size_t>(each.splits));
-        const auto rows = static_cast<double>(all.count);
-        for (std::size_t s = 0; s < plain.forms.size(); ++s) {
-          EXPECT_NEAR(found.forms[s], plain.forms[s], 1e-6 * rows * rows) << s;
-          EXPECT_NEAR(found.linear[s], plain.linear[s], 1e-6 * rows * rows) << s;
-        }
-        EXPECT_NEAR(found.total, plain.total, 1e-6 * rows * rows);
-        EXPECT_EQ(found.odd.left_out[0] + found.odd.left_out[1], 0U);
+      const KernelForms found = forms_of(each, gaussian, stream_);
+      if (all.count <= kMostChosen) {
+        const double median = test::plain_median_distance(all);
+        EXPECT_NEAR(found.median, median, 1e-11 * median);
       }
+      std::vector<double> kernel(squared.size());
+      for (std::size_t i = 0; i < kernel.size(); ++i) {
+        const double scaled = squared[i] / found.scale / found.scale;
+        kernel[i] = (gaussian ? std::exp(-scaled) : -std::sqrt(scaled)) - found.offset;
+      }
+      const auto plain = test::plain_forms(kernel, signs, static_cast<std::size_t>(each.splits));
+      const auto rows = static_cast<double>(all.count);
+      for (std::size_t s = 0; s < plain.forms.size(); ++s) {
+        EXPECT_NEAR(found.forms[s], plain.forms[s], 1e-6 * rows * rows) << s;
+        EXPECT_NEAR(found.linear[s], plain.linear[s], 1e-6 * rows * rows) << s;
+      }
+      EXPECT_NEAR(found.total, plain.total, 1e-6 * rows * rows);
+      EXPECT_EQ(found.odd.left_out[0] + found.odd.left_out[1], 0U);
     }
   }
 }
 
 TEST_F(Detect, KernelFormsAreTheSameEveryTime) {
   const KernelCase each{test::normal_rows(900, 40, 0.0, 1), test::normal_rows(800, 40, 0.1, 2), 50};
-  const KernelForms first = forms_of(each, true, TileVariant::kWholeTile3, stream_);
+  const KernelForms first = forms_of(each, true, stream_);
   for (int i = 0; i < 3; ++i) {
-    const KernelForms again = forms_of(each, true, TileVariant::kWholeTile3, stream_);
+    const KernelForms again = forms_of(each, true, stream_);
     EXPECT_EQ(first.forms, again.forms);
     EXPECT_EQ(first.linear, again.linear);
   }

@@ -212,8 +212,8 @@ std::vector<std::int8_t> signs_of(std::int64_t total, std::int32_t panels, int s
   return signs;
 }
 
-template <class Kernel, int kHeld, int kStages>
-void expect_forms(const Pooled& pooled, int split_count, const KernelScale& scale) {
+template <int kHeld, int kStages>
+void expect_forms(const Pooled& pooled, int split_count, const KernelScale& scale, bool gaussian) {
   const std::int32_t groups = (split_count + kTile - 2) / (kTile - 1);
   const auto signs = signs_of(pooled.panels.rows, pooled.panels.panels, split_count, groups);
   const std::int64_t blocks = std::min<std::int64_t>(tile_blocks(pooled.panels.panels), 5);
@@ -221,8 +221,8 @@ void expect_forms(const Pooled& pooled, int split_count, const KernelScale& scal
   std::vector<double> partial(static_cast<std::size_t>(blocks * numbers), 0.0);
   emu::launch(static_cast<unsigned>(blocks), kTileThreads, tile_shared_bytes<kHeld, kStages>(),
               [&] {
-                kernel_tiles_kernel<Kernel, kHeld, kStages>(pooled.panels, {signs.data(), groups},
-                                                            &scale, partial.data());
+                kernel_tiles_kernel<kHeld, kStages>(pooled.panels, {signs.data(), groups}, &scale,
+                                                    gaussian, partial.data());
               });
   std::vector<double> sums(static_cast<std::size_t>(numbers), NAN);
   emu::launch(static_cast<unsigned>((numbers + 7) / 8), 8 * kWarp, 0,
@@ -241,8 +241,7 @@ void expect_forms(const Pooled& pooled, int split_count, const KernelScale& scal
       for (std::int64_t k = 0; k < pooled.panels.depth; ++k) {
         squared += std::pow(value(i, k) - value(j, k), 2.0);
       }
-      const double plain =
-          std::is_same_v<Kernel, Gaussian> ? std::exp(-squared) : -std::sqrt(squared);
+      const double plain = gaussian ? std::exp(-squared) : -std::sqrt(squared);
       kernel[static_cast<std::size_t>(i * total + j)] = plain - static_cast<double>(scale.offset);
     }
   }
@@ -279,11 +278,12 @@ TEST_P(EmulatedKernels, FormsAreThoseOfTheWholeMatrix) {
     Pooled pooled;
     pool(x, y, gaussian, pooled);
     EXPECT_EQ(pooled.left_out[0] + pooled.left_out[1], 0U);
-    expect_forms<Gaussian, kTile, 3>(pooled, splits, gaussian.scale);
-    expect_forms<Gaussian, kSignRows, 2>(pooled, splits, gaussian.scale);
+    expect_forms<kTile, 3>(pooled, splits, gaussian.scale, true);
+    expect_forms<kSignRows, 2>(pooled, splits, gaussian.scale, true);
     const auto distance = on_emulator(x, y, first_rows(n + m), {0.0, false});
     pool(x, y, distance, pooled);
-    expect_forms<NegativeDistance, kTile, 2>(pooled, splits, distance.scale);
+    expect_forms<kTile, 3>(pooled, splits, distance.scale, false);
+    expect_forms<kSignRows, 2>(pooled, splits, distance.scale, false);
   }
 }
 

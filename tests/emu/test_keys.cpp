@@ -63,17 +63,11 @@ class Keys : public testing::TestWithParam<Order> {
 void add_distinct(const DistinctLayout& layout, Window& window, const KeyCase& keys) {
   const Placed placed(keys);
   with_element_bits(keys.tensor.element, [&]<class Bits>() {
-    if (layout.lg_k <= 13) {
-      emu::launch(kBlocks, kThreads, layout.registers() * 4, [&] {
-        distinct_kernel<Bits, true>(placed.elements, layout, window.control(), window.state(0),
-                                    window.state(1));
-      });
-    } else {
-      emu::launch(kBlocks, kThreads, 0, [&] {
-        distinct_kernel<Bits, false>(placed.elements, layout, window.control(), window.state(0),
-                                     window.state(1));
-      });
-    }
+    const bool shared = layout.lg_k <= 13;
+    emu::launch(kBlocks, kThreads, shared ? layout.registers() * 4 : 0, [&] {
+      distinct_kernel<Bits>(placed.elements, layout, shared, window.control(), window.state(0),
+                            window.state(1));
+    });
   });
 }
 
@@ -297,7 +291,9 @@ TEST_P(Keys, ColumnsAreGatheredInTheirOrder) {
   for (const auto& [row, column] : {std::pair{30, 1}, {1, 30}, {-30, 2}}) {
     const std::int32_t* const from = numbers.data() + (row < 0 ? 570 : 0);
     std::vector<std::int32_t> out(140);
-    emu::launch(2, 32, 0, [&] { gather_columns_kernel(from, 20, 7, row, column, out.data()); });
+    emu::launch(2, 32, 0, [&] {
+      gather_columns_kernel(Element::kI32, from, 20, 7, row, column, out.data());
+    });
     for (int c = 0; c < 7; ++c) {
       for (int r = 0; r < 20; ++r) {
         ASSERT_EQ(out[static_cast<std::size_t>(c * 20 + r)], from[r * row + c * column]);
@@ -306,8 +302,16 @@ TEST_P(Keys, ColumnsAreGatheredInTheirOrder) {
   }
   const std::vector<BFloat16> halves = {{0x3F80}, {0xC000}, {0x7F80}};
   std::vector<float> out(3);
-  emu::launch(1, 32, 0, [&] { gather_columns_kernel(halves.data(), 3, 1, 1, 0, out.data()); });
+  emu::launch(1, 32, 0, [&] {
+    gather_columns_kernel(Element::kBF16, halves.data(), 3, 1, 1, 0, out.data());
+  });
   EXPECT_EQ(out, (std::vector<float>{1, -2, INFINITY}));
+  const std::uint8_t bytes[] = {0, 1, 0x80};
+  bool truths[3];
+  emu::launch(1, 32, 0, [&] { gather_columns_kernel(Element::kBool, bytes, 3, 1, 1, 0, truths); });
+  EXPECT_FALSE(truths[0]);
+  EXPECT_TRUE(truths[1]);
+  EXPECT_TRUE(truths[2]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, Keys,

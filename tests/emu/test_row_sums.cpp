@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "detect/embedding_window.cuh"
+#include "detect/projections.cuh"
+#include "detect/row_moments.cuh"
+#include "detect/row_sums.cuh"
 #include "detect_cases.hpp"
 #include "detect_plain.hpp"
 
@@ -214,7 +217,7 @@ TEST_P(EmulatedRows, MeanAndScatterOfAll) {
     EXPECT_NEAR(scatter[i], plain.scatter[i], 1e-10);
   }
   std::vector<double> fourth(kFourthBlocks);
-  emu::launch(kFourthBlocks, kQuantileThreads, 0,
+  emu::launch(kFourthBlocks, kFourthThreads, 0,
               [&] { fourth_kernel(summed, plain.mean.data(), fourth.data()); });
   double expected = 0.0;
   for (std::size_t i = 0; i < 90; ++i) {

@@ -8,6 +8,8 @@
 // | | floats (NaN, inf apart)  | double with one zero    | a coupon, uint64 a count   | what fits |
 //
 // Deterministic: a function of the set of items. One read of the input.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include "data/distinct_state.hpp"
 #include "data/elements.cuh"
@@ -85,22 +87,28 @@ __device__ inline bool keep_coupon(const DistinctLayout& layout, void* state, un
   return false;  // as many coupons as entries: more than a small sketch has
 }
 
-/// `shared` registers: those of the block, merged at its end; else all go to device memory.
-template <class Bits, bool kShared>
+__device__ __forceinline__ void raise(unsigned* reg, unsigned height) {
+  if (*reg < height) atomicMax(reg, height);
+}
+
+/// With `shared`, layout.registers() words of shared memory are the block's registers, merged at
+/// its end; else all go to device memory.
+template <class Bits>
 __global__ void __launch_bounds__(512, 2)
-    distinct_kernel(Elements elements, DistinctLayout layout, WindowControl* control, void* state0,
-                    void* state1) {
+    distinct_kernel(Elements elements, DistinctLayout layout, bool shared, WindowControl* control,
+                    void* state0, void* state1) {
   INLAY_DYNAMIC_SHARED(memory);
   __shared__ unsigned seen[1U << kLgSeen];
   const unsigned chosen = enter_window(control);
   void* const state = chosen == 0 ? state0 : state1;
   unsigned* const all = layout.registers_of(state);
-  unsigned* const registers = kShared ? reinterpret_cast<unsigned*>(memory) : all;
+  unsigned* const own = reinterpret_cast<unsigned*>(memory);
   const unsigned mask = layout.registers() - 1;
+#pragma unroll 1
   for (unsigned i = threadIdx.x; i < 1U << kLgSeen; i += blockDim.x) seen[i] = 0;
-  if (kShared) {
+  if (shared) {
     // What earlier launches found, so that little is left to raise.
-    for (unsigned i = threadIdx.x; i <= mask; i += blockDim.x) registers[i] = all[i];
+    for (unsigned i = threadIdx.x; i <= mask; i += blockDim.x) own[i] = all[i];
   }
   __syncthreads();
 
@@ -123,14 +131,17 @@ __global__ void __launch_bounds__(512, 2)
     const unsigned coupon = detail::coupon_of(detail::murmur_of_word(item.word));
     if (small) small = keep_coupon(layout, state, coupon, seen);
     const unsigned height = coupon >> detail::kSlotBits;
-    unsigned* const reg = registers + (coupon & mask);
-    if (*reg < height) atomicMax(reg, height);
+    if (shared) {
+      raise(own + (coupon & mask), height);
+    } else {
+      raise(all + (coupon & mask), height);
+    }
   });
   for (unsigned i = 0; i < 4; ++i) add_of_warp(layout.counts(state) + i, counts[i]);
-  if (kShared) {
+  if (shared) {
     __syncthreads();
     for (unsigned i = threadIdx.x; i <= mask; i += blockDim.x) {
-      if (all[i] < registers[i]) atomicMax(all + i, registers[i]);
+      raise(all + i, own[i]);
     }
   }
   if (is_last_block(control)) leave_window(control, chosen);

@@ -1,5 +1,7 @@
 #pragma once
 
+// `#pragma unroll 1` keeps code small where it takes little of the time.
+
 #include "data/elements.hpp"
 #include "runtime/device_code.cuh"
 
@@ -18,15 +20,17 @@ __device__ __forceinline__ auto value_of_bits(Element element, Bits bits, Intege
     if (element == Element::kF32) return real(static_cast<double>(float_of_bits(bits)));
     return integer(std::int64_t{static_cast<std::int32_t>(bits)});
   } else if constexpr (sizeof(Bits) == 2) {
-    if (element == Element::kF16) return real(static_cast<double>(to_real(Half{bits})));
-    if (element == Element::kBF16) return real(static_cast<double>(to_real(BFloat16{bits})));
-    return integer(std::int64_t{static_cast<std::int16_t>(bits)});
+    if (!is_float(element)) return integer(std::int64_t{static_cast<std::int16_t>(bits)});
+    return real(static_cast<double>(element == Element::kF16 ? to_real(Half{bits})
+                                                             : to_real(BFloat16{bits})));
   } else {
-    if (element == Element::kF8E4M3) return real(static_cast<double>(to_real(Float8E4M3{bits})));
-    if (element == Element::kF8E5M2) return real(static_cast<double>(to_real(Float8E5M2{bits})));
-    if (element == Element::kI8) return integer(std::int64_t{static_cast<std::int8_t>(bits)});
-    if (element == Element::kU8) return integer(std::int64_t{bits});
-    return truth(bits != 0);
+    if (element == Element::kBool) return truth(bits != 0);
+    if (is_float(element)) {
+      return real(static_cast<double>(element == Element::kF8E4M3 ? to_real(Float8E4M3{bits})
+                                                                  : to_real(Float8E5M2{bits})));
+    }
+    const auto low = static_cast<std::int8_t>(bits);
+    return integer(element == Element::kI8 ? std::int64_t{low} : std::int64_t{bits});
   }
 }
 
@@ -83,7 +87,7 @@ __device__ __forceinline__ std::int64_t offset_of(const Elements& elements, std:
 }
 
 /// Calls f(value) for each element, shared out among all threads of the launch. The body of f is
-/// there for each element that a thread loads at once, and one time more.
+/// there for each element of a chunk, and one time more.
 template <class T, class F>
 __device__ __forceinline__ void for_each_element(const Elements& elements, F&& f) {
   constexpr unsigned kPer = Chunk<T>::kSize;
@@ -99,22 +103,25 @@ __device__ __forceinline__ void for_each_element(const Elements& elements, F&& f
     const std::uint64_t ahead = (kBytes - address % kBytes) % kBytes / sizeof(T);
     head = ahead < elements.size ? ahead : elements.size;
     bodies = (elements.size - head) / kPer;
-    for (std::uint64_t at = me; at < bodies; at += kAhead * threads) {
+#pragma unroll 1
+    for (std::uint64_t at = me; at < bodies;) {
       Chunk<T> loaded[kAhead];
 #pragma unroll
       for (unsigned i = 0; i < kAhead; ++i) {
         const std::uint64_t chunk = at + i * threads;
         loaded[i] = load_chunk(data + head + (chunk < bodies ? chunk : at) * kPer);
       }
+#pragma unroll 1
+      for (unsigned i = 0; i < kAhead && at < bodies; ++i, at += threads) {
 #pragma unroll
-      for (unsigned i = 0; i < kAhead; ++i) {
-        if (at + i * threads >= bodies) break;
+        for (unsigned k = 0; k < kPer; ++k) f(loaded[0].values[k]);
 #pragma unroll
-        for (unsigned k = 0; k < kPer; ++k) f(loaded[i].values[k]);
+        for (unsigned next = 1; next < kAhead; ++next) loaded[next - 1] = loaded[next];
       }
     }
   }
   const std::uint64_t singles = elements.size - bodies * kPer;
+#pragma unroll 1
   for (std::uint64_t i = me; i < singles; i += threads) {
     f(data[elements.dims != 0 ? offset_of(elements, i)
                               : static_cast<std::int64_t>(i < head ? i : i + bodies * kPer)]);
@@ -123,6 +130,7 @@ __device__ __forceinline__ void for_each_element(const Elements& elements, F&& f
 
 /// Adds up a warp's numbers into one of device memory. All 32 lanes call it.
 __device__ __forceinline__ void add_of_warp(unsigned long long* to, unsigned long long value) {
+#pragma unroll 1
   for (int by = 16; by > 0; by /= 2) value += __shfl_xor_sync(kAllLanes, value, by);
   if (threadIdx.x % kWarp == 0 && value != 0) atomicAdd(to, value);
 }

@@ -20,24 +20,25 @@ __global__ void __launch_bounds__(1024)
 // Hll's constructor checks it, but the base comes first.
 DistinctLayout checked(int lg_k) { return DistinctLayout::of(Hll(lg_k).lg_k()); }
 
+// A block's registers, where they fit beside the coupons that it has seen.
+int shared_bytes_of(const DistinctLayout& layout) {
+  const std::size_t bytes = layout.registers() * sizeof(unsigned);
+  const bool fits = bytes + (sizeof(unsigned) << kLgSeen) <= kKeySharedBytes;
+  return fits ? static_cast<int>(bytes) : 0;
+}
+
 }  // namespace
 
 HllMonitor::HllMonitor(int device, int lg_k, std::shared_ptr<Allocator> allocator)
     : Monitor(device, checked(lg_k).state_bytes(), checked(lg_k).result_bytes(),
               std::move(allocator)),
       layout_(DistinctLayout::of(lg_k)),
-      shared_(layout_.registers() * sizeof(unsigned) <= kKeySharedBytes - sizeof(unsigned) * 2048),
+      shared_bytes_(shared_bytes_of(layout_)),
       blocks_(key_blocks(device)),
       sketch_(lg_k) {
   const DeviceGuard guard(device);
   const BesideCaptures beside;
-  with_each_element_bits([&]<class Bits>() {
-    if (shared_) {
-      load_kernel(distinct_kernel<Bits, true>, static_cast<int>(layout_.registers() * 4));
-    } else {
-      load_kernel(distinct_kernel<Bits, false>);
-    }
-  });
+  with_each_element_bits([&]<class Bits>() { load_kernel(distinct_kernel<Bits>, shared_bytes_); });
   load_kernel(take_distinct_kernel);
 }
 
@@ -49,14 +50,10 @@ void HllMonitor::update(const Tensor& tensor, cudaStream_t stream) {
   enqueue(stream, [&](const Launch& launch) {
     const unsigned blocks = key_blocks_for(elements.size, blocks_);
     with_element_bits(tensor.element, [&]<class Bits>() {
-      if (shared_) {
-        distinct_kernel<Bits, true>
-            <<<blocks, kKeyThreads, layout_.registers() * 4, launch.stream>>>(
-                elements, layout_, launch.control, launch.states[0], launch.states[1]);
-      } else {
-        distinct_kernel<Bits, false><<<blocks, kKeyThreads, 0, launch.stream>>>(
-            elements, layout_, launch.control, launch.states[0], launch.states[1]);
-      }
+      distinct_kernel<Bits>
+          <<<blocks, kKeyThreads, static_cast<std::size_t>(shared_bytes_), launch.stream>>>(
+              elements, layout_, shared_bytes_ != 0, launch.control, launch.states[0],
+              launch.states[1]);
     });
     check(cudaGetLastError(), "finding distinct items");
   });

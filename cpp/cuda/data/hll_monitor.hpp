@@ -30,7 +30,7 @@ class HllMonitor : public Monitor {
   void arrived(const void* result) override;
 
   DistinctLayout layout_;
-  bool shared_;  // whether a block has registers of its own
+  int shared_bytes_;  // of the registers that a block has of its own, or 0
   unsigned blocks_;
   Hll sketch_;
 };

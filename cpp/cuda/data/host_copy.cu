@@ -10,25 +10,13 @@
 #include "runtime/guards.hpp"
 
 namespace inlay::cuda {
-namespace {
-
-// Calls f.template operator()<T>() with the type in which the kernel reads an element.
-template <class F>
-void with_stored_element(Element element, F&& f) {
-  with_element(element, [&]<class T>() { f.template operator()<typename StoredAs<T>::type>(); });
-}
-
-}  // namespace
 
 TableShape table_shape(const Tensor& tensor) {
   if (tensor.dims != 1 && tensor.dims != 2) {
     detail::fail<InvalidArgument>(
         "a tensor must have one or two dimensions to be a table; dimensions", tensor.dims);
   }
-  std::size_t bytes = 0;
-  with_stored_element(tensor.element,
-                      [&]<class T>() { bytes = sizeof(typename HostElement<T>::type); });
-  return {tensor.shape[0], tensor.dims == 2 ? tensor.shape[1] : 1, bytes};
+  return {tensor.shape[0], tensor.dims == 2 ? tensor.shape[1] : 1, host_size_of(tensor.element)};
 }
 
 void copy_to_host(const Tensor& tensor, std::int64_t first, std::int64_t count, void* to,
@@ -51,12 +39,11 @@ void copy_to_host(const Tensor& tensor, std::int64_t first, std::int64_t count, 
   const DeviceMemory gathered(default_allocator(), bytes, stream);
   const auto blocks =
       static_cast<unsigned>(std::min<std::int64_t>((size + 255) / 256, std::int64_t{1} << 14));
-  with_stored_element(tensor.element, [&]<class T>() {
-    const T* const data = static_cast<const T*>(tensor.data) + first * tensor.strides[0];
-    gather_columns_kernel<T><<<blocks, 256, 0, stream>>>(
-        data, count, shape.columns, tensor.strides[0], tensor.dims == 2 ? tensor.strides[1] : 0,
-        gathered.as<typename HostElement<T>::type>());
-  });
+  const auto before =
+      first * tensor.strides[0] * static_cast<std::int64_t>(size_of(tensor.element));
+  gather_columns_kernel<<<blocks, 256, 0, stream>>>(
+      tensor.element, static_cast<const unsigned char*>(tensor.data) + before, count, shape.columns,
+      tensor.strides[0], tensor.dims == 2 ? tensor.strides[1] : 0, gathered.get());
   check(cudaGetLastError(), "gathering columns");
   check(cudaMemcpyAsync(to, gathered.get(), bytes, cudaMemcpyDeviceToHost, stream),
         "copying columns to the host");

@@ -1,5 +1,7 @@
 #pragma once
 
+// `#pragma unroll 1` keeps code small where it takes little of the time.
+
 #include "data/counter_plan.hpp"
 #include "data/elements.cuh"
 
@@ -17,6 +19,7 @@ class RunCounter {
   __device__ void begin() {
     const unsigned words =
         plan_.counters == 0 ? 2 * CounterPlan::kEntries : plan_.counters * plan_.copies;
+#pragma unroll 1
     for (unsigned i = threadIdx.x; i < words; i += blockDim.x) shared_[i] = 0;
     __syncthreads();
   }
@@ -34,6 +37,7 @@ class RunCounter {
     flush();
     __syncthreads();
     if (plan_.counters == 0) {
+#pragma unroll 1
       for (unsigned i = threadIdx.x; i < CounterPlan::kEntries; i += blockDim.x) {
         if (shared_[i] == 0) continue;
         atomicAdd(&counts_[shared_[i] - 1],
@@ -41,9 +45,11 @@ class RunCounter {
       }
       return;
     }
+#pragma unroll 1
     for (unsigned i = threadIdx.x; i < plan_.counters; i += blockDim.x) {
       unsigned long long sum = 0;
       // Each lane begins with a copy of its own, so that they read different banks.
+#pragma unroll 1
       for (unsigned c = 0; c < plan_.copies; ++c) {
         sum += shared_[i * plan_.copies + ((c + threadIdx.x) & (plan_.copies - 1))];
       }

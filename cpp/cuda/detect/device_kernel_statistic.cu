@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "detect/median_distance.cuh"
-#include "detect/sort_doubles.hpp"
+#include "detect/row_sums.hpp"
+#include "detect/sorts.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 #include "runtime/kernel.hpp"
@@ -76,13 +77,13 @@ class Median {
   Workspace::Buffer<KernelScale> scale_;
 };
 
-template <class Kernel, int kHeld, int kStages>
+template <int kHeld, int kStages>
 void launch_tiles(unsigned blocks, const Panels& panels, const Splits& splits,
-                  const KernelScale* scale, double* partial, cudaStream_t stream) {
+                  const KernelScale* scale, bool gaussian, double* partial, cudaStream_t stream) {
   constexpr int kBytes = tile_shared_bytes<kHeld, kStages>();
-  load_kernel(kernel_tiles_kernel<Kernel, kHeld, kStages>, kBytes);
-  kernel_tiles_kernel<Kernel, kHeld, kStages>
-      <<<blocks, kTileThreads, kBytes, stream>>>(panels, splits, scale, partial);
+  load_kernel(kernel_tiles_kernel<kHeld, kStages>, kBytes);
+  kernel_tiles_kernel<kHeld, kStages>
+      <<<blocks, kTileThreads, kBytes, stream>>>(panels, splits, scale, gaussian, partial);
 }
 
 int most_shared_bytes() {
@@ -94,27 +95,10 @@ int most_shared_bytes() {
   return bytes;
 }
 
-template <class Kernel>
-void launch_tiles(TileVariant variant, unsigned blocks, const Panels& panels, const Splits& splits,
-                  const KernelScale* scale, double* partial, cudaStream_t stream) {
-  // Where a block may not have 80 KiB (7.5), a quarter of a tile is held at a time.
-  if (most_shared_bytes() < tile_shared_bytes<kTile, 4>()) variant = TileVariant::kQuarterTile2;
-  switch (variant) {
-    case TileVariant::kWholeTile2:
-      return launch_tiles<Kernel, kTile, 2>(blocks, panels, splits, scale, partial, stream);
-    case TileVariant::kWholeTile3:
-      return launch_tiles<Kernel, kTile, 3>(blocks, panels, splits, scale, partial, stream);
-    case TileVariant::kWholeTile4:
-      return launch_tiles<Kernel, kTile, 4>(blocks, panels, splits, scale, partial, stream);
-    case TileVariant::kQuarterTile2:
-      return launch_tiles<Kernel, kSignRows, 2>(blocks, panels, splits, scale, partial, stream);
-  }
-}
-
 }  // namespace
 
 KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
-                         std::shared_ptr<Allocator> allocator, TileVariant variant) {
+                         std::shared_ptr<Allocator> allocator) {
   check_sides(problem.x, problem.y);
   const DeviceGuard guard(problem.x.tensor.device);
   refuse_capture(stream);
@@ -170,13 +154,10 @@ KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
   check(cudaGetLastError(), "pooling rows");
   const Splits splits{signs.get(space), groups};
   const auto grid = static_cast<unsigned>(blocks);
-  if (problem.gaussian) {
-    launch_tiles<Gaussian>(variant, grid, panels, splits, median.scale(space), partial.get(space),
-                           stream);
-  } else {
-    launch_tiles<NegativeDistance>(variant, grid, panels, splits, median.scale(space),
-                                   partial.get(space), stream);
-  }
+  // Where a block may not have 80 KiB (7.5), a quarter of a tile is held at a time.
+  const bool whole = most_shared_bytes() >= tile_shared_bytes<kTile, 3>();
+  const auto launch = whole ? launch_tiles<kTile, 3> : launch_tiles<kSignRows, 2>;
+  launch(grid, panels, splits, median.scale(space), problem.gaussian, partial.get(space), stream);
   check(cudaGetLastError(), "computing kernels");
   sum_partials_kernel<<<blocks_for(numbers, 8), 8 * kWarp, 0, stream>>>(partial.get(space), blocks,
                                                                         numbers, sums.get(space));

@@ -29,9 +29,6 @@ struct KernelProblem {
   std::int32_t splits = 0;
 };
 
-/// How the tiles are computed; all give the same to rounding.
-enum class TileVariant : std::uint8_t { kWholeTile2, kWholeTile3, kWholeTile4, kQuarterTile2 };
-
 struct KernelForms {
   std::vector<double> forms;   // of each split s' K s, K less the offset
   std::vector<double> linear;  // s' K 1
@@ -50,8 +47,7 @@ struct KernelForms {
 /// Enqueues on `stream`, waits for it once.
 /// @throws InvalidArgument if the shapes differ or the stream captures; CudaError.
 KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
-                         std::shared_ptr<Allocator> allocator = nullptr,
-                         TileVariant variant = TileVariant::kWholeTile3);
+                         std::shared_ptr<Allocator> allocator = nullptr);
 
 struct MedianDistance {
   double median = 0.0;

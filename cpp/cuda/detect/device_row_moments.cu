@@ -4,18 +4,11 @@
 #include <utility>
 
 #include "detect/row_moments.cuh"
+#include "detect/row_sums.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 
 namespace inlay::cuda {
-
-void enqueue_marks(const Rows& rows, std::uint8_t* bad, unsigned long long* marked,
-                   cudaStream_t stream) {
-  constexpr unsigned kThreads = 256;
-  const unsigned blocks = std::min(blocks_for(rows.count, kThreads / kWarp), 4096U);
-  mark_rows_kernel<<<blocks, kThreads, 0, stream>>>(rows, bad, marked);
-  check(cudaGetLastError(), "looking for odd rows");
-}
 
 RowMoments row_moments(const DeviceRows& rows, bool fourth, cudaStream_t stream,
                        std::shared_ptr<Allocator> allocator) {
@@ -48,18 +41,14 @@ RowMoments row_moments(const DeviceRows& rows, bool fourth, cudaStream_t stream,
   RowsSummed summed{buffer.enqueue(space, stream), bad.get(space)};
   clear(marked.get(space), 1, stream);
   enqueue_marks(summed.rows, bad.get(space), marked.get(space), stream);
-  column_sums_kernel<<<dim3(blocks_for(dims, kSumWidth), static_cast<unsigned>(sum_parts)),
-                       kSumWidth * kSumLines, 0, stream>>>(summed, sum_rows, sums.get(space));
-  column_means_kernel<<<blocks_for(dims, 128), 128, 0, stream>>>(
-      sums.get(space), static_cast<std::int32_t>(sum_parts), dims, count, marked.get(space),
-      mean.get(space));
-  scatter_kernel<<<dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)), kDoubleThreads,
-                   0, stream>>>(summed, mean.get(space), part_rows, products.get(space));
+  enqueue_means(summed, sum_rows, marked.get(space), sums.get(space), mean.get(space), stream);
+  const std::int32_t summed_parts =
+      enqueue_scatter(summed, mean.get(space), part_rows, products.get(space), stream);
   finish_scatter_kernel<<<static_cast<unsigned>(tiles), 256, 0, stream>>>(
-      products.get(space), static_cast<std::int32_t>(parts), dims, scatter.get(space));
+      products.get(space), summed_parts, dims, scatter.get(space));
   if (fourth) {
-    fourth_kernel<<<kFourthBlocks, kQuantileThreads, 0, stream>>>(summed, mean.get(space),
-                                                                  lengths.get(space));
+    fourth_kernel<<<kFourthBlocks, kFourthThreads, 0, stream>>>(summed, mean.get(space),
+                                                                lengths.get(space));
   }
   check(cudaGetLastError(), "taking mean and covariance");
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "detect/projections.cuh"
-#include "detect/sort_doubles.hpp"
+#include "detect/sorts.hpp"
 #include "detect/workspace.hpp"
 #include "detect/workspace_rows.hpp"
 

@@ -1,10 +1,10 @@
 #include "detect/device_two_sample.hpp"
 
 #include <algorithm>
-#include <cub/device/device_radix_sort.cuh>
 #include <utility>
 
 #include "detect/device_rows.hpp"
+#include "detect/sorts.hpp"
 #include "detect/two_sample.cuh"
 #include "detect/two_sample_sums.hpp"
 #include "detect/workspace.hpp"
@@ -27,16 +27,6 @@ Column column_of(const Tensor& tensor, std::int64_t number) {
 }
 
 template <class Key>
-std::size_t sort_bytes(std::int64_t count) {
-  cub::DoubleBuffer<Key> keys;
-  cub::DoubleBuffer<std::uint8_t> sides;
-  std::size_t bytes = 0;
-  check(cub::DeviceRadixSort::SortPairs(nullptr, bytes, keys, sides, count),
-        "asking how much memory a sort takes");
-  return bytes;
-}
-
-template <class Key>
 std::vector<ComparedColumns> compare(const Tensor& x, const Tensor& y, cudaStream_t stream,
                                      std::shared_ptr<Allocator> allocator) {
   const std::int64_t columns = x.dims == 2 ? x.shape[1] : 1;
@@ -45,7 +35,7 @@ std::vector<ComparedColumns> compare(const Tensor& x, const Tensor& y, cudaStrea
   const std::int64_t total = n + m;
   const auto size = static_cast<std::size_t>(total);
   const auto tiles = static_cast<std::int32_t>((total + kWalkTile - 1) / kWalkTile);
-  const std::size_t temporary_bytes = total > 0 ? sort_bytes<Key>(total) : 0;
+  const std::size_t temporary_bytes = total > 0 ? sort_sided_keys_bytes<Key>(total) : 0;
 
   Workspace space(std::move(allocator), stream);
   const auto keys_a = space.take<Key>(size);
@@ -62,26 +52,23 @@ std::vector<ComparedColumns> compare(const Tensor& x, const Tensor& y, cudaStrea
 
   for (std::int64_t c = 0; c < columns; ++c) {
     SampleCounts* const counted = counts.get(space) + c;
-    cub::DoubleBuffer<Key> keys(keys_a.get(space), keys_b.get(space));
-    cub::DoubleBuffer<std::uint8_t> sides(sides_a.get(space), sides_b.get(space));
+    SidedKeys<Key> sorted{keys_a.get(space), sides_a.get(space), keys_b.get(space),
+                          sides_b.get(space)};
     if (total > 0) {
       constexpr unsigned kThreads = 256;
       const unsigned blocks = std::min(blocks_for(total, kThreads * 4), 4096U);
-      sample_keys_kernel<Key><<<blocks, kThreads, 0, stream>>>(
-          column_of(x, c), column_of(y, c), keys.Current(), sides.Current(), counted);
-      std::size_t bytes = temporary_bytes;
-      check(cub::DeviceRadixSort::SortPairs(temporary.get(space), bytes, keys, sides, total, 0,
-                                            static_cast<int>(8 * sizeof(Key)), stream),
-            "sorting");
+      sample_keys_kernel<Key><<<blocks, kThreads, 0, stream>>>(column_of(x, c), column_of(y, c),
+                                                               sorted.keys, sorted.sides, counted);
+      sort_sided_keys(temporary.get(space), temporary_bytes, sorted, total, stream);
       const auto grid = static_cast<unsigned>(tiles);
       tile_progress_kernel<Key><<<grid, kWalkThreads, 0, stream>>>(
-          keys.Current(), sides.Current(), counted, n, m, progress.get(space));
+          sorted.keys, sorted.sides, counted, n, m, progress.get(space));
       tile_starts_kernel<<<1, kWalkThreads, 0, stream>>>(progress.get(space), tiles);
       tile_sums_kernel<Key><<<grid, kWalkThreads, 0, stream>>>(
-          keys.Current(), sides.Current(), counted, n, m, progress.get(space), sums.get(space));
+          sorted.keys, sorted.sides, counted, n, m, progress.get(space), sums.get(space));
     }
     finish_two_sample_kernel<Key><<<1, kWalkThreads, 0, stream>>>(
-        keys.Current(), counted, n, m, sums.get(space), tiles, results.get(space) + c);
+        sorted.keys, counted, n, m, sums.get(space), tiles, results.get(space) + c);
     check(cudaGetLastError(), "comparing samples");
   }
 

@@ -7,6 +7,7 @@
 #include "detect/embedding_monitor.hpp"
 #include "detect/embedding_window.cuh"
 #include "detect/grid.hpp"
+#include "detect/row_sums.hpp"
 #include "runtime/kernel.hpp"
 
 namespace inlay::cuda {
@@ -19,11 +20,7 @@ unsigned grid_for(std::int64_t work) { return std::min(blocks_for(work, kThreads
 }  // namespace
 
 void load_embedding_kernels() {
-  load_kernel(mark_rows_kernel);
-  load_kernel(column_sums_kernel);
-  load_kernel(column_means_kernel);
-  load_kernel(column_squares_kernel);
-  load_kernel(scatter_kernel);
+  load_row_sum_kernels();
   load_kernel(phases_kernel);
   load_kernel(fold_embedding_kernel);
   load_kernel(extract_embedding_kernel);
@@ -59,16 +56,8 @@ void EmbeddingMonitor::update(const Tensor& rows, cudaStream_t stream) {
       block.row_stride = rows.strides[0];
       block.dim_stride = rows.dims == 2 ? rows.strides[1] : 0;
       const RowsSummed summed{block, bad};
-      const unsigned columns = blocks_for(dims, kSumWidth);
-      const unsigned sum_parts = blocks_for(block.count, kSumRows);
-
-      mark_rows_kernel<<<blocks_for(block.count, kThreads / kWarp), kThreads, 0, launch.stream>>>(
-          block, bad, marked);
-      column_sums_kernel<<<dim3(columns, sum_parts), kSumWidth * kSumLines, 0, launch.stream>>>(
-          summed, kSumRows, scratch_.sums.at(at));
-      column_means_kernel<<<blocks_for(dims, 128), 128, 0, launch.stream>>>(
-          scratch_.sums.at(at), static_cast<std::int32_t>(sum_parts), dims, block.count, marked,
-          mean);
+      enqueue_marks(block, bad, marked, launch.stream);
+      enqueue_means(summed, kSumRows, marked, scratch_.sums.at(at), mean, launch.stream);
 
       EmbeddingBatch batch{};
       batch.marked = marked;
@@ -78,15 +67,11 @@ void EmbeddingMonitor::update(const Tensor& rows, cudaStream_t stream) {
       batch.cosines = scratch_.phases.at(at);
       if (shape_.full) {
         const std::int64_t part_rows = kBatchRows / EmbeddingScratch::scatter_parts(shape_);
-        const unsigned parts = blocks_for(block.count, part_rows);
-        const dim3 grid(static_cast<unsigned>(triangle_tiles(dims)), parts);
-        scatter_kernel<<<grid, kDoubleThreads, 0, launch.stream>>>(summed, mean, part_rows,
-                                                                   scratch_.scatter.at(at));
-        batch.scatter_parts = static_cast<std::int32_t>(parts);
+        batch.scatter_parts =
+            enqueue_scatter(summed, mean, part_rows, scratch_.scatter.at(at), launch.stream);
       } else {
-        column_squares_kernel<<<dim3(columns, sum_parts), kSumWidth * kSumLines, 0,
-                                launch.stream>>>(summed, mean, kSumRows, scratch_.scatter.at(at));
-        batch.scatter_parts = static_cast<std::int32_t>(sum_parts);
+        batch.scatter_parts =
+            enqueue_squares(summed, mean, kSumRows, scratch_.scatter.at(at), launch.stream);
       }
       const unsigned phase_parts = blocks_for(block.count, kPhaseRows);
       phases_kernel<<<dim3(blocks_for(shape_.frequencies, kDoubleTile), phase_parts),

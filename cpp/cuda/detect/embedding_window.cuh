@@ -6,11 +6,13 @@
 // of rows to leave out, the mean, parts of the scatter and of the cosines; one last launch adds
 // them to the window, by Chan's formulas as the CPU does, so that a window that turns meanwhile
 // gets a block as a whole or not at all.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include <algorithm>
 
+#include "detect/double_tile.cuh"
 #include "detect/embedding_scratch.hpp"
-#include "detect/row_moments.cuh"
 #include "runtime/window.cuh"
 
 namespace inlay::cuda {
@@ -52,30 +54,38 @@ struct EmbeddingBatch {
   const int ty = static_cast<int>(threadIdx.x) / 16;
 #pragma unroll 1
   for (int j = 0; j < 4; ++j) {
-    double cosines = 0.0;
-    double sines = 0.0;
+    double phase[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const std::int64_t row = first_row + double_place(ty, i);
-      if (row >= rows.count || summed.bad[row] != 0) continue;
-      double phase = 0.0;
 #pragma unroll
-      for (int at = 0; at < 4; ++at) phase = at == j ? phases[i][at] : phase;
-      double sine = 0.0;
-      double cosine = 0.0;
-      sincos(phase, &sine, &cosine);
-      cosines += cosine;
-      sines += sine;
+      for (int at = 0; at < 4; ++at) phase[i] = at == j ? phases[i][at] : phase[i];
+    }
+    double cosines = 0.0;
+    double sines = 0.0;
+#pragma unroll 1
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t row = first_row + double_place(ty, i);
+      if (row < rows.count && summed.bad[row] == 0) {
+        double sine = 0.0;
+        double cosine = 0.0;
+        sincos(phase[0], &sine, &cosine);
+        cosines += cosine;
+        sines += sine;
+      }
+#pragma unroll
+      for (int next = 0; next < 3; ++next) phase[next] = phase[next + 1];
     }
     sums[0][ty][double_place(tx, j)] = cosines;
     sums[1][ty][double_place(tx, j)] = sines;
   }
   __syncthreads();
+#pragma unroll 1
   for (unsigned i = threadIdx.x; i < 2 * kDoubleTile; i += kDoubleThreads) {
     const unsigned which = i / kDoubleTile;
     const unsigned at = i % kDoubleTile;
     if (first_frequency + at >= frequencies) continue;
     double sum = 0.0;
+#pragma unroll 1
     for (int line = 0; line < 16; ++line) sum += sums[which][line][at];
     parts[((static_cast<std::int64_t>(blockIdx.y) * frequencies) + first_frequency + at) * 2 +
           which] = sum;
@@ -102,43 +112,47 @@ struct EmbeddingBatch {
     const double weight = n * m / total;
     const std::int64_t size = shape.scatter_size();
     const std::int64_t tile_numbers = kDoubleTile * kDoubleTile;
-    const std::int64_t part_numbers =
-        shape.full ? triangle_tiles(shape.dims) * tile_numbers : shape.dims;
-    for (std::int64_t i = first; i < size; i += step) {
-      std::int64_t row = i;
-      std::int64_t column = i;
-      std::int64_t at = i;
-      if (shape.full) {
-        row = i / shape.dims;
-        column = i % shape.dims;
+#pragma unroll 1
+    for (std::int64_t i = first; i < size + 2 * shape.frequencies; i += step) {
+      const bool is_phase = i >= size;
+      const std::int64_t number = is_phase ? i - size : i;
+      const std::int64_t width = is_phase ? shape.frequencies : shape.dims;
+      const std::int64_t line = number / width;
+      const std::int64_t place = number % width;
+      const double* from = batch.scatter + i;
+      std::int64_t part_numbers = shape.dims;
+      std::int32_t parts = batch.scatter_parts;
+      if (is_phase) {
+        // Cosines and sines lie one behind the other in the state, in pairs in the parts.
+        from = batch.cosines + place * 2 + line;
+        part_numbers = shape.frequencies * 2;
+        parts = batch.phase_parts;
+      } else if (shape.full) {
         // The parts hold the upper triangle, tile by tile.
-        const std::int64_t low = std::min(row, column);
-        const std::int64_t high = std::max(row, column);
+        const std::int64_t low = std::min(line, place);
+        const std::int64_t high = std::max(line, place);
         const std::int64_t across = high / kDoubleTile;
         const std::int64_t tile = across * (across + 1) / 2 + low / kDoubleTile;
-        at = tile * tile_numbers + low % kDoubleTile * kDoubleTile + high % kDoubleTile;
+        from = batch.scatter + tile * tile_numbers + low % kDoubleTile * kDoubleTile +
+               high % kDoubleTile;
+        part_numbers = triangle_tiles(shape.dims) * tile_numbers;
       }
       double sum = 0.0;
-      for (std::int32_t part = 0; part < batch.scatter_parts; ++part) {
-        sum += batch.scatter[part * part_numbers + at];
+#pragma unroll 4
+      for (std::int32_t part = 0; part < parts; ++part) sum += from[part * part_numbers];
+      if (is_phase) {
+        phases[number] = (n * phases[number] + sum) / total;
+      } else {
+        const std::int64_t row = shape.full ? line : place;
+        const double apart = (batch.mean[row] - mean[row]) * (batch.mean[place] - mean[place]);
+        scatter[i] += n > 0.0 ? sum + apart * weight : sum;
       }
-      const double apart = (batch.mean[row] - mean[row]) * (batch.mean[column] - mean[column]);
-      scatter[i] += n > 0.0 ? sum + apart * weight : sum;
-    }
-    // Cosines and sines lie one behind the other in the state, in pairs in the parts.
-    for (std::int64_t i = first; i < 2 * shape.frequencies; i += step) {
-      const std::int64_t which = i / shape.frequencies;
-      const std::int64_t frequency = i % shape.frequencies;
-      double sum = 0.0;
-      for (std::int32_t part = 0; part < batch.phase_parts; ++part) {
-        sum += batch.cosines[(part * shape.frequencies + frequency) * 2 + which];
-      }
-      phases[i] = (n * phases[i] + sum) / total;
     }
   }
   // The others have read the mean and the count by now.
   if (!is_last_block(control)) return;
   if (added > 0) {
+#pragma unroll 1
     for (std::int64_t i = threadIdx.x; i < shape.dims; i += blockDim.x) {
       mean[i] = (n * mean[i] + m * batch.mean[i]) / total;
     }
@@ -159,6 +173,7 @@ struct EmbeddingBatch {
   auto* const from = static_cast<unsigned long long*>(state);
   auto* const to = static_cast<unsigned long long*>(result);
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+#pragma unroll 1
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < words;
        i += step) {
     to[i] = from[i];

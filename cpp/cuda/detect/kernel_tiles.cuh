@@ -44,15 +44,10 @@ struct Splits {
   std::int32_t groups;
 };
 
-// Kernels of minus a squared distance.
-struct Gaussian {
-  static constexpr float kDiagonal = 1.0F;
-  __device__ static float of(float negative_squared) { return expf(negative_squared); }
-};
-struct NegativeDistance {
-  static constexpr float kDiagonal = 0.0F;
-  __device__ static float of(float negative_squared) { return -sqrtf(-negative_squared); }
-};
+/// What is taken of minus a squared distance.
+__device__ __forceinline__ float kernel_of(float negative_squared, bool gaussian) {
+  return gaussian ? expf(negative_squared) : -sqrtf(-negative_squared);
+}
 
 // ---- copies to shared memory that run ahead ---------------------------------------------------
 
@@ -123,7 +118,7 @@ INLAY_HOST_DEVICE inline std::int64_t tile_blocks(std::int32_t panels) {
 
 // ---- the kernel -------------------------------------------------------------------------------
 
-/// Dynamic shared memory of kernel_tiles_kernel<…, kHeld, kStages>.
+/// Dynamic shared memory of kernel_tiles_kernel<kHeld, kStages>.
 template <int kHeld, int kStages>
 INLAY_HOST_DEVICE constexpr int tile_shared_bytes() {
   const int slices = kStages * 2 * kSlice;
@@ -139,6 +134,18 @@ __device__ __forceinline__ void read8(const float* from, float (&to)[8]) {
     to[i] = low.v[i];
     to[i + 4] = high.v[i];
   }
+}
+
+__device__ __forceinline__ void write8(const float (&from)[8], float* to) {
+  Float4 low;
+  Float4 high;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    low.v[i] = from[i];
+    high.v[i] = from[i + 4];
+  }
+  *reinterpret_cast<Float4*>(to) = low;
+  *reinterpret_cast<Float4*>(to + kTile / 2) = high;
 }
 
 /// c[r][q] += the sum over `kCount` rows of a[.][r] b[.][q].
@@ -170,13 +177,33 @@ __device__ __forceinline__ void hold_rows(const float (&products)[8][8], int fir
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
     if (r < first || r >= first + kRows) continue;
+    write8(products[r], held + place_of(ty, r) * kTile + tx * 4);
+  }
+}
+
+/// Turns what hold_rows() wrote into kernels, less the offset; 0 where there is no row.
+template <int kRows>
+__device__ __forceinline__ void take_kernels(const Panels& rows, const TilePlace& place,
+                                             float offset, bool gaussian, int first, int tx, int ty,
+                                             float* held) {
+  const std::int32_t first_column = place.across * kTile;
+  float column_squares[8];
+  read8(rows.squares + first_column + tx * 4, column_squares);
+#pragma unroll 1
+  for (int r = first; r < first + kRows; ++r) {
+    const std::int32_t row = place.down * kTile + place_of(ty, r);
+    const float square = rows.squares[row];
+    float* const at = held + place_of(ty, r) * kTile + tx * 4;
+    float kernels[8];
+    read8(at, kernels);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      Float4 four;
-#pragma unroll
-      for (int c = 0; c < 4; ++c) four.v[c] = products[r][half * 4 + c];
-      *reinterpret_cast<Float4*>(held + place_of(ty, r) * kTile + half * kTile / 2 + tx * 4) = four;
+    for (int c = 0; c < 8; ++c) {
+      const std::int32_t column = first_column + place_of(tx, c);
+      const float negative = fminf(2.0F * kernels[c] - square - column_squares[c], 0.0F);
+      const float kernel = kernel_of(row == column ? 0.0F : negative, gaussian) - offset;
+      kernels[c] = row < rows.rows && column < rows.rows ? kernel : 0.0F;
     }
+    write8(kernels, at);
   }
 }
 
@@ -191,11 +218,13 @@ inline constexpr int kBlocksAtOnce = 2;
 /// Adds to partial[block][group][split] the pair (s' K s, s' K 1) over the block's tiles, where K
 /// is the kernel less the offset and s the signs of the split. A block of kTileThreads; kHeld rows
 /// (32 or 128) of a tile lie in shared memory at a time, and kStages slices ahead.
-template <class Kernel, int kHeld, int kStages>
+template <int kHeld, int kStages>
 __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? kBlocksAtOnce : 1)
-    kernel_tiles_kernel(Panels rows, Splits splits, const KernelScale* scale, double* partial) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-  if constexpr (kHeld == kTile) return;  // no block may have that much memory there
+    kernel_tiles_kernel(Panels rows, Splits splits, const KernelScale* scale, bool gaussian,
+                        double* partial) {
+#ifdef __CUDA_ARCH__
+  // Whole tiles wherever a block may have that much memory: the other one is never launched.
+  if constexpr ((kHeld == kTile) != (__CUDA_ARCH__ >= 800)) return;
 #endif
   INLAY_DYNAMIC_SHARED(memory);
   float* const shared = reinterpret_cast<float*>(memory);
@@ -244,28 +273,10 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? kBlocksAtOnce :
     const std::int32_t first_row = place.down * kTile;
     const std::int32_t first_column = place.across * kTile;
     const float offset = scale->offset;
-    float column_squares[8];
-#pragma unroll
-    for (int c = 0; c < 8; ++c) {
-      column_squares[c] = rows.squares[first_column + place_of(tx, c)];
-    }
-#pragma unroll
-    for (int r = 0; r < 8; ++r) {
-      const std::int32_t row = first_row + place_of(ty, r);
-      const float square = rows.squares[row];
-#pragma unroll
-      for (int c = 0; c < 8; ++c) {
-        const std::int32_t column = first_column + place_of(tx, c);
-        const float negative = fminf(2.0F * products[r][c] - square - column_squares[c], 0.0F);
-        float kernel = row == column ? Kernel::kDiagonal : Kernel::of(negative);
-        kernel -= offset;
-        products[r][c] = row < rows.rows && column < rows.rows ? kernel : 0.0F;
-      }
-    }
-
     if (kHeld == kTile) {
       __syncthreads();  // nobody reads slices any more
       hold_rows<8>(products, 0, tx, ty, held);
+      take_kernels<8>(rows, place, offset, gaussian, 0, tx, ty, held);
     }
     for (std::int32_t group = 0; group < splits.groups; ++group) {
       const std::int8_t* const of_group =
@@ -275,7 +286,9 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? kBlocksAtOnce :
       for (int quarter = 0; quarter < kTile / kSignRows; ++quarter) {
         __syncthreads();  // nobody reads what is written next
         if (kHeld != kTile && ty / 8 == quarter % 2) {
-          hold_rows<4>(products, quarter / 2 * 4, tx, ty, held - quarter * kSignRows * kTile);
+          float* const whole = held - quarter * kSignRows * kTile;
+          hold_rows<4>(products, quarter / 2 * 4, tx, ty, whole);
+          take_kernels<4>(rows, place, offset, gaussian, quarter / 2 * 4, tx, ty, whole);
         }
         {
           // 16 signs a thread.

@@ -1,6 +1,8 @@
 #pragma once
 
 // From rows as they lie in two tensors to panels: centred, scaled, clipped, in float32.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include <algorithm>
 
@@ -26,6 +28,7 @@ inline constexpr int kPoolRows = 8;  // of a block at once
   const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * kPoolWidth;
   const std::int64_t first_dim = static_cast<std::int64_t>(blockIdx.y) * kPoolWidth;
   const double half_scale = scale->scale / 2.0;
+#pragma unroll 1
   for (int i = line; i < kPoolWidth; i += kPoolRows) {
     const std::int64_t row = first_row + i;
     const std::int64_t dim = first_dim + lane;
@@ -40,6 +43,7 @@ inline constexpr int kPoolRows = 8;  // of a block at once
     tile[i][lane] = pooled;
   }
   __syncthreads();
+#pragma unroll 1
   for (int i = line; i < kPoolWidth; i += kPoolRows) {
     const std::int64_t row = first_row + lane;
     const std::int64_t dim = first_dim + i;
@@ -56,6 +60,7 @@ inline constexpr int kPoolRows = 8;  // of a block at once
                                                             std::int32_t groups, std::int8_t* to) {
   const std::int64_t size = groups * padded * kTile;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+#pragma unroll 1
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size;
        i += step) {
     const std::int64_t row = i / kTile % padded;
@@ -94,6 +99,7 @@ inline constexpr int kSquareParts = 8;
   parts[part][lane] = sum;
   __syncthreads();
   if (part != 0) return;
+#pragma unroll 1
   for (int i = 1; i < kSquareParts; ++i) sum += parts[i][lane];
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kTile + lane;
   panels.squares[row] = sum;

@@ -1,6 +1,8 @@
 #pragma once
 
 // Rows seen from directions, and the distance of two sorted samples by quantiles. All in doubles.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include <algorithm>
 
@@ -50,6 +52,7 @@ namespace inlay::cuda {
                                                             unsigned long long* marked) {
   unsigned sum = 0;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+#pragma unroll 1
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
        i += step) {
     sum += bad[i];
@@ -63,21 +66,6 @@ namespace inlay::cuda {
 inline constexpr int kQuantileBlocks = 64;
 inline constexpr int kQuantileThreads = 256;
 
-/// Adds up a block's numbers in the order of its threads, by halves; all have the sum.
-template <int kThreads>
-__device__ double sum_of_block(double mine) {
-  __shared__ double sums[kThreads];
-  sums[threadIdx.x] = mine;
-  for (unsigned by = 1; by < kThreads; by *= 2) {
-    __syncthreads();
-    if (threadIdx.x % (2 * by) == 0) sums[threadIdx.x] += sums[threadIdx.x + by];
-  }
-  __syncthreads();
-  const double all = sums[0];
-  __syncthreads();
-  return all;
-}
-
 /// partial[block] = its share of n m times the mean p-th power (1 or 2) of the distance between
 /// equal quantiles of two ascending samples. kQuantileBlocks of kQuantileThreads.
 [[maybe_unused]] static __global__ void quantile_distance_kernel(const double* x, std::int64_t n,
@@ -89,12 +77,14 @@ __device__ double sum_of_block(double mine) {
   }
   double sum = 0.0;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+#pragma unroll 1
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
        i += step) {
     // In units of 1 / (n m), value i is the quantiles from i m on, value j those from j n on.
     const std::int64_t begin = i * m;
     const std::int64_t end = begin + m;
     std::int64_t at = begin;
+#pragma unroll 1
     for (std::int64_t j = begin / n; at < end; ++j) {
       const std::int64_t next = std::min(end, (j + 1) * n);
       const double distance = fabs(x[i] - y[j]);
@@ -113,6 +103,7 @@ __device__ double sum_of_block(double mine) {
   const auto i = static_cast<std::int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= count) return;
   double sum = 0.0;
+#pragma unroll 1
   for (int b = 0; b < kQuantileBlocks; ++b) sum += partial[i * kQuantileBlocks + b];
   powers[i] = sum / nm;
 }

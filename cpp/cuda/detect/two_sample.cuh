@@ -7,6 +7,8 @@
 // tile, and the sums of each tile; a fourth adds the tiles in their order. Counts are integers, so
 // that Kolmogorov-Smirnov is exact; sums are doubles, added in an order that depends on the sizes
 // alone.
+//
+// `#pragma unroll 1` keeps code small where it takes little of the time.
 
 #include <algorithm>
 
@@ -63,6 +65,7 @@ __global__ void sample_keys_kernel(Column x, Column y, Key* keys, std::uint8_t* 
   unsigned rounded = 0;
   const std::int64_t total = x.size + y.size;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+#pragma unroll 1
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < total;
        i += step) {
     const bool in_y = i >= x.size;
@@ -138,6 +141,7 @@ __device__ inline Progress before_thread(const Progress& mine, Progress& all) {
   const unsigned lane = threadIdx.x % kWarp;
   const unsigned warp = threadIdx.x / kWarp;
   Progress upto = mine;
+#pragma unroll 1
   for (unsigned by = 1; by < kWarp; by *= 2) {
     const Progress earlier = from_lane_below(upto, by);
     if (lane >= by) upto = followed_by(earlier, upto);
@@ -152,6 +156,7 @@ __device__ inline Progress before_thread(const Progress& mine, Progress& all) {
   __syncthreads();
   Progress before;
   all = Progress();
+#pragma unroll 1
   for (unsigned w = 0; w < kWarps; ++w) {
     if (w == warp) before = all;
     const Progress next{of_warps[w][0], of_warps[w][1], of_warps[w][2], of_warps[w][3]};
@@ -303,6 +308,7 @@ __device__ void add_run(WalkSums& sums, const Progress& progress, std::int32_t a
 __device__ inline WalkSums sums_of_block(const WalkSums& mine) {
   __shared__ WalkSums sums[kWalkThreads];
   sums[threadIdx.x] = mine;
+#pragma unroll 1
   for (unsigned by = 1; by < kWalkThreads; by *= 2) {
     __syncthreads();
     if (threadIdx.x % (2 * by) == 0) append(sums[threadIdx.x], sums[threadIdx.x + by]);
@@ -361,6 +367,7 @@ __global__ void __launch_bounds__(kWalkThreads)
   const std::int32_t begin = std::min(static_cast<std::int32_t>(threadIdx.x) * per_thread, count);
   const std::int32_t end = std::min(begin + per_thread, count);
   WalkSums sums = no_sums();
+#pragma unroll 1
   for (std::int32_t i = begin; i < end; ++i) append(sums, tiles[i]);
   sums = sums_of_block(sums);
   if (threadIdx.x != 0) return;

@@ -37,10 +37,6 @@ class RowsBuffer {
   Workspace::Buffer<std::int32_t> kept_;
 };
 
-/// Marks the rows with a value that is not finite, and counts them: *marked must be 0.
-void enqueue_marks(const Rows& rows, std::uint8_t* bad, unsigned long long* marked,
-                   cudaStream_t stream);
-
 /// Reads the marks of both sides, the second's behind the first's, if any row is marked.
 /// Synchronises only then.
 inline void read_marks(OddRows& odd, const unsigned long long (&left_out)[2],

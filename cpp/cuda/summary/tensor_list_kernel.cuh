@@ -1,5 +1,7 @@
 #pragma once
 
+// `#pragma unroll 1` keeps code small where it takes little of the time.
+
 #include "runtime/device_code.cuh"
 #include "runtime/element.cuh"
 #include "runtime/window.cuh"
@@ -79,52 +81,54 @@ struct ListSums {
   unsigned neg_inf = 0;
 };
 
-/// Takes values that are in registers.
-template <class T, int kN>
-__device__ __forceinline__ void take_list_values(const T* values, ListSums& sums) {
+/// Takes one value, whatever it is.
+__device__ __forceinline__ void take_list_value(double value, ListSums& sums) {
+  const std::uint64_t magnitude = bits_of(value) & RealBits<double>::kMagnitude;
+  if (magnitude > RealBits<double>::kInfinity) {
+    ++sums.nan;
+  } else if (magnitude == RealBits<double>::kInfinity) {
+    if (value > 0) {
+      ++sums.pos_inf;
+    } else {
+      ++sums.neg_inf;
+    }
+  } else {
+    const double size = real_of_bits(magnitude);
+    sums.zero += magnitude == 0 ? 1U : 0U;
+    sums.squares += size * size;
+    sums.largest = size > sums.largest ? size : sums.largest;
+  }
+}
+
+/// Takes the values of 16 bytes. False, and nothing is taken, where one is not finite or a float
+/// does not hold the squares with all their digits.
+template <class T>
+__device__ __forceinline__ bool take_list_values(const Bytes16& loaded, ListSums& sums) {
   using R = Real<T>;
   using K = RealBits<R>;
+  constexpr int kV = static_cast<int>(16 / sizeof(T));
+  T values[kV];
+  memcpy(values, &loaded, 16);
   typename K::Bits most = 0;
   R squares = 0;
   unsigned zeros = 0;
 #pragma unroll
-  for (int i = 0; i < kN; ++i) {
+  for (int i = 0; i < kV; ++i) {
     const R value = to_real(values[i]);
     const typename K::Bits magnitude = bits_of(value) & K::kMagnitude;
     most = magnitude > most ? magnitude : most;
     squares += value * value;
     zeros += magnitude == 0 ? 1U : 0U;
   }
-  sums.zero += zeros;
-  // Squares that a float holds with all their digits are between these.
   const bool tame = sizeof(R) == 8 ? most < K::kInfinity
                                    : most < bits_of(static_cast<R>(0x1p56F)) &&
                                          (most == 0 || most > bits_of(static_cast<R>(0x1p-50F)));
-  if (tame) {
-    sums.squares += static_cast<double>(squares);
-    const double largest = static_cast<double>(real_of_bits(most));
-    sums.largest = largest > sums.largest ? largest : sums.largest;
-    return;
-  }
-#pragma unroll 1
-  for (int i = 0; i < kN; ++i) {
-    const R value = to_real(values[i]);
-    const typename K::Bits bits = bits_of(value);
-    const typename K::Bits magnitude = bits & K::kMagnitude;
-    if (magnitude > K::kInfinity) {
-      ++sums.nan;
-    } else if (magnitude == K::kInfinity) {
-      if (bits == magnitude) {
-        ++sums.pos_inf;
-      } else {
-        ++sums.neg_inf;
-      }
-    } else {
-      const double size = static_cast<double>(real_of_bits(magnitude));
-      sums.squares += size * size;
-      sums.largest = size > sums.largest ? size : sums.largest;
-    }
-  }
+  if (!tame) return false;
+  const double largest = static_cast<double>(real_of_bits(most));
+  sums.zero += zeros;
+  sums.squares += static_cast<double>(squares);
+  sums.largest = largest > sums.largest ? largest : sums.largest;
+  return true;
 }
 
 /// Values [begin, end) of one tensor, by all threads of the block.
@@ -132,36 +136,53 @@ template <class T>
 __device__ void take_list_segment(const T* data, unsigned long long begin, unsigned long long end,
                                   ListSums& sums) {
   constexpr unsigned kV = 16 / sizeof(T);
-  constexpr int kLoads = 4;
-  const T* from = data + begin;
-  unsigned long long size = end - begin;
+  constexpr unsigned kLoads = 4;
+  const T* const from = data + begin;
+  const unsigned long long size = end - begin;
   const auto misplaced =
       static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(from) % 16 / sizeof(T));
   unsigned long long head = misplaced == 0 ? 0 : kV - misplaced;
   if (head > size) head = size;
-  if (threadIdx.x < head) take_list_values<T, 1>(from + threadIdx.x, sums);
-  from += head;
-  size -= head;
-  const unsigned long long vectors = size / kV;
-  unsigned long long i = threadIdx.x;
-  for (; i + (kLoads - 1) * kListThreads < vectors; i += kLoads * kListThreads) {
+  const unsigned long long vectors = (size - head) / kV;
+#pragma unroll 1
+  for (unsigned long long i = threadIdx.x; i < vectors; i += kLoads * kListThreads) {
     Bytes16 loaded[kLoads];
 #pragma unroll
-    for (int u = 0; u < kLoads; ++u) loaded[u] = load_bytes16(from + (i + u * kListThreads) * kV);
-    T values[kLoads][kV];
+    for (unsigned u = 0; u < kLoads; ++u) {
+      const unsigned long long at = i + u * kListThreads;
+      loaded[u] = load_bytes16(from + head + (at < vectors ? at : i) * kV);
+    }
+    unsigned odd = 0;  // bits of those to be taken one by one
 #pragma unroll
-    for (int u = 0; u < kLoads; ++u) memcpy(values[u], &loaded[u], 16);
-#pragma unroll
-    for (int u = 0; u < kLoads; ++u) take_list_values<T, static_cast<int>(kV)>(values[u], sums);
+    for (unsigned u = 0; u < kLoads; ++u) {
+      if (i + u * kListThreads < vectors && !take_list_values<T>(loaded[u], sums)) odd |= 1U << u;
+    }
+#pragma unroll 1
+    for (unsigned u = 0; odd >> u != 0; ++u) {
+      if ((odd >> u & 1U) == 0) continue;
+      const T* const values = from + head + (i + u * kListThreads) * kV;
+#pragma unroll 1
+      for (unsigned k = 0; k < kV; ++k) take_list_value(to_real(values[k]), sums);
+    }
   }
-  for (; i < vectors; i += kListThreads) {
-    const Bytes16 loaded = load_bytes16(from + i * kV);
-    T values[kV];
-    memcpy(values, &loaded, 16);
-    take_list_values<T, static_cast<int>(kV)>(values, sums);
+  // What lies before the first vector and behind the last.
+  const unsigned long long i = threadIdx.x;
+  if (i < size - vectors * kV)
+    take_list_value(to_real(from[i < head ? i : i + vectors * kV]), sums);
+}
+
+/// The same of the elements that are rarer: one by one, each thread 16 bytes in a row.
+__device__ inline void take_rare_segment(Element element, const void* data,
+                                         unsigned long long begin, unsigned long long end,
+                                         ListSums& sums) {
+  const unsigned run = 16 / static_cast<unsigned>(size_of(element));
+#pragma unroll 1
+  for (auto i = begin + threadIdx.x * run; i < end; i += kListThreads * run) {
+#pragma unroll 1
+    for (unsigned k = 0; k < run && i + k < end; ++k) {
+      take_list_value(element_at(data, element, static_cast<std::int64_t>(i + k)), sums);
+    }
   }
-  const unsigned long long done = vectors * kV;
-  if (threadIdx.x < size - done) take_list_values<T, 1>(from + done + threadIdx.x, sums);
 }
 
 __device__ inline void take_list_elements(Element element, const void* data,
@@ -176,20 +197,24 @@ __device__ inline void take_list_elements(Element element, const void* data,
       return take_list_segment(static_cast<const Half*>(data), begin, end, sums);
     case Element::kBF16:
       return take_list_segment(static_cast<const BFloat16*>(data), begin, end, sums);
-    case Element::kF8E4M3:
-      return take_list_segment(static_cast<const Float8E4M3*>(data), begin, end, sums);
-    case Element::kF8E5M2:
-      return take_list_segment(static_cast<const Float8E5M2*>(data), begin, end, sums);
-    case Element::kI64:
-      return take_list_segment(static_cast<const std::int64_t*>(data), begin, end, sums);
-    case Element::kI32:
-      return take_list_segment(static_cast<const std::int32_t*>(data), begin, end, sums);
-    case Element::kI16:
-      return take_list_segment(static_cast<const std::int16_t*>(data), begin, end, sums);
-    case Element::kI8:
-      return take_list_segment(static_cast<const std::int8_t*>(data), begin, end, sums);
-    default:  // a bool is a byte of 0 or 1
-      return take_list_segment(static_cast<const std::uint8_t*>(data), begin, end, sums);
+    default:
+      return take_rare_segment(element, data, begin, end, sums);
+  }
+}
+
+/// Adds up the records of a warp's lanes; all have the sum.
+__device__ __forceinline__ void add_lanes(TensorRecord& record) {
+#pragma unroll 1
+  for (unsigned d = kWarp / 2; d > 0; d /= 2) {
+    TensorRecord other;
+    other.count = __shfl_xor_sync(kAllLanes, record.count, d);
+    other.nan = __shfl_xor_sync(kAllLanes, record.nan, d);
+    other.pos_inf = __shfl_xor_sync(kAllLanes, record.pos_inf, d);
+    other.neg_inf = __shfl_xor_sync(kAllLanes, record.neg_inf, d);
+    other.zero = __shfl_xor_sync(kAllLanes, record.zero, d);
+    other.squares = __shfl_xor_sync(kAllLanes, record.squares, d);
+    other.largest = __shfl_xor_sync(kAllLanes, record.largest, d);
+    add_record(record, other);
   }
 }
 
@@ -208,6 +233,7 @@ __device__ __forceinline__ void count_tensor_list(const TensorListArgs& a) {
   const std::uint32_t chunk_end = begins(blockIdx.x + 1);
   std::uint32_t chunk = begins(blockIdx.x);
   std::uint32_t tensor = chunk < chunk_end ? tensor_of_chunk(a, chunk) : 0;
+#pragma unroll 1
   while (chunk < chunk_end) {
     if (a.first_chunk[tensor + 1] <= chunk) {
       ++tensor;
@@ -229,22 +255,12 @@ __device__ __forceinline__ void count_tensor_list(const TensorListArgs& a) {
     found.squares = sums.squares;
     found.largest = sums.largest;
     found.count = 0;
-#pragma unroll
-    for (int d = 16; d > 0; d /= 2) {
-      TensorRecord other;
-      other.count = 0;
-      other.nan = __shfl_xor_sync(kAllLanes, found.nan, d);
-      other.pos_inf = __shfl_xor_sync(kAllLanes, found.pos_inf, d);
-      other.neg_inf = __shfl_xor_sync(kAllLanes, found.neg_inf, d);
-      other.zero = __shfl_xor_sync(kAllLanes, found.zero, d);
-      other.squares = __shfl_xor_sync(kAllLanes, found.squares, d);
-      other.largest = __shfl_xor_sync(kAllLanes, found.largest, d);
-      add_record(found, other);
-    }
+    add_lanes(found);
     __syncthreads();  // the one before was read
     if (lane == 0) of_warp[warp] = found;
     __syncthreads();
     if (threadIdx.x == 0) {
+#pragma unroll 1
       for (unsigned i = 1; i < kWarps; ++i) add_record(found, of_warp[i]);
       found.count = end - begin - found.nan - found.pos_inf - found.neg_inf;
       a.slots[blockIdx.x + tensor] = found;
@@ -255,6 +271,7 @@ __device__ __forceinline__ void count_tensor_list(const TensorListArgs& a) {
   if (!is_last_block(a.control)) return;
 
   // A warp a tensor, the slots of a tensor spread over the lanes.
+#pragma unroll 1
   for (std::uint32_t t = warp; t < a.count; t += kWarps) {
     const std::uint32_t first = a.first_chunk[t];
     const std::uint32_t last = a.first_chunk[t + 1];
@@ -262,28 +279,19 @@ __device__ __forceinline__ void count_tensor_list(const TensorListArgs& a) {
     // The blocks that had some of it: those of its first chunk up to that of its last one.
     const auto block_of = [&](std::uint32_t c) {
       auto block = static_cast<unsigned>(static_cast<unsigned long long>(c) * gridDim.x / a.chunks);
+#pragma unroll 1
       while (begins(block + 1) <= c) ++block;
       return block;
     };
     const unsigned from = block_of(first);
     const unsigned to = block_of(last - 1);
     TensorRecord sum{};
+#pragma unroll 1
     for (unsigned block = from + lane; block <= to; block += kWarp) {
       // Blocks of a small launch may have no chunk at all.
       if (begins(block) < begins(block + 1)) add_record(sum, a.slots[block + t]);
     }
-#pragma unroll
-    for (int d = 16; d > 0; d /= 2) {
-      TensorRecord other;
-      other.count = __shfl_xor_sync(kAllLanes, sum.count, d);
-      other.nan = __shfl_xor_sync(kAllLanes, sum.nan, d);
-      other.pos_inf = __shfl_xor_sync(kAllLanes, sum.pos_inf, d);
-      other.neg_inf = __shfl_xor_sync(kAllLanes, sum.neg_inf, d);
-      other.zero = __shfl_xor_sync(kAllLanes, sum.zero, d);
-      other.squares = __shfl_xor_sync(kAllLanes, sum.squares, d);
-      other.largest = __shfl_xor_sync(kAllLanes, sum.largest, d);
-      add_record(sum, other);
-    }
+    add_lanes(sum);
     if (lane == 0) add_record(a.states[chosen][t], sum);
   }
   leave_window(a.control, chosen);
