@@ -32,7 +32,7 @@ __device__ inline float higher_of(float a, float b) {
 #endif
 
 /// Place of the i-th row (or value) of a walk that is not by vectors.
-INLAY_HOST_DEVICE inline std::int64_t place_of(const ColumnWalk& walk, std::int64_t i) {
+__device__ inline std::int64_t place_of(const ColumnWalk& walk, std::int64_t i) {
   if (walk.dims == 1) return i * walk.strides[0];
   std::int64_t place = 0;
 #pragma unroll 1
