@@ -192,7 +192,8 @@ void update_logits_async(const LogitsInput& input, int scale, WindowControl* con
   check_input(input);
   LogitsArgs args = args_of(input, scale, scratch);
   if (args.rows == 0) return;
-  const bool adjacent = args.column_stride == 1 && args.mask_column_stride <= 1;
+  const bool adjacent =
+      args.column_stride == 1 && (args.mask == nullptr || args.mask_column_stride == 1);
   const LogitsReading reading = !adjacent              ? LogitsReading::kApart
                                 : args.mask != nullptr ? LogitsReading::kMasked
                                                        : LogitsReading::kPlain;
