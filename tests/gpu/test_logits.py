@@ -77,6 +77,16 @@ def test_layouts_of_logits(torch: Any, layout: str) -> None:
     np.testing.assert_allclose(found, expected, **PRECISION)
 
 
+@pytest.mark.parametrize("layout", ["one value a row", "every other"])
+def test_layouts_of_masks(torch: Any, layout: str) -> None:
+    logits = torch.randn(9, 1_000, device="cuda")
+    keep = torch.rand(9, 2_000, device="cuda") < 0.5
+    mask = {"one value a row": keep[:, :1].expand(-1, 1_000), "every other": keep[:, ::2]}[layout]
+    found, expected = both(torch, logits, mask=mask)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    np.testing.assert_allclose(found, expected, **PRECISION)
+
+
 def test_summaries_hold_what_the_rows_say(torch: Any) -> None:
     made = Logits()
     rows = torch.zeros(64, 8, device="cuda")

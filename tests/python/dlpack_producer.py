@@ -88,14 +88,16 @@ def tensor(
 class Lent:
     """A capsule of a tensor, and how often its deleter ran."""
 
-    def __init__(self, lent: Tensor, *, version: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, lent: Tensor, *, version: tuple[int, int] | None = None, flags: int = 0
+    ) -> None:
         self.deleted = 0
         self._deleter = DELETER(self._delete)  # kept: C calls it
         if version is None:
             self._managed: Any = Managed(lent, None, self._deleter)
             name = b"dltensor"
         else:
-            self._managed = Versioned(*version, None, self._deleter, 0, lent)
+            self._managed = Versioned(*version, None, self._deleter, flags, lent)
             name = b"dltensor_versioned"
         self.address = ctypes.addressof(self._managed)
         self.capsule = capsule(self.address, name)

@@ -53,6 +53,7 @@ def test_a_producer_is_read_where_it_is() -> None:
         "stream": "own",
         "after": None,
         "held": True,
+        "read_only": False,
     }
     assert array.lent[0].deleted == 1
     assert name_of(array.lent[0].capsule) == b"used_dltensor_versioned"
@@ -146,6 +147,14 @@ def test_a_capsule_alone_is_consumed_once(version: tuple[int, int] | None) -> No
     with pytest.raises(inlay.InvalidArgumentError, match=r"can be read once.*: 'used_dltensor"):
         describe(lent.capsule)
     assert lent.deleted == 1
+
+
+def test_a_capsule_may_say_that_it_is_read_only() -> None:
+    lent = Lent(tensor(), version=(1, 1), flags=1)
+    assert describe(lent.capsule)["read_only"]
+    # Other flags say something else.
+    lent = Lent(tensor(), version=(1, 1), flags=6)
+    assert not describe(lent.capsule)["read_only"]
 
 
 def test_a_capsule_of_another_major_version_is_given_back_unread() -> None:
@@ -415,7 +424,9 @@ def test_an_interface_with_its_stream() -> None:
         "stream": 0x77,
         "after": None,
         "held": False,
+        "read_only": False,
     }
+    assert describe(Interface(stream=0x77, data=(POINTER, True)))["read_only"]
     seen = describe(Interface(stream=0x77), 0x78)
     assert (seen["stream"], seen["after"]) == (0x78, 0x77)
 

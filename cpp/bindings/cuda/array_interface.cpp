@@ -120,6 +120,9 @@ std::optional<ArrayInterface> read_array_interface(py::handle given) {
                           std::string(py::repr(address)));
   }
   tensor.data = reinterpret_cast<const void*>(static_cast<std::uintptr_t>(bits));
+  const int read_only = PyObject_IsTrue(py::object(data[1]).ptr());
+  if (read_only < 0) throw py::error_already_set();
+  read.read_only = read_only != 0;
   finish_tensor(tensor, strides.is_none());
 
   const py::object stream = field(interface, "stream");

@@ -13,6 +13,7 @@ namespace inlay::python {
 struct ArrayInterface {
   cuda::Tensor tensor;
   std::optional<cudaStream_t> stream;  // what the producer works on; none if the data is ready
+  bool read_only = false;
 };
 
 /// Reads version 2 or 3 of the interface, believing nothing in it.

@@ -51,9 +51,10 @@ void register_columns(py::module_& m) {
   type.def(
       "update",
       [](ColumnMonitor& self, py::handle values, py::handle stream, int axis) {
-        const TensorInput input(values, stream, self.device());
-        self.update(input.tensor(), input.stream(), axis);
-        report_news(self, "ColumnMonitor");
+        update_monitor(self, "ColumnMonitor", [&] {
+          const TensorInput input(values, stream, self.device());
+          self.update(input.tensor(), input.stream(), axis);
+        });
       },
       py::arg("values"), py::arg("stream") = py::none(), py::arg("axis") = -1,
       "Enqueue the values of a tensor; `axis` is the dimension of the columns.");

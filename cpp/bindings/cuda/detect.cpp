@@ -19,6 +19,7 @@
 #include "runtime/device_memory.hpp"
 #include "runtime/error.hpp"
 #include "runtime/guards.hpp"
+#include "stream_argument.hpp"
 #include "tensor_input.hpp"
 
 namespace inlay::python {
@@ -52,19 +53,18 @@ py::bytes bytes_of(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-py::int_ handle_of(cudaStream_t stream) {
-  // The legacy stream's number in __cuda_array_interface__ is 1.
-  return {stream == nullptr ? 1U : reinterpret_cast<std::uintptr_t>(stream)};
-}
-
 /// Two tensors read for work on one stream, the first's unless one is given.
 class Sides {
  public:
   Sides(const py::handle& x, const py::handle& y, const py::handle& stream)
-      : x_(x, stream), y_(y, handle_of(x_.stream()), x_.tensor().device) {}
+      : x_(x, stream), y_(y, py::int_(dlpack_integer(x_.stream())), x_.tensor().device) {}
   const cuda::Tensor& x() const { return x_.tensor(); }
   const cuda::Tensor& y() const { return y_.tensor(); }
   cudaStream_t stream() const { return x_.stream(); }
+  void finished() {
+    x_.finished();
+    y_.finished();
+  }
 
  private:
   TensorInput x_;
@@ -101,13 +101,14 @@ void check_chosen(const Numbers<std::int32_t>& chosen, std::int64_t rows) {
 }
 
 py::list two_samples(const py::object& x, const py::object& y, const py::object& stream) {
-  const Sides sides(x, y, stream);
+  Sides sides(x, y, stream);
   std::vector<cuda::ComparedColumns> compared;
   {
     // Safe: the sides hold the memory, and no Python object is touched meanwhile.
     const py::gil_scoped_release release;
     compared = compare_columns(sides.x(), sides.y(), sides.stream());
   }
+  sides.finished();
   py::list out;
   for (const cuda::ComparedColumns& each : compared) {
     TwoSampleFields fields = fields_of(each.result);
@@ -121,7 +122,7 @@ py::list two_samples(const py::object& x, const py::object& y, const py::object&
 py::dict kernel_forms(const py::object& x, const py::object& y, bool gaussian, double bandwidth,
                       const py::object& chosen, const py::object& signs, const py::tuple& kept,
                       const py::object& stream) {
-  const Sides sides(x, y, stream);
+  Sides sides(x, y, stream);
   const Numbers<std::int32_t> kept_x(kept[0]);
   const Numbers<std::int32_t> kept_y(kept[1]);
   const Numbers<std::int32_t> chosen_rows(chosen);
@@ -148,6 +149,7 @@ py::dict kernel_forms(const py::object& x, const py::object& y, bool gaussian, d
     const py::gil_scoped_release release;
     forms = cuda::kernel_forms(problem, sides.stream());
   }
+  sides.finished();
   py::dict out = odd_of(forms.odd);
   out["forms"] = bytes_of(forms.forms);
   out["linear"] = bytes_of(forms.linear);
@@ -159,7 +161,7 @@ py::dict kernel_forms(const py::object& x, const py::object& y, bool gaussian, d
 
 py::dict median_distance(const py::object& rows, const py::object& chosen, const py::object& kept,
                          const py::object& stream) {
-  const TensorInput input(rows, stream);
+  TensorInput input(rows, stream);
   const Numbers<std::int32_t> kept_rows(kept);
   const Numbers<std::int32_t> chosen_rows(chosen);
   const DeviceRows side = rows_of(input.tensor(), kept_rows);
@@ -172,6 +174,7 @@ py::dict median_distance(const py::object& rows, const py::object& chosen, const
     found = cuda::median_distance(side, chosen_rows.data(),
                                   static_cast<std::int32_t>(chosen_rows.size()), input.stream());
   }
+  input.finished();
   py::dict out = odd_of(found.odd);
   out["median"] = found.median;
   return out;
@@ -179,7 +182,7 @@ py::dict median_distance(const py::object& rows, const py::object& chosen, const
 
 py::dict sliced_distances(const py::object& x, const py::object& y, const py::object& directions,
                           int p, const py::tuple& kept, const py::object& stream) {
-  const Sides sides(x, y, stream);
+  Sides sides(x, y, stream);
   const Numbers<std::int32_t> kept_x(kept[0]);
   const Numbers<std::int32_t> kept_y(kept[1]);
   const Numbers<double> all(directions);
@@ -197,19 +200,21 @@ py::dict sliced_distances(const py::object& x, const py::object& y, const py::ob
                                    static_cast<std::int32_t>(all.size() / left.dims()), p,
                                    sides.stream());
   }
+  sides.finished();
   py::dict out = odd_of(found.odd);
   out["powers"] = bytes_of(found.powers);
   return out;
 }
 
 py::dict row_moments(const py::object& rows, bool fourth, const py::object& stream) {
-  const TensorInput input(rows, stream);
+  TensorInput input(rows, stream);
   cuda::RowMoments found;
   {
     // Safe: as above.
     const py::gil_scoped_release release;
     found = cuda::row_moments({input.tensor()}, fourth, input.stream());
   }
+  input.finished();
   py::dict out;
   out["mean"] = bytes_of(found.mean);
   out["scatter"] = bytes_of(found.scatter);
@@ -310,13 +315,12 @@ void register_detect(py::module_& m) {
   type.def(
       "update",
       [](Monitor& self, const py::object& rows, const py::object& stream) {
-        {
+        update_monitor(self, "Embedding", [&] {
           const TensorInput input(rows, stream, self.device());
           // Safe: the input holds the memory.
           const py::gil_scoped_release release;
           self.update(input.tensor(), input.stream());
-        }
-        report_news(self, "Embedding");
+        });
       },
       py::arg("rows"), py::pos_only(), py::kw_only(), py::arg("stream") = py::none(),
       "Enqueue rows.");

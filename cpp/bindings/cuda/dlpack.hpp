@@ -61,6 +61,8 @@ struct Version {
   std::uint32_t minor;
 };
 
+inline constexpr std::uint64_t kReadOnly = 1;  // a flag
+
 /// What a capsule called "dltensor_versioned" holds. Of another major version only what precedes
 /// `flags` may be touched.
 struct ManagedTensorVersioned {

@@ -155,7 +155,7 @@ ConsumedCapsule consume_capsule(py::handle capsule) {
         static_cast<dlpack::ManagedTensor*>(PyCapsule_GetPointer(capsule.ptr(), name));
     if (managed == nullptr) throw py::error_already_set();
     py::object owner = take_over(capsule, managed, "used_dltensor");
-    return ConsumedCapsule{std::move(owner), &managed->tensor};
+    return ConsumedCapsule{std::move(owner), &managed->tensor, false};
   }
   if (kind == kVersionedCapsule) {
     auto* const managed =
@@ -165,7 +165,8 @@ ConsumedCapsule consume_capsule(py::handle capsule) {
     if (managed->version.major != dlpack::kMajorVersion)
       detail::fail<InvalidArgument>("a DLPack tensor of a major version that is not understood",
                                     managed->version.major);
-    return ConsumedCapsule{std::move(owner), &managed->tensor};
+    return ConsumedCapsule{std::move(owner), &managed->tensor,
+                           (managed->flags & dlpack::kReadOnly) != 0};
   }
   if (kind == "used_dltensor" || kind == "used_dltensor_versioned")
     detail::fail<InvalidArgument>("a DLPack capsule can be read once, and this one was", kind);

@@ -27,6 +27,7 @@ DlpackTensor read_dlpack(const dlpack::Tensor& from);
 struct ConsumedCapsule {
   pybind11::object owner;
   const dlpack::Tensor* tensor;
+  bool read_only;
 };
 ConsumedCapsule consume_capsule(pybind11::handle capsule);
 

@@ -14,7 +14,8 @@ namespace inlay::python {
 namespace {
 
 py::tuple tensor_facts(py::handle values) {
-  const TensorInput input(values, py::none());
+  TensorInput input(values, py::none());
+  input.finished();  // nothing reads it
   const cuda::Tensor& tensor = input.tensor();
   py::tuple shape(static_cast<std::size_t>(tensor.dims));
   for (int d = 0; d < tensor.dims; ++d) shape[static_cast<std::size_t>(d)] = tensor.shape[d];
@@ -23,7 +24,7 @@ py::tuple tensor_facts(py::handle values) {
 
 py::bytearray columns_to_host(py::handle values, std::int64_t first, std::int64_t count,
                               py::handle stream) {
-  const TensorInput input(values, stream);
+  TensorInput input(values, stream);
   const cuda::TableShape shape = cuda::table_shape(input.tensor());
   const std::size_t bytes = count <= 0
                                 ? 0
@@ -31,9 +32,12 @@ py::bytearray columns_to_host(py::handle values, std::int64_t first, std::int64_
                                       static_cast<std::size_t>(shape.columns) * shape.element_bytes;
   py::bytearray out(nullptr, bytes);
   char* const to = PyByteArray_AsString(out.ptr());
-  // Safe: `input` holds the memory on the device, and nobody else knows `out`.
-  const py::gil_scoped_release release;
-  cuda::copy_to_host(input.tensor(), first, count, to, input.stream());
+  {
+    // Safe: `input` holds the memory on the device, and nobody else knows `out`.
+    const py::gil_scoped_release release;
+    cuda::copy_to_host(input.tensor(), first, count, to, input.stream());
+  }
+  input.finished();
   return out;
 }
 

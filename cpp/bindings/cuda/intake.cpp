@@ -64,6 +64,7 @@ Facts describe(py::handle object, py::handle stream, int device, bool capturing,
   facts["stream"] = stream_object(read.stream);
   facts["after"] = read.after ? stream_object(*read.after) : py::none();
   facts["held"] = read.hold;
+  facts["read_only"] = read.read_only;
   return facts;
 }
 

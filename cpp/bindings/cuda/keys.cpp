@@ -28,9 +28,10 @@ void bind_update(Class& type, const char* name) {
   type.def(
       "update",
       [name](Monitor& self, py::handle values, py::handle stream) {
-        const TensorInput input(values, stream, self.device());
-        self.update(input.tensor(), input.stream());
-        report_news(self, name);
+        update_monitor(self, name, [&] {
+          const TensorInput input(values, stream, self.device());
+          self.update(input.tensor(), input.stream());
+        });
       },
       py::arg("values"), py::arg("stream") = py::none(),
       "Enqueue the elements of a tensor on the monitor's device.");

@@ -34,7 +34,7 @@ void flatten_rows(cuda::Tensor& tensor, const char* what) {
   }
   while (tensor.dims > 2) {
     const int last = tensor.dims - 2;
-    const bool adjoin = tensor.shape[0] == 1 || tensor.shape[1] == 1 ||
+    const bool adjoin = tensor.size() == 0 || tensor.shape[0] == 1 || tensor.shape[1] == 1 ||
                         tensor.strides[0] == tensor.shape[1] * tensor.strides[1];
     if (!adjoin) {
       throw InvalidArgument(std::string(what) +
@@ -67,9 +67,9 @@ void flatten_ids(cuda::Tensor& tensor) {
   tensor.dims = 1;
 }
 
-void update(cuda::LogitsMonitor& self, const py::object& logits, const py::object& chosen,
-            const py::object& mask, const py::object& out, const py::object& stream,
-            std::int64_t vocabulary) {
+void enqueue(cuda::LogitsMonitor& self, const py::object& logits, const py::object& chosen,
+             const py::object& mask, const py::object& out, const py::object& stream,
+             std::int64_t vocabulary) {
   const TensorInput entries(logits, stream, self.device());
   cuda::LogitsInput input;
   input.logits = entries.tensor();
@@ -118,10 +118,17 @@ void update(cuda::LogitsMonitor& self, const py::object& logits, const py::objec
   std::optional<TensorInput> results;
   if (!out.is_none()) {
     results.emplace(out, where, self.device());
+    if (results->read_only()) throw py::type_error("results of rows go to no read-only tensor");
     input.out = &results->tensor();
   }
   self.update(input, entries.stream());
-  report_news(self, kName);
+}
+
+void update(cuda::LogitsMonitor& self, const py::object& logits, const py::object& chosen,
+            const py::object& mask, const py::object& out, const py::object& stream,
+            std::int64_t vocabulary) {
+  update_monitor(self, kName,
+                 [&] { enqueue(self, logits, chosen, mask, out, stream, vocabulary); });
 }
 
 py::bytes take(cuda::LogitsMonitor& self) {

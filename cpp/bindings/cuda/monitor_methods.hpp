@@ -3,7 +3,9 @@
 #include <pybind11/pybind11.h>
 
 #include <string>
+#include <utility>
 
+#include "runtime/error.hpp"
 #include "runtime/monitor.hpp"
 
 namespace inlay::python {
@@ -12,9 +14,22 @@ namespace inlay::python {
 /// never raises.
 void report_news(cuda::Monitor& monitor, const char* what) noexcept;
 
+/// Runs what an update does, f(): reads the tensors and calls the monitor. A device error of the
+/// first disables the monitor as one of the second does; what else f throws passes through.
+/// @param what what the event calls it
+template <class F>
+void update_monitor(cuda::Monitor& monitor, const char* what, F&& f) {
+  try {
+    std::forward<F>(f)();
+  } catch (const cuda::CudaError& error) {
+    monitor.fail(error);
+  }
+  report_news(monitor, what);
+}
+
 /// Binds what every monitor has: turn, poll, collect, device, disabled, error, skipped.
 ///
-/// `update` of a class is its own: read the tensor, call the monitor, then report_news().
+/// `update` of a class is its own, by update_monitor().
 /// @param name what the event calls it, a string literal
 template <class M, class Class>
 void bind_monitor(Class& type, const char* name) {

@@ -34,6 +34,9 @@ class TensorInput {
 
   const cuda::Tensor& tensor() const noexcept { return read_.tensor; }
   cudaStream_t stream() const noexcept { return read_.stream; }
+  bool read_only() const noexcept { return read_.read_only; }
+  /// Says that what read the memory has run, so that it need not be held any longer.
+  void finished() noexcept { read_.hold = false; }
 
  private:
   TensorReading read_;

@@ -10,6 +10,7 @@
 
 #include "components.hpp"
 #include "monitor_methods.hpp"
+#include "stream_argument.hpp"
 #include "tensor_input.hpp"
 
 namespace py = pybind11;
@@ -21,13 +22,7 @@ using cuda::TensorList;
 
 constexpr const char* kName = "TensorList";
 
-// The stream of the first tensor is everybody's, unless one is given.
-py::object handle_of(cudaStream_t stream) {
-  const auto number = reinterpret_cast<std::uintptr_t>(stream);
-  return py::int_(number == 0 ? 1 : number);  // the legacy default stream is 1 there
-}
-
-void update(TensorList& self, const py::sequence& tensors, const py::object& stream) {
+void enqueue(TensorList& self, const py::sequence& tensors, const py::object& stream) {
   std::vector<std::unique_ptr<TensorInput>> inputs;
   std::vector<cuda::Tensor> list(tensors.size());
   cudaStream_t on = nullptr;
@@ -40,12 +35,16 @@ void update(TensorList& self, const py::sequence& tensors, const py::object& str
     inputs.push_back(std::make_unique<TensorInput>(tensor, common, self.device()));
     if (inputs.size() == 1) {
       on = inputs[0]->stream();
-      if (common.is_none()) common = handle_of(on);
+      // The stream of the first tensor is everybody's, unless one is given.
+      if (common.is_none()) common = py::int_(dlpack_integer(on));
     }
     list[i] = inputs.back()->tensor();
   }
   if (!inputs.empty()) self.update(list, on);
-  report_news(self, kName);
+}
+
+void update(TensorList& self, const py::sequence& tensors, const py::object& stream) {
+  update_monitor(self, kName, [&] { enqueue(self, tensors, stream); });
 }
 
 py::list sums(const TensorList& self) {

@@ -97,6 +97,7 @@ class Reader {
     if (!lent->stream && speaks_dlpack) return read_dlpack_object(std::nullopt);
     read_.tensor = lent->tensor;
     read_.route = "cuda_array_interface";
+    read_.read_only = lent->read_only;
     read_.tensor.device = read_.tensor.size() > 0 ? driver_.device_of(read_.tensor.data)
                                                   : (device_ < 0 ? 0 : device_);
     settle_device(false);
@@ -150,6 +151,7 @@ class Reader {
   bool read_lent_capsule(const py::object& capsule) {
     ConsumedCapsule consumed = consume_capsule(capsule);
     read_.owner = std::move(consumed.owner);
+    read_.read_only = consumed.read_only;
     const DlpackTensor lent = read_dlpack(*consumed.tensor);
     read_.tensor = lent.tensor;
     return lent.managed;

@@ -28,6 +28,7 @@ struct TensorReading {
   std::optional<cudaStream_t> after;
   /// "torch", "exchange", "dlpack", "capsule" or "cuda_array_interface".
   const char* route = "";
+  bool read_only = false;  // as far as the producer tells
   pybind11::object owner;
   /// Nothing orders the reuse of the memory after `stream`: keep `owner` until the kernel has run.
   bool hold = false;

@@ -2,10 +2,10 @@
 
 // The registers of an HLL sketch, and the coupons of a small one, as the CPU has them.
 //
-// | input                    | hashed as               | state                      | launch |
-// |--------------------------|-------------------------|----------------------------|---------------|
-// | integers, bools          | int64                   | uint32 a register, uint32  | 512 threads,
-// | | floats (NaN, inf apart)  | double with one zero    | a coupon, uint64 a count   | what fits |
+// | input                   | hashed as            | state                     | launch       |
+// |-------------------------|----------------------|---------------------------|--------------|
+// | integers, bools         | int64                | uint32 a register, uint32 | 512 threads, |
+// | floats (NaN, inf apart) | double with one zero | a coupon, uint64 a count  | what fits    |
 //
 // Deterministic: a function of the set of items. One read of the input.
 //

@@ -28,6 +28,7 @@ void copy_to_host(const Tensor& tensor, std::int64_t first, std::int64_t count, 
   }
   const std::int64_t size = count * shape.columns;
   if (size == 0) return;
+  const BesideCaptures beside;
   const DeviceGuard guard(tensor.device);
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   check(cudaStreamIsCapturing(stream, &status), "asking whether a stream is captured");

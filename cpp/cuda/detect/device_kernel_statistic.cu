@@ -100,6 +100,7 @@ int most_shared_bytes() {
 KernelForms kernel_forms(const KernelProblem& problem, cudaStream_t stream,
                          std::shared_ptr<Allocator> allocator) {
   check_sides(problem.x, problem.y);
+  const BesideCaptures beside;
   const DeviceGuard guard(problem.x.tensor.device);
   refuse_capture(stream);
   const std::int64_t n = problem.x.count();
@@ -190,6 +191,7 @@ MedianDistance median_distance(const DeviceRows& rows, const std::int32_t* chose
                                std::int32_t chosen_count, cudaStream_t stream,
                                std::shared_ptr<Allocator> allocator) {
   check_sides(rows, rows);
+  const BesideCaptures beside;
   const DeviceGuard guard(rows.tensor.device);
   refuse_capture(stream);
   if (chosen_count < 1 || chosen_count > kMostChosen) throw InvalidArgument("no sample of rows");

@@ -13,6 +13,7 @@ namespace inlay::cuda {
 RowMoments row_moments(const DeviceRows& rows, bool fourth, cudaStream_t stream,
                        std::shared_ptr<Allocator> allocator) {
   check_sides(rows, rows);
+  const BesideCaptures beside;
   const DeviceGuard guard(rows.tensor.device);
   refuse_capture(stream);
   const std::int64_t count = rows.count();

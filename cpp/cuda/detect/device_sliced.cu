@@ -14,6 +14,7 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
                                  std::int32_t count, int p, cudaStream_t stream,
                                  std::shared_ptr<Allocator> allocator) {
   check_sides(x, y);
+  const BesideCaptures beside;
   const DeviceGuard guard(x.tensor.device);
   refuse_capture(stream);
   const std::int64_t n = x.count();

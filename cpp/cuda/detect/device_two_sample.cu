@@ -92,6 +92,7 @@ std::vector<ComparedColumns> compare(const Tensor& x, const Tensor& y, cudaStrea
 std::vector<ComparedColumns> compare_columns(const Tensor& x, const Tensor& y, cudaStream_t stream,
                                              std::shared_ptr<Allocator> allocator) {
   check_sides(DeviceRows{x}, DeviceRows{y});
+  const BesideCaptures beside;
   const DeviceGuard guard(x.device);
   refuse_capture(stream);
   const bool narrow = fits_float(x.element) && fits_float(y.element);

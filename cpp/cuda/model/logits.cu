@@ -55,7 +55,8 @@ LogitsKernels make_kernels() {
 
 // Doubles are read as what lies apart is: few models have such logits.
 bool reads_vectors(const LogitsArgs& args) {
-  return args.element != Element::kF64 && args.column_stride == 1 && args.mask_column_stride <= 1;
+  return args.element != Element::kF64 && args.column_stride == 1 &&
+         (args.mask == nullptr || args.mask_column_stride == 1);
 }
 
 LogitsKernels kernels_of(Element element, bool vectors) {

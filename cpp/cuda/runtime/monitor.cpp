@@ -52,7 +52,8 @@ void Monitor::finish() noexcept {
   int before = 0;
   const bool known = cudaGetDevice(&before) == cudaSuccess;
   static_cast<void>(cudaSetDevice(device_));
-  if (captured_.load(std::memory_order_relaxed)) {
+  // An update that failed may have launched something, and left no event behind it.
+  if (captured_.load(std::memory_order_relaxed) || disabled()) {
     static_cast<void>(cudaDeviceSynchronize());
   } else if (has_updated_) {
     static_cast<void>(cudaEventSynchronize(updated_));
@@ -123,8 +124,9 @@ bool Monitor::poll_locked() {
 }
 
 bool Monitor::turn() {
-  const std::lock_guard lock(window_mutex_);
   if (!usable()) return false;
+  const std::lock_guard lock(window_mutex_);
+  if (disabled()) return false;
   try {
     const BesideCaptures beside;
     const DeviceGuard guard(device_);
@@ -137,8 +139,9 @@ bool Monitor::turn() {
 }
 
 bool Monitor::poll() {
-  const std::lock_guard lock(window_mutex_);
   if (!usable()) return true;
+  const std::lock_guard lock(window_mutex_);
+  if (disabled()) return true;
   try {
     const BesideCaptures beside;
     const DeviceGuard guard(device_);
@@ -150,14 +153,20 @@ bool Monitor::poll() {
 }
 
 void Monitor::collect() {
-  const std::lock_guard lock(window_mutex_);
   if (!usable()) return;
+  const std::lock_guard lock(window_mutex_);
+  if (disabled()) return;
   try {
     const BesideCaptures beside;
     const DeviceGuard guard(device_);
     if (captured_.load(std::memory_order_relaxed)) {
       // Nobody but the caller knows where its graphs are replayed.
-      check(cudaDeviceSynchronize(), "waiting for replayed graphs");
+      const cudaError_t waited = cudaDeviceSynchronize();
+      if (waited == cudaErrorStreamCaptureUnsupported) {
+        static_cast<void>(cudaGetLastError());
+        throw InvalidArgument("replayed graphs cannot be waited for while a stream captures");
+      }
+      check(waited, "waiting for replayed graphs");
     } else {
       bool updated = false;
       {

@@ -66,7 +66,11 @@ class Monitor {
 
   /// Waits for all updates enqueued so far and takes in all they counted. Synchronises: for the end
   /// of a run and for tests, not for a step of a model.
+  /// @throws InvalidArgument if that takes waiting for the device while one of its streams captures.
   void collect();
+
+  /// Disables the monitor for an error that its update met elsewhere; counts the update as skipped.
+  void fail(const CudaError& error);
 
   Status status() const;
   bool disabled() const noexcept { return disabled_.load(std::memory_order_acquire); }
@@ -90,19 +94,21 @@ class Monitor {
   /// @throws InvalidArgument if the stream is none of this device.
   template <class F>
   bool enqueue(cudaStream_t stream, F&& f) {
-    const std::lock_guard lock(update_mutex_);
-    try {
-      if (usable()) {
-        const DeviceGuard guard(device_);
-        Launch launch;
-        if (begin_update(stream, launch)) {
-          std::forward<F>(f)(static_cast<const Launch&>(launch));
-          end_update(launch);
-          return true;
+    if (usable()) {
+      const std::lock_guard lock(update_mutex_);
+      try {
+        if (!disabled()) {
+          const DeviceGuard guard(device_);
+          Launch launch;
+          if (begin_update(stream, launch)) {
+            std::forward<F>(f)(static_cast<const Launch&>(launch));
+            end_update(launch);
+            return true;
+          }
         }
+      } catch (const CudaError& error) {
+        disable(error.what());
       }
-    } catch (const CudaError& error) {
-      disable(error.what());
     }
     skipped_.fetch_add(1, std::memory_order_relaxed);
     return false;
@@ -141,6 +147,8 @@ class Monitor {
 
   bool begin_update(cudaStream_t stream, Launch& launch);
   void end_update(const Launch& launch);
+  // Asked before a mutex is locked: a forked child may have inherited it as another thread of the
+  // parent held it, and nobody would ever let go of it.
   bool usable();
   void disable(const std::string& error);
   void check_stream(cudaStream_t stream) const;

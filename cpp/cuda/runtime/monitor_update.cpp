@@ -32,6 +32,11 @@ void Monitor::disable(const std::string& error) {
   news_.store(true, std::memory_order_release);
 }
 
+void Monitor::fail(const CudaError& error) {
+  disable(error.what());
+  skipped_.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Monitor::check_stream(cudaStream_t stream) const {
 #if CUDART_VERSION >= 12080
   // These three are of whichever device is current.

@@ -20,6 +20,10 @@ struct Tensor {
   std::int64_t strides[kMaxDims] = {};
 
   std::int64_t size() const noexcept {
+    // Of an empty tensor the other sizes may be anything, and their product overflow.
+    for (int i = 0; i < dims; ++i) {
+      if (shape[i] == 0) return 0;
+    }
     std::int64_t n = 1;
     for (int i = 0; i < dims; ++i) n *= shape[i];
     return n;

@@ -38,7 +38,6 @@ class Runtime {
   std::set<cudaStream_t> capturing;
   std::map<cudaStream_t, int> stream_devices;  // of streams that exist; others are refused
   int device = 0;
-  int capture_mode_depth = 0;
 
   void clear() {
     calls.clear();

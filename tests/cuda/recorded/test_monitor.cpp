@@ -4,8 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <inlay/error.hpp>
 #include <memory>
+#include <thread>
 
 #include "../count_monitor.hpp"
 #include "recorded_runtime.hpp"
@@ -229,6 +231,14 @@ TEST_F(MonitorCalls, ADeviceErrorDisablesAndNothingIsThrown) {
   EXPECT_EQ(monitor->status().skipped, 2U);
 }
 
+TEST_F(MonitorCalls, AnErrorThatAnUpdateMetElsewhereDisablesToo) {
+  monitor->fail(CudaError(cudaErrorIllegalAddress, "asking where memory is"));
+  EXPECT_TRUE(monitor->disabled());
+  EXPECT_TRUE(monitor->take_news());
+  EXPECT_EQ(monitor->status().skipped, 1U);
+  EXPECT_NE(monitor->status().error.find("asking where memory is"), std::string::npos);
+}
+
 TEST_F(MonitorCalls, AnErrorOfAnyCallOfATurnDisables) {
   for (const char* const call :
        {"cudaMemcpyAsync", "cudaEventRecord", "cudaEventQuery", "launch"}) {
@@ -306,6 +316,60 @@ TEST_F(MonitorCalls, AForkedChildTouchesNoDriver) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 0);
   EXPECT_TRUE(monitor->update(1, one));
+}
+
+TEST_F(MonitorCalls, AForkedChildWaitsForNoThreadOfItsParent) {
+  // One thread is within an update and one within a turn, each with a lock held.
+  std::atomic<int> within{0};
+  std::atomic<bool> go_on{false};
+  for (const char* const kernel : {"12count_kernel", "turn_kernel"}) {
+    runtime().kernels[kernel] = [&](void**) {
+      ++within;
+      while (!go_on) std::this_thread::yield();
+    };
+  }
+  std::thread updating([&] { monitor->update(1, one); });
+  while (within < 1) std::this_thread::yield();
+  std::thread turning([&] { monitor->turn(); });
+  while (within < 2) std::this_thread::yield();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    const bool right = !monitor->update(1, one) && !monitor->turn() && monitor->poll();
+    monitor->collect();
+    _exit(right ? 0 : 1);
+  }
+  go_on = true;
+  updating.join();
+  turning.join();
+  ASSERT_GE(child, 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(MonitorCalls, ACollectThatACaptureForbidsDisablesNothing) {
+  runtime().capturing = {two};
+  ASSERT_TRUE(monitor->update(1, two));
+  runtime().failing["cudaDeviceSynchronize"] = cudaErrorStreamCaptureUnsupported;
+  EXPECT_THROW(monitor->collect(), InvalidArgument);
+  EXPECT_FALSE(monitor->disabled());
+  EXPECT_EQ(runtime().last_error, cudaSuccess);
+  runtime().capturing.clear();
+  runtime().failing.clear();
+  monitor->collect();
+  EXPECT_EQ(monitor->launches(), 1U);
+}
+
+TEST_F(MonitorCalls, TheEndOfADisabledMonitorWaitsForWhatItsLastUpdateLaunched) {
+  runtime().failing["cudaEventRecord"] = cudaErrorUnknown;
+  EXPECT_FALSE(monitor->update(1, one));
+  ASSERT_EQ(runtime().launches.size(), 1U);
+  runtime().failing.clear();
+  runtime().clear();
+  monitor.reset();
+  EXPECT_EQ(runtime().count("cudaDeviceSynchronize"), 1U);
 }
 
 }  // namespace

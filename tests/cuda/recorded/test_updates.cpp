@@ -147,6 +147,22 @@ TEST_F(Updates, Logits) {
   }
 }
 
+TEST_F(Updates, MasksThatLieApartAreReadEntryByEntry) {
+  LogitsMonitor monitor(0, 5);
+  LogitsInput input;
+  input.logits = tensor(Element::kF32, {64, 1'000});
+  Tensor mask = tensor(Element::kBool, {64, 1'000});
+  input.mask = &mask;
+  // One for a whole row, the other way round, and every other.
+  for (const std::int64_t stride : {1, 0, -1, 2}) {
+    mask.strides[1] = stride;
+    const auto launches = record(monitor, [&] { monitor.update(input, stream); });
+    ASSERT_EQ(launches.size(), 1U);
+    const std::string reading = stride == 1 ? "LogitsReadingE1E" : "LogitsReadingE2E";
+    EXPECT_TRUE(launches[0].is(reading.c_str())) << launches[0].kernel;
+  }
+}
+
 TEST_F(Updates, Embeddings) {
   EmbeddingShape shape;
   shape.dims = 768;
