@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core, _cuda_runtime
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
+from inlay._threads import new_lock
 from inlay.data.cell_counts import Rename, cell_of, count_rows, natives_of
 from inlay.data.point_stamp import microseconds_of, texts_of
 from inlay.summary.categories import Categories
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from inlay.table import Table
 
 __all__ = ["Tally"]
+
+_joining = new_lock()  # of two first tensors at once, one makes what counts them
 
 
 class Tally:
@@ -279,7 +282,9 @@ class Tally:
                 count_rows(self._host, batch, self._renames, threads) for batch in source.batches()
             )
         if self._device is None:
-            self._device = DeviceColumns(self._host)
+            with _joining:
+                if self._device is None:
+                    self._device = DeviceColumns(self._host)
         self._device.monitors.update(data, stream)
         return rows
 
