@@ -125,7 +125,12 @@ def test_what_arrives_late_is_in_the_next_window(
     assert seen[0] == 0
 
 
-@pytest.mark.parametrize("make", [Logits, TensorStats])
+def _tally() -> Any:
+    columns = [(str(i), pa.float32()) for i in range(40)]
+    return Tally(pa.schema(columns), quantiles=False, unseen=0)
+
+
+@pytest.mark.parametrize("make", [Logits, TensorStats, _tally])
 def test_an_error_of_the_device_is_told_and_keeps_the_rest(
     cuda: FakeCuda, make: Callable[[], Any]
 ) -> None:
@@ -136,11 +141,6 @@ def test_an_error_of_the_device_is_told_and_keeps_the_rest(
     cuda.monitors[0].disabled, cuda.monitors[0].error = True, "an illegal address"
     _feed(made)
     assert made.device_error == "an illegal address"
-
-
-def _tally() -> Any:
-    columns = [(str(i), pa.float32()) for i in range(40)]
-    return Tally(pa.schema(columns), quantiles=False, unseen=0)
 
 
 @pytest.mark.parametrize("make", [Logits, TensorStats, inlay.Moments, inlay.ExpHistogram, _tally])

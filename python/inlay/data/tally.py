@@ -226,6 +226,15 @@ class Tally:
         self._host = native
         self._device = None
 
+    @property
+    def device_error(self) -> str | None:
+        """The device error that stopped the count of tensors; None while there is none.
+
+        After one, tensors on that device are passed over, as an event told; what was counted
+        before it, and rows on the host, are kept.
+        """
+        return None if self._device is None else self._device.monitors.error
+
     def update(self, data: Any, *, threads: int | None = None, stream: Any = None) -> int:
         """Count the rows of a table.
 
