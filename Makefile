@@ -22,7 +22,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c'
 
 .PHONY: help
 help:
-	@echo "make demo | test | tensors | test-slow | test-spark | test-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | tensors | test-slow | test-spark | test-gpu | sanitize-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -109,7 +109,7 @@ GPU_ENV += PATH="$(CURDIR)/$(BIN):$$PATH"
 gpu-built: build $(VENV)/stamp-gpu
 endif
 
-.PHONY: gpu-built gpu-programs test-gpu bench-gpu
+.PHONY: gpu-built gpu-programs test-gpu sanitize-gpu bench-gpu
 gpu-programs: gpu-built
 	$(GPU_ENV) cmake -S . -B build/gpu -DCMAKE_BUILD_TYPE=Release -DINLAY_CUDA=ON \
 		-DINLAY_BUILD_TESTS=ON -DINLAY_BUILD_BENCHMARKS=ON -DCMAKE_CUDA_FLAGS=-lineinfo
@@ -118,6 +118,16 @@ gpu-programs: gpu-built
 test-gpu: gpu-programs
 	$(GPU_ENV) ctest --test-dir build/gpu -R '^test_cuda_' --output-on-failure
 	$(GPU_ENV) $(GPU_PYTHON) -m pytest tests/gpu -m gpu
+
+# Bad addresses, races in shared memory, and reads of what nobody wrote: compute-sanitizer of the
+# CUDA toolkit, over each test of the kernels. A test that is skipped returns 77.
+sanitize-gpu: gpu-programs
+	@command -v compute-sanitizer >/dev/null || { echo "sanitize-gpu needs the CUDA toolkit's compute-sanitizer on PATH" >&2; exit 1; }
+	for program in build/gpu/tests/cuda/test_cuda_*; do \
+		for tool in memcheck racecheck initcheck; do \
+			compute-sanitizer --tool $$tool --error-exitcode 99 "$$program" || test $$? -eq 77; \
+		done; \
+	done
 
 # ONLY=gpu_columns measures one section, as for `make bench`.
 bench-gpu: gpu-programs

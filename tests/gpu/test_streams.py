@@ -89,9 +89,7 @@ def test_per_thread_default_streams_of_many_threads(torch: Any, case: Case) -> N
     for thread in threads:
         thread.join()
     assert not failures
-    # The order of the threads is open, and only tensor_stats keeps an order.
-    if case.name != "tensor_stats":
-        assert_same(case.results(made), on_host(case, list(range(8))))
+    assert_same(case.results(made), on_host(case, list(range(8))))
 
 
 @cases

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Any
 from unittest import mock
 
@@ -12,6 +13,7 @@ import numpy as np
 
 import inlay
 from inlay import _cuda_runtime
+from inlay.model import Logits, TensorStats
 
 
 class FakeTensor:
@@ -226,6 +228,61 @@ class CategoryMonitor(FakeMonitor):
         return list(counts.values()), other, nan, *truths
 
 
+class LogitsMonitor(FakeMonitor):
+    def __init__(self, cuda: FakeCuda, *, device: int, scale: int) -> None:
+        super().__init__(cuda, device)
+        self._logits = Logits(scale=scale)
+
+    def update(  # type: ignore[override]
+        self,
+        values: Any,
+        chosen: Any = None,
+        *,
+        mask: Any = None,
+        out: Any = None,
+        stream: Any = None,
+        vocabulary: int = -1,
+    ) -> None:
+        if vocabulary not in (-1, values.shape[-1]):
+            raise inlay.InvalidArgumentError(f"{values.shape[-1]} columns, not {vocabulary}")
+        super().update(values, stream)
+
+    def count(self, values: np.ndarray[Any, Any]) -> None:
+        self._logits.update(values)
+
+    def take(self) -> bytes:
+        taken = self._logits.to_bytes()
+        self._logits.reset()
+        return taken
+
+
+class TensorList(FakeMonitor):
+    def __init__(self, cuda: FakeCuda, count: int, *, device: int) -> None:
+        super().__init__(cuda, device)
+        self._stats = TensorStats([str(i) for i in range(count)])
+
+    def update(self, tensors: Any, stream: Any = None) -> None:
+        for tensor in tensors:
+            if tensor is not None and tensor.device != self.device:
+                raise inlay.InvalidArgumentError(f"a tensor is on device {tensor.device}")
+        if self.disabled:
+            self.skipped += 1
+            return
+        self.streams.append(stream)
+        self.open.append([None if t is None else t.values for t in tensors])  # type: ignore[arg-type]
+
+    def count(self, values: Any) -> None:
+        self._stats.update(values)
+
+    def sums(self) -> list[tuple[Any, ...]]:
+        # As the kernels have it: a number for the largest magnitude of nothing, too.
+        rows = [astuple(self._stats[name]) for name in self._stats.names]
+        return [(*row[:6], row[6] or 0.0) for row in rows]
+
+    def reset(self) -> None:
+        self._stats.reset()
+
+
 class FakeCuda:
     """Stands in for the native module."""
 
@@ -241,6 +298,8 @@ class FakeCuda:
             "HllMonitor": HllMonitor,
             "TopKMonitor": TopKMonitor,
             "CategoryMonitor": CategoryMonitor,
+            "LogitsMonitor": LogitsMonitor,
+            "TensorList": TensorList,
         }
         return lambda *args, **how: kinds[name](self, *args, **how)
 

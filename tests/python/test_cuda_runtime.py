@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ class Interface:
         (Producer(tensor(device=(CUDA_HOST, 0))), False),
         (Interface(), True),
         (Interface, False),
+        (SimpleNamespace(__cuda_array_interface__={}), True),
         ([1.0], False),
         (None, False),
     ],

@@ -5,9 +5,12 @@ The kernels themselves are compared with the CPU in tests/emu, tests/cuda and te
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import inlay
@@ -316,6 +319,11 @@ def test_tables_on_a_device(native: Native) -> None:
     assert named == {"b": expected["1"]}
     with pytest.raises(inlay.InvalidArgumentError, match="current table has no column"):
         detect.two_sample_table({"a": OnDevice(x[:, 0])}, {"b": y[:, 0]}, columns=["a"])
+    # Columns of a table have names, and those of a tensor have not: nothing says which go together.
+    with pytest.raises(TypeError, match=r"current must be an array, or a mapping.*not Table"):
+        detect.two_sample_table(OnDevice(x), pa.table({"a": y[:, 0], "b": y[:, 1], "c": y[:, 2]}))
+    with pytest.raises(inlay.InvalidArgumentError, match=r"current .*\(40,\)"):
+        detect.two_sample_table({"a": OnDevice(x[:, 0])}, y[:, 0])
 
 
 def test_rounded_integers_are_told(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +384,22 @@ def test_whatever_reads_an_embedding_takes_in_what_the_device_has(native: Native
     assert emptied.count == 0
     emptied.update(OnDevice(x[:3]))
     assert emptied.count == 3
+
+
+def test_memory_on_a_device_goes_with_the_embedding(native: Native) -> None:
+    made = inlay.Embedding(5, bandwidth=2.0, frequencies=30)
+    made.update(OnDevice(rows(1, 50)))
+    device = made._device
+    assert device is not None
+    held = weakref.ref(device.of(0))
+    del device
+    gc.collect()
+    gc.disable()  # so that what refers to itself would stay
+    try:
+        del made
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_an_embedding_of_rows_on_a_device_has_the_host_s_bandwidth(native: Native) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -214,6 +215,23 @@ def test_values_for_which_the_device_had_no_room_are_told(cuda: FakeCuda) -> Non
     cuda.monitors[0].lost = 3
     with pytest.warns(inlay.InlayWarning, match="3 values are in no bucket"):
         assert histogram.count > 0
+    histogram.update(FakeTensor(REALS))
+    cuda.monitors[0].lost = 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(inlay.InlayWarning, match="3 values"):
+            _ = histogram.count
+    assert histogram == inlay.ExpHistogram(np.concatenate([REALS, REALS]))  # and not once more
+
+
+def test_a_vocabulary_is_pickled(cuda: FakeCuda) -> None:
+    for twin in (
+        pickle.loads(pickle.dumps(inlay.TopK(vocabulary=50))),
+        copy.deepcopy(inlay.TopK(vocabulary=50)),
+    ):
+        twin.update(FakeTensor(np.arange(7)))
+        assert cuda.monitors[-1].vocabulary == 50
+        assert twin.count == 7
 
 
 def test_without_a_device_the_error_says_so() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from fake_cuda import FakeCuda, FakeTensor, fake_cuda
 
 import inlay
 from inlay.data import Tally
+from inlay.data.device_columns import CountedRows
 
 RNG = np.random.default_rng(11)
 NAMES = ["a", "b", "c"]
@@ -83,6 +87,10 @@ def test_pieces_are_bounded(cuda: FakeCuda) -> None:
 def test_a_reference_of_a_tensor(cuda: FakeCuda) -> None:
     frozen = inlay.Profile.of(FakeTensor(ROWS), reference=True)
     assert frozen.reference_id == inlay.Profile.of(ROWS, reference=True).reference_id
+    cuda.copied.clear()
+    inlay.Profile.of(FakeTensor(ROWS), columns=["1"], reference=True, stream=9)
+    assert {stream for _, stream in cuda.copied} == {9}
+    assert len(cuda.copied) > 1  # read twice
 
 
 def test_no_rows(cuda: FakeCuda) -> None:
@@ -154,6 +162,27 @@ def test_a_tally_refuses_other_shapes(cuda: FakeCuda, reference: inlay.Profile) 
         with pytest.raises(inlay.InvalidArgumentError, match="shape"):
             tally.update(FakeTensor(np.zeros(shape, dtype=np.float32)))
     assert tally.rows == 0
+
+
+def test_readers_of_a_tally_take_turns(
+    cuda: FakeCuda, reference: inlay.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally = device_tally(reference)
+    tally.update(FakeTensor(ROWS))
+    adding = threading.Event()
+    plain = CountedRows.add_to
+
+    def slow(counted: CountedRows, into: Any) -> None:
+        adding.set()
+        time.sleep(0.1)
+        plain(counted, into)
+
+    monkeypatch.setattr(CountedRows, "add_to", slow)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(lambda: tally.rows)
+        assert adding.wait(10)
+        assert tally.rows == len(ROWS)
+        assert first.result() == len(ROWS)
 
 
 def test_what_was_counted_elsewhere_must_fit(reference: inlay.Profile) -> None:
@@ -319,3 +348,20 @@ def test_another_number_of_columns_is_refused(cuda: FakeCuda, reference: inlay.P
     _, _, watch = watch_of(reference)
     with pytest.raises(inlay.InvalidArgumentError, match=r"\(3000, 2\)"):
         watch.update(FakeTensor(ROWS[:, :2]))
+
+
+def test_rows_that_are_refused_are_not_counted(
+    cuda: FakeCuda, reference: inlay.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, observer, watch = watch_of(reference)
+    watch.update(FakeTensor(ROWS[:10]))
+
+    def refuse(values: Any) -> None:
+        raise inlay.InvalidArgumentError("a stream that is none")
+
+    monkeypatch.setattr(cuda.monitors[0], "check", refuse)
+    with pytest.raises(inlay.InvalidArgumentError, match="a stream"):
+        watch.update(FakeTensor(ROWS))
+    watch.close()
+    points = observer.collect().points.to_pylist()
+    assert [row["value"] for row in points if row["metric"] == "data.rows"] == [10.0]

@@ -262,6 +262,9 @@ def test_tensors_of_torch(rng: np.random.Generator) -> None:
     assert narrow == wide
     with pytest.raises(TypeError, match="dense"):
         found.update(values.to_sparse())
+    out = torch.zeros(len(values), 8)
+    rows = update(Logits(per_row=True), values, out=out)
+    np.testing.assert_array_equal(out[:, 0].numpy(), rows.entropy)
 
 
 def test_results_of_rows_go_to_an_array(rng: np.random.Generator) -> None:
@@ -303,7 +306,15 @@ def test_no_rows_and_no_columns() -> None:
         ((np.zeros((2, 3)), [1.0, 2.0]), {}, TypeError, "float64"),
         ((np.zeros((2, 3)),), {"mask": np.ones((2, 4), bool)}, ValueError, "mask"),
         ((np.zeros((2, 3)),), {"mask": np.ones((2, 3))}, TypeError, "float64"),
-        ((np.zeros((2, 3)),), {"out": np.ones((2, 7))}, ValueError, "8"),
+        ((np.zeros((2, 3)),), {"out": np.ones((2, 7), np.float32)}, ValueError, "8"),
+        ((np.zeros((2, 3)),), {"out": np.ones((2, 8))}, TypeError, "float32, not float64"),
+        ((np.zeros((2, 3)),), {"out": [[0.0] * 8] * 2}, TypeError, "float32, not list"),
+        (
+            (np.zeros((2, 3)),),
+            {"out": np.broadcast_to(np.float32(0), (2, 8))},
+            ValueError,
+            "read-only",
+        ),
         ((np.zeros((2, 3)),), {"stream": 7}, ValueError, "7"),
         ((["a"],), {}, TypeError, "U1"),
     ],

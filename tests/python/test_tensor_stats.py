@@ -147,6 +147,16 @@ def test_bad_input() -> None:
     assert stats.total().count == 0
 
 
+def test_a_first_list_that_is_refused_names_nothing() -> None:
+    stats = TensorStats()
+    with pytest.raises(TypeError, match="numbers"):
+        stats.update([np.ones(1), np.array(["x"])])
+    with pytest.raises(TypeError, match="names of tensors are str, got int"):
+        stats.update({1: np.ones(1)})  # type: ignore[dict-item]
+    stats.update({"weight": np.ones(3)})
+    assert stats.names == ("weight",)
+
+
 def _named(name: str) -> TensorStats:
     stats = TensorStats()
     stats.update({name: np.ones(1)})
@@ -161,3 +171,11 @@ def test_torch() -> None:
     assert astuple(stats["0"])[:5] == (3, 1, 0, 0, 1)
     assert stats["1"].norm == math.sqrt(5)
     assert stats["2"].max_abs == 1.0
+    for tensor, words in (
+        (torch.tensor([1 + 2j]), "complex64"),
+        (torch.eye(2).to_sparse(), "dense"),
+        (torch.ones(2, device="meta"), "meta"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            stats.update([tensor, None, None])
+    assert stats.updates == 1

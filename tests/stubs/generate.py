@@ -180,6 +180,7 @@ def stub(module: str = "_core") -> str:
     text = ast.unparse(ast.fix_missing_locations(tree))
     # The value of a constant is no part of its type, and would change with every release.
     text = re.sub(r"^(__version__: str) = .*$", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"\babc\.Sequence\b(?!\[)", "abc.Sequence[typing.Any]", text)  # py::sequence
     formatted = HEADER + text + "\n"
     for command in (["check", "--select", "I,F401,UP", "--fix", "-q"], ["format", "-q"]):
         formatted = subprocess.run(

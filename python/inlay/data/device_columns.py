@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay import _core
+from inlay._threads import new_lock
 from inlay.summary._device import Monitors
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class CountedRows(NamedTuple):
 
     def add_to(self, tally: _core.Tally) -> None:
         """Add it to a tally."""
-        if self.rows:
-            tally.add_counted(self.rows, self.columns)
+        tally.add_counted(self.rows, self.columns)
 
 
 class DeviceColumns:
@@ -39,48 +39,54 @@ class DeviceColumns:
         Whose columns those of tensors are, in their order; it is not changed.
     """
 
-    __slots__ = ("_edges", "arrived", "monitors")
+    __slots__ = ("_arrived", "_lock", "monitors")
 
     def __init__(self, tally: _core.Tally) -> None:
         columns = [tally.column(i) for i in range(len(tally.paths))]
         cells: list[Any] = [column.cells for column in columns]
-        self._edges = [[] if cell is None else cell.edges for cell in cells]
-        #: What was taken from the devices and waits to be added.
-        self.arrived: list[CountedRows] = []
-        self.monitors = Monitors(self._make, self._take)
+        all_edges = [[] if cell is None else cell.edges for cell in cells]
+        arrived: list[CountedRows] = []
 
-    def _make(self, cuda: ModuleType, device: int) -> Any:
-        return cuda.ColumnMonitor(
-            len(self._edges),
-            device=device,
-            moments=True,
-            histogram=False,
-            edges=self._edges if any(self._edges) else None,
-        )
+        def make(cuda: ModuleType, device: int) -> Any:
+            return cuda.ColumnMonitor(
+                len(all_edges),
+                device=device,
+                moments=True,
+                histogram=False,
+                edges=all_edges if any(all_edges) else None,
+            )
 
-    def _take(self, monitor: Any) -> None:
-        columns = []
-        rows = 0
-        for i, edges in enumerate(self._edges):
-            moments = _core.Moments.from_bytes(monitor.moments(i))
-            rows = moments.count + moments.nan_count + moments.pos_inf_count + moments.neg_inf_count
-            cell = _core.EdgeHistogram.from_bytes(monitor.edges(i)) if edges else None
-            columns.append((i, cell, moments))
-        monitor.reset()
-        if rows:
-            self.arrived.append(CountedRows(rows, columns))
+        def take(monitor: Any) -> None:
+            arrived.append(_counted(monitor, all_edges))
+            monitor.reset()
+
+        self._arrived = arrived
+        self._lock = new_lock()
+        self.monitors = Monitors(make, take)
+
+    def taken(self) -> list[CountedRows]:
+        """Return what has arrived from the devices since the last call."""
+        arrived = self._arrived[:]
+        del self._arrived[: len(arrived)]
+        return [counted for counted in arrived if counted.rows]
 
     def settle(self, tally: _core.Tally) -> None:
-        """Wait for the devices and add what they counted."""
-        self.monitors.settle()
-        self.add_to(tally)
+        """Wait for the devices and add what they counted; one thread after the other."""
+        with self._lock:
+            self.monitors.settle()
+            for counted in self.taken():
+                counted.add_to(tally)
 
-    def add_to(self, tally: _core.Tally) -> int:
-        """Add what has arrived to a tally; return the rows."""
-        arrived, self.arrived = self.arrived, []
-        for counted in arrived:
-            counted.add_to(tally)
-        return sum(counted.rows for counted in arrived)
+
+def _counted(monitor: Any, all_edges: list[Any]) -> CountedRows:
+    columns = []
+    rows = 0
+    for i, edges in enumerate(all_edges):
+        moments = _core.Moments.from_bytes(monitor.moments(i))
+        rows = moments.count + moments.nan_count + moments.pos_inf_count + moments.neg_inf_count
+        cell = _core.EdgeHistogram.from_bytes(monitor.edges(i)) if edges else None
+        columns.append((i, cell, moments))
+    return CountedRows(rows, columns)
 
 
 def why_copied(tally: _core.Tally, dtype: str) -> str | None:

@@ -91,6 +91,7 @@ class Profile(ProfileExchange):
         top: int = 256,
         k: int = 200,
         lg_k: int = 12,
+        stream: Any = None,
     ) -> Profile:
         """Read data once and return its profile.
 
@@ -115,6 +116,8 @@ class Profile(ProfileExchange):
         progress : bool or callable, optional
             By default a bar where `rich` is installed, standard error is a terminal and there is
             much to read. True, False, or a function of the rows so far and those of all (or None).
+        stream : int or object, optional
+            For a tensor on a CUDA device: as for `update`.
 
         Returns
         -------
@@ -146,7 +149,7 @@ class Profile(ProfileExchange):
             given = [columns] if isinstance(columns, str) else list(columns)
             reads = (*given, *(name for name in by if name not in given))
         # Groups are made of the values themselves.
-        source = open_source(data, columns=reads, encoded=not by)
+        source = open_source(data, columns=reads, encoded=not by, stream=stream)
         profile = cls(
             source.schema, by=by, max_groups=max_groups, redact=redact, top=top, k=k, lg_k=lg_k
         )
@@ -155,7 +158,8 @@ class Profile(ProfileExchange):
         if reference:
             if not source.is_repeatable:
                 return profile.freeze()
-            return profile.freeze(open_source(data, columns=reads), progress=progress)
+            again = open_source(data, columns=reads, stream=stream)
+            return profile.freeze(again, progress=progress)
         profile._remembered = _memory_of(data, source)
         return profile
 
@@ -202,13 +206,12 @@ class Profile(ProfileExchange):
         import pyarrow as pa
 
         self._must_grow()
-        if is_device_array(data):
-            if self._reads is None:
-                source = open_device(data, names=self._schema.names, stream=stream)
-            else:
-                source = open_source(open_device(data, stream=stream), columns=self._reads)
+        if self._reads is None and is_device_array(data):
+            source = open_device(data, names=self._schema.names, stream=stream)
         else:
-            source = open_source(data, columns=self._reads, encoded=self._groups is None)
+            source = open_source(
+                data, columns=self._reads, encoded=self._groups is None, stream=stream
+            )
         if isinstance(data, pa.RecordBatch) and data.num_rows <= BATCH_ROWS and self._is_plain:
             # The native profile refuses a batch before it counts any of it.
             with self._lock:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core, _cuda_runtime
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
+from inlay._threads import new_lock
 from inlay.data.cell_counts import Rename, cell_of, count_rows, natives_of
 from inlay.data.point_stamp import microseconds_of, texts_of
 from inlay.summary.categories import Categories
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from inlay.table import Table
 
 __all__ = ["Tally"]
+
+_joining = new_lock()  # of two first tensors at once, one makes what counts them
 
 
 class Tally:
@@ -223,6 +226,15 @@ class Tally:
         self._host = native
         self._device = None
 
+    @property
+    def device_error(self) -> str | None:
+        """The device error that stopped the count of tensors; None while there is none.
+
+        After one, tensors on that device are passed over, as an event told; what was counted
+        before it, and rows on the host, are kept.
+        """
+        return None if self._device is None else self._device.monitors.error
+
     def update(self, data: Any, *, threads: int | None = None, stream: Any = None) -> int:
         """Count the rows of a table.
 
@@ -279,7 +291,9 @@ class Tally:
                 count_rows(self._host, batch, self._renames, threads) for batch in source.batches()
             )
         if self._device is None:
-            self._device = DeviceColumns(self._host)
+            with _joining:
+                if self._device is None:
+                    self._device = DeviceColumns(self._host)
         self._device.monitors.update(data, stream)
         return rows
 

@@ -24,16 +24,11 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.int32]
     Kept = tuple[Numbers | None, Numbers | None]
 
-__all__ = ["any_on_device", "columns", "columns_of", "kernel_sums", "median", "moments", "powers"]
+__all__ = ["columns", "columns_of", "kernel_sums", "median", "moments", "powers"]
 
 _ROUNDED = "numbers of more than 53 bits were rounded to the nearest double"
 _MEDIAN_ROWS = 500
 _MOST_CACHED = 1 << 24  # bytes of signs that are worth keeping
-
-
-def any_on_device(*sides: Any) -> bool:
-    """Say whether one of several arrays is on a CUDA device."""
-    return any(is_device_array(side) for side in sides)
 
 
 class _Sides:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import weakref
 from collections.abc import Mapping
 from operator import index
 from typing import TYPE_CHECKING, Any, Self
@@ -94,6 +95,7 @@ class Embedding:
 
     __module__ = "inlay"
     __slots__ = (
+        "__weakref__",
         "_bandwidth",
         "_cosines",
         "_count",
@@ -562,18 +564,23 @@ class Embedding:
         if self._device is None:
             from inlay.summary._device import Monitors
 
-            directions = self._drawn()
+            settings = {
+                "dims": self.dims,
+                "frequencies": self._frequencies,
+                "full": self._full,
+                "directions": self._drawn(),
+            }
+            this = weakref.ref(self)
 
             def make(module: Any, number: int) -> Any:
-                return module.EmbeddingMonitor(
-                    dims=self.dims,
-                    frequencies=self._frequencies,
-                    full=self._full,
-                    directions=directions,
-                    device=number,
-                )
+                return module.EmbeddingMonitor(**settings, device=number)
 
-            made = Monitors(make, self._take)
+            def take(monitor: Any) -> None:
+                embedding = this()
+                if embedding is not None:
+                    embedding._take(monitor)
+
+            made = Monitors(make, take)
             with self._lock:
                 if self._device is None:
                     self._device = made

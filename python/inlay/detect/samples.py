@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_array
 from inlay.detect.row_statistic import at_least, verdict_fields
 from inlay.detect.rows import refuse_columns
 
@@ -303,8 +304,8 @@ def two_sample_table(
     reference, current : table, or mapping of str to array-like or Sorted
         A pyarrow table, batch or reader, what has ``__arrow_c_stream__`` (polars, duckdb), a pandas
         frame, a numpy array of two dimensions or of records, or a mapping of names to columns;
-        those of a mapping may be `Sorted`. On a CUDA device two arrays of two dimensions, or
-        mappings of names to arrays.
+        those of a mapping may be `Sorted`. With one on a CUDA device either is an array of two
+        dimensions or a mapping of names to arrays.
     columns : sequence of str, optional
         Compare these. By default all that both sides have and that are numbers in both.
     threads : int, optional
@@ -378,7 +379,8 @@ def _device_table(
 ) -> dict[str, TwoSample]:
     from inlay.detect import device
 
-    sides = (reference, current)
+    sides = (_rows_or_columns(reference, "reference"), _rows_or_columns(current, "current"))
+    reference, current = sides
     if not any(isinstance(side, Mapping) for side in sides) and columns is None:
         # As those of a numpy array, columns are called by their numbers.
         fields = device.columns(reference, current, stream)
@@ -392,6 +394,27 @@ def _device_table(
     else:
         names = _wanted(columns, left, right)
     return {name: two_sample(left[name], right[name], stream=stream) for name in names}
+
+
+def _rows_or_columns(side: Any, name: str) -> Any:
+    """Return a side that goes with one on a device: its columns have names or are numbered."""
+    if isinstance(side, Mapping):
+        return side
+    if is_device_array(side):
+        return side
+    tensor = host_array(side)
+    array = side if tensor is None else tensor
+    is_table = any(hasattr(side, a) for a in ("__arrow_c_stream__", "__arrow_c_array__", "columns"))
+    if is_table or not hasattr(array, "shape"):
+        message = (
+            f"with columns on a device {name} must be an array, or a mapping of names to columns, "
+            f"not {type(side).__name__}"
+        )
+        raise TypeError(message)
+    if len(array.shape) != 2:
+        message = f"{name} must have the shape (rows, columns): {tuple(array.shape)}"
+        raise InvalidArgumentError(message)
+    return array
 
 
 def _host_side(values: Any) -> Any:

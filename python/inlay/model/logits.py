@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay._threads import new_lock
-from inlay.model.logits_input import chosen_array, logits_array, mask_array
+from inlay.model.logits_input import chosen_array, logits_array, mask_array, out_array
 from inlay.model.logits_points import (
     COUNTERS,
     STATISTICS,
@@ -17,11 +15,13 @@ from inlay.model.logits_points import (
     statistic_of,
     window_table,
 )
-from inlay.model.logits_rows import OUT_COLUMNS, LogitsRows
+from inlay.model.logits_rows import LogitsRows
+from inlay.summary._device import Monitors, device_number
 from inlay.summary._row import html_table, stored_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
     import pyarrow
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from inlay.observer import Observer
 
 __all__ = ["Logits"]
-
-# What a probe waits for a device's window, in seconds: on the observer's thread, not the model's.
-_ARRIVAL_S = 0.1
 
 
 class Logits:
@@ -109,7 +106,6 @@ class Logits:
     __slots__ = (
         "__weakref__",
         "_attributes",
-        "_lock",
         "_monitors",
         "_name",
         "_native",
@@ -120,7 +116,7 @@ class Logits:
     )
 
     _attributes: dict[str, str]
-    _monitors: dict[int, Any]
+    _monitors: Monitors
     _native: _core.Logits
     _per_row: bool
     _since: int | None
@@ -158,8 +154,7 @@ class Logits:
         self._threads = 1
         self._name = "model.logits"
         self._attributes = {}
-        self._lock = new_lock()
-        self._monitors = {}
+        self._monitors = _monitors(native)
         self._since = None
 
     @classmethod
@@ -192,7 +187,7 @@ class Logits:
         mask : array-like of bool or uint8, optional
             True where an entry takes part, in the shape of the logits or one that broadcasts to it
             (on a device: of all rows, or one row for all).
-        out : array of float32, shape (rows, 8), optional
+        out : array or tensor of float32, shape (rows, 8), optional
             Where each row's entropy, top1, top2, margin, log_prob, rank, masked and nonfinite go;
             NaN where undefined, rank 0. On a device contiguous, and filled when the kernel has run.
         stream : optional
@@ -209,8 +204,8 @@ class Logits:
         TypeError
             If they are of another type, or on different devices.
         InvalidArgumentError
-            If shapes do not go together, `vocabulary` is not the number of columns, or a stream is
-            none of the device's. Nothing is counted.
+            If shapes do not go together, `vocabulary` is not the number of columns, `out` cannot be
+            written to, or a stream is none of the device's. Nothing is counted.
         CudaUnavailableError
             If they are on a device and kernels cannot run here.
 
@@ -240,21 +235,19 @@ class Logits:
         ids = None if chosen is None else chosen_array(chosen, rows)
         shape = tuple(getattr(logits, "shape", (rows, columns)))
         keep = None if mask is None else mask_array(mask, shape, rows)
-        if out is not None and tuple(out.shape) != (rows, len(OUT_COLUMNS)):
-            message = f"results of rows go to an array of shape ({rows}, 8), not {tuple(out.shape)}"
-            raise InvalidArgumentError(message)
+        into = None if out is None else out_array(out, rows)
         found = self._native.update(
             array, ids, keep, threads=self._threads, per_row=self._per_row or out is not None
         )
         if found is None:
             return None
         each = LogitsRows(found)
-        if out is not None:
-            each.write_to(out)
+        if into is not None:
+            each.write_to(into)
         return each if self._per_row else None
 
     def _update_on_device(self, logits: Any, chosen: Any, mask: Any, out: Any, stream: Any) -> None:
-        from inlay._cuda_runtime import is_device_array, native
+        from inlay._cuda_runtime import is_device_array
 
         for what, other in (("chosen", chosen), ("mask", mask), ("out", out)):
             if other is not None and not is_device_array(other):
@@ -264,15 +257,7 @@ class Logits:
         if self._per_row and out is None:
             message = "per_row on a CUDA device writes to out=, a float32 tensor of (rows, 8): None"
             raise InvalidArgumentError(message)
-        device = _device_of(logits)
-        monitor = self._monitors.get(device)
-        if monitor is None:
-            with self._lock:
-                monitor = self._monitors.get(device)
-                if monitor is None:
-                    monitor = native().LogitsMonitor(device=device, scale=self._native.scale)
-                    self._monitors[device] = monitor
-        monitor.update(
+        self._monitors.of(device_number(logits)).update(
             logits,
             chosen,
             mask=mask,
@@ -283,13 +268,17 @@ class Logits:
 
     def _gathered(self) -> _core.Logits:
         """Return the state with all that devices counted; waits for them."""
-        for monitor in list(self._monitors.values()):
-            monitor.collect()
-            self._take(monitor)
+        self._monitors.settle()
         return self._native
 
-    def _take(self, monitor: Any) -> None:
-        self._native.merge(_core.Logits.from_bytes(monitor.take()))
+    @property
+    def device_error(self) -> str | None:
+        """The device error that stopped the count there; None while there is none.
+
+        After one, logits on that device are passed over, as an event told; what was counted before
+        it, and logits on the host, are kept.
+        """
+        return self._monitors.error
 
     def merge(self, other: Logits) -> None:
         """Add what another object counted.
@@ -477,18 +466,11 @@ class Logits:
             ``.margin``, ``.log_prob`` and ``.rank`` of kind histogram, and counters ``.rows``,
             ``.undefined_rows``, ``.nonfinite_count``, ``.masked_count``, ``.out_of_range_rows``.
         """
-        with self._lock:
-            for monitor in list(self._monitors.values()):
-                monitor.turn()
-            deadline = time.monotonic() + _ARRIVAL_S
-            for monitor in list(self._monitors.values()):
-                while not monitor.poll() and time.monotonic() < deadline:
-                    time.sleep(0.001)
-                self._take(monitor)
-            native = self._native.take()
-            now = observer.core.now_us()
-            start = now if self._since is None else self._since
-            self._since = now
+        self._monitors.close()
+        native = self._native.take()
+        now = observer.core.now_us()
+        start = now if self._since is None else self._since
+        self._since = now
         if native.rows == 0:
             return
         table = window_table(native, self._name, self._attributes, observer, start=start, end=now)
@@ -553,16 +535,16 @@ def _native_of(other: Any) -> _core.Logits:
     return other._gathered()
 
 
-def _device_of(array: Any) -> int:
-    """Return the number of the device that an array on one is on."""
-    device = getattr(array, "device", None)
-    index = getattr(device, "index", None)  # torch's, the quickest
-    if isinstance(index, int):
-        return index
-    if hasattr(array, "__dlpack_device__"):
-        return int(array.__dlpack_device__()[1])
-    number = getattr(device, "id", 0)  # CuPy's and numba's
-    return number if isinstance(number, int) else 0
+def _monitors(native: _core.Logits) -> Monitors:
+    """Return what counts logits on devices for a state."""
+
+    def make(cuda: ModuleType, device: int) -> Any:
+        return cuda.LogitsMonitor(device=device, scale=native.scale)
+
+    def take(monitor: Any) -> None:
+        native.merge(_core.Logits.from_bytes(monitor.take()))
+
+    return Monitors(make, take)
 
 
 def _restore(data: bytes, settings: tuple[Any, ...]) -> Logits:

@@ -1,4 +1,4 @@
-"""Arrays of logits on the CPU, as the core reads them."""
+"""Arrays that go with logits on the CPU, as the core reads them and as results are written."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._host_tensor import host_tensor
+from inlay.model.logits_rows import OUT_COLUMNS
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
-__all__ = ["chosen_array", "logits_array", "mask_array"]
+__all__ = ["chosen_array", "logits_array", "mask_array", "out_array"]
 
 
 def logits_array(logits: Any) -> npt.NDArray[Any]:
@@ -92,6 +94,33 @@ def mask_array(mask: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]
         message = f"a mask broadcasts to the shape of its logits, {shape}: {array.shape}"
         raise InvalidArgumentError(message) from None
     return spread.reshape(rows, shape[-1]).view(np.uint8)
+
+
+def out_array(out: Any, rows: int) -> npt.NDArray[np.float32]:
+    """Return the memory that results of rows go to, of shape (rows, 8).
+
+    Raises
+    ------
+    TypeError
+        If it is no array of float32.
+    InvalidArgumentError
+        If its shape is another, or it cannot be written to.
+    """
+    import numpy as np
+
+    tensor = host_tensor(out)
+    array = out if tensor is None else tensor.numpy()
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+        kind = getattr(out, "dtype", None) or type(out).__name__
+        message = f"results of rows go to an array of float32, not {kind}"
+        raise TypeError(message)
+    if array.shape != (rows, len(OUT_COLUMNS)):
+        message = f"results of rows go to an array of shape ({rows}, 8), not {array.shape}"
+        raise InvalidArgumentError(message)
+    if not array.flags.writeable:
+        message = "results of rows go to an array that can be written to; it is read-only"
+        raise InvalidArgumentError(message)
+    return array
 
 
 def _is_torch_brain(values: Any) -> bool:

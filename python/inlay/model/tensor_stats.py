@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
+from inlay._host_tensor import host_tensor
 from inlay._threads import new_lock
+from inlay.summary._device import Monitors, device_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import ModuleType
 
     import pyarrow
 
@@ -23,8 +25,8 @@ __all__ = ["TensorStats", "TensorSums"]
 # Elements of a tensor on the CPU that are looked at in one go: a few MiB as doubles.
 _PIECE = 1 << 19
 
-# What a probe waits for a device's window, in seconds: on the observer's thread, not the model's.
-_ARRIVAL_S = 0.1
+# Of ml_dtypes and JAX; numpy does not know them for floats.
+_NARROW_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,32 +150,21 @@ class TensorStats:
 
         self._names: tuple[str, ...] | None = None
         self._positions: dict[str, int] = {}
-        self._sums: list[TensorSums] = []
+        self._sums: list[TensorSums] = []  # one and the same list, which monitors add to
         if names is not None:
-            self._set_names(names)
+            self._set_names(_checked_names(names))
         self._name = name
         self._attributes = dict(attributes or {})
         _core.canonical_json(self._attributes)  # refuses what is no attribute
         self._lock = new_lock()
-        self._monitors: dict[int, Any] = {}
+        self._monitors = _monitors(self._sums, self._lock)
         self._updates = 0
         self._since: int | None = None
 
-    def _set_names(self, names: Iterable[object]) -> None:
-        listed: list[str] = []
-        for one in names:
-            if not isinstance(one, str):
-                message = f"names of tensors are str, got {type(one).__name__}"
-                raise TypeError(message)
-            listed.append(one)
-        positions = {name: position for position, name in enumerate(listed)}
-        if len(positions) != len(listed):
-            twice = next(name for name in listed if listed.count(name) > 1)
-            message = f"two tensors are called {twice!r}"
-            raise InvalidArgumentError(message)
-        self._names = tuple(listed)
-        self._positions = positions
-        self._sums = [TensorSums()] * len(listed)
+    def _set_names(self, names: tuple[str, ...]) -> None:
+        self._positions = {name: position for position, name in enumerate(names)}
+        self._sums[:] = [TensorSums()] * len(names)
+        self._names = names
 
     # ---- counting ----------------------------------------------------------------------------
     def update(self, tensors: Sequence[Any] | Mapping[str, Any], *, stream: Any = None) -> None:
@@ -202,7 +193,7 @@ class TensorStats:
         -----
         O(elements), one read. On a device the memory must stay valid until the kernel has run.
         """
-        listed = self._listed(tensors)
+        names, listed = self._listed(tensors)
         number = _one_device(listed)
         on_host: list[tuple[int, TensorSums]] = []
         if number is not None:
@@ -212,62 +203,58 @@ class TensorStats:
         if stream is not None and not by_device:
             message = f"tensors on the CPU have no stream: {stream!r}"
             raise InvalidArgumentError(message)
+        with self._lock:
+            if self._names is None:
+                self._set_names(names)
+            elif names is not self._names and names != self._names:
+                # Another thread's first list, at the same time.
+                message = f"expected tensors {self._names!r}, got {names!r}"
+                raise InvalidArgumentError(message)
         for number, row in by_device.items():
-            self._monitor(number).update(row, stream)
+            self._monitors.of(number).update(row, stream)
         with self._lock:
             self._updates += 1
             for position, found in on_host:
                 self._sums[position] = self._sums[position]._plus(found)
 
-    def _listed(self, tensors: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-        """Return the tensors in the order of the names; the first list gives these."""
+    def _listed(
+        self, tensors: Sequence[Any] | Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], list[Any]]:
+        """Return the names, which the first list gives, and the tensors in their order."""
+        names = self._names
         if isinstance(tensors, Mapping):
-            with self._lock:
-                if self._names is None:
-                    self._set_names(tensors)
-            unknown = next((one for one in tensors if one not in self._positions), None)
+            if names is None:
+                names = _checked_names(tensors)
+            known = self._positions or dict.fromkeys(names)
+            unknown = next((one for one in tensors if one not in known), None)
             if unknown is not None:
                 message = f"no tensor is called {unknown!r}"
                 raise InvalidArgumentError(message)
-            return [tensors.get(one) for one in self._names or ()]
+            return names, [tensors.get(one) for one in names]
         if not isinstance(tensors, (list, tuple)):
             message = f"expected a list or a mapping of tensors, got {type(tensors).__name__}"
             raise TypeError(message)
-        with self._lock:
-            if self._names is None:
-                self._set_names(str(position) for position in range(len(tensors)))
-        count = len(self._names or ())
-        if len(tensors) != count:
-            message = f"expected {count} tensors, as named or as before, got {len(tensors)}"
+        if names is None:
+            names = tuple(map(str, range(len(tensors))))
+        if len(tensors) != len(names):
+            message = f"expected {len(names)} tensors, as named or as before, got {len(tensors)}"
             raise InvalidArgumentError(message)
-        return list(tensors)
-
-    def _monitor(self, number: int) -> Any:
-        monitor = self._monitors.get(number)
-        if monitor is None:
-            from inlay._cuda_runtime import native
-
-            with self._lock:
-                monitor = self._monitors.get(number)
-                if monitor is None:
-                    monitor = native().TensorList(len(self._names or ()), device=number)
-                    self._monitors[number] = monitor
-        return monitor
-
-    def _take(self, monitor: Any) -> None:
-        """Add what has arrived from a device; under the lock."""
-        for position, row in enumerate(monitor.sums()):
-            found = TensorSums(*row) if row[0] else TensorSums(*row[:6])
-            self._sums[position] = self._sums[position]._plus(found)
-        monitor.reset()
+        return names, list(tensors)
 
     def _gathered(self) -> list[TensorSums]:
         """Return all that was counted; waits for devices."""
+        self._monitors.settle()
         with self._lock:
-            for monitor in self._monitors.values():
-                monitor.collect()
-                self._take(monitor)
             return list(self._sums)
+
+    @property
+    def device_error(self) -> str | None:
+        """The device error that stopped the count there; None while there is none.
+
+        After one, tensors on that device are passed over, as an event told; what was counted before
+        it, and tensors on the CPU, are kept.
+        """
+        return self._monitors.error
 
     def merge(self, other: Any) -> None:
         """Add what another object counted, tensor by tensor.
@@ -294,16 +281,15 @@ class TensorStats:
         if self._names != other._names:
             message = f"tensors with other names cannot be merged: {other._names!r}"
             raise InvalidArgumentError(message)
-        self._gathered()
         with self._lock:
-            self._sums = [a._plus(b) for a, b in zip(self._sums, added, strict=True)]
+            self._sums[:] = [a._plus(b) for a, b in zip(self._sums, added, strict=True)]
             self._updates += other._updates
 
     def reset(self) -> None:
         """Forget everything counted so far, but for the names; waits for devices."""
         self._gathered()
         with self._lock:
-            self._sums = [TensorSums()] * len(self._sums)
+            self._sums[:] = [TensorSums()] * len(self._sums)
             self._updates = 0
 
     # ---- what was counted --------------------------------------------------------------------
@@ -399,15 +385,10 @@ class TensorStats:
             ``<name>.norm``, ``.rms``, ``.max_abs`` and ``.zero_fraction``, and where there are any
             counters ``.nan_count`` and ``.inf_count``.
         """
+        self._monitors.close()
         with self._lock:
-            for monitor in self._monitors.values():
-                monitor.turn()
-            deadline = time.monotonic() + _ARRIVAL_S
-            for monitor in self._monitors.values():
-                while not monitor.poll() and time.monotonic() < deadline:
-                    time.sleep(0.001)
-                self._take(monitor)
-            sums, self._sums = self._sums, [TensorSums()] * len(self._sums)
+            sums = list(self._sums)
+            self._sums[:] = [TensorSums()] * len(sums)
             now = observer.core.now_us()
             start = now if self._since is None else self._since
             self._since = now
@@ -418,6 +399,36 @@ class TensorStats:
         total = self.total()
         norm = "undefined" if total.norm is None else f"{total.norm:.4g}"
         return f"<inlay.model.TensorStats of {len(self)} tensors: norm {norm}>"
+
+
+def _monitors(sums: list[TensorSums], lock: Any) -> Monitors:
+    """Return what counts tensors on devices for a list of sums."""
+
+    def make(cuda: ModuleType, device: int) -> Any:
+        return cuda.TensorList(len(sums), device=device)
+
+    def take(monitor: Any) -> None:
+        arrived = [TensorSums(*(row if row[0] else row[:6])) for row in monitor.sums()]
+        monitor.reset()
+        with lock:
+            for position, found in enumerate(arrived):
+                sums[position] = sums[position]._plus(found)
+
+    return Monitors(make, take)
+
+
+def _checked_names(names: Iterable[object]) -> tuple[str, ...]:
+    listed: list[str] = []
+    for one in names:
+        if not isinstance(one, str):
+            message = f"names of tensors are str, got {type(one).__name__}"
+            raise TypeError(message)
+        listed.append(one)
+    if len(set(listed)) != len(listed):
+        twice = next(name for name in listed if listed.count(name) > 1)
+        message = f"two tensors are called {twice!r}"
+        raise InvalidArgumentError(message)
+    return tuple(listed)
 
 
 def _emit(
@@ -504,7 +515,6 @@ def _sorted_out(
 ) -> tuple[dict[int, list[Any]], list[tuple[int, TensorSums]]]:
     """Return the tensors of each device, others None, and what those on the CPU come to."""
     from inlay._cuda_runtime import is_device_array
-    from inlay.summary._device import device_number
 
     by_device: dict[int, list[Any]] = {}
     on_host: list[tuple[int, TensorSums]] = []
@@ -521,9 +531,8 @@ def _sorted_out(
 
 def _sums_on_host(tensor: Any) -> TensorSums:
     """Return what a tensor on the CPU comes to."""
-    pieces, count = _pieces(tensor)
     out = TensorSums()
-    for piece in pieces(count):
+    for piece in _pieces(tensor):
         out = out._plus(_sums_of(piece))
     return out
 
@@ -552,30 +561,20 @@ def _sums_of(values: Any) -> TensorSums:
     )
 
 
-def _pieces(tensor: Any) -> tuple[Callable[[int], Iterable[Any]], int]:
-    """Return how to get a tensor's elements as doubles, a few at a time, and their number."""
+def _pieces(values: Any) -> Iterator[Any]:
+    """Give a tensor's elements as doubles, a few at a time."""
     import numpy as np
 
-    if hasattr(tensor, "detach") and hasattr(tensor, "to"):  # torch's, of whatever type
-        flat = tensor.detach().reshape(-1)
-
-        def of_torch(count: int) -> Iterable[Any]:
-            for at in range(0, count, _PIECE):
-                yield flat[at : at + _PIECE].double().numpy()
-
-        return of_torch, int(flat.shape[0])
-    array = np.asarray(tensor)
-    if array.dtype.kind not in "fiub" and array.dtype.name not in (
-        "bfloat16",
-        "float8_e4m3fn",
-        "float8_e5m2",
-    ):
-        message = f"tensors are of numbers, got {array.dtype} of {type(tensor).__name__}"
+    tensor = host_tensor(values)
+    if tensor is not None:
+        flat = tensor.reshape(-1)
+        for at in range(0, len(flat), _PIECE):
+            yield flat[at : at + _PIECE].double().numpy()
+        return
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub" and array.dtype.name not in _NARROW_FLOATS:
+        message = f"tensors are of numbers, got {array.dtype} of {type(values).__name__}"
         raise TypeError(message)
-    flat_array = array.reshape(-1)
-
-    def of_numpy(count: int) -> Iterable[Any]:
-        for at in range(0, count, _PIECE):
-            yield flat_array[at : at + _PIECE].astype(np.float64)
-
-    return of_numpy, int(flat_array.size)
+    flat = array.reshape(-1)
+    for at in range(0, flat.size, _PIECE):
+        yield flat[at : at + _PIECE].astype(np.float64)

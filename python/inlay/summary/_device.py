@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceSummary", "Monitors", "device_number", "warn_of_lost"]
 
+# What a probe waits for the windows of devices, in seconds.
+_ARRIVAL_S = 0.1
+
 _joining = new_lock()  # of two first tensors at once, one makes the monitors
 
 
@@ -41,6 +44,8 @@ class Monitors:
         Called with the native module and the number of a device.
     take : callable
         Called with a monitor whose window has arrived: hands on what it holds, and leaves nothing.
+        Neither may refer to who has these monitors: memory on a device would wait for the collector
+        of cycles.
     """
 
     __slots__ = ("_by_device", "_lock", "_make", "_take")
@@ -51,9 +56,8 @@ class Monitors:
         self._by_device: dict[int, Any] = {}
         self._lock = new_lock()
 
-    def update(self, values: Any, stream: Any) -> None:
-        """Enqueue the count of a tensor's elements; never waits."""
-        number = device_number(values)
+    def of(self, number: int) -> Any:
+        """Return the monitor of a device, which is made when first asked for."""
         monitor = self._by_device.get(number)
         if monitor is None:
             with self._lock:
@@ -61,7 +65,11 @@ class Monitors:
                 if monitor is None:
                     monitor = self._make(_cuda_runtime.native(), number)
                     self._by_device[number] = monitor
-        monitor.update(values, stream)
+        return monitor
+
+    def update(self, values: Any, stream: Any) -> None:
+        """Enqueue the count of a tensor's elements; never waits."""
+        self.of(device_number(values)).update(values, stream)
 
     def settle(self) -> None:
         """Wait for all updates so far and take in what they counted."""
@@ -89,6 +97,21 @@ class Monitors:
         """Wait for the closed windows alone."""
         while not self.poll():
             time.sleep(0.0005)
+
+    def close(self) -> None:
+        """Close all windows and take in what arrives soon; the rest comes with the next ones.
+
+        Waits a tenth of a second at most: for an observer's thread, not for the model's.
+        """
+        with self._lock:
+            monitors = list(self._by_device.values())
+            for monitor in monitors:
+                monitor.turn()
+            deadline = time.monotonic() + _ARRIVAL_S
+            for monitor in monitors:
+                while not monitor.poll() and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                self._take(monitor)
 
     @property
     def error(self) -> str | None:

@@ -217,9 +217,10 @@ class ExpHistogram(DeviceSummary):
             return cuda.ColumnMonitor(1, device=device, scale=scale, moments=False, histogram=True)
 
         def take(monitor: Any) -> None:
+            lost = monitor.lost
             host.merge(_core.ExpHistogram.from_bytes(monitor.histogram(0)))
-            warn_of_lost(monitor.lost, "an ExpHistogram")
             monitor.reset()
+            warn_of_lost(lost, "an ExpHistogram")  # last: a warning may be an error
 
         return Monitors(make, take)
 

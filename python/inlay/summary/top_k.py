@@ -109,6 +109,10 @@ class TopK(DeviceSummary):
         summary._vocabulary = 0
         return summary
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make it again: bytes, and `vocabulary`."""
+        return _restore, (self.to_bytes(), self._vocabulary)
+
     def copy(self) -> TopK:
         """Return an independent copy, of the same `vocabulary`."""
         copy = TopK._of(self._native.copy())
@@ -455,3 +459,9 @@ def _text_of(item: float | str | bytes) -> str:
 def _short(item: object) -> str:
     text = repr(item)
     return text if len(text) <= 40 else f"{text[:37]}…{text[-1]}"
+
+
+def _restore(data: bytes, vocabulary: int) -> TopK:
+    summary = TopK.from_bytes(data)
+    summary._vocabulary = vocabulary
+    return summary

@@ -91,7 +91,11 @@ class Source:
 
 
 def open_source(
-    data: Any, *, columns: Sequence[str] | None = None, encoded: bool = False
+    data: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    encoded: bool = False,
+    stream: Any = None,
 ) -> Source:
     """Find out how to read data, without reading it yet where it is a stream or a file.
 
@@ -110,6 +114,9 @@ def open_source(
     encoded : bool
         Whether texts that a Parquet file holds as a dictionary may come as one, for readers who
         take either whatever the schema says.
+    stream : int or object, optional
+        For a tensor on a CUDA device: in whose order it is read, by default the producer's current
+        one.
 
     Returns
     -------
@@ -161,7 +168,7 @@ def open_source(
     if is_device_array(data):
         from inlay.data.sources.device import open_device
 
-        source = open_device(data)
+        source = open_device(data, stream=stream)
         return source if wanted is None else _of_batches(source.name, source.schema, source, wanted)
     if hasattr(data, "__array__"):
         tensor = host_array(data)

@@ -88,6 +88,5 @@ class DeviceRows:
         return min(waiting, default=None)
 
     def _taken(self, number: int) -> Iterator[Arrived]:
-        arrived, self._columns.arrived = self._columns.arrived, []
-        for counted in arrived:
+        for counted in self._columns.taken():
             yield number, counted

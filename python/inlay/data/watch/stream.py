@@ -215,10 +215,10 @@ class Stream:
         now = self.core.now_us()
         if rows == 0:
             return 0
+        self.device.update(arrival // self.settings.every, data, stream)  # or raises
         instruments = self.instruments.of(source)
         instruments.count("rows", rows)
         instruments.seen(arrival)
-        self.device.update(arrival // self.settings.every, data, stream)
         self.watermark.mark(source, arrival, now=now)
         self.panes.empties = MOST_EMPTY
         self._emit(self.panes.due(self._complete(now), settle=False))
