@@ -329,6 +329,18 @@ def test_a_saved_watch_goes_on_on_the_device(cuda: FakeCuda, reference: inlay.Pr
     assert panes(observer.collect().points.to_pylist()) == [(40, 0, 30.0)]
 
 
+def test_a_watch_saved_before_its_first_rows_counts_on_the_device(
+    cuda: FakeCuda, reference: inlay.Profile
+) -> None:
+    _, _, watch = watch_of(reference)
+    _, observer, other = watch_of(reference)
+    other.load_state(watch.save_state())
+    other.update(FakeTensor(ROWS[:10]))
+    assert cuda.copied == []
+    other.close()
+    assert panes(observer.collect().points.to_pylist()) == [(40, 0, 10.0)]
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
