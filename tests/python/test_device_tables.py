@@ -308,6 +308,22 @@ def test_tensors_after_host_rows_are_copied(cuda: FakeCuda, reference: inlay.Pro
     assert {row["kind"] for row in found} >= {"quantiles"}
 
 
+def test_rows_that_arrived_in_an_earlier_pane_come_to_it(
+    cuda: FakeCuda, reference: inlay.Profile
+) -> None:
+    found = []
+    for lend in (FakeTensor, table):
+        clock, observer, watch = watch_of(reference)
+        watch.update(lend(ROWS[:10]))
+        clock.advance(65)
+        watch.update(lend(ROWS[:5]))
+        watch.update(lend(ROWS[:3]), arrival=1_700_000_050)
+        watch.close()
+        found.append(sorted(panes(observer.collect().points.to_pylist())))
+    assert found[0] == found[1]
+    assert cuda.copied == [(3, None)]
+
+
 def test_closing_a_watch_waits_for_its_rows(cuda: FakeCuda) -> None:
     _, observer, watch = watch_of(None)
     watch.update(FakeTensor(ROWS[:10]))
