@@ -3,7 +3,9 @@ GPU."""
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -85,6 +87,12 @@ def test_tensors_of_several_devices_and_the_host(cuda: FakeCuda) -> None:
     found.merge(found)
     expected.merge(expected)
     assert found.to_dict() == expected.to_dict()
+    for twin in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found), found.copy()):
+        assert twin.to_dict() == expected.to_dict()
+        assert twin.updates == found.updates == 4
+        twin.update([None, None, None, FakeTensor(ROWS)])
+        assert twin["d"].count == found["d"].count + ROWS.size
+    assert copy.copy(TensorStats(name="a")).names == ()
     found.reset()
     assert found.total() == inlay.model.TensorSums()
 

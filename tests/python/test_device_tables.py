@@ -308,6 +308,22 @@ def test_tensors_after_host_rows_are_copied(cuda: FakeCuda, reference: inlay.Pro
     assert {row["kind"] for row in found} >= {"quantiles"}
 
 
+def test_rows_that_arrived_in_an_earlier_pane_come_to_it(
+    cuda: FakeCuda, reference: inlay.Profile
+) -> None:
+    found = []
+    for lend in (FakeTensor, table):
+        clock, observer, watch = watch_of(reference)
+        watch.update(lend(ROWS[:10]))
+        clock.advance(65)
+        watch.update(lend(ROWS[:5]))
+        watch.update(lend(ROWS[:3]), arrival=1_700_000_050)
+        watch.close()
+        found.append(sorted(panes(observer.collect().points.to_pylist())))
+    assert found[0] == found[1]
+    assert cuda.copied == [(3, None)]
+
+
 def test_closing_a_watch_waits_for_its_rows(cuda: FakeCuda) -> None:
     _, observer, watch = watch_of(None)
     watch.update(FakeTensor(ROWS[:10]))
@@ -327,6 +343,18 @@ def test_a_saved_watch_goes_on_on_the_device(cuda: FakeCuda, reference: inlay.Pr
     assert cuda.copied == []
     other.close()
     assert panes(observer.collect().points.to_pylist()) == [(40, 0, 30.0)]
+
+
+def test_a_watch_saved_before_its_first_rows_counts_on_the_device(
+    cuda: FakeCuda, reference: inlay.Profile
+) -> None:
+    _, _, watch = watch_of(reference)
+    _, observer, other = watch_of(reference)
+    other.load_state(watch.save_state())
+    other.update(FakeTensor(ROWS[:10]))
+    assert cuda.copied == []
+    other.close()
+    assert panes(observer.collect().points.to_pylist()) == [(40, 0, 10.0)]
 
 
 @pytest.mark.parametrize(

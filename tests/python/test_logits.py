@@ -124,6 +124,16 @@ def test_a_mask_and_minus_infinity_are_the_same(rng: np.random.Generator) -> Non
     assert rows.undefined[4] == "masked"
 
 
+def test_nested_sequences_with_a_mask_of_their_shape() -> None:
+    values = np.arange(24.0).reshape(2, 3, 4)
+    mask = values % 5 != 0
+    found, expected = Logits(), Logits()
+    found.update(values.tolist(), mask=mask)
+    expected.update(values, mask=mask)
+    assert found == expected
+    assert found.masked_count == 5
+
+
 def test_one_mask_for_all_rows(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(4, 50)).astype(np.float32)
     mask = rng.random(50) < 0.5

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
-from inlay.model.logits_input import chosen_array, logits_array, mask_array, out_array
+from inlay.model.logits_input import (
+    chosen_array,
+    logits_array,
+    mask_array,
+    out_array,
+    shape_of,
+)
 from inlay.model.logits_points import (
     COUNTERS,
     STATISTICS,
@@ -233,8 +239,7 @@ class Logits:
             message = f"logits have vocabulary = {self._vocabulary} columns, not {columns}"
             raise InvalidArgumentError(message)
         ids = None if chosen is None else chosen_array(chosen, rows)
-        shape = tuple(getattr(logits, "shape", (rows, columns)))
-        keep = None if mask is None else mask_array(mask, shape, rows)
+        keep = None if mask is None else mask_array(mask, shape_of(logits), rows)
         into = None if out is None else out_array(out, rows)
         found = self._native.update(
             array, ids, keep, threads=self._threads, per_row=self._per_row or out is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["chosen_array", "logits_array", "mask_array", "out_array"]
+__all__ = ["chosen_array", "logits_array", "mask_array", "out_array", "shape_of"]
 
 
 def logits_array(logits: Any) -> npt.NDArray[Any]:
@@ -46,6 +46,13 @@ def logits_array(logits: Any) -> npt.NDArray[Any]:
     for size in array.shape[:-1]:
         rows *= size
     return array.reshape(rows, array.shape[-1])
+
+
+def shape_of(logits: Any) -> tuple[int, ...]:
+    """Return the shape of logits as they were given: of nested sequences too."""
+    import numpy as np
+
+    return tuple(logits.shape) if hasattr(logits, "shape") else np.shape(logits)
 
 
 def chosen_array(chosen: Any, rows: int) -> npt.NDArray[Any]:

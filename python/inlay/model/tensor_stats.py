@@ -292,6 +292,25 @@ class TensorStats:
             self._sums[:] = [TensorSums()] * len(self._sums)
             self._updates = 0
 
+    def copy(self) -> TensorStats:
+        """Return an independent copy of what is counted, without the devices' memory."""
+        make, settings = self.__reduce__()
+        copied: TensorStats = make(*settings)
+        return copied
+
+    def __copy__(self) -> TensorStats:
+        """Return an independent copy."""
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> TensorStats:
+        """Return an independent copy."""
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make it again; waits for devices."""
+        sums = self._gathered()
+        return _restore, (self._names, self._name, self._attributes, sums, self._updates)
+
     # ---- what was counted --------------------------------------------------------------------
     @property
     def names(self) -> tuple[str, ...]:
@@ -415,6 +434,19 @@ def _monitors(sums: list[TensorSums], lock: Any) -> Monitors:
                 sums[position] = sums[position]._plus(found)
 
     return Monitors(make, take)
+
+
+def _restore(
+    names: Sequence[str] | None,
+    name: str,
+    attributes: Mapping[str, str],
+    sums: list[TensorSums],
+    updates: int,
+) -> TensorStats:
+    stats = TensorStats(names, name=name, attributes=attributes)
+    stats._sums[:] = sums
+    stats._updates = updates
+    return stats
 
 
 def _checked_names(names: Iterable[object]) -> tuple[str, ...]:

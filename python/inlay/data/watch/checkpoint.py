@@ -52,6 +52,7 @@ def pack_stream(stream: Stream) -> bytes:
         "apart": stream.apart.counts,
         "has_schema": kind is not None,
         "on_device": stream.device is not None,
+        "host_rows": stream.host_rows,
         "groups": [] if kind is None else [list(key) for key in kind.known],
         "sources": [],
     }
@@ -159,8 +160,8 @@ def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> 
 
     if header["has_schema"]:
         schema = pa.ipc.read_schema(pa.py_buffer(next(blobs)))
-        stream.host_rows = not header.get("on_device")
-        if not stream.host_rows:
+        stream.host_rows = bool(header.get("host_rows", True))
+        if header.get("on_device"):
             stream.count_on_device(schema)
         if stream.expected is None:
             stream.expect(schema)

@@ -43,6 +43,10 @@ class DeviceRows:
             self._reasons[dtype] = why_copied(self._tally, dtype)
         return self._reasons[dtype] is None
 
+    def takes(self, number: int) -> bool:
+        """Return whether rows of a pane can be enqueued: not if a later pane's window is open."""
+        return self._open is None or number >= self._open
+
     def update(self, number: int, values: Any, stream: Any) -> None:
         """Enqueue rows of a pane."""
         self.turn(number)

@@ -208,14 +208,15 @@ class Stream:
                 return None
             self.count_on_device(schema)
         assert self.device is not None
-        if not self.device.counts(dtype):
+        number = arrival // self.settings.every
+        if not self.device.counts(dtype) or not self.device.takes(number):
             return None
         if not self.begun:
             self.begin()
         now = self.core.now_us()
         if rows == 0:
             return 0
-        self.device.update(arrival // self.settings.every, data, stream)  # or raises
+        self.device.update(number, data, stream)  # or raises
         instruments = self.instruments.of(source)
         instruments.count("rows", rows)
         instruments.seen(arrival)

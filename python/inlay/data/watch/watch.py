@@ -233,7 +233,8 @@ class Watch:
         there, between edges and in moments: nothing is copied or waited for, and a pane's rows
         arrive up to a pane after its end, until when it stays open. It keeps no quantiles. One that
         keeps them, since rows on the host came first, and one with columns that are not numbers
-        between edges, copies tensors to the host at most 8 MiB at a time, and waits.
+        between edges, copies tensors to the host at most 8 MiB at a time, and waits. So does every
+        watch with rows of an `arrival` in a pane before that of rows on the device.
         """
         name: Any = "" if source is None else source
         if not isinstance(name, str):
