@@ -249,7 +249,7 @@ __global__ void __launch_bounds__(kTileThreads, kHeld == kTile ? kBlocksAtOnce :
         const float* const down = rows.values + (std::int64_t{place.down} * steps + step) * kSlice;
         const float* const across =
             rows.values + (std::int64_t{place.across} * steps + step) * kSlice;
-#pragma unroll
+#pragma unroll 1
         for (int at = 0; at < kSlice; at += kTileThreads * 4) {
           const int i = at + static_cast<int>(threadIdx.x) * 4;
           copy16_ahead(to + i, down + i);
