@@ -155,6 +155,7 @@ class Monitor {
   void release() noexcept;
 
   Launch own_launch() const;
+  void wait_for_updates();
   bool turn_locked();
   bool poll_locked();
   void enqueue_extract();
