@@ -2,11 +2,11 @@
 
 // Entropy, largest probabilities, log-probability and rank of the chosen token of rows of logits.
 //
-// | reads            | accumulates                    | launch                      | determinism  |
-// |------------------|--------------------------------|-----------------------------|--------------|
-// | f32 f64 f16 bf16 | f32 terms a thread and a row,  | 256 threads; `parts` blocks | counts and   |
-// | once, 16 bytes a | integers; f64 sums of finished | a row and one more, or one  | ranks exact; |
-// | load             | values                         | block for several rows      | sums vary    |
+// | reads            | accumulates                    | launch                     | determinism  |
+// |------------------|--------------------------------|----------------------------|--------------|
+// | f32 f64 f16 bf16 | f32 terms a thread and a row,  | 256 threads, and a row has | counts and   |
+// | once, 16 bytes a | integers; f64 sums of finished | `parts` blocks or a share  | ranks exact; |
+// | load             | values                         | of one                     | sums vary    |
 //
 // Doubles, and rows whose entries or mask lie apart, are read entry by entry.
 //

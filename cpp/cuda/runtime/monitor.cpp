@@ -152,29 +152,34 @@ bool Monitor::poll() {
   }
 }
 
+void Monitor::wait_for_updates() {
+  if (captured_.load(std::memory_order_relaxed)) {
+    // Nobody but the caller knows where its graphs are replayed.
+    const cudaError_t waited = cudaDeviceSynchronize();
+    if (waited == cudaErrorStreamCaptureUnsupported) {
+      static_cast<void>(cudaGetLastError());
+      throw InvalidArgument("replayed graphs cannot be waited for while a stream captures");
+    }
+    check(waited, "waiting for replayed graphs");
+    return;
+  }
+  bool updated = false;
+  {
+    const std::lock_guard updates(update_mutex_);
+    updated = has_updated_;
+  }
+  if (updated) check(cudaEventSynchronize(updated_), "waiting for updates");
+}
+
 void Monitor::collect() {
   if (!usable()) return;
-  const std::lock_guard lock(window_mutex_);
-  if (disabled()) return;
   try {
     const BesideCaptures beside;
     const DeviceGuard guard(device_);
-    if (captured_.load(std::memory_order_relaxed)) {
-      // Nobody but the caller knows where its graphs are replayed.
-      const cudaError_t waited = cudaDeviceSynchronize();
-      if (waited == cudaErrorStreamCaptureUnsupported) {
-        static_cast<void>(cudaGetLastError());
-        throw InvalidArgument("replayed graphs cannot be waited for while a stream captures");
-      }
-      check(waited, "waiting for replayed graphs");
-    } else {
-      bool updated = false;
-      {
-        const std::lock_guard updates(update_mutex_);
-        updated = has_updated_;
-      }
-      if (updated) check(cudaEventSynchronize(updated_), "waiting for updates");
-    }
+    // Without the lock, since turn() and poll() never wait for a model's step.
+    wait_for_updates();
+    const std::lock_guard lock(window_mutex_);
+    if (disabled()) return;
     const auto take_in = [this] {
       for (;;) {
         check(cudaEventSynchronize(extracted_), "waiting for a window");

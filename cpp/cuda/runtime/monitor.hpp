@@ -66,7 +66,8 @@ class Monitor {
 
   /// Waits for all updates enqueued so far and takes in all they counted. Synchronises: for the end
   /// of a run and for tests, not for a step of a model.
-  /// @throws InvalidArgument if that takes waiting for the device while one of its streams captures.
+  /// @throws InvalidArgument if that takes waiting for the device while one of its streams
+  /// captures.
   void collect();
 
   /// Disables the monitor for an error that its update met elsewhere; counts the update as skipped.
@@ -155,6 +156,7 @@ class Monitor {
   void release() noexcept;
 
   Launch own_launch() const;
+  void wait_for_updates();
   bool turn_locked();
   bool poll_locked();
   void enqueue_extract();

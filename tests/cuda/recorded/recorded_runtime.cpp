@@ -17,6 +17,7 @@ std::size_t Runtime::count(const std::string& name) const {
 
 cudaError_t Runtime::note(const char* name) {
   calls.emplace_back(name);
+  if (const auto hook = within.find(name); hook != within.end()) hook->second();
   const auto found = failing.find(name);
   if (found == failing.end()) return cudaSuccess;
   last_error = found->second;

@@ -35,6 +35,8 @@ class Runtime {
   /// What a function returns instead of doing anything, by name; "launch" is what a launch leaves
   /// for cudaGetLastError().
   std::map<std::string, cudaError_t> failing;
+  /// Runs within a function, by name.
+  std::map<std::string, std::function<void()>> within;
   std::set<cudaStream_t> capturing;
   std::map<cudaStream_t, int> stream_devices;  // of streams that exist; others are refused
   int device = 0;

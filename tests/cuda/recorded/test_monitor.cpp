@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <inlay/error.hpp>
 #include <memory>
 #include <thread>
@@ -201,6 +202,29 @@ TEST_F(MonitorCalls, CollectTakesInTheClosedWindowAndTheOpenOne) {
   EXPECT_EQ(monitor->launches(), 2U);
   monitor->collect();
   EXPECT_EQ(monitor->launches(), 2U);
+}
+
+TEST_F(MonitorCalls, NoTurnAndNoPollWaitsForUpdatesThatACollectWaitsFor) {
+  ASSERT_TRUE(monitor->update(1, one));
+  std::atomic<bool> waiting{false};
+  std::atomic<bool> go_on{false};
+  std::atomic<bool> in_vain{false};
+  runtime().within["cudaEventSynchronize"] = [&] {
+    if (waiting.exchange(true)) return;
+    // As a device that works for five seconds.
+    for (int i = 0; i < 5'000 && !go_on; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    in_vain = !go_on;
+  };
+  std::thread collecting([&] { monitor->collect(); });
+  while (!waiting) std::this_thread::yield();
+  EXPECT_TRUE(monitor->turn());
+  EXPECT_TRUE(monitor->poll());
+  go_on = true;
+  collecting.join();
+  runtime().within.clear();
+  EXPECT_FALSE(in_vain);
+  EXPECT_EQ(monitor->launches(), 1U);
 }
 
 TEST_F(MonitorCalls, CollectWaitsForTheDeviceOnceAnUpdateWasCaptured) {
