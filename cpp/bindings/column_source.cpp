@@ -357,7 +357,9 @@ ColumnSource::ColumnSource(PyObject* given, Takes takes) {
     const bool sequence = PyList_Check(object) != 0 || PyTuple_Check(object) != 0;
     if (!sequence && !has_view_) {
       // The callers' cue to count it where it is, see python/inlay/summary/_device.py.
-      if (is_on_device(object)) throw py::type_error("values on a CUDA device");
+      if (is_on_device(object)) {
+        throw py::type_error("values on a CUDA device: copy them to the host for this, by .cpu()");
+      }
       if (const py::object array = numpy_array(object)) {
         if (array.ptr() != object && take_buffer(array.ptr(), takes)) return;
         if (takes == Takes::kNumbers) refuse(type_name(object), takes);

@@ -379,6 +379,10 @@ void register_observer(py::module_& module) {
       [](const py::dict& members) {
         std::vector<std::pair<std::string, std::string>> pairs;
         for (const auto& [key, value] : members) {
+          if (!py::isinstance<py::str>(key) || !py::isinstance<py::str>(value)) {
+            throw py::type_error("names and values are str: " + py::repr(key).cast<std::string>() +
+                                 " is " + py::repr(value).cast<std::string>());
+          }
           pairs.emplace_back(key.cast<std::string>(), value.cast<std::string>());
         }
         return canonical_json(std::move(pairs));

@@ -45,7 +45,7 @@ TEST_P(EmulatedRows, ProjectionsAndTheirDistances) {
   const auto directions = test::normal(kDims * kCount, 0.0, 3);
   std::vector<std::uint8_t> bad(220, 0);
   const auto project = [&](const test::RowsCase& rows, std::uint8_t* marks) {
-    std::vector<double> out(static_cast<std::size_t>(rows.count * kCount));
+    std::vector<std::uint64_t> out(static_cast<std::size_t>(rows.count * kCount));
     emu::launch({static_cast<unsigned>((rows.count + 63) / 64), 2}, kDoubleThreads, 0, [&] {
       project_rows_kernel(rows_of(rows), directions.data(), kCount, out.data(), marks);
     });
@@ -57,8 +57,8 @@ TEST_P(EmulatedRows, ProjectionsAndTheirDistances) {
   for (const int p : {1, 2}) {
     for (const std::int32_t i : {0, 40, 66}) {
       const auto at = static_cast<std::size_t>(i);
-      std::vector<double> left(seen_x.begin() + i * 70, seen_x.begin() + (i + 1) * 70);
-      std::vector<double> right(seen_y.begin() + i * 150, seen_y.begin() + (i + 1) * 150);
+      std::vector<std::uint64_t> left(seen_x.begin() + i * 70, seen_x.begin() + (i + 1) * 70);
+      std::vector<std::uint64_t> right(seen_y.begin() + i * 150, seen_y.begin() + (i + 1) * 150);
       std::sort(left.begin(), left.end());
       std::sort(right.begin(), right.end());
       std::vector<double> partial(kQuantileBlocks);

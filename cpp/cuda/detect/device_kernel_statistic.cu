@@ -29,7 +29,7 @@ class Median {
     unit_ = space.take<double>(1);
     squares_ = space.take<double>(rows);
     for (auto& buffer : distances_) buffer = space.take<double>(pairs);
-    if (pairs_ > 0) sort_bytes_ = sort_doubles_bytes(pairs_);
+    if (pairs_ > 0) sort_bytes_ = sort_keys_bytes(pairs_);
     temporary_ = space.take<unsigned char>(sort_bytes_);
     scale_ = space.take<KernelScale>(1);
   }
@@ -56,8 +56,9 @@ class Median {
       pair_distances_kernel<<<dim3(along, along), kPairTile * kPairTile, 0, stream>>>(
           sample, dims_, squares_.get(space), distances_[0].get(space));
       // They are not negative, so that sorting their bits is sorting them.
-      sort_doubles(temporary_.get(space), sort_bytes_, distances_[0].get(space), sorted, pairs_,
-                   stream);
+      sort_keys(temporary_.get(space), sort_bytes_,
+                reinterpret_cast<const std::uint64_t*>(distances_[0].get(space)),
+                reinterpret_cast<std::uint64_t*>(sorted), pairs_, stream);
     }
     choose_scale_kernel<<<1, 1, 0, stream>>>(sorted, pairs_, unit, choice, scale_.get(space));
     check(cudaGetLastError(), "taking a median distance");

@@ -25,16 +25,16 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
   const auto at_once = static_cast<std::int32_t>(std::clamp<std::int64_t>(
       kMostBytes / (8 * (n + m)), 1, std::min<std::int64_t>(count, kDoubleTile)));
   const std::int64_t longer = std::max(n, m);
-  const std::size_t sort_bytes = sort_doubles_bytes(longer);
+  const std::size_t sort_bytes = sort_keys_bytes(longer);
 
   Workspace space(std::move(allocator), stream);
   RowsBuffer buffer_x(space, x);
   RowsBuffer buffer_y(space, y);
   const auto seen_from = space.take<double>(static_cast<std::size_t>(count * dims));
-  const auto seen_x = space.take<double>(static_cast<std::size_t>(at_once * n));
-  const auto seen_y = space.take<double>(static_cast<std::size_t>(at_once * m));
-  const auto sorted_x = space.take<double>(static_cast<std::size_t>(n));
-  const auto sorted_y = space.take<double>(static_cast<std::size_t>(m));
+  const auto seen_x = space.take<std::uint64_t>(static_cast<std::size_t>(at_once * n));
+  const auto seen_y = space.take<std::uint64_t>(static_cast<std::size_t>(at_once * m));
+  const auto sorted_x = space.take<std::uint64_t>(static_cast<std::size_t>(n));
+  const auto sorted_y = space.take<std::uint64_t>(static_cast<std::size_t>(m));
   const auto temporary = space.take<unsigned char>(sort_bytes);
   const auto bad = space.take<std::uint8_t>(static_cast<std::size_t>(n + m));
   const auto marked = space.take<unsigned long long>(2);
@@ -48,8 +48,8 @@ SlicedDistances sliced_distances(const DeviceRows& x, const DeviceRows& y, const
   clear(marked.get(space), 2, stream);
   std::uint8_t* const bad_y = bad.get(space) + n;
 
-  const auto sort = [&](const double* from, double* to, std::int64_t size) {
-    sort_doubles(temporary.get(space), sort_bytes, from, to, size, stream);
+  const auto sort = [&](const std::uint64_t* from, std::uint64_t* to, std::int64_t size) {
+    sort_keys(temporary.get(space), sort_bytes, from, to, size, stream);
   };
   for (std::int32_t first = 0; first < count; first += at_once) {
     const std::int32_t some = std::min(at_once, count - first);

@@ -7,14 +7,15 @@
 #include <algorithm>
 
 #include "detect/double_tile.cuh"
+#include "detect/sample_key.cuh"
 
 namespace inlay::cuda {
 
-/// out[p][row] = the product of direction p and the row; marks rows with a value that is not
-/// finite. A block of kDoubleThreads for each 64 rows (x) and 64 directions (y).
+/// keys[p][row] = that of the product of direction p and the row; marks rows with a value that is
+/// not finite. A block of kDoubleThreads for each 64 rows (x) and 64 directions (y).
 [[maybe_unused]] static __global__ void __launch_bounds__(kDoubleThreads)
-    project_rows_kernel(Rows rows, const double* directions, std::int32_t count, double* out,
-                        std::uint8_t* bad) {
+    project_rows_kernel(Rows rows, const double* directions, std::int32_t count,
+                        std::uint64_t* keys, std::uint8_t* bad) {
   __shared__ DoubleSlices slices;
   const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x) * kDoubleTile;
   const std::int64_t first_direction = static_cast<std::int64_t>(blockIdx.y) * kDoubleTile;
@@ -40,7 +41,7 @@ namespace inlay::cuda {
     for (int j = 0; j < 4; ++j) {
       const std::int64_t row = first_row + double_place(tx, j);
       if (direction < count && row < rows.count) {
-        out[direction * rows.count + row] = products[i][j];
+        keys[direction * rows.count + row] = sample_key<std::uint64_t>(products[i][j]);
       }
     }
   }
@@ -67,10 +68,13 @@ inline constexpr int kQuantileBlocks = 64;
 inline constexpr int kQuantileThreads = 256;
 
 /// partial[block] = its share of n m times the mean p-th power (1 or 2) of the distance between
-/// equal quantiles of two ascending samples. kQuantileBlocks of kQuantileThreads.
-[[maybe_unused]] static __global__ void quantile_distance_kernel(const double* x, std::int64_t n,
-                                                                 const double* y, std::int64_t m,
-                                                                 int p, double* partial) {
+/// equal quantiles of two samples, of which x and y are the ascending keys. kQuantileBlocks of
+/// kQuantileThreads.
+[[maybe_unused]] static __global__ void quantile_distance_kernel(const std::uint64_t* x,
+                                                                 std::int64_t n,
+                                                                 const std::uint64_t* y,
+                                                                 std::int64_t m, int p,
+                                                                 double* partial) {
   if (n < m) {  // a thread takes a value of the larger side, which meets at most two of the other
     std::swap(x, y);
     std::swap(n, m);
@@ -87,7 +91,7 @@ inline constexpr int kQuantileThreads = 256;
 #pragma unroll 1
     for (std::int64_t j = begin / n; at < end; ++j) {
       const std::int64_t next = std::min(end, (j + 1) * n);
-      const double distance = fabs(x[i] - y[j]);
+      const double distance = fabs(key_value(x[i]) - key_value(y[j]));
       sum += static_cast<double>(next - at) * (p == 1 ? distance : distance * distance);
       at = next;
     }

@@ -8,17 +8,17 @@
 
 namespace inlay::cuda {
 
-std::size_t sort_doubles_bytes(std::int64_t count) {
-  const double* from = nullptr;
-  double* to = nullptr;
+std::size_t sort_keys_bytes(std::int64_t count) {
+  const std::uint64_t* from = nullptr;
+  std::uint64_t* to = nullptr;
   std::size_t bytes = 0;
   check(cub::DeviceRadixSort::SortKeys(nullptr, bytes, from, to, count),
         "asking how much memory a sort takes");
   return bytes;
 }
 
-void sort_doubles(void* temporary, std::size_t bytes, const double* from, double* to,
-                  std::int64_t count, cudaStream_t stream) {
+void sort_keys(void* temporary, std::size_t bytes, const std::uint64_t* from, std::uint64_t* to,
+               std::int64_t count, cudaStream_t stream) {
   check(cub::DeviceRadixSort::SortKeys(temporary, bytes, from, to, count, 0, 64, stream),
         "sorting");
 }

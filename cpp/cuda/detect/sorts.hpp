@@ -7,15 +7,16 @@
 
 namespace inlay::cuda {
 
-/// Temporary memory that sort_doubles() takes for as many.
+/// Temporary memory that sort_keys() takes for as many.
 /// @throws CudaError
-std::size_t sort_doubles_bytes(std::int64_t count);
+std::size_t sort_keys_bytes(std::int64_t count);
 
-/// Enqueues: `to` is `from`, ascending. They may not overlap.
-/// @param bytes of `temporary`, at least sort_doubles_bytes(count)
+/// Enqueues: `to` is `from`, ascending. They may not overlap. The bits of doubles that are not
+/// negative are such keys, for others see sample_key().
+/// @param bytes of `temporary`, at least sort_keys_bytes(count)
 /// @throws CudaError
-void sort_doubles(void* temporary, std::size_t bytes, const double* from, double* to,
-                  std::int64_t count, cudaStream_t stream);
+void sort_keys(void* temporary, std::size_t bytes, const std::uint64_t* from, std::uint64_t* to,
+               std::int64_t count, cudaStream_t stream);
 
 /// Keys and the side that each is of, in two buffers that change places.
 template <class Key>

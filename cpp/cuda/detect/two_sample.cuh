@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "detect/rows.cuh"
+#include "detect/sample_key.cuh"
 
 namespace inlay::cuda {
 
@@ -32,30 +33,6 @@ struct SampleCounts {
 
 template <class Key>
 inline constexpr Key kEndKey = static_cast<Key>(~Key{0});  // of NaN, above all others
-
-/// A key that orders as the values do; zeros of either sign are one value.
-template <class Key>
-INLAY_HOST_DEVICE inline Key sample_key(double value) {
-  if constexpr (sizeof(Key) == 4) {
-    const std::uint32_t bits = bits_of(static_cast<float>(value) + 0.0F);
-    return bits ^ ((0U - (bits >> 31)) | 0x80000000U);
-  } else {
-    const std::uint64_t bits = bits_of(value + 0.0);
-    return bits ^ ((std::uint64_t{0} - (bits >> 63)) | std::uint64_t{1} << 63);
-  }
-}
-
-template <class Key>
-INLAY_HOST_DEVICE inline double key_value(Key key) {
-  if constexpr (sizeof(Key) == 4) {
-    return float_of_bits(key ^ (((key >> 31) - 1U) | 0x80000000U));
-  } else {
-    const std::uint64_t bits = key ^ (((key >> 63) - 1U) | std::uint64_t{1} << 63);
-    double value;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-  }
-}
 
 /// Writes the keys of x and behind them those of y, and which side each is of; counts NaN.
 template <class Key>

@@ -10,8 +10,8 @@ from inlay.model.logits_input import (
     chosen_array,
     logits_array,
     mask_array,
+    mask_of,
     out_array,
-    shape_of,
 )
 from inlay.model.logits_points import (
     COUNTERS,
@@ -22,6 +22,7 @@ from inlay.model.logits_points import (
     window_table,
 )
 from inlay.model.logits_rows import LogitsRows
+from inlay.model.settings import checked_attributes, checked_name, checked_number
 from inlay.summary._device import Monitors, device_number
 from inlay.summary._row import html_table, stored_state
 
@@ -139,19 +140,16 @@ class Logits:
         name: str = "model.logits",
         attributes: Mapping[str, str] | None = None,
     ) -> None:
-        if vocabulary is not None and vocabulary < 1:
-            message = f"vocabulary must be positive: {vocabulary}"
-            raise InvalidArgumentError(message)
-        if threads < 0:
-            message = f"threads must not be negative: {threads}"
-            raise InvalidArgumentError(message)
+        if vocabulary is not None:
+            vocabulary = checked_number("vocabulary", vocabulary, least=1)
+        threads = checked_number("threads", threads, least=0)
+        scale = checked_number("scale", scale)
         self._start(_core.Logits(scale=scale))
         self._vocabulary = vocabulary
         self._per_row = bool(per_row)
         self._threads = threads
-        self._name = name
-        self._attributes = dict(attributes or {})
-        _core.canonical_json(self._attributes)  # refuses what is no attribute
+        self._name = checked_name(name)
+        self._attributes = checked_attributes(attributes)
 
     def _start(self, native: _core.Logits) -> None:
         self._native = native
@@ -185,7 +183,8 @@ class Logits:
         ----------
         logits : array-like of float16, bfloat16, float32 or float64, shape (..., columns)
             An array or tensor on the CPU, read where it is, or on a CUDA device: of torch, CuPy,
-            JAX, numba or whatever has DLPack or ``__cuda_array_interface__``. Any strides.
+            JAX, numba or whatever has DLPack or ``__cuda_array_interface__``. Any strides. What a
+            masked array of numpy masks is masked.
         chosen : array-like of int, shape (...), optional
             The chosen token of each row: its index among the columns. A negative one means that
             there is none, one beyond the columns is counted in `out_of_range_rows`. On a device
@@ -198,7 +197,7 @@ class Logits:
             NaN where undefined, rank 0. On a device contiguous, and filled when the kernel has run.
         stream : optional
             On a device: the stream to enqueue on, an integer handle or an object of torch or CuPy;
-            the producer's current one unless given.
+            the producer's current one unless given. On the CPU it is not looked at.
 
         Returns
         -------
@@ -226,20 +225,21 @@ class Logits:
         if is_device_array(logits):
             self._update_on_device(logits, chosen, mask, out, stream)
             return None
-        if stream is not None:
-            message = f"logits on the CPU have no stream: {stream!r}"
-            raise InvalidArgumentError(message)
         for other in (chosen, mask, out):
             if other is not None and is_device_array(other):
                 message = f"logits on the CPU go with arrays on the CPU: {type(other).__name__}"
                 raise TypeError(message)
-        array = logits_array(logits)
+        array, shape = logits_array(logits)
         rows, columns = array.shape
-        if self._vocabulary is not None and columns != self._vocabulary:
+        if self._vocabulary is not None and columns != self._vocabulary and array.shape != (0, 0):
             message = f"logits have vocabulary = {self._vocabulary} columns, not {columns}"
             raise InvalidArgumentError(message)
-        ids = None if chosen is None else chosen_array(chosen, rows)
-        keep = None if mask is None else mask_array(mask, shape_of(logits), rows)
+        ids = None if chosen is None else chosen_array(chosen, shape, rows)
+        keep = None if mask is None else mask_array(mask, shape, rows)
+        hidden = mask_of(logits)
+        if hidden is not None:
+            shown = mask_array(~hidden, shape, rows)
+            keep = shown if keep is None else shown & (keep != 0)
         into = None if out is None else out_array(out, rows)
         found = self._native.update(
             array, ids, keep, threads=self._threads, per_row=self._per_row or out is not None
@@ -292,8 +292,22 @@ class Logits:
         ----------
         other : Logits
             It is not changed. The coarser of the scales is the sum's.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If both have a vocabulary, and they differ.
         """
-        self._gathered().merge(_native_of(other))
+        native = _native_of(other)
+        if None not in (self._vocabulary, other._vocabulary) and (
+            self._vocabulary != other._vocabulary
+        ):
+            message = (
+                f"logits of {self._vocabulary} columns do not merge with some of "
+                f"{other._vocabulary}"
+            )
+            raise InvalidArgumentError(message)
+        self._gathered().merge(native)
 
     def reset(self) -> None:
         """Forget everything counted so far; waits for devices."""
@@ -471,6 +485,8 @@ class Logits:
             ``.margin``, ``.log_prob`` and ``.rank`` of kind histogram, and counters ``.rows``,
             ``.undefined_rows``, ``.nonfinite_count``, ``.masked_count``, ``.out_of_range_rows``.
         """
+        import pyarrow  # noqa: F401, ICN001 - before anything is taken: the first time is slow
+
         self._monitors.close()
         native = self._native.take()
         now = observer.core.now_us()

@@ -6,18 +6,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay._host_tensor import host_tensor
+from inlay._host_tensor import host_array, host_tensor
 from inlay.model.logits_rows import OUT_COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["chosen_array", "logits_array", "mask_array", "out_array", "shape_of"]
+__all__ = ["chosen_array", "logits_array", "mask_array", "mask_of", "out_array"]
 
 
-def logits_array(logits: Any) -> npt.NDArray[Any]:
-    """Return logits of shape (rows, columns): float16, float32, float64, or bfloat16 as uint16.
+def logits_array(logits: Any) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """Return logits of shape (rows, columns), and the shape in which they were given.
+
+    They are float16, float32, float64, or bfloat16 as uint16. An empty list is no rows.
 
     Raises
     ------
@@ -29,6 +31,8 @@ def logits_array(logits: Any) -> npt.NDArray[Any]:
     import numpy as np
 
     array = _as_array(logits)
+    if array.shape == (0,):
+        return np.empty((0, 0), np.float32), (0, 0)
     if array.dtype.name == "bfloat16":  # as ml_dtypes and JAX call it
         array = array.view(np.uint16)
     elif array.dtype.kind != "f" and not _is_torch_brain(logits):
@@ -45,18 +49,13 @@ def logits_array(logits: Any) -> npt.NDArray[Any]:
     rows = 1
     for size in array.shape[:-1]:
         rows *= size
-    return array.reshape(rows, array.shape[-1])
+    return array.reshape(rows, array.shape[-1]), array.shape
 
 
-def shape_of(logits: Any) -> tuple[int, ...]:
-    """Return the shape of logits as they were given: of nested sequences too."""
-    import numpy as np
+def chosen_array(chosen: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]:
+    """Return chosen tokens as packed int64, one a row; -1 where they are masked or missing.
 
-    return tuple(logits.shape) if hasattr(logits, "shape") else np.shape(logits)
-
-
-def chosen_array(chosen: Any, rows: int) -> npt.NDArray[Any]:
-    """Return chosen tokens as packed int64, one a row.
+    `shape` is that of the logits.
 
     Raises
     ------
@@ -68,15 +67,22 @@ def chosen_array(chosen: Any, rows: int) -> npt.NDArray[Any]:
     import numpy as np
 
     array = _as_array(chosen)
+    if array.size == 0:  # of no rows, whatever numpy makes of a list
+        array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         message = f"chosen tokens are integers, not {array.dtype}"
         raise TypeError(message)
     if array.size != rows:
         message = f"chosen tokens are one a row of logits, for {rows} rows, not {array.size}"
         raise InvalidArgumentError(message)
+    if array.shape not in (shape[:-1], (*shape[:-1], 1), (rows,)):
+        message = f"chosen tokens are one a row of logits of shape {shape}, not of {array.shape}"
+        raise InvalidArgumentError(message)
     if array.dtype == np.uint64:  # beyond every vocabulary stays so
         array = np.minimum(array, np.uint64(2**63 - 1))
-    return np.ascontiguousarray(array, np.int64).reshape(rows)
+    packed = np.ascontiguousarray(array, np.int64).reshape(rows)
+    masked = mask_of(chosen)
+    return packed if masked is None else np.where(masked.reshape(rows), -1, packed)
 
 
 def mask_array(mask: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]:
@@ -101,6 +107,15 @@ def mask_array(mask: Any, shape: tuple[int, ...], rows: int) -> npt.NDArray[Any]
         message = f"a mask broadcasts to the shape of its logits, {shape}: {array.shape}"
         raise InvalidArgumentError(message) from None
     return spread.reshape(rows, shape[-1]).view(np.uint8)
+
+
+def mask_of(values: Any) -> npt.NDArray[np.bool_] | None:
+    """Return where a masked array of numpy is masked; None for whatever is none."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(values, numpy.ma.MaskedArray):
+        return None
+    found: npt.NDArray[np.bool_] = numpy.ma.getmaskarray(values)
+    return found
 
 
 def out_array(out: Any, rows: int) -> npt.NDArray[np.float32]:
@@ -140,7 +155,14 @@ def _as_array(values: Any) -> npt.NDArray[Any]:
 
     tensor = host_tensor(values)
     if tensor is None:
+        if isinstance(values, (list, tuple)) and any(
+            hasattr(v, "__torch_function__") for v in values
+        ):
+            return np.stack([v if (a := host_array(v)) is None else a for v in values])
         return np.asarray(values)
+    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:
+        message = f"logits are float16, bfloat16, float32 or float64, not {tensor.dtype}"
+        raise TypeError(message)
     if _is_torch_brain(tensor):
         bits: npt.NDArray[Any] = tensor.view(sys.modules["torch"].int16).numpy()
         return bits.view(np.uint16)

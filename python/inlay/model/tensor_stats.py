@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from inlay._exceptions import InvalidArgumentError
 from inlay._host_tensor import host_tensor
 from inlay._threads import new_lock
+from inlay.model.settings import checked_attributes, checked_name
+from inlay.model.tensor_points import add_points
 from inlay.summary._device import Monitors, device_number
 
 if TYPE_CHECKING:
@@ -104,14 +106,15 @@ class TensorStats:
     Raises
     ------
     InvalidArgumentError
-        If two names are equal.
+        If two names are equal, or the attributes have a ``tensor``.
 
     Notes
     -----
     Counts and largest magnitudes are exact. The sum of squares is that of doubles on the CPU; on a
     device squares of float32 and narrower types are added up 16 at a time in float32, then in
     float64, which keeps its relative error below 1e-6. Figures are of all updates so far, or since
-    `reset`.
+    `reset`: `norm` is that of all their elements and grows with the root of their number, `rms` does
+    not.
 
     Any thread may use an object at any time; calls on one object take turns.
 
@@ -146,16 +149,13 @@ class TensorStats:
         name: str = "model.tensors",
         attributes: Mapping[str, str] | None = None,
     ) -> None:
-        from inlay import _core
-
         self._names: tuple[str, ...] | None = None
         self._positions: dict[str, int] = {}
         self._sums: list[TensorSums] = []  # one and the same list, which monitors add to
         if names is not None:
             self._set_names(_checked_names(names))
-        self._name = name
-        self._attributes = dict(attributes or {})
-        _core.canonical_json(self._attributes)  # refuses what is no attribute
+        self._name = checked_name(name)
+        self._attributes = checked_attributes(attributes, taken=("tensor",))
         self._lock = new_lock()
         self._monitors = _monitors(self._sums, self._lock)
         self._updates = 0
@@ -167,18 +167,20 @@ class TensorStats:
         self._names = names
 
     # ---- counting ----------------------------------------------------------------------------
-    def update(self, tensors: Sequence[Any] | Mapping[str, Any], *, stream: Any = None) -> None:
+    def update(self, tensors: Iterable[Any] | Mapping[str, Any], *, stream: Any = None) -> None:
         """Count the elements of each tensor.
 
         Parameters
         ----------
-        tensors : sequence or mapping of str to tensors
+        tensors : iterable of tensors or of pairs of str and tensor, or mapping of str to tensors
             As many as at the first update, each of any shape: arrays of numpy or torch on the CPU,
             or tensors on CUDA devices whose elements lie one behind the other. None, as a
-            parameter without a gradient has it, counts nothing.
+            parameter without a gradient has it, counts nothing, and neither does what a masked
+            array of numpy masks. ``model.parameters()`` and ``model.named_parameters()`` will do.
         stream : optional
             On a device: the stream to enqueue on, an integer handle or an object of torch or CuPy;
-            the current one of the first tensor's producer unless given.
+            the current one of the first tensor's producer unless given. On the CPU it is not looked
+            at.
 
         Raises
         ------
@@ -200,9 +202,6 @@ class TensorStats:
             by_device = {number: listed}
         else:
             by_device, on_host = _sorted_out(listed)
-        if stream is not None and not by_device:
-            message = f"tensors on the CPU have no stream: {stream!r}"
-            raise InvalidArgumentError(message)
         with self._lock:
             if self._names is None:
                 self._set_names(names)
@@ -218,10 +217,17 @@ class TensorStats:
                 self._sums[position] = self._sums[position]._plus(found)
 
     def _listed(
-        self, tensors: Sequence[Any] | Mapping[str, Any]
+        self, tensors: Iterable[Any] | Mapping[str, Any]
     ) -> tuple[tuple[str, ...], list[Any]]:
         """Return the names, which the first list gives, and the tensors in their order."""
         names = self._names
+        if not isinstance(tensors, (list, tuple, Mapping)):
+            if hasattr(tensors, "shape") or not hasattr(tensors, "__iter__"):
+                message = f"expected several tensors, as a list, got {type(tensors).__name__}"
+                raise TypeError(message)
+            tensors = list(tensors)
+        if isinstance(tensors, (list, tuple)) and tensors and all(map(_is_named, tensors)):
+            tensors = _as_mapping(tensors)
         if isinstance(tensors, Mapping):
             if names is None:
                 names = _checked_names(tensors)
@@ -231,9 +237,6 @@ class TensorStats:
                 message = f"no tensor is called {unknown!r}"
                 raise InvalidArgumentError(message)
             return names, [tensors.get(one) for one in names]
-        if not isinstance(tensors, (list, tuple)):
-            message = f"expected a list or a mapping of tensors, got {type(tensors).__name__}"
-            raise TypeError(message)
         if names is None:
             names = tuple(map(str, range(len(tensors))))
         if len(tensors) != len(names):
@@ -332,6 +335,14 @@ class TensorStats:
         """
         return self._gathered()[self._positions[name]]
 
+    def __iter__(self) -> Iterator[str]:
+        """Give the names."""
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a tensor is called so."""
+        return name in self.names
+
     def __len__(self) -> int:
         """Return the number of tensors."""
         return len(self.names)
@@ -404,6 +415,8 @@ class TensorStats:
             ``<name>.norm``, ``.rms``, ``.max_abs`` and ``.zero_fraction``, and where there are any
             counters ``.nan_count`` and ``.inf_count``.
         """
+        import pyarrow  # noqa: F401, ICN001 - before anything is taken: the first time is slow
+
         self._monitors.close()
         with self._lock:
             sums = list(self._sums)
@@ -411,7 +424,7 @@ class TensorStats:
             now = observer.core.now_us()
             start = now if self._since is None else self._since
             self._since = now
-        _emit(observer, self._name, self._attributes, self.names, sums, start=start, end=now)
+        add_points(observer, self._name, self._attributes, self.names, sums, start=start, end=now)
 
     def __repr__(self) -> str:
         """Return a line with the whole norm."""
@@ -449,6 +462,16 @@ def _restore(
     return stats
 
 
+def _is_named(one: Any) -> bool:
+    return isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str)
+
+
+def _as_mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    listed = list(pairs)
+    _checked_names(name for name, _ in listed)
+    return dict(listed)
+
+
 def _checked_names(names: Iterable[object]) -> tuple[str, ...]:
     listed: list[str] = []
     for one in names:
@@ -461,72 +484,6 @@ def _checked_names(names: Iterable[object]) -> tuple[str, ...]:
         message = f"two tensors are called {twice!r}"
         raise InvalidArgumentError(message)
     return tuple(listed)
-
-
-def _emit(
-    observer: Observer,
-    name: str,
-    attributes: Mapping[str, str],
-    names: Sequence[str],
-    sums: Sequence[TensorSums],
-    *,
-    start: int,
-    end: int,
-) -> None:
-    import pyarrow as pa
-
-    from inlay import _core
-    from inlay.table import arrow_schema
-
-    core = observer.core
-    resource = dict(observer.resource)
-    shared = {
-        "time": end,
-        "start_time": start,
-        "observed_time": end,
-        "revision": 0,
-        "form": "delta",
-        "origin": core.origin,
-        "window_seq": core.window_seq,
-        "layer": "model",
-        "resource": _core.canonical_json(resource),
-        "status": "ok",
-    }
-    rows: list[dict[str, Any]] = []
-    for tensor, found in zip(names, sums, strict=True):
-        attrs = _core.canonical_json({**attributes, "tensor": tensor})
-
-        def add(
-            figure: str,
-            kind: str,
-            value: float | None,
-            found: TensorSums = found,
-            attrs: str = attrs,
-        ) -> None:
-            if value is None:
-                return
-            metric = f"{name}.{figure}"
-            rows.append(
-                {
-                    **shared,
-                    "metric": metric,
-                    "kind": kind,
-                    "unit": "{element}" if kind == "counter" else "1",
-                    "attrs": attrs,
-                    "series_id": _core.series_id(metric, attrs, resource["service.name"]),
-                    "value": float(value),
-                    "count": found.count,
-                }
-            )
-
-        add("norm", "gauge", found.norm)
-        add("rms", "gauge", found.rms)
-        add("max_abs", "gauge", found.max_abs)
-        add("zero_fraction", "gauge", found.zero_fraction)
-        add("nan_count", "counter", found.nan_count or None)
-        add("inf_count", "counter", found.pos_inf_count + found.neg_inf_count or None)
-    if rows:
-        core.add_table("points", _core.Table(pa.Table.from_pylist(rows, arrow_schema("points"))))
 
 
 def _one_device(tensors: list[Any]) -> int | None:
@@ -604,6 +561,8 @@ def _pieces(values: Any) -> Iterator[Any]:
             yield flat[at : at + _PIECE].double().numpy()
         return
     array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        array = values.compressed()
     if array.dtype.kind not in "fiub" and array.dtype.name not in _NARROW_FLOATS:
         message = f"tensors are of numbers, got {array.dtype} of {type(values).__name__}"
         raise TypeError(message)

@@ -141,7 +141,7 @@ class Joined:
             If they are none, or on a device.
         """
         if is_device_array(values):
-            message = "values on a CUDA device"
+            message = "values on a CUDA device: copy them to the host for this, by .cpu()"
             raise TypeError(message)
         self.native.update(values, **how)
 

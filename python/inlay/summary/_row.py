@@ -51,7 +51,10 @@ def stored_state(row: Mapping[str, Any], summary_type: str) -> bytes:
         return bytes(summary)
     from inlay._exceptions import InvalidArgumentError
 
-    message = f"summary must hold a state of summary_type {summary_type!r}: {found!r}"
+    if found == summary_type:
+        message = f"summary must hold the state, of summary_type {summary_type!r}: {summary!r}"
+    else:
+        message = f"summary must hold a state of summary_type {summary_type!r}: {found!r}"
     raise InvalidArgumentError(message)
 
 

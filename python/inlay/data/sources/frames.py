@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay._host_tensor import host_array
 
@@ -159,6 +160,9 @@ def _column(name: str, values: Any) -> Any:
         return values
     if type(values).__module__.partition(".")[0] == "pandas":
         return _from_pandas(name, values)
+    if is_device_array(values):
+        message = f"column {name!r} is on a CUDA device: give a matrix of all, or a copy by .cpu()"
+        raise TypeError(message)
     try:
         tensor = host_array(values)
     except TypeError as error:
