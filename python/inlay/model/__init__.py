@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
-    from inlay.model.tensor_stats import TensorStats, TensorSums
+    from inlay.model.tensor_stats import TensorStats
+    from inlay.model.tensor_sums import TensorSums
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
@@ -17,7 +18,7 @@ _HOMES = {
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "TensorStats": "inlay.model.tensor_stats",
-    "TensorSums": "inlay.model.tensor_stats",
+    "TensorSums": "inlay.model.tensor_sums",
 }
 
 __all__ = [

@@ -485,7 +485,7 @@ class Logits:
             ``.margin``, ``.log_prob`` and ``.rank`` of kind histogram, and counters ``.rows``,
             ``.undefined_rows``, ``.nonfinite_count``, ``.masked_count``, ``.out_of_range_rows``.
         """
-        import pyarrow  # noqa: F401, ICN001 - before anything is taken: the first time is slow
+        import pyarrow  # noqa: F401 - before anything is taken: the first time is slow
 
         self._monitors.close()
         native = self._native.take()

@@ -1,4 +1,4 @@
-"""Settings that the classes of a model share, checked: whole numbers, and what series are called."""
+"""Settings that a model's classes share, checked: whole numbers, and what series are called."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checked_number(what: str, number: Any, *, least: int | None = None) -> int:
     InvalidArgumentError
         If it is too small.
     """
-    if not isinstance(number, Integral) or isinstance(number, bool):
+    if type(number) is bool or not isinstance(number, Integral):
         message = f"{what} must be an int: {number!r}"
         raise TypeError(message)
     if least is not None and number < least:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inlay.model.tensor_stats import TensorSums
+    from inlay.model.tensor_sums import TensorSums
     from inlay.observer import Observer
 
 __all__ = ["add_points"]

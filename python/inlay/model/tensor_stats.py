@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay._host_tensor import host_tensor
 from inlay._threads import new_lock
 from inlay.model.settings import checked_attributes, checked_name
 from inlay.model.tensor_points import add_points
+from inlay.model.tensor_sums import TensorSums, sums_on_host
 from inlay.summary._device import Monitors, device_number
 
 if TYPE_CHECKING:
@@ -22,67 +21,7 @@ if TYPE_CHECKING:
 
     from inlay.observer import Observer
 
-__all__ = ["TensorStats", "TensorSums"]
-
-# Elements of a tensor on the CPU that are looked at in one go: a few MiB as doubles.
-_PIECE = 1 << 19
-
-# Of ml_dtypes and JAX; numpy does not know them for floats.
-_NARROW_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSums:
-    """What the elements of one tensor came to.
-
-    Attributes
-    ----------
-    count : int
-        Finite elements.
-    nan_count, pos_inf_count, neg_inf_count : int
-        What is counted apart.
-    zero_count : int
-        Zeros of either sign; `count` includes them.
-    sum_of_squares : float
-        Of finite elements.
-    max_abs : float or None
-        Largest magnitude of a finite element; None without any.
-    """
-
-    count: int = 0
-    nan_count: int = 0
-    pos_inf_count: int = 0
-    neg_inf_count: int = 0
-    zero_count: int = 0
-    sum_of_squares: float = 0.0
-    max_abs: float | None = None
-
-    @property
-    def norm(self) -> float | None:
-        """Euclidean norm of all finite elements so far; None without any."""
-        return math.sqrt(self.sum_of_squares) if self.count else None
-
-    @property
-    def rms(self) -> float | None:
-        """Root of the mean square of finite elements; None without any."""
-        return math.sqrt(self.sum_of_squares / self.count) if self.count else None
-
-    @property
-    def zero_fraction(self) -> float | None:
-        """Share of the finite elements that are zero; None without any."""
-        return self.zero_count / self.count if self.count else None
-
-    def _plus(self, other: TensorSums) -> TensorSums:
-        largest = [m for m in (self.max_abs, other.max_abs) if m is not None]
-        return TensorSums(
-            self.count + other.count,
-            self.nan_count + other.nan_count,
-            self.pos_inf_count + other.pos_inf_count,
-            self.neg_inf_count + other.neg_inf_count,
-            self.zero_count + other.zero_count,
-            self.sum_of_squares + other.sum_of_squares,
-            max(largest) if largest else None,
-        )
+__all__ = ["TensorStats"]
 
 
 class TensorStats:
@@ -113,8 +52,8 @@ class TensorStats:
     Counts and largest magnitudes are exact. The sum of squares is that of doubles on the CPU; on a
     device squares of float32 and narrower types are added up 16 at a time in float32, then in
     float64, which keeps its relative error below 1e-6. Figures are of all updates so far, or since
-    `reset`: `norm` is that of all their elements and grows with the root of their number, `rms` does
-    not.
+    `reset`: `norm` is that of all their elements and grows with the root of their number, while
+    `rms` does not.
 
     Any thread may use an object at any time; calls on one object take turns.
 
@@ -214,7 +153,7 @@ class TensorStats:
         with self._lock:
             self._updates += 1
             for position, found in on_host:
-                self._sums[position] = self._sums[position]._plus(found)
+                self._sums[position] = self._sums[position].plus(found)
 
     def _listed(
         self, tensors: Iterable[Any] | Mapping[str, Any]
@@ -285,7 +224,7 @@ class TensorStats:
             message = f"tensors with other names cannot be merged: {other._names!r}"
             raise InvalidArgumentError(message)
         with self._lock:
-            self._sums[:] = [a._plus(b) for a, b in zip(self._sums, added, strict=True)]
+            self._sums[:] = [a.plus(b) for a, b in zip(self._sums, added, strict=True)]
             self._updates += other._updates
 
     def reset(self) -> None:
@@ -355,7 +294,7 @@ class TensorStats:
         """Return what all tensors together came to: `norm` is the norm of the whole gradient."""
         out = TensorSums()
         for found in self._gathered():
-            out = out._plus(found)
+            out = out.plus(found)
         return out
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -415,7 +354,7 @@ class TensorStats:
             ``<name>.norm``, ``.rms``, ``.max_abs`` and ``.zero_fraction``, and where there are any
             counters ``.nan_count`` and ``.inf_count``.
         """
-        import pyarrow  # noqa: F401, ICN001 - before anything is taken: the first time is slow
+        import pyarrow  # noqa: F401 - before anything is taken: the first time is slow
 
         self._monitors.close()
         with self._lock:
@@ -444,7 +383,7 @@ def _monitors(sums: list[TensorSums], lock: Any) -> Monitors:
         monitor.reset()
         with lock:
             for position, found in enumerate(arrived):
-                sums[position] = sums[position]._plus(found)
+                sums[position] = sums[position].plus(found)
 
     return Monitors(make, take)
 
@@ -514,58 +453,5 @@ def _sorted_out(
             row = by_device.setdefault(device_number(tensor), [None] * len(tensors))
             row[position] = tensor
         else:
-            on_host.append((position, _sums_on_host(tensor)))
+            on_host.append((position, sums_on_host(tensor)))
     return by_device, on_host
-
-
-def _sums_on_host(tensor: Any) -> TensorSums:
-    """Return what a tensor on the CPU comes to."""
-    out = TensorSums()
-    for piece in _pieces(tensor):
-        out = out._plus(_sums_of(piece))
-    return out
-
-
-def _sums_of(values: Any) -> TensorSums:
-    """Return what an array of doubles comes to."""
-    import numpy as np
-
-    finite = values[np.isfinite(values)]
-    rest = values.size - finite.size
-    nan = pos_inf = 0
-    if rest:
-        nan = int(np.count_nonzero(np.isnan(values)))
-        pos_inf = int(np.count_nonzero(values == np.inf))
-    largest = float(np.max(np.abs(finite))) if finite.size else None
-    with np.errstate(over="ignore", under="ignore"):
-        squares = float(np.dot(finite, finite))
-    return TensorSums(
-        int(finite.size),
-        nan,
-        pos_inf,
-        rest - nan - pos_inf,
-        int(np.count_nonzero(finite == 0)),
-        squares,
-        largest,
-    )
-
-
-def _pieces(values: Any) -> Iterator[Any]:
-    """Give a tensor's elements as doubles, a few at a time."""
-    import numpy as np
-
-    tensor = host_tensor(values)
-    if tensor is not None:
-        flat = tensor.reshape(-1)
-        for at in range(0, len(flat), _PIECE):
-            yield flat[at : at + _PIECE].double().numpy()
-        return
-    array = np.asarray(values)
-    if isinstance(values, np.ma.MaskedArray):
-        array = values.compressed()
-    if array.dtype.kind not in "fiub" and array.dtype.name not in _NARROW_FLOATS:
-        message = f"tensors are of numbers, got {array.dtype} of {type(values).__name__}"
-        raise TypeError(message)
-    flat = array.reshape(-1)
-    for at in range(0, flat.size, _PIECE):
-        yield flat[at : at + _PIECE].astype(np.float64)
