@@ -120,6 +120,8 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     magnitude = abs(value)
+    if magnitude < 0.005:
+        return f"{value:.1e}"
     if magnitude >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if magnitude >= 10 else f"{value:.2f}"
@@ -137,9 +139,11 @@ def _row(line: Line, *, spread: bool) -> str:
     goal = ""
     if line.goal is not None:
         goal = f"{'≤' if line.goal[0] == 'at_most' else '≥'} {line.goal[1]:,g}"
-    best = _cell(line.best, spread=spread)
-    if line.best is not None:
-        best += f", {line.best.peer}"
+    # Where nothing of ours is measured, the bound that other lines are compared with.
+    shown = line.floor if line.ours is None and line.best is None else line.best
+    best = _cell(shown, spread=spread)
+    if shown is not None:
+        best += f", {shown.peer}"
     ratio = "-" if line.ratio is None else f"{number(line.ratio)}x"
     met = {True: "yes", False: "no", None: ""}[line.met]
     unit = f" [{line.unit}]" if line.unit else ""

@@ -113,3 +113,28 @@ def test_rows_and_samples_of_tensors() -> None:
         inlay.detect.two_sample(x[:, 0], rounded[:, 0]).ks
     )
     assert inlay.detect.PageHinkley().update_many(left[:, 0]).size == 0
+
+
+def test_a_list_of_rows_of_logits() -> None:
+    rows = [torch.tensor([1.0, 2.0, 0.5], requires_grad=True), torch.tensor([0.5, 1.0, 3.0])]
+    expected, found = inlay.model.Logits(), inlay.model.Logits()
+    expected.update(np.array([[1.0, 2.0, 0.5], [0.5, 1.0, 3.0]], np.float32))
+    found.update(rows)
+    assert found == expected
+    found.update(tuple(row.bfloat16() for row in rows))
+    assert found.rows == 4
+    with pytest.raises(TypeError, match="float8_e4m3fn"):
+        found.update(rows[1].to(torch.float8_e4m3fn))
+
+
+def test_sums_of_what_a_module_hands_out() -> None:
+    layer = torch.nn.Linear(3, 2)
+    stats = inlay.model.TensorStats()
+    stats.update(layer.named_parameters())
+    assert stats.names == ("weight", "bias")
+    assert stats["weight"].count == 6
+    numbered = inlay.model.TensorStats()
+    numbered.update(layer.parameters())
+    assert numbered["1"].norm == stats["bias"].norm
+    with pytest.raises(TypeError, match="sparse_coo"):
+        numbered.update([layer.weight.detach().to_sparse(), None])

@@ -325,7 +325,12 @@ def test_no_rows_and_no_columns() -> None:
             ValueError,
             "read-only",
         ),
-        ((np.zeros((2, 3)),), {"stream": 7}, ValueError, "7"),
+        (
+            (np.zeros((2, 3, 3)), np.zeros((3, 2), int)),
+            {},
+            ValueError,
+            r"\(2, 3, 3\), not of \(3, 2\)",
+        ),
         ((["a"],), {}, TypeError, "U1"),
     ],
 )
@@ -443,3 +448,60 @@ def test_rows_of_points_have_the_schema() -> None:
     assert isinstance(table, pa.Table)
     assert [field.name for field in table.schema] == [c.name for c in inlay.points.POINTS]
     obs.stop()
+
+
+def test_settings_are_checked() -> None:
+    bad: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"vocabulary": "4"}, TypeError, "vocabulary must be an int: '4'"),
+        ({"vocabulary": 4.0}, TypeError, "vocabulary must be an int: 4.0"),
+        ({"vocabulary": 0}, ValueError, "vocabulary must be at least 1: 0"),
+        ({"scale": 2.5}, TypeError, "scale must be an int: 2.5"),
+        ({"threads": -1}, ValueError, "threads must be at least 0: -1"),
+        ({"threads": True}, TypeError, "threads must be an int: True"),
+        ({"name": ""}, ValueError, "name must not be empty"),
+        ({"attributes": {"model": 1}}, TypeError, "'model' is 1"),
+    ]
+    for arguments, error, match in bad:
+        with pytest.raises(error, match=match):
+            Logits(**arguments)
+    assert Logits(vocabulary=np.int64(4)).vocabulary == 4
+
+
+def test_a_masked_array_masks() -> None:
+    values = np.ma.masked_array([[1.0, 2.0, 300.0], [0.0, 0.0, 0.0]], mask=[[0, 0, 1], [0, 0, 0]])
+    found, expected = Logits(per_row=True), Logits(per_row=True)
+    mask = np.array([[True, True, True], [True, False, True]])
+    found.update(values, np.ma.masked_array([1, 2], mask=[0, 1]), mask=mask)
+    expected.update(values.data, [1, -1], mask=mask & ~values.mask)
+    assert found == expected
+    assert (found.masked_count, found.chosen_rows) == (2, 1)
+
+
+def test_empty_batches_are_no_rows() -> None:
+    logits = Logits(vocabulary=4)
+    logits.update([], [])
+    logits.update(np.zeros((0, 4)), np.zeros(0))
+    logits.update(np.zeros((0, 4)), chosen=[])
+    assert (logits.rows, logits.masked_rows) == (0, 0)
+
+
+def test_chosen_tokens_may_keep_the_last_dimension() -> None:
+    values = np.random.default_rng(3).normal(size=(2, 3, 5))
+    chosen = values.argmax(axis=2)
+    expected = Logits()
+    expected.update(values, chosen)
+    for tokens in (chosen[..., np.newaxis], chosen.ravel()):
+        found = Logits()
+        found.update(values, tokens)
+        assert found == expected
+
+
+def test_logits_of_other_vocabularies_do_not_merge() -> None:
+    four = Logits(vocabulary=4)
+    with pytest.raises(
+        inlay.InvalidArgumentError, match="of 4 columns do not merge with some of 5"
+    ):
+        four.merge(Logits(vocabulary=5))
+    four.merge(Logits())
+    four.update(np.zeros((1, 4)), stream=7)  # on the CPU no stream is looked at
+    assert four.rows == 1

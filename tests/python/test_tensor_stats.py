@@ -134,10 +134,20 @@ def test_bad_input() -> None:
         stats.update({"c": np.ones(1)})
     with pytest.raises(TypeError, match="numbers, got <U1 of ndarray"):
         stats.update([np.array(["x"]), None])
-    with pytest.raises(TypeError, match="a list or a mapping of tensors, got ndarray"):
-        stats.update(np.ones(2))  # type: ignore[arg-type]
-    with pytest.raises(inlay.InvalidArgumentError, match="have no stream: 7"):
-        stats.update([np.ones(1), None], stream=7)
+    with pytest.raises(TypeError, match="several tensors, as a list, got ndarray"):
+        stats.update(np.ones(2))
+    with pytest.raises(TypeError, match="several tensors, as a list, got int"):
+        stats.update(3)  # type: ignore[arg-type]
+    with pytest.raises(inlay.InvalidArgumentError, match="two tensors are called 'a'"):
+        stats.update([("a", np.ones(1)), ("a", np.ones(1))])
+    with pytest.raises(TypeError, match="name must be a str: 5"):
+        TensorStats(name=5)  # type: ignore[arg-type]
+    with pytest.raises(inlay.InvalidArgumentError, match="name must not be empty"):
+        TensorStats(name="")
+    with pytest.raises(TypeError, match="'model' is 7"):
+        TensorStats(attributes={"model": 7})  # type: ignore[dict-item]
+    with pytest.raises(inlay.InvalidArgumentError, match="'tensor' is set for each series: 'x'"):
+        TensorStats(attributes={"tensor": "x"})
     with pytest.raises(inlay.InvalidArgumentError, match="two tensors are called 'a'"):
         TensorStats(["a", "a"])
     with pytest.raises(inlay.InvalidArgumentError, match="other names"):
@@ -145,6 +155,36 @@ def test_bad_input() -> None:
     with pytest.raises(KeyError):
         _ = stats["z"]
     assert stats.total().count == 0
+
+
+def test_iterables_and_pairs() -> None:
+    expected = _named("weight")
+    for listed in (
+        iter([("weight", np.ones(1))]),
+        [("weight", np.ones(1))],
+        {"weight": np.ones(1)},
+    ):
+        stats = TensorStats()
+        stats.update(listed)
+        assert stats.to_dict() == expected.to_dict()
+    numbered = TensorStats()
+    numbered.update(np.full(2, i) for i in range(3))
+    assert list(numbered) == ["0", "1", "2"]
+    assert "2" in numbered
+    assert "3" not in numbered
+    assert [numbered[name].max_abs for name in numbered] == [0.0, 1.0, 2.0]
+
+
+def test_what_is_masked_is_left_out() -> None:
+    stats = TensorStats()
+    stats.update([np.ma.masked_array([1.0, 7.0, 2.0], mask=[0, 1, 0])])
+    assert (stats["0"].count, stats["0"].max_abs) == (2, 2.0)
+
+
+def test_on_the_cpu_no_stream_is_looked_at() -> None:
+    stats = TensorStats()
+    stats.update([np.ones(1)], stream=7)
+    assert stats["0"].count == 1
 
 
 def test_a_first_list_that_is_refused_names_nothing() -> None:
