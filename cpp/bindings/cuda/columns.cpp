@@ -26,10 +26,10 @@ py::bytes bytes_of(const Summary& summary) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::unique_ptr<ColumnMonitor> make_monitor(std::size_t columns, int device, int scale,
-                                            bool moments, bool histogram,
-                                            std::optional<std::vector<std::vector<double>>> edges,
-                                            std::size_t pages) {
+MonitorHolder<ColumnMonitor> make_monitor(std::size_t columns, int device, int scale, bool moments,
+                                          bool histogram,
+                                          std::optional<std::vector<std::vector<double>>> edges,
+                                          std::size_t pages) {
   ColumnMonitor::Options options;
   options.columns = columns;
   options.scale = scale;
@@ -37,13 +37,13 @@ std::unique_ptr<ColumnMonitor> make_monitor(std::size_t columns, int device, int
   options.histogram = histogram;
   if (edges) options.edges = std::move(*edges);
   options.pages = pages;
-  return std::make_unique<ColumnMonitor>(device, std::move(options));
+  return make_held<ColumnMonitor>(device, std::move(options));
 }
 
 }  // namespace
 
 void register_columns(py::module_& m) {
-  py::class_<ColumnMonitor> type(
+  py::class_<ColumnMonitor, MonitorHolder<ColumnMonitor>> type(
       m, "ColumnMonitor", "Moments, histograms and cells of the columns of tensors on a device.");
   type.def(py::init(&make_monitor), py::arg("columns"), py::kw_only(), py::arg("device"),
            py::arg("scale") = ExpHistogram::kDefaultScale, py::arg("moments") = true,

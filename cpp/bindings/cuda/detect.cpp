@@ -271,16 +271,16 @@ class RowsOnDevice {
   cuda::DeviceMemory memory_;
 };
 
-std::unique_ptr<cuda::EmbeddingMonitor> make_embedding(std::int64_t dims, std::int64_t frequencies,
-                                                       bool full, const py::object& directions,
-                                                       int device) {
+MonitorHolder<cuda::EmbeddingMonitor> make_embedding(std::int64_t dims, std::int64_t frequencies,
+                                                     bool full, const py::object& directions,
+                                                     int device) {
   const Numbers<double> all(directions);
   if (all.size() != dims * frequencies) {
     throw InvalidArgument("directions must be dims times frequencies: " +
                           std::to_string(all.size()));
   }
-  return std::make_unique<cuda::EmbeddingMonitor>(
-      device, cuda::EmbeddingShape{dims, frequencies, full}, all.data());
+  return make_held<cuda::EmbeddingMonitor>(device, cuda::EmbeddingShape{dims, frequencies, full},
+                                           all.data());
 }
 
 }  // namespace
@@ -309,7 +309,8 @@ void register_detect(py::module_& m) {
       .def_property_readonly("__cuda_array_interface__", &RowsOnDevice::interface);
 
   using Monitor = cuda::EmbeddingMonitor;
-  py::class_<Monitor> type(m, "EmbeddingMonitor", "The state of an Embedding on a device.");
+  py::class_<Monitor, MonitorHolder<Monitor>> type(m, "EmbeddingMonitor",
+                                                   "The state of an Embedding on a device.");
   type.def(py::init(&make_embedding), py::kw_only(), py::arg("dims"), py::arg("frequencies"),
            py::arg("full"), py::arg("directions"), py::arg("device"));
   type.def(

@@ -40,10 +40,10 @@ void bind_update(Class& type, const char* name) {
 
 void bind_categories(py::module_& m) {
   using cuda::CategoryMonitor;
-  py::class_<CategoryMonitor> type(m, "CategoryMonitor",
-                                   "Counts of the integer codes of a list, and of all others.");
+  py::class_<CategoryMonitor, MonitorHolder<CategoryMonitor>> type(
+      m, "CategoryMonitor", "Counts of the integer codes of a list, and of all others.");
   type.def(py::init([](std::vector<std::int64_t> codes, int device) {
-             return std::make_unique<CategoryMonitor>(device, std::move(codes));
+             return make_held<CategoryMonitor>(device, std::move(codes));
            }),
            py::arg("codes"), py::kw_only(), py::arg("device"));
   type.def(
@@ -60,10 +60,10 @@ void bind_categories(py::module_& m) {
 
 void bind_hll(py::module_& m) {
   using cuda::HllMonitor;
-  py::class_<HllMonitor> type(m, "HllMonitor", "The Hll of what is in device memory.");
-  type.def(
-      py::init([](int lg_k, int device) { return std::make_unique<HllMonitor>(device, lg_k); }),
-      py::arg("lg_k") = Hll::kDefaultLgK, py::kw_only(), py::arg("device"));
+  py::class_<HllMonitor, MonitorHolder<HllMonitor>> type(m, "HllMonitor",
+                                                         "The Hll of what is in device memory.");
+  type.def(py::init([](int lg_k, int device) { return make_held<HllMonitor>(device, lg_k); }),
+           py::arg("lg_k") = Hll::kDefaultLgK, py::kw_only(), py::arg("device"));
   type.def(
       "take",
       [](HllMonitor& self) {
@@ -80,9 +80,10 @@ void bind_hll(py::module_& m) {
 
 void bind_top_k(py::module_& m) {
   using cuda::TopKMonitor;
-  py::class_<TopKMonitor> type(m, "TopKMonitor", "The most frequent ids, with exact counts.");
+  py::class_<TopKMonitor, MonitorHolder<TopKMonitor>> type(
+      m, "TopKMonitor", "The most frequent ids, with exact counts.");
   type.def(py::init([](std::uint32_t capacity, std::uint64_t vocabulary, int device) {
-             return std::make_unique<TopKMonitor>(device, capacity, vocabulary);
+             return make_held<TopKMonitor>(device, capacity, vocabulary);
            }),
            py::arg("capacity"), py::arg("vocabulary") = 0, py::kw_only(), py::arg("device"));
   type.def(

@@ -139,12 +139,11 @@ py::bytes take(cuda::LogitsMonitor& self) {
 }  // namespace
 
 void register_logits(py::module_& m) {
-  py::class_<cuda::LogitsMonitor> type(m, "LogitsMonitor",
-                                       "Distributions of logits, counted on a device.");
-  type.def(py::init([](int device, int scale) {
-             return std::make_unique<cuda::LogitsMonitor>(device, scale);
-           }),
-           py::kw_only(), py::arg("device"), py::arg("scale"));
+  py::class_<cuda::LogitsMonitor, MonitorHolder<cuda::LogitsMonitor>> type(
+      m, "LogitsMonitor", "Distributions of logits, counted on a device.");
+  type.def(
+      py::init([](int device, int scale) { return make_held<cuda::LogitsMonitor>(device, scale); }),
+      py::kw_only(), py::arg("device"), py::arg("scale"));
   type.def("update", &update, py::arg("logits"), py::arg("chosen") = py::none(), py::kw_only(),
            py::arg("mask") = py::none(), py::arg("out") = py::none(),
            py::arg("stream") = py::none(), py::arg("vocabulary") = -1,

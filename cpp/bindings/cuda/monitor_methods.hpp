@@ -2,6 +2,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,23 @@
 #include "runtime/monitor.hpp"
 
 namespace inlay::python {
+
+/// Ends a monitor, which waits for its launches, without the GIL: other threads go on meanwhile,
+/// and what a stream calls on the host may need it.
+template <class M>
+struct DeleteWithoutGil {
+  void operator()(M* monitor) const {
+    const pybind11::gil_scoped_release release;
+    delete monitor;
+  }
+};
+template <class M>
+using MonitorHolder = std::unique_ptr<M, DeleteWithoutGil<M>>;
+
+template <class M, class... Arguments>
+MonitorHolder<M> make_held(Arguments&&... arguments) {
+  return MonitorHolder<M>(new M(std::forward<Arguments>(arguments)...));
+}
 
 /// Tells Python, once, that a device error disabled a monitor: it becomes an event. Needs the GIL;
 /// never raises.

@@ -59,12 +59,11 @@ py::list sums(const TensorList& self) {
 }  // namespace
 
 void register_tensor_list(py::module_& m) {
-  py::class_<TensorList> type(m, kName,
-                              "Counts, squares and largest magnitudes of a list of tensors.");
-  type.def(py::init([](std::size_t count, int device) {
-             return std::make_unique<TensorList>(device, count);
-           }),
-           py::arg("count"), py::kw_only(), py::arg("device"));
+  py::class_<TensorList, MonitorHolder<TensorList>> type(
+      m, kName, "Counts, squares and largest magnitudes of a list of tensors.");
+  type.def(
+      py::init([](std::size_t count, int device) { return make_held<TensorList>(device, count); }),
+      py::arg("count"), py::kw_only(), py::arg("device"));
   type.def("update", &update, py::arg("tensors"), py::arg("stream") = py::none(),
            "Enqueue the values of all tensors; None stands for one without values.");
   type.def_property_readonly("count", &TensorList::count);
