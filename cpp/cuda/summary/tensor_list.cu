@@ -17,8 +17,8 @@ __global__ void __launch_bounds__(kListThreads, 3)
   count_tensor_list(args);
 }
 
-__global__ void extract_list_kernel(const WindowControl* control, unsigned closed, TensorRecord* state,
-                               std::size_t count, TensorRecord* result) {
+__global__ void extract_list_kernel(const WindowControl* control, unsigned closed,
+                                    TensorRecord* state, std::size_t count, TensorRecord* result) {
   if (!window_is_quiet(control, closed)) return;
   const std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= count) return;
