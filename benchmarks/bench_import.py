@@ -30,6 +30,16 @@ def _over_pass(run: Run, code: str) -> list[float]:
     return samples
 
 
+def _kernels_ms() -> float:
+    """Milliseconds that the kernels' module adds to the others, in a process of its own."""
+    code = (
+        "import time, inlay._core\nstart = time.perf_counter_ns()\nimport inlay._cuda\n"
+        "print((time.perf_counter_ns() - start) / 1e6)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
 def _loads(code: str, unwanted: tuple[str, ...]) -> list[str]:
     report = f"{code}\nimport sys\nprint(' '.join(m for m in {unwanted!r} if m in sys.modules))"
     done = subprocess.run(
@@ -46,6 +56,10 @@ def _inlay(run: Run) -> None:
     for work, code in (("import", "import inlay"), ("ready", ready)):
         run.check(_loads(code, ("numpy", "pyarrow")), [], f"heavy modules loaded ({work})")
         run.report(work, _over_pass(run, code))
+    from inlay import build_info
+
+    if "cuda" in build_info():
+        run.report("cuda", [_kernels_ms() for _ in range(run.repeats)])
 
 
 @bench.case("prometheus_client", needs=["prometheus_client"])
