@@ -41,11 +41,18 @@ static int is_wait(const char* name) {
 
 static int is_allocation(const char* name) {
   static const char* const starts[] = {
-      "cudaMalloc", "cudaFree",   "cudaHostAlloc", "cudaHostRegister", "cudaHostUnregister",
-      "cuMemAlloc", "cuMemFree",  "cuMemHostAlloc", "cuMemHostRegister", "cuMemHostUnregister",
-      "cuMemCreate", "cuMemRelease", "cuMemMap", "cuMemUnmap", "cuMemAddress",
-      "cudaStreamCreate", "cuStreamCreate", "cudaEventCreate", "cuEventCreate",
-      "cudaStreamDestroy", "cuStreamDestroy", "cudaEventDestroy", "cuEventDestroy",
+      "cudaMalloc",         "cudaFree",
+      "cudaHostAlloc",      "cudaHostRegister",
+      "cudaHostUnregister", "cuMemAlloc",
+      "cuMemFree",          "cuMemHostAlloc",
+      "cuMemHostRegister",  "cuMemHostUnregister",
+      "cuMemCreate",        "cuMemRelease",
+      "cuMemMap",           "cuMemUnmap",
+      "cuMemAddress",       "cudaStreamCreate",
+      "cuStreamCreate",     "cudaEventCreate",
+      "cuEventCreate",      "cudaStreamDestroy",
+      "cuStreamDestroy",    "cudaEventDestroy",
+      "cuEventDestroy",
   };
   for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); ++i) {
     if (begins(name, starts[i])) return 1;
@@ -53,13 +60,12 @@ static int is_allocation(const char* name) {
   return 0;
 }
 
-/* Whether a driver call without "_ptsz" or "_ptds" names the legacy stream, as 0 or by its handle. */
-static int is_legacy(CUstream stream) {
-  return stream == NULL || stream == CU_STREAM_LEGACY;
-}
+/* Whether a driver call without "_ptsz" or "_ptds" names the legacy stream, as 0 or by its handle.
+ */
+static int is_legacy(CUstream stream) { return stream == NULL || stream == CU_STREAM_LEGACY; }
 
 static int uses_legacy(CUpti_CallbackId id, const void* params) {
-#define STREAM(call, field) \
+#define STREAM(call, field)            \
   case CUPTI_DRIVER_TRACE_CBID_##call: \
     return is_legacy(((const call##_params*)params)->field)
   switch (id) {
