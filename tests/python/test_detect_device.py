@@ -355,8 +355,8 @@ def test_an_embedding_takes_in_what_the_device_has_when_it_is_read(
         assert actual is not None
         assert wanted is not None
         np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-13)
-    np.testing.assert_allclose(found._cosines, expected._cosines, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(found._sines, expected._sines, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found._sums.cosines, expected._sums.cosines, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found._sums.sines, expected._sums.sines, rtol=1e-10, atol=1e-12)
     assert found.device_error is None
 
 

@@ -53,8 +53,8 @@ def test_merging_parts_is_updating_with_all(sizes: list[int]) -> None:
     assert parts.count == whole.count
     if whole.count:
         assert parts.mean == pytest.approx(whole.mean, abs=1e-12)
-        assert parts._cosines == pytest.approx(whole._cosines, abs=1e-12)
-        assert parts._scatter == pytest.approx(whole._scatter, abs=1e-9)
+        assert parts._sums.cosines == pytest.approx(whole._sums.cosines, abs=1e-12)
+        assert parts._sums.scatter == pytest.approx(whole._sums.scatter, abs=1e-9)
 
 
 def test_merging_is_the_same_either_way_round() -> None:
@@ -188,7 +188,7 @@ def test_frequencies_never_change() -> None:
     state = inlay.Embedding(2, bandwidth=1.0, frequencies=2, seed=7)
     state.update([[1.0, 2.0]])
     # By numpy's legacy generator: (1.69, -0.466), (0.0328, 0.408) are its first of seed 7.
-    assert state._cosines == pytest.approx([-0.18430992, 0.93968258], abs=1e-8)
+    assert state._sums.cosines == pytest.approx([-0.18430992, 0.93968258], abs=1e-8)
 
 
 def test_bytes_of_the_first_version_are_read() -> None:
@@ -201,7 +201,7 @@ def test_bytes_of_the_first_version_are_read() -> None:
     assert state.cov == pytest.approx(np.array([[5 / 3, 10 / 3], [10 / 3, 20 / 3]]))
     fresh = state.like()
     fresh.update([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0], [4.0, 8.0], [np.nan, 1.0]])
-    assert state._cosines == pytest.approx(fresh._cosines, abs=1e-12)
+    assert state._sums.cosines == pytest.approx(fresh._sums.cosines, abs=1e-12)
 
 
 @given(st.data())

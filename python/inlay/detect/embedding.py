@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
+from inlay.detect.embedding_sums import EmbeddingSums
 from inlay.detect.rows import named_rows
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = ["Embedding"]
 _TYPE = "embedding_inlay"
 _MOST = 1 << 16  # dimensions, and frequencies
 _FULL_DIMS = 1024
-_BLOCK = 2048
 
 
 class Embedding:
@@ -97,19 +97,14 @@ class Embedding:
     __slots__ = (
         "__weakref__",
         "_bandwidth",
-        "_cosines",
-        "_count",
         "_device",
         "_directions",
         "_frequencies",
         "_full",
-        "_left_out",
         "_lock",
-        "_mean",
         "_names",
-        "_scatter",
         "_seed",
-        "_sines",
+        "_sums",
     )
 
     def __init__(
@@ -142,7 +137,7 @@ class Embedding:
         self._names: tuple[str, ...] | None = None  # of the first table's columns
         self._device: Monitors | None = None  # of tensors on devices
         self._lock = new_lock()
-        self._clear(index(dims))
+        self._sums = EmbeddingSums.empty(index(dims), self._frequencies, full=self._full)
 
     @classmethod
     def of(
@@ -227,7 +222,7 @@ class Embedding:
     @property
     def dims(self) -> int:
         """Columns of the rows."""
-        return len(self._mean)
+        return len(self._sums.mean)
 
     @property
     def bandwidth(self) -> float:
@@ -253,25 +248,28 @@ class Embedding:
     def count(self) -> int:
         """Rows summarised."""
         self._settle()
-        return self._count
+        return self._sums.count
 
     @property
     def left_out(self) -> int:
         """Rows with NaN, an infinity or a null."""
         self._settle()
-        return self._left_out
+        return self._sums.left_out
 
     @property
     def mean(self) -> Floats | None:
         """The mean, shape (d,); None without rows."""
         self._settle()
-        return self._mean.copy() if self._count else None
+        with self._lock:
+            return self._sums.mean.copy() if self._sums.count else None
 
     @property
     def cov(self) -> Floats | None:
         """The covariance, shape (d, d) or, of the variances alone, (d,); None below two rows."""
         self._settle()
-        return self._scatter / (self._count - 1.0) if self._count > 1 else None
+        with self._lock:
+            sums = self._sums
+            return sums.scatter / (sums.count - 1.0) if sums.count > 1 else None
 
     @property
     def device_error(self) -> str | None:
@@ -331,23 +329,20 @@ class Embedding:
         self._check_like(other)
         added = other.copy()  # never two locks at once
         with self._lock:
-            self._merge(added)
+            self._sums.merge(added._sums)
 
     def reset(self) -> None:
         """Forget all rows."""
         self._settle()  # not dropped: captured graphs may add to it later
         with self._lock:
-            self._clear(self.dims)
+            self._sums = self._sums.like()
 
     def copy(self) -> Self:
         """Return an independent copy."""
         self._settle()
         made = self.like()
         with self._lock:
-            for name in ("_count", "_left_out"):
-                setattr(made, name, getattr(self, name))
-            for name in ("_mean", "_scatter", "_cosines", "_sines"):
-                setattr(made, name, getattr(self, name).copy())
+            made._sums = self._sums.copy()
         return made
 
     def mmd(self, other: Embedding) -> RowStatistic:
@@ -503,22 +498,12 @@ class Embedding:
         return one_row_table(
             {
                 "kind": "embedding",
-                "count": now._count,
-                "nan_count": now._left_out,
+                "count": now._sums.count,
+                "nan_count": now._sums.left_out,
                 "summary": now.to_bytes(),
                 "summary_type": _TYPE,
             }
         )
-
-    def _clear(self, dims: int) -> None:
-        import numpy as np
-
-        self._count = 0
-        self._left_out = 0
-        self._mean: Floats = np.zeros(dims)
-        self._scatter: Floats = np.zeros((dims, dims) if self._full else dims)
-        self._cosines: Floats = np.zeros(self._frequencies)
-        self._sines: Floats = np.zeros(self._frequencies)
 
     def _drawn(self) -> Floats:
         if self._directions is None:
@@ -529,35 +514,15 @@ class Embedding:
         return self._directions
 
     def _add(self, rows: Any, left_out: int, names: tuple[str, ...] | None) -> None:
-        import numpy as np
-
         if rows.shape[1] != self.dims:
             message = f"rows must have {self.dims} columns: {rows.shape[1]}"
             raise InvalidArgumentError(message)
-        part = self.like()
-        part._left_out = left_out
-        directions = self._drawn()
-        with np.errstate(over="ignore", invalid="ignore"):
-            for at in range(0, len(rows), _BLOCK):
-                block = rows[at : at + _BLOCK].astype(np.float64)
-                phases = block @ directions
-                one = self.like()
-                one._count = len(block)
-                one._cosines = np.cos(phases).mean(axis=0)
-                one._sines = np.sin(phases).mean(axis=0)
-                one._mean = block.mean(axis=0)
-                block -= one._mean
-                one._scatter = block.T @ block if self._full else (block**2).sum(axis=0)
-                part._merge(one, check=False)
-        sums = (part._mean, part._scatter, part._cosines, part._sines)
-        if not all(np.isfinite(part_sums).all() for part_sums in sums):
-            largest = float(np.abs(rows).max())
-            message = f"the squares of the rows overflow; their largest magnitude: {largest:g}"
-            raise InvalidArgumentError(message)
+        part = EmbeddingSums.of_rows(rows, self._drawn(), full=self._full)
+        part.left_out = left_out
         with self._lock:
             if self._names is None:
                 self._names = names
-            self._merge(part)
+            self._sums.merge(part)
 
     def _monitors(self) -> Monitors:
         """Return what sums up tensors on devices for this object."""
@@ -593,49 +558,12 @@ class Embedding:
 
     def _take(self, monitor: Any) -> None:
         """Merge what a monitor has collected."""
-        import numpy as np
-
-        count, left_out, numbers = monitor.take()
-        part = self.like()
-        part._count, part._left_out = count, left_out
-        if count:
-            sums = np.frombuffer(numbers, dtype=np.float64)
-            scatter_end = self.dims + part._scatter.size
-            cosines_end = scatter_end + self._frequencies
-            part._mean = sums[: self.dims]
-            part._scatter = sums[self.dims : scatter_end].reshape(part._scatter.shape)
-            part._cosines = sums[scatter_end:cosines_end]
-            part._sines = sums[cosines_end:]
+        part = self._sums.like()
+        part.count, part.left_out, numbers = monitor.take()
+        if part.count:
+            part.read(numbers)
         with self._lock:
-            self._merge(part)
-
-    def _merge(self, other: Embedding, *, check: bool = True) -> None:
-        """Chan's formulas; the other is nobody else's."""
-        import numpy as np
-
-        n, m = self._count, other._count
-        if m == 0:
-            self._left_out += other._left_out
-            return
-        total = n + m
-        merged = {}
-        with np.errstate(over="ignore", invalid="ignore"):
-            apart = other._mean - self._mean
-            across = np.outer(apart, apart) if self._full else apart**2
-            # Weighted means, so that merging is the same either way round.
-            for name in ("_mean", "_cosines", "_sines"):
-                merged[name] = (n * getattr(self, name) + m * getattr(other, name)) / total
-            merged["_scatter"] = self._scatter + other._scatter
-            if n:
-                merged["_scatter"] += across * (n * m / total)
-        if check and not all(np.isfinite(sums).all() for sums in merged.values()):
-            largest = max(float(np.abs(each._mean).max()) for each in (self, other))
-            message = f"the squares of the rows overflow; the largest mean: {largest:g}"
-            raise InvalidArgumentError(message)
-        for name, sums in merged.items():
-            setattr(self, name, sums)
-        self._left_out += other._left_out
-        self._count = total
+            self._sums.merge(part)
 
     def _check_like(self, other: object) -> None:
         if not isinstance(other, Embedding):

@@ -30,6 +30,7 @@ def write(embedding: Embedding) -> bytes:
     """Return the bytes of a state that does not change meanwhile."""
     import numpy as np
 
+    sums = embedding._sums
     head = _HEAD.pack(
         _MAGIC,
         embedding.dims,
@@ -37,15 +38,15 @@ def write(embedding: Embedding) -> bytes:
         embedding._seed,
         embedding._bandwidth,
         embedding._full,
-        embedding._count,
-        embedding._left_out,
+        sums.count,
+        sums.left_out,
     )
-    if embedding._count == 0:
+    if sums.count == 0:
         return head
-    scatter = embedding._scatter
-    if embedding._full:
+    scatter = sums.scatter
+    if sums.full:
         scatter = scatter[np.triu_indices(embedding.dims)]
-    parts = (embedding._mean, scatter, embedding._cosines, embedding._sines)
+    parts = (sums.mean, scatter, sums.cosines, sums.sines)
     return head + np.concatenate(parts).astype("<f8").tobytes()
 
 
@@ -93,24 +94,25 @@ def read(cls: type[Made], data: bytes) -> Made:
     except InvalidArgumentError as error:
         message = f"the bytes of an Embedding hold no such parameters: {error}"
         raise SerializationError(message) from error
-    made._left_out = left_out
+    sums = made._sums
+    sums.left_out = left_out
     if count == 0:
         return made
     numbers = np.frombuffer(view, dtype="<f8", offset=_HEAD.size).astype(np.float64)
-    made._count = count
-    made._mean = numbers[:dims].copy()
+    sums.count = count
+    sums.mean = numbers[:dims].copy()
     scatter = numbers[dims : dims + scatter_size]
     if full:
         upper = np.triu_indices(dims)
-        made._scatter[upper] = scatter
-        made._scatter.T[upper] = scatter
+        sums.scatter[upper] = scatter
+        sums.scatter.T[upper] = scatter
     else:
-        made._scatter = scatter.copy()
-    made._cosines = numbers[dims + scatter_size : size - frequencies].copy()
-    made._sines = numbers[size - frequencies :].copy()
-    variances = np.diag(made._scatter) if full else made._scatter
+        sums.scatter = scatter.copy()
+    sums.cosines = numbers[dims + scatter_size : size - frequencies].copy()
+    sums.sines = numbers[size - frequencies :].copy()
+    variances = np.diag(sums.scatter) if full else sums.scatter
     with np.errstate(over="ignore", invalid="ignore"):
-        moduli = made._cosines**2 + made._sines**2
+        moduli = sums.cosines**2 + sums.sines**2
     if not (
         np.isfinite(numbers).all() and (variances >= 0.0).all() and (moduli < 1.0 + 1e-9).all()
     ):

@@ -21,13 +21,17 @@ _NORMAL_95 = 1.959963984540054
 def mmd(reference: Embedding, current: Embedding) -> RowStatistic:
     """Return the discrepancy as the mean over frequencies, and how far they differ."""
     a, b = reference, current
-    n, m = a._count, b._count
+    n, m = a._sums.count, b._sums.count
     if n < 2 or m < 2:
         return _result("embedding_mmd", a, b, None, "insufficient")
     # Of each frequency, without the pairs of a row with itself.
-    within_a = (n * (a._cosines**2 + a._sines**2) - 1.0) / (n - 1.0)
-    within_b = (m * (b._cosines**2 + b._sines**2) - 1.0) / (m - 1.0)
-    terms = within_a + within_b - 2.0 * (a._cosines * b._cosines + a._sines * b._sines)
+    within_a = (n * (a._sums.cosines**2 + a._sums.sines**2) - 1.0) / (n - 1.0)
+    within_b = (m * (b._sums.cosines**2 + b._sums.sines**2) - 1.0) / (m - 1.0)
+    terms = (
+        within_a
+        + within_b
+        - 2.0 * (a._sums.cosines * b._sums.cosines + a._sums.sines * b._sums.sines)
+    )
     value = float(terms.mean())
     if len(terms) == 1:
         return _result("embedding_mmd", a, b, value, bandwidth=a._bandwidth)
@@ -50,9 +54,9 @@ def frechet(reference: Embedding, current: Embedding) -> RowStatistic:
     if cov_a is None or cov_b is None:
         return _result("embedding_frechet", a, b, None, "insufficient")
     if a._full:
-        value = frechet_of(a._mean, cov_a, b._mean, cov_b)
+        value = frechet_of(a._sums.mean, cov_a, b._sums.mean, cov_b)
     else:
-        value = float(((a._mean - b._mean) ** 2 + (cov_a**0.5 - cov_b**0.5) ** 2).sum())
+        value = float(((a._sums.mean - b._sums.mean) ** 2 + (cov_a**0.5 - cov_b**0.5) ** 2).sum())
     if not math.isfinite(value):
         return _result("embedding_frechet", a, b, None, "overflow")
     return _result("embedding_frechet", a, b, value)
@@ -61,12 +65,12 @@ def frechet(reference: Embedding, current: Embedding) -> RowStatistic:
 def mahalanobis(reference: Embedding, current: Embedding) -> RowStatistic:
     """Return the distance of the means and, with a full covariance, Hotelling's p-value."""
     a, b = reference, current
-    n, m, dims = a._count, b._count, a.dims
+    n, m, dims = a._sums.count, b._sums.count, a.dims
     free = n + m - dims - 1
     if n == 0 or m == 0 or n + m < 3 or (a._full and free < 1):
         return _result("embedding_mahalanobis", a, b, None, "insufficient")
-    pooled = (a._scatter + b._scatter) / (n + m - 2.0)
-    apart = b._mean - a._mean
+    pooled = (a._sums.scatter + b._sums.scatter) / (n + m - 2.0)
+    apart = b._sums.mean - a._sums.mean
     squared: float | None
     if a._full:
         squared = hotelling(apart, pooled)
@@ -96,10 +100,10 @@ def _result(
         value=value,
         p_value=more.pop("p_value", None),
         reason=reason,
-        n=current._count,
-        n_reference=reference._count,
+        n=current._sums.count,
+        n_reference=reference._sums.count,
         low=more.pop("low", None),
         high=more.pop("high", None),
-        left_out=(reference._left_out, current._left_out),
+        left_out=(reference._sums.left_out, current._sums.left_out),
         details=MappingProxyType(more),
     )
