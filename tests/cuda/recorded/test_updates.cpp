@@ -158,7 +158,7 @@ TEST_F(Updates, MasksThatLieApartAreReadEntryByEntry) {
     mask.strides[1] = stride;
     const auto launches = record(monitor, [&] { monitor.update(input, stream); });
     ASSERT_EQ(launches.size(), 1U);
-    const std::string reading = stride == 1 ? "LogitsReadingE1E" : "LogitsReadingE2E";
+    const std::string reading = stride == 1 ? "AdjacentEntriesIfE" : "AnyEntriesIfE";
     EXPECT_TRUE(launches[0].is(reading.c_str())) << launches[0].kernel;
   }
 }
