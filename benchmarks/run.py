@@ -152,6 +152,19 @@ def as_text(results: dict[str, Any]) -> str:
     return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
 
 
+def conclude(results: dict[str, Any], chosen: list[str], path: Path) -> int:
+    """Show the tables of sections, say where they were written; return 1 if one failed."""
+    print()
+    print(markdown(results, sections=chosen))
+    print(f"\nwritten to {path}")
+    failed = [
+        line for name in chosen for line in results["sections"][name]["rows"] if "failed" in line
+    ]
+    for line in failed:
+        print(f"failed: {line['section']}, {line['peer']}: {line['failed']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
 def main() -> int:
     known = [*python_sections(), *cpp_sections()]
     parser = argparse.ArgumentParser(description="inlay's benchmarks")
@@ -181,15 +194,7 @@ def main() -> int:
         results["sections"][name] = run_section(name, probes, executables, quick=args.quick)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_text(results), encoding="utf-8")
-    print()
-    print(markdown(results, sections=chosen))
-    print(f"\nwritten to {path}")
-    failed = [
-        line for name in chosen for line in results["sections"][name]["rows"] if "failed" in line
-    ]
-    for line in failed:
-        print(f"failed: {line['section']}, {line['peer']}: {line['failed']}", file=sys.stderr)
-    return 1 if failed else 0
+    return conclude(results, chosen, path)
 
 
 if __name__ == "__main__":

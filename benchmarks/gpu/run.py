@@ -25,8 +25,8 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from harness import one_line, run_case, run_command  # noqa: E402
-from run import as_text  # noqa: E402
-from tables import load_goals, markdown  # noqa: E402
+from run import as_text, conclude  # noqa: E402
+from tables import load_goals  # noqa: E402
 
 from inlay._machine import facts  # noqa: E402
 
@@ -124,15 +124,7 @@ def main() -> int:
         # After each, so that a run that is cut short keeps what it has.
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_text(results), encoding="utf-8")
-    print()
-    print(markdown(results, sections=chosen))
-    print(f"\nwritten to {path}")
-    failed = [
-        line for name in chosen for line in results["sections"][name]["rows"] if "failed" in line
-    ]
-    for line in failed:
-        print(f"failed: {line['section']}, {line['peer']}: {line['failed']}", file=sys.stderr)
-    return 1 if failed else 0
+    return conclude(results, chosen, path)
 
 
 if __name__ == "__main__":

@@ -230,4 +230,20 @@ inline LogitsBatch batch_of(const LogitsCase& c) {
   return batch;
 }
 
+/// A row as it is written out; what is not is taken from what is expected.
+inline LogitsRow row_of_results(const float* results, const LogitsRow& expected) {
+  LogitsRow row;
+  row.entropy = results[0];
+  row.top1 = results[1];
+  row.top2 = results[2];
+  row.margin = results[3];
+  row.log_prob = results[4];
+  row.rank = static_cast<std::uint32_t>(results[5]);
+  row.masked = static_cast<std::uint32_t>(results[6]);
+  row.nonfinite = static_cast<std::uint32_t>(results[7]);
+  row.undefined = expected.undefined;  // both are in the state's counts
+  row.chosen = expected.chosen;
+  return row;
+}
+
 }  // namespace inlay::testing

@@ -18,6 +18,7 @@ namespace inlay::cuda {
 namespace {
 
 using inlay::testing::LogitsCase;
+using inlay::testing::row_of_results;
 
 template <class T>
 class OnDevice {
@@ -53,21 +54,6 @@ Tensor tensor_of(const void* data, Element element, std::size_t rows, std::size_
   out.strides[0] = static_cast<std::int64_t>(columns * step);
   out.strides[1] = static_cast<std::int64_t>(step);
   return out;
-}
-
-LogitsRow row_of_results(const float* results, const LogitsRow& expected) {
-  LogitsRow row;
-  row.entropy = results[0];
-  row.top1 = results[1];
-  row.top2 = results[2];
-  row.margin = results[3];
-  row.log_prob = results[4];
-  row.rank = static_cast<std::uint32_t>(results[5]);
-  row.masked = static_cast<std::uint32_t>(results[6]);
-  row.nonfinite = static_cast<std::uint32_t>(results[7]);
-  row.undefined = expected.undefined;
-  row.chosen = expected.chosen;
-  return row;
 }
 
 // Reads a case twice, in two windows, and compares rows with the reference, counts with the CPU.

@@ -10,23 +10,13 @@
 
 #include "detect/median_distance.cuh"
 #include "detect_cases.hpp"
+#include "detect_rows.hpp"
 
 namespace inlay::cuda {
 namespace {
 
 using emu::machine;
 using emu::Order;
-
-Rows rows_of(const test::RowsCase& rows) {
-  Rows out;
-  out.data = rows.values.data();
-  out.element = Element::kF64;
-  out.count = rows.count;
-  out.dims = rows.dims;
-  out.row_stride = rows.dims;
-  out.dim_stride = 1;
-  return out;
-}
 
 // ---- the median distance ----------------------------------------------------------------------
 

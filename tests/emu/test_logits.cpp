@@ -21,6 +21,7 @@ namespace {
 using emu::machine;
 using emu::Order;
 using inlay::testing::LogitsCase;
+using inlay::testing::row_of_results;
 
 /// How a case is laid out and launched.
 struct Way {
@@ -90,21 +91,6 @@ LogitsArgs args_of(const LogitsCase& c, float* out) {
   args.mask_column_stride = 1;
   args.out = out;
   return args;
-}
-
-LogitsRow row_of_results(const float* results, const LogitsRow& expected) {
-  LogitsRow row;
-  row.entropy = results[0];
-  row.top1 = results[1];
-  row.top2 = results[2];
-  row.margin = results[3];
-  row.log_prob = results[4];
-  row.rank = static_cast<std::uint32_t>(results[5]);
-  row.masked = static_cast<std::uint32_t>(results[6]);
-  row.nonfinite = static_cast<std::uint32_t>(results[7]);
-  row.undefined = expected.undefined;  // both are in the state's counts
-  row.chosen = expected.chosen;
-  return row;
 }
 
 // The state must be what the CPU makes of the same per-row results: integers exactly.

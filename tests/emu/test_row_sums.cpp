@@ -13,23 +13,13 @@
 #include "detect/row_sums.cuh"
 #include "detect_cases.hpp"
 #include "detect_plain.hpp"
+#include "detect_rows.hpp"
 
 namespace inlay::cuda {
 namespace {
 
 using emu::machine;
 using emu::Order;
-
-Rows rows_of(const test::RowsCase& rows) {
-  Rows out;
-  out.data = rows.values.data();
-  out.element = Element::kF64;
-  out.count = rows.count;
-  out.dims = rows.dims;
-  out.row_stride = rows.dims;
-  out.dim_stride = 1;
-  return out;
-}
 
 class EmulatedRows : public testing::TestWithParam<Order> {
  protected:
