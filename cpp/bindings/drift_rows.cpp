@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "components.hpp"
+#include "python_bytes.hpp"
 
 namespace py = pybind11;
 
@@ -138,8 +139,7 @@ std::tuple<py::bytes, py::bytes, std::vector<std::string>> rows(
       for (std::size_t row = from; row < to; ++row) judge(row);
     });
   }
-  return {py::bytes(reinterpret_cast<const char*>(out.data()), out.size() * sizeof(double)),
-          py::bytes(reasons), known.texts()};
+  return {bytes_of(out), py::bytes(reasons), known.texts()};
 }
 
 }  // namespace

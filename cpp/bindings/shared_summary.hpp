@@ -10,6 +10,7 @@
 
 #include "column_input.hpp"
 #include "item_input.hpp"
+#include "python_bytes.hpp"
 
 namespace inlay::python {
 
@@ -88,9 +89,7 @@ class Shared {
 /// What its to_bytes() gives, as Python bytes.
 template <class Summary>
 py::bytes to_bytes(Shared<Summary>& shared) {
-  const std::vector<std::uint8_t> bytes =
-      shared.with([](const Summary& summary) { return summary.to_bytes(); });
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return bytes_of(shared.with([](const Summary& summary) { return summary.to_bytes(); }));
 }
 
 /// A buffer of bytes held for reading, with the GIL.

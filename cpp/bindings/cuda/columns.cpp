@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "../python_bytes.hpp"
 #include "components.hpp"
 #include "monitor_methods.hpp"
 #include "summary/column_monitor.hpp"
@@ -19,12 +20,6 @@ namespace inlay::python {
 namespace {
 
 using cuda::ColumnMonitor;
-
-template <class Summary>
-py::bytes bytes_of(const Summary& summary) {
-  const std::vector<std::uint8_t> bytes = summary.to_bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 MonitorHolder<ColumnMonitor> make_monitor(std::size_t columns, int device, int scale, bool moments,
                                           bool histogram,
@@ -58,12 +53,15 @@ void register_columns(py::module_& m) {
       },
       py::arg("values"), py::arg("stream") = py::none(), py::arg("axis") = -1,
       "Enqueue the values of a tensor; `axis` is the dimension of the columns.");
-  type.def("moments",
-           [](const ColumnMonitor& self, std::size_t i) { return bytes_of(self.moments(i)); });
-  type.def("histogram",
-           [](const ColumnMonitor& self, std::size_t i) { return bytes_of(self.histogram(i)); });
-  type.def("edges",
-           [](const ColumnMonitor& self, std::size_t i) { return bytes_of(self.edges(i)); });
+  type.def("moments", [](const ColumnMonitor& self, std::size_t i) {
+    return bytes_of(self.moments(i).to_bytes());
+  });
+  type.def("histogram", [](const ColumnMonitor& self, std::size_t i) {
+    return bytes_of(self.histogram(i).to_bytes());
+  });
+  type.def("edges", [](const ColumnMonitor& self, std::size_t i) {
+    return bytes_of(self.edges(i).to_bytes());
+  });
   type.def_property_readonly("columns", &ColumnMonitor::columns);
   type.def_property_readonly("lost", &ColumnMonitor::lost,
                              "Values that are in no bucket, for want of pages.");

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../python_bytes.hpp"
 #include "../two_sample_fields.hpp"
 #include "components.hpp"
 #include "detect/device_kernel_statistic.hpp"
@@ -47,11 +48,6 @@ class Numbers {
   py::buffer_info info_;
   bool given_ = false;
 };
-
-template <class T>
-py::bytes bytes_of(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
 
 /// Two tensors read for work on one stream, the first's unless one is given.
 class Sides {

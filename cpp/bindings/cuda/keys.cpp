@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../python_bytes.hpp"
 #include "components.hpp"
 #include "data/category_monitor.hpp"
 #include "data/hll_monitor.hpp"
@@ -18,10 +19,6 @@ namespace py = pybind11;
 
 namespace inlay::python {
 namespace {
-
-py::bytes bytes_of(const std::vector<std::uint8_t>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 template <class Monitor, class Class>
 void bind_update(Class& type, const char* name) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../python_bytes.hpp"
 #include "components.hpp"
 #include "model/logits_monitor.hpp"
 #include "monitor_methods.hpp"
@@ -131,10 +132,7 @@ void update(cuda::LogitsMonitor& self, const py::object& logits, const py::objec
                  [&] { enqueue(self, logits, chosen, mask, out, stream, vocabulary); });
 }
 
-py::bytes take(cuda::LogitsMonitor& self) {
-  const std::vector<std::uint8_t> bytes = self.take().to_bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+py::bytes take(cuda::LogitsMonitor& self) { return bytes_of(self.take().to_bytes()); }
 
 }  // namespace
 
