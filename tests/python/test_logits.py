@@ -452,12 +452,12 @@ def test_rows_of_points_have_the_schema() -> None:
 
 def test_settings_are_checked() -> None:
     bad: list[tuple[dict[str, Any], type[Exception], str]] = [
-        ({"vocabulary": "4"}, TypeError, "vocabulary must be an int: '4'"),
-        ({"vocabulary": 4.0}, TypeError, "vocabulary must be an int: 4.0"),
+        ({"vocabulary": "4"}, TypeError, "vocabulary must be an integer: '4'"),
+        ({"vocabulary": 4.0}, TypeError, "vocabulary must be an integer: 4.0"),
         ({"vocabulary": 0}, ValueError, "vocabulary must be at least 1: 0"),
-        ({"scale": 2.5}, TypeError, "scale must be an int: 2.5"),
+        ({"scale": 2.5}, TypeError, "scale must be an integer: 2.5"),
         ({"threads": -1}, ValueError, "threads must be at least 0: -1"),
-        ({"threads": True}, TypeError, "threads must be an int: True"),
+        ({"threads": True}, TypeError, "threads must be an integer: True"),
         ({"name": ""}, ValueError, "name must not be empty"),
         ({"attributes": {"model": 1}}, TypeError, "'model' is 1"),
     ]

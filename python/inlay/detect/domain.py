@@ -6,7 +6,8 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from inlay.detect.row_statistic import RowStatistic, at_least
+from inlay._arguments import at_least
+from inlay.detect.row_statistic import RowStatistic
 from inlay.detect.rows import two_sides
 
 if TYPE_CHECKING:

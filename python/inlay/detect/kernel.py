@@ -7,9 +7,10 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import at_least
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
-from inlay.detect.row_statistic import RowStatistic, at_least
+from inlay.detect.row_statistic import RowStatistic
 from inlay.detect.rows import two_sides
 
 if TYPE_CHECKING:

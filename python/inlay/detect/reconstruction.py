@@ -6,9 +6,10 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
 from inlay.detect.normal import mean_and_scatter
-from inlay.detect.row_statistic import RowStatistic, at_least
+from inlay.detect.row_statistic import RowStatistic
 from inlay.detect.rows import named_rows, rows_of
 from inlay.detect.samples import Sorted, two_sample
 

@@ -6,37 +6,15 @@ import dataclasses
 import html
 import math
 from collections.abc import Mapping
-from operator import index
 from types import MappingProxyType
 from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["RowStatistic", "at_least", "verdict_fields"]
+__all__ = ["RowStatistic", "verdict_fields"]
 
 _NOT_REPLAYED = "computed from rows, which are not kept: no replay can repeat it"
 """Said of every recorded result, since a judge of points can be replayed."""
-
-
-def at_least(name: str, number: Any, least: int) -> int:
-    """Return an argument that must be an integer and not below `least`.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is below.
-    TypeError
-        If it is no integer.
-    """
-    try:
-        found = index(number)
-    except TypeError as error:
-        message = f"{name} must be an integer: {number!r}"
-        raise TypeError(message) from error
-    if found < least:
-        message = f"{name} must be at least {least}: {number!r}"
-        raise InvalidArgumentError(message)
-    return found
 
 
 def verdict_fields(

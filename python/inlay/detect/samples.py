@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay._arguments import at_least
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InvalidArgumentError
 from inlay._host_tensor import host_array
-from inlay.detect.row_statistic import at_least, verdict_fields
+from inlay.detect.row_statistic import verdict_fields
 from inlay.detect.rows import refuse_columns
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
+from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
 from inlay.model.logits_input import (
     chosen_array,
@@ -22,7 +23,7 @@ from inlay.model.logits_points import (
     window_table,
 )
 from inlay.model.logits_rows import LogitsRows
-from inlay.model.settings import checked_attributes, checked_name, checked_number
+from inlay.model.series_names import checked_attributes, checked_name
 from inlay.summary._device import Monitors, device_number
 from inlay.summary._row import html_table, stored_state
 
@@ -141,9 +142,9 @@ class Logits:
         attributes: Mapping[str, str] | None = None,
     ) -> None:
         if vocabulary is not None:
-            vocabulary = checked_number("vocabulary", vocabulary, least=1)
-        threads = checked_number("threads", threads, least=0)
-        scale = checked_number("scale", scale)
+            vocabulary = at_least("vocabulary", vocabulary, 1)
+        threads = at_least("threads", threads, 0)
+        scale = at_least("scale", scale)
         self._start(_core.Logits(scale=scale))
         self._vocabulary = vocabulary
         self._per_row = bool(per_row)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
-from inlay.model.settings import checked_attributes, checked_name
+from inlay.model.series_names import checked_attributes, checked_name
 from inlay.model.tensor_points import add_points
 from inlay.model.tensor_sums import TensorSums, sums_on_host
 from inlay.summary._device import Monitors, device_number

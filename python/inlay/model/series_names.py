@@ -1,8 +1,7 @@
-"""Settings that a model's classes share, checked: whole numbers, and what series are called."""
+"""What the series of a model's classes are called, checked."""
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
@@ -11,26 +10,7 @@ from inlay._exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["checked_attributes", "checked_name", "checked_number"]
-
-
-def checked_number(what: str, number: Any, *, least: int | None = None) -> int:
-    """Return a whole number that is not below the least.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    InvalidArgumentError
-        If it is too small.
-    """
-    if type(number) is bool or not isinstance(number, Integral):
-        message = f"{what} must be an int: {number!r}"
-        raise TypeError(message)
-    if least is not None and number < least:
-        message = f"{what} must be at least {least}: {number}"
-        raise InvalidArgumentError(message)
-    return int(number)
+__all__ = ["checked_attributes", "checked_name"]
 
 
 def checked_name(name: Any) -> str:
