@@ -279,6 +279,8 @@ class Batch(Mapping[str, Table]):
 
     def __init__(self, native: _core.NativeBatch, /) -> None:
         self._tables = {name: Table(getattr(native, name)) for name in SCHEMAS}
+        for name, table in native.others.items():
+            self._tables[name] = Table(table)
         self._window_seq = native.window_seq
         self._origin = native.origin
         self._start_time_us = native.start_time_us
