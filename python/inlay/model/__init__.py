@@ -11,28 +11,39 @@ if TYPE_CHECKING:
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
+    from inlay.model.parity.judge import FairnessJudge
+    from inlay.model.parity.table import Fairness, fairness
+    from inlay.model.quality.quality import Quality
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
     "Estimate": "inlay.model.estimate",
+    "Fairness": "inlay.model.parity.table",
+    "FairnessJudge": "inlay.model.parity.judge",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "Quality": "inlay.model.quality.quality",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
+    "fairness": "inlay.model.parity.table",
 }
 
 __all__ = [
     "Estimate",
+    "Fairness",
+    "FairnessJudge",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "Quality",
     "TensorStats",
     "TensorSums",
+    "fairness",
 ]
 
 
