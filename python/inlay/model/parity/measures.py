@@ -173,9 +173,17 @@ def with_reference(
 
     groups = np.flatnonzero(np.arange(len(rates.counts)) != reference)
     base = np.full(len(groups), reference)
+    # Two rates that hold together share what the interval may miss.
+    known = {
+        size: rates.intervals(1.0 - (1.0 - confidence) / size)
+        for size in {len(names) for names in MEASURES.values()}
+    }
     found: list[Compared] = []
     for measure, names in MEASURES.items():
-        found += _pairs(rates, measure, names, groups, base, min_n=min_n, confidence=confidence)
+        places = [RATES.index(name) for name in names]
+        each = known[len(names)]
+        sides = [(each.take((at, groups)), each.take((at, base))) for at in places]
+        found += _pairs(rates, measure, places, groups, base, sides, min_n)
     return found
 
 
@@ -197,7 +205,7 @@ def over_all(rates: GroupRates, *, min_n: int, confidence: float) -> list[Compar
     """
     import numpy as np
 
-    values = rates.intervals(confidence).value
+    values = rates.k / np.maximum(rates.n, 1)
     found = []
     for measure, names in OVERALL.items():
         best: Compared | None = None
@@ -210,9 +218,12 @@ def over_all(rates: GroupRates, *, min_n: int, confidence: float) -> list[Compar
             low, high = ordered[:1], ordered[-1:]
             if measure in _RATIOS:
                 low, high = high, low  # the smallest rate by the largest
+            # The one pair is chosen among all, for each of the rates.
             tests = len(names) * len(usable) * (len(usable) - 1) // 2
-            corrected = 1.0 - (1.0 - confidence) / tests
-            (one,) = _pairs(rates, measure, (name,), high, low, min_n=min_n, confidence=corrected)
+            z = normal_quantile(1.0 - (1.0 - confidence) / tests)
+            k, n = rates.k[rate], rates.n[rate]
+            sides = [(shares(k[high], n[high], z=z), shares(k[low], n[low], z=z))]
+            (one,) = _pairs(rates, measure, [rate], high, low, sides, min_n)
             if best is None or (one.value or 0.0) > (best.value or 0.0):
                 best = one
         found.append(best or _undefined_over_all(rates, measure, names))
@@ -227,48 +238,35 @@ def _undefined_over_all(rates: GroupRates, measure: str, names: tuple[str, ...])
 def _pairs(
     rates: GroupRates,
     measure: str,
-    names: tuple[str, ...],
+    places: list[int],
     first: Any,
     second: Any,
-    *,
+    sides: list[tuple[Intervals, Intervals]],
     min_n: int,
-    confidence: float,
 ) -> list[Compared]:
-    """Compare groups one by one with others."""
+    """Compare groups one by one with others, whose rates with intervals are given."""
     import numpy as np
 
-    places = [RATES.index(name) for name in names]
-    # Two rates that hold together share what the interval may miss.
-    each = rates.intervals(1.0 - (1.0 - confidence) / len(places))
-    parts = []
-    for place in places:
-        one, other = each.take((place, first)), each.take((place, second))
-        parts.append((ratio if measure in _RATIOS else difference)(one, other))
+    parts = [(ratio if measure in _RATIOS else difference)(*both) for both in sides]
     if len(parts) == 1:
         made = parts[0]
     else:
         sizes = [absolute(part) for part in parts]
         made = Intervals(*(np.stack(ends).max(axis=0) for ends in zip(*sizes, strict=True)))
-    value, low, high = (ends.tolist() for ends in made)
-    known = each.value[places[0]].tolist()
-    n = rates.n[places].min(axis=0).tolist()
+    n = rates.n[places].min(axis=0)
+    few = (n[first] < min_n) | (n[second] < min_n) | np.isnan(made.value)
+    columns = (first, second, *made, n[first], n[second], sides[0][0].value, sides[0][1].value, few)
     found = []
-    for at, (mine, theirs) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
-        reason = None
-        for place in places:
-            reason = (
-                reason or rates.reason(place, mine, min_n) or rates.reason(place, theirs, min_n)
-            )
-        if reason is None and value[at] != value[at]:
-            reason = "zero_denominator"
-        rest = (n[mine], n[theirs], reason)
-        if reason is not None:
-            found.append(Compared(measure, mine, theirs, None, None, None, *rest, None))
+    for mine, theirs, value, low, high, n1, n2, p1, p2, is_undefined in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        if is_undefined:
+            reasons = (rates.reason(at, g, min_n) for at in places for g in (mine, theirs))
+            reason = next((each for each in reasons if each), "zero_denominator")
+            found.append(Compared(measure, mine, theirs, None, None, None, n1, n2, reason, None))
         else:
-            ends = (value[at], low[at], high[at])
-            found.append(
-                Compared(measure, mine, theirs, *ends, *rest, (known[mine], known[theirs]))
-            )
+            ends = (value, low, high)
+            found.append(Compared(measure, mine, theirs, *ends, n1, n2, None, (p1, p2)))
     return found
 
 
