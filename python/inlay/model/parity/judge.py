@@ -97,7 +97,8 @@ class FairnessJudge:
     certain. ``part_names`` and ``part_values`` hold both groups and their rates.
 
     Late labels change a pane: each time it is written again, all of it is judged again, with its
-    revision. 512 panes are remembered of each metric and origin; a later one is ``not_held``.
+    revision. 512 panes are remembered of each metric and origin, and late parts of older ones are
+    ``not_held``. A process that goes on from the state of another goes on with its panes.
 
     Examples
     --------

@@ -30,11 +30,14 @@ class ConfusionPanes:
         # Stream -> pane -> reference_id -> attributes -> counts.
         self._streams: dict[Stream, dict[Pane, dict[str, dict[str, np.ndarray[Any, Any]]]]] = {}
         self._floors: dict[Stream, int] = {}
+        # Of a state that was loaded, the metrics of one origin alone: the next one goes on with it.
+        self._inherited: dict[str, Stream] = {}
 
     def add(
         self, stream: Stream, pane: Pane, reference_id: str, counts: Mapping[str, Any]
     ) -> dict[str, np.ndarray[Any, Any]]:
         """Add counts by attributes to a pane; return those of all its series, with these cells."""
+        self._inherit(stream)
         panes = self._streams.setdefault(stream, {})
         series = panes.setdefault(pane, {}).setdefault(reference_id, {})
         for attrs, more in counts.items():
@@ -46,8 +49,17 @@ class ConfusionPanes:
             self._floors[stream] = max(oldest[1], self._floors.get(stream, oldest[1]))
         return series
 
+    def _inherit(self, stream: Stream) -> None:
+        """Let a process go on where the one ended whose state was loaded."""
+        before = self._inherited.pop(stream[1], None)
+        if before is not None and stream not in self._streams:
+            self._streams[stream] = self._streams.pop(before)
+            if before in self._floors:
+                self._floors[stream] = self._floors.pop(before)
+
     def is_forgotten(self, stream: Stream, pane: Pane) -> bool:
         """Tell whether what was written of a pane before is no longer here."""
+        self._inherit(stream)
         floor = self._floors.get(stream)
         return floor is not None and pane[1] <= floor
 
@@ -94,6 +106,10 @@ class ConfusionPanes:
                         }
                         for reference_id, of in kinds
                     }
+            metrics = [metric for _, metric in self._streams]
+            self._inherited = {
+                stream[1]: stream for stream in self._streams if metrics.count(stream[1]) == 1
+            }
         except (zlib.error, ValueError, TypeError, OverflowError) as error:
             message = f"the state of a judge is malformed: {error!r}"
             raise SerializationError(message) from error

@@ -58,9 +58,11 @@ class BinaryTask(Task):
     def read(self, data: bytes) -> _core.BinaryStates:
         """Return the states that bytes hold."""
         states = _core.BinaryStates.from_bytes(data)
-        if states.settings != self._empty.settings:
-            message = f"the states are of other settings: {states.settings}"
-            raise SerializationError(message)
+        for name in self.settings:
+            found, own = getattr(states, name), getattr(self._empty, name)
+            if found != own:
+                message = f"the states have {name} {found!r}, not {own!r}"
+                raise SerializationError(message)
         return states
 
     def derive(self, figures: Any, confidence: float) -> Metrics:
@@ -79,7 +81,7 @@ class BinaryTask(Task):
         """
         import numpy as np
 
-        return np.asarray(figures["confusion"], np.int64).reshape(-1, 4)
+        return np.asarray(figures["confusions"], np.int64).reshape(-1, 4)
 
     def rows(self, figures: Any, data: bytes) -> list[dict[str, Any]]:
         """Return the columns of the rows that hold what a segment counted."""

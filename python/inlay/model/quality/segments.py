@@ -174,8 +174,9 @@ class Segments:
                 len(made) != len(self.names) or not all(isinstance(text, str) for text in made)
             ):
                 raise ValueError(key)
-            if self.index(made) != len(self.keys) - 1:
+            if made in self._known:
                 raise ValueError(key)
+            self.index(made)
         self.overflowed = overflowed
 
 

@@ -14,6 +14,7 @@ from inlay.model.quality.segments import Segments
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from inlay.drift.judge import Judge
     from inlay.drift.judging import Judging
@@ -323,6 +324,34 @@ class Stream:
         if not whole.segments:
             whole.update((), (), segments=0)
         return self.task.derive(whole.figures(0), self.settings.confidence)
+
+    def confusions(self) -> pa.Table:
+        """Return the confusion counts of each segment, over all panes that are held.
+
+        Returns
+        -------
+        pyarrow.Table
+            Some columns of points.
+        """
+        import pyarrow as pa
+
+        from inlay.model.parity.confusions import COLUMNS, KIND
+        from inlay.table import arrow_schema
+
+        whole = self.task.new()
+        for states in self._states():
+            whole.merge(states)
+        made = []
+        for index in range(whole.segments):
+            for row in self.task.rows(whole.figures(index), b""):
+                if row["kind"] == KIND:
+                    named = {"metric": self.settings.name, "attrs": self.segments.attrs(index)}
+                    made.append({**named, **{name: row.get(name) for name in COLUMNS[3:]}})
+        schema = arrow_schema("points")
+        return pa.Table.from_pylist(
+            [{**row, "kind": KIND} for row in made],
+            schema=pa.schema([schema.field(name) for name in COLUMNS]),
+        )
 
     def _states(self) -> Iterator[Any]:
         for pane in self.panes.values():
