@@ -12,7 +12,9 @@ from drift_points import EVERY, START, complete, write
 
 import inlay
 from inlay import InvalidArgumentError, SerializationError, _core
+from inlay.cli import main
 from inlay.drift.directory_judge import judge_directory
+from inlay.drift.stored import stored_verdicts
 from inlay.model import Fairness, FairnessJudge
 from inlay.summary._reference import hash_of_edges, hash_of_names
 
@@ -341,3 +343,17 @@ def test_tables_of_several_metrics_or_thresholds_need_a_choice() -> None:
         Fairness.of_points(both, "sex", threshold=0.7)
     assert Fairness.of_points(both, "sex", threshold=0.5).counts == found.counts
     assert isinstance(found.to_arrow(), pa.Table)
+
+
+def test_the_command_judges_fairness_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, complete(panes(3, harsh_from=0)))
+    assert main(["judge", str(tmp_path), "--idle", "0", "--dry-run"]) == 0
+    capsys.readouterr()
+    assert main(["judge", str(tmp_path), "--fairness", "sex", "--idle", "0"]) == 3
+    shown = capsys.readouterr().out
+    assert "credit" in shown
+    assert "fairness.sex.demographic_parity_ratio" in shown
+    judges = {row["judge"] for row in stored_verdicts(tmp_path, ("judge",)).to_pylist()}
+    assert judges == {"FairnessJudge"}

@@ -206,10 +206,9 @@ def _encoded(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[An
     if len(array) != rows:
         message = f"attribute {name!r} must have {rows} values, one for each row: {len(array)}"
         raise InvalidArgumentError(message)
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    kind = array.type.value_type
     types = pa.types
+    encoded = types.is_dictionary(array.type)
+    kind = array.type.value_type if encoded else array.type
     if not (
         types.is_string(kind)
         or types.is_large_string(kind)
@@ -220,6 +219,8 @@ def _encoded(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[An
     ):
         message = f"attribute {name!r} takes str, int or bool, got {kind}"
         raise TypeError(message)
+    if not encoded:
+        array = array.dictionary_encode()
     texts = [NULL if text is None else str(text) for text in array.dictionary.to_pylist()]
     indices = array.indices
     if indices.null_count:
