@@ -134,3 +134,13 @@ def test_values_without_a_text_are_refused() -> None:
         with pytest.raises((TypeError, InvalidArgumentError), match="'a'"):
             segments.find({"a": values}, 1)
     assert len(segments) == 0
+
+
+@pytest.mark.parametrize("kind", ["b", "B", "h", "H", "i", "I", "q", "Q"])
+def test_integers_of_any_width_and_span(kind: str) -> None:
+    ends = np.iinfo(kind)
+    for values in ([ends.min, ends.max], [ends.max - 1, ends.max], [ends.min, ends.min + 3]):
+        segments = Segments(("a",), cap=10)
+        found = segments.find({"a": np.array(values, kind)}, 2)
+        assert isinstance(found, np.ndarray)
+        assert [segments.attributes(n)["a"] for n in found.tolist()] == [str(v) for v in values]

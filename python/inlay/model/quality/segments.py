@@ -24,6 +24,10 @@ Key: TypeAlias = tuple[str, ...] | None
 
 # Up to so many combinations a table of them is quicker than sorting.
 _TABLE = 1 << 20
+_NARROW = 1 << 31
+# Integers of a span like this are told apart by subtracting.
+_SPAN = 1 << 12
+_MOST = 1 << 62
 
 
 class Segments:
@@ -94,17 +98,18 @@ class Segments:
         plain = tuple([(type(value), value) for value in values])
         found = self._plain.get(plain)
         if found is None:
-            found = self.index(tuple([str(value) for value in values]), rows)
-            if self.keys[found] is not None:
+            found = self.index(tuple([str(value) for value in values]))
+            if self.keys[found] is None:
+                self.overflowed += rows
+            else:
                 self._plain[plain] = found
         return found
 
-    def index(self, key: Key, rows: int = 0) -> int:
+    def index(self, key: Key) -> int:
         """Return the number of a set of values; that of the one more if it is beyond the cap."""
         found = self._known.get(key)
         if found is None:
             if key is not None and len(self._known) - (None in self._known) >= self.cap:
-                self.overflowed += rows
                 return self.index(None)
             found = self._known[key] = len(self.keys)
             self.keys.append(key)
@@ -113,41 +118,47 @@ class Segments:
     def _many(self, values: Sequence[Any], rows: int) -> np.ndarray[Any, Any]:
         import numpy as np
 
-        codes: np.ndarray[Any, Any] = np.zeros(rows, np.int64)
+        codes: Any = None
         texts: list[list[str]] = []
         size = 1
         for name, value in zip(self.names, values, strict=True):
-            known, of_row = _encoded(name, value, rows)
+            known, of_row = encoded(name, value, rows)
             texts.append(known)
-            if of_row is not None:
-                codes = codes * len(known) + of_row
-                size *= max(len(known), 1)
-            if size > 1 << 62:
+            size *= max(len(known), 1)
+            if size > _MOST:
                 message = f"attributes have too many values together: {', '.join(self.names)}"
                 raise InvalidArgumentError(message)
+            if of_row is None:
+                continue
+            if codes is None:
+                codes = of_row
+            else:
+                wide = codes.astype(np.int64) if size > _NARROW else codes
+                codes = wide * len(known) + of_row
         if size <= _TABLE:
-            counts = np.bincount(codes, minlength=size)
-            present = np.flatnonzero(counts)
-            counts = counts[present]
+            seen = np.zeros(size, bool)
+            seen[codes] = True
+            present = np.flatnonzero(seen)
             place = np.zeros(size, np.int32)
-            place[present] = self._indices(present.tolist(), texts, counts.tolist())
-            return place[codes]
-        present, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-        return np.asarray(self._indices(present.tolist(), texts, counts.tolist()), np.int32)[
-            inverse
-        ]
+            place[present] = self._indices(present.tolist(), texts)
+            found = place[codes]
+        else:
+            present, inverse = np.unique(codes, return_inverse=True)
+            found = np.asarray(self._indices(present.tolist(), texts), np.int32)[inverse]
+        beyond = self._known.get(None)
+        if beyond is not None:
+            self.overflowed += int((found == beyond).sum())
+        return found
 
-    def _indices(
-        self, codes: Sequence[int], texts: Sequence[list[str]], counts: Sequence[int]
-    ) -> list[int]:
+    def _indices(self, codes: Sequence[int], texts: Sequence[list[str]]) -> list[int]:
         """Return the segment of each combination of values."""
         found = []
-        for code, rows in zip(codes, counts, strict=True):
+        for code in codes:
             key = []
             for known in reversed(texts):
                 code, at = divmod(code, len(known))
                 key.append(known[at])
-            found.append(self.index(tuple(reversed(key)), rows))
+            found.append(self.index(tuple(reversed(key))))
         return found
 
     def _refuse(self, given: Mapping[str, Any]) -> None:
@@ -180,13 +191,58 @@ class Segments:
         self.overflowed = overflowed
 
 
-def _encoded(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[Any, Any] | None]:
-    """Return the texts of an attribute and each row's number among them, None if all have one."""
+def encoded(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[Any, Any] | None]:
+    """Return the texts of an attribute, and each row's number among them.
+
+    Returns
+    -------
+    texts : list of str
+    of_row : numpy.ndarray of int32, shape (rows,), or None
+        None if all rows have one value.
+
+    Raises
+    ------
+    TypeError
+        If the values are no texts, integers or bools.
+    InvalidArgumentError
+        If there are not as many.
+    """
     import numpy as np
-    import pyarrow as pa
 
     if isinstance(value, (str, int)):
         return [str(value)], None
+    kind = value.dtype.kind if isinstance(value, np.ndarray) else ""
+    if kind and value.shape != (rows,):
+        message = f"attribute {name!r} must have {rows} values, one for each row: {value.shape}"
+        raise InvalidArgumentError(message)
+    if kind in ("i", "u") and rows:
+        low, high = int(value.min()), int(value.max())
+        if high - low < _SPAN:
+            wide = value if value.dtype.itemsize >= 4 else value.astype(np.int32)
+            of_row = (wide - wide.dtype.type(low)).astype(np.int32, copy=False)
+            return [str(number) for number in range(low, high + 1)], of_row
+    if kind == "U" and rows and value.dtype.itemsize:
+        return _encoded_texts(value)
+    return _encoded_arrow(name, value, rows)
+
+
+def _encoded_texts(value: np.ndarray[Any, Any]) -> tuple[list[str], np.ndarray[Any, Any]]:
+    """Tell texts of numpy apart as the bytes that they are: making objects of them takes long."""
+    import numpy as np
+    import pyarrow as pa
+
+    packed = np.ascontiguousarray(value)
+    kind = pa.binary(packed.dtype.itemsize)
+    array = pa.Array.from_buffers(kind, len(packed), [None, pa.py_buffer(packed.view(np.uint8))])
+    made = array.dictionary_encode()
+    texts = np.frombuffer(b"".join(made.dictionary.to_pylist()), packed.dtype).tolist()
+    return texts, made.indices.to_numpy()
+
+
+def _encoded_arrow(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[Any, Any]]:
+    import numpy as np
+    import pyarrow as pa
+
     try:
         if isinstance(value, (pa.Array, pa.ChunkedArray)):
             array = value
@@ -226,4 +282,4 @@ def _encoded(name: str, value: Any, rows: int) -> tuple[list[str], np.ndarray[An
     if indices.null_count:
         indices = indices.cast(pa.int64()).fill_null(len(texts))
         texts.append(NULL)
-    return texts, indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return texts, indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
