@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fairness", "fairness"]
 
+_MOST_GROUPS = 10_000
+
 
 class Fairness:
     """Rates of groups, each group against a reference, and all groups together.
@@ -100,7 +102,7 @@ class Fairness:
                 },
                 title=text,
             )
-        how = {"min_n": self._min_n, "confidence": self._confidence}
+        how: dict[str, Any] = {"min_n": self._min_n, "confidence": self._confidence}
         self.overall[of] = Metrics(
             {one.measure: _estimate(one) for one in over_all(rates, **how)}, title=of
         )
@@ -210,14 +212,14 @@ class Fairness:
             message = f"points are of several metrics, choose one: {', '.join(metrics)}"
             raise InvalidArgumentError(message)
         mine = [each for each in found if each.metric in metrics]
-        thresholds = sorted({at for each in mine for at in each.thresholds})
+        thresholds = sorted({at for each in mine for at in each.thresholds if at is not None})
         if threshold is None and len(thresholds) > 1:
             message = f"points have several thresholds, choose one: {thresholds}"
             raise InvalidArgumentError(message)
         if threshold is not None and thresholds and threshold not in thresholds:
             message = f"points have the thresholds {thresholds}, not {threshold!r}"
             raise InvalidArgumentError(message)
-        wanted = threshold if threshold is not None or not thresholds else thresholds[0]
+        wanted = thresholds[0] if threshold is None and thresholds else threshold
         segments = [
             (each.attributes, each.counts[each.thresholds.index(wanted)])
             for each in mine
@@ -376,18 +378,22 @@ def fairness(
     >>> found.compared["sex=m"].equal_opportunity_difference.reason
     'insufficient'
     """
+    from inlay.model.quality.binary_task import BinaryTask
     from inlay.model.quality.segments import Segments
-    from inlay.model.quality.task import task_of
+    from inlay.model.quality.stream import length_of
 
     names = check_attributes(tuple(attributes))
-    segments = Segments(names, cap=65_000)
-    task = task_of("binary", kind=kind, thresholds=(threshold,), scores=False)
-    state = task.new()
-    state.update(y_true, y_score, segments=segments.many(attributes))
+    segments = Segments(names, cap=_MOST_GROUPS)
+    task = BinaryTask(kind=kind, thresholds=(threshold,), scores=False)
+    states = task.new()
+    rows = length_of(y_score)
+    states.update(y_true, y_score, segments=segments.find(attributes, rows))
+    if segments.overflowed:
+        message = f"attributes make at most {_MOST_GROUPS} groups; {segments.overflowed} rows more"
+        raise InvalidArgumentError(message)
     cells = [
-        (segments.attributes(index), task.confusion(state.figures(index))[0])
-        for index in range(len(segments))
-        if state.segments > index
+        (segments.attributes(index), task.confusion(states.figures(index))[0])
+        for index in range(states.segments)
     ]
     return Fairness(
         groupings(cells, names, intersections=intersections),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import SerializationError
-from inlay.model.quality.task import Task
+from inlay.model.quality.task import Rows, Task
 from inlay.summary._reference import hash_of_edges
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class BinaryTask(Task):
 
     name = "binary"
     settings = ("kind", "thresholds", "bins", "scores")
+    at = "threshold"
     joins = True
 
     def __init__(
@@ -41,15 +42,16 @@ class BinaryTask(Task):
         bins: int = 15,
         scores: bool | None = None,
     ) -> None:
-        self._given = {
+        self._thresholds = [float(each) for each in thresholds]
+        self._given: dict[str, Any] = {
             "kind": "probability" if kind is None else kind,
-            "thresholds": tuple(thresholds),
+            "thresholds": self._thresholds,
             "bins": bins,
             "scores": kind != "label" if scores is None else scores,
         }
         self._empty = _core.BinaryStates(**self._given)
         self._edges = [number / bins for number in range(bins + 1)]
-        self._reference = hash_of_edges([float(each) for each in thresholds])
+        self._reference = hash_of_edges(self._thresholds)
 
     def new(self) -> _core.BinaryStates:
         """Return empty states."""
@@ -83,36 +85,28 @@ class BinaryTask(Task):
 
         return np.asarray(figures["confusions"], np.int64).reshape(-1, 4)
 
-    def rows(self, figures: Any, data: bytes) -> list[dict[str, Any]]:
+    def rows(self, figures: Any, data: bytes) -> Rows:
         """Return the columns of the rows that hold what a segment counted."""
         counted = {"unit": "{row}", "count": figures["rows"]}
-        made: list[dict[str, Any]] = [
-            {
-                **counted,
-                "kind": "confusion",
-                "bounds": [float(each) for each in self._given["thresholds"]],
-                "categories": ["0", "1"],
-                "counts": self.confusion(figures).reshape(-1).tolist(),
-                "reference_id": self._reference,
-            },
-            {
-                **counted,
-                "kind": "scores",
-                "summary": data,
-                "summary_type": "binary_inlay",
-            },
-        ]
-        if self._given["scores"]:
+        confusion = {
+            **counted,
+            "kind": "confusion",
+            "bounds": self._thresholds,
+            "categories": ["0", "1"],
+            "counts": self.confusion(figures).reshape(-1).tolist(),
+            "reference_id": self._reference,
+        }
+        state = {**counted, "kind": "scores", "summary": data, "summary_type": self.summary_type}
+        made: Rows = [("", confusion), ("", state)]
+        if "calibration" in figures:
+            counts = []
+            for rows, positives, *_ in figures["calibration"]:
+                counts += [rows - positives, positives]
             made.append(
-                {
-                    **counted,
-                    "kind": "calibration",
-                    "bounds": self._edges,
-                    "counts": [],
-                }
+                ("", {**counted, "kind": "calibration", "bounds": self._edges, "counts": counts})
             )
         return made
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""
-        return {"task": self.name, **self._given, "thresholds": list(self._given["thresholds"])}
+        return {"task": self.name, **self._given}

@@ -63,8 +63,10 @@ class QualityRows:
 
     def deltas(self, attrs: str, figures: Any, data: bytes) -> None:
         """Add what was counted since the pane was last written."""
-        for row in self._task.rows(figures, data):
-            self._add(self._settings.name, attrs, form="delta", status="ok", **row)
+        name = self._settings.name
+        for suffix, row in self._task.rows(figures, data):
+            metric = f"{name}.{suffix}" if suffix else name
+            self._add(metric, attrs, form="delta", status="ok", **row)
 
     def counter(self, what: str, attrs: str, number: int) -> None:
         """Add a number of rows that adds up."""

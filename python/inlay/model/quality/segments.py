@@ -141,7 +141,7 @@ class Segments:
             present = np.flatnonzero(seen)
             place = np.zeros(size, np.int32)
             place[present] = self._indices(present.tolist(), texts)
-            found = place[codes]
+            found: np.ndarray[Any, Any] = place[codes]
         else:
             present, inverse = np.unique(codes, return_inverse=True)
             found = np.asarray(self._indices(present.tolist(), texts), np.int32)[inverse]

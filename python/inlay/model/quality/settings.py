@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["QualityOptions", "Settings", "settings_of"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,200}")
-_RESERVED = ("class", "groups", "ids", "predicted_at", "threshold", "weights", "y_score", "y_true")
+_RESERVED = (
+    *("class", "groups", "ids", "k", "outcomes", "predicted_at", "quantile", "scores"),
+    *("threshold", "weights", "y_score", "y_true"),
+)
 _LONGEST_S = 1e9
 _MOST_PANES = 10_000
 _MOST_SEGMENTS = 65_000

@@ -76,6 +76,7 @@ class Stream:
     ) -> int:
         """Count rows whose label is known; return how many came to panes."""
         rows = length_of(y_score)
+        y_true, y_score = self.task.prepare(y_true, y_score)
         segments = self.segments.find(attributes, rows)
         now = self.core.now_us()
         given = {"weights": weights, **more}
@@ -343,7 +344,7 @@ class Stream:
             whole.merge(states)
         made = []
         for index in range(whole.segments):
-            for row in self.task.rows(whole.figures(index), b""):
+            for _, row in self.task.rows(whole.figures(index), b""):
                 if row["kind"] == KIND:
                     named = {"metric": self.settings.name, "attrs": self.segments.attrs(index)}
                     made.append({**named, **{name: row.get(name) for name in COLUMNS[3:]}})

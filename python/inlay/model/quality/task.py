@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from inlay import _core
-from inlay._exceptions import InvalidArgumentError
+from inlay._exceptions import InvalidArgumentError, SerializationError
 
 if TYPE_CHECKING:
     from inlay.model.metrics import Metrics
     from inlay.model.quality.settings import Settings
 
-__all__ = ["TASKS", "Task", "task_of"]
+__all__ = ["TASKS", "Rows", "Task", "task_of"]
+
+Rows: TypeAlias = list[tuple[str, dict[str, Any]]]
+"""What the metric of each row has after the name, and its columns."""
 
 TASKS = {
     "binary": ("inlay.model.quality.binary_task", "BinaryTask"),
+    "multiclass": ("inlay.model.quality.multiclass_task", "MulticlassTask"),
+    "multilabel": ("inlay.model.quality.multilabel_task", "MultilabelTask"),
+    "regression": ("inlay.model.quality.regression_task", "RegressionTask"),
+    "ranking": ("inlay.model.quality.ranking_task", "RankingTask"),
 }
 """Where each task lives."""
 
@@ -33,13 +40,18 @@ _DEFAULTS: dict[str, Any] = {
 _NOT_REJECTED = frozenset({"predictions", "labels", "pending", "early", "remembered"})
 
 
+S = TypeVar("S", bound=Any)
+
+
 class Task(abc.ABC):
     """Makes the states of a task, and rows and figures of what they hold. Immutable."""
 
     name: ClassVar[str]
     settings: ClassVar[tuple[str, ...]]
     """Which settings it has, of those that are not every task's."""
-    joins: ClassVar[bool] = False
+    at: ClassVar[str] = "at"
+    """The attribute of figures such as ``recall@0.5``: here ``threshold``."""
+    joins: bool = False
     """Whether a prediction is one number, so that it can wait for its label."""
 
     @abc.abstractmethod
@@ -61,7 +73,7 @@ class Task(abc.ABC):
         """Return what the figures of a segment come to."""
 
     @abc.abstractmethod
-    def rows(self, figures: Any, data: bytes) -> list[dict[str, Any]]:
+    def rows(self, figures: Any, data: bytes) -> Rows:
         """Return the columns of the rows that hold what a segment counted.
 
         Parameters
@@ -76,9 +88,37 @@ class Task(abc.ABC):
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them, equal for equal settings."""
 
+    @property
+    def summary_type(self) -> str:
+        """``summary_type`` of the rows that hold a state."""
+        return f"{self.name}_inlay"
+
+    @staticmethod
+    def checked(states: S, expected: S) -> S:
+        """Return states, or refuse those of other settings.
+
+        Raises
+        ------
+        SerializationError
+            If they are.
+        """
+        found, own = states.settings, expected.settings
+        if found != own:
+            message = f"the states are of other settings, {found}, not {own}"
+            raise SerializationError(message)
+        return states
+
+    def prepare(self, y_true: Any, y_score: Any) -> tuple[Any, Any]:
+        """Return rows as the states take them."""
+        return y_true, y_score
+
     def series(self, name: str) -> tuple[str, dict[str, str]]:
         """Return the metric of a figure and what its attributes have besides the segment's."""
-        return name, {}
+        metric, bracket, rest = name.partition("[")
+        if bracket:
+            return metric, {"class": rest[:-1]}
+        metric, at, rest = name.partition("@")
+        return metric, {self.at: rest} if at else {}
 
     # ---- predictions that wait for labels --------------------------------------------------------
     def predictions(self, scores: Any) -> Any:
@@ -98,7 +138,10 @@ class Task(abc.ABC):
             If a prediction of this task is no single number.
         """
         if not self.joins:
-            message = f"a prediction of task {self.name!r} cannot wait for its label: use observed"
+            message = (
+                f"a prediction of task {self.name!r} and these settings is no single number that "
+                "can wait for its label: use observed"
+            )
             raise InvalidArgumentError(message)
         return _core.LabelJoin(self.name, settings.horizon_panes, settings.capacity)
 
