@@ -108,4 +108,7 @@ PYBIND11_MODULE(_core, m) {
   register_online_detectors(m);
   register_two_sample(m);
   register_logits(m);
+  register_multiclass_states(m);
+  register_ranking_states(m);
+  register_regression_states(m);
 }

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <inlay/error.hpp>
 #include <inlay/model/multiclass_states.hpp>
-#include <memory>
 
 #include "model/row_faults.hpp"
 #include "model/score_kernels.hpp"
@@ -16,20 +15,23 @@ namespace inlay {
 namespace {
 
 constexpr std::size_t kBlock = 2048;
+// What is found of so many rows of scores, and is summed before it is added to the state, fits the
+// first-level cache.
+constexpr std::size_t kScoreBlock = 256;
 
 template <class T>
 struct ScanRoom {
-  T top[kBlock];
-  T low[kBlock];
-  T own[kBlock];
-  double sum[kBlock];
-  double squares[kBlock];
-  std::int32_t best[kBlock];
-  std::int32_t rank[kBlock];
+  T top[kScoreBlock];
+  T low[kScoreBlock];
+  T own[kScoreBlock];
+  double sum[kScoreBlock];
+  double squares[kScoreBlock];
+  std::int32_t best[kScoreBlock];
+  std::int32_t rank[kScoreBlock];
   // Rows that stay, closed up.
-  std::int32_t labels[kBlock];
-  std::int32_t predicted[kBlock];
-  double weights[kBlock];
+  std::int32_t labels[kScoreBlock];
+  std::int32_t predicted[kScoreBlock];
+  double weights[kScoreBlock];
 };
 
 const char* name_of(ScoreKind kind) noexcept {
@@ -183,12 +185,11 @@ void MulticlassState::update_labels(const Settings& settings, const std::int32_t
     if (!right) {
       std::size_t n = 0;
       for (std::size_t i = 0; i < rows; ++i) {
-        if (w != nullptr && !detail::is_weight(w[i], faults_)) continue;
         if (static_cast<std::uint32_t>(y[i]) >= classes) {
           ++faults_.bad_label;
         } else if (static_cast<std::uint32_t>(p[i]) >= classes) {
           ++(p[i] == kNullClass ? faults_.nan_score : faults_.out_of_range);
-        } else {
+        } else if (w == nullptr || detail::is_weight(w[i], faults_)) {
           kept_y[n] = y[i];
           kept_p[n] = p[i];
           kept_w[n] = w == nullptr ? 1.0 : w[i];
@@ -216,11 +217,10 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
                                  const T* scores, const double* weights, std::size_t size) {
   const auto columns = static_cast<std::size_t>(settings.classes);
   const bool logits = settings.kind == ScoreKind::kLogit;
-  const std::unique_ptr<ScanRoom<T>> room(new ScanRoom<T>);
-  ScanRoom<T>& r = *room;
+  ScanRoom<T> r;
   const detail::ScoreRows<T> out{r.top, r.low, r.own, r.sum, r.squares, r.best, r.rank};
-  for (std::size_t at = 0; at < size; at += kBlock) {
-    const std::size_t rows = std::min(kBlock, size - at);
+  for (std::size_t at = 0; at < size; at += kScoreBlock) {
+    const std::size_t rows = std::min(kScoreBlock, size - at);
     const T* const block = scores + at * columns;
     for (std::size_t i = 0; i < rows; ++i) {
       const std::int32_t label = labels[at + i];
@@ -230,8 +230,6 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
     Sums sums;
     std::size_t n = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      const double w = weights == nullptr ? 1.0 : weights[at + i];
-      if (weights != nullptr && !detail::is_weight(w, faults_)) continue;
       const std::int32_t label = labels[at + i];
       if (label < 0 || label >= settings.classes) {
         ++faults_.bad_label;
@@ -246,6 +244,8 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
         ++(nan ? faults_.nan_score : faults_.out_of_range);
         continue;
       }
+      const double w = weights == nullptr ? 1.0 : weights[at + i];
+      if (weights != nullptr && !detail::is_weight(w, faults_)) continue;
       const auto top = static_cast<double>(r.top[i]);
       const auto own = static_cast<double>(r.own[i]);
       const Judged row = logits ? judge_logits(block + i * columns, columns, top, own)
@@ -337,6 +337,41 @@ void MulticlassState::add(const Sums& sums) noexcept {
   sums_.log_loss_squares += sums.log_loss_squares;
   sums_.brier += sums.brier;
   sums_.brier_squares += sums.brier_squares;
+}
+
+void update(MulticlassStates& states, const MulticlassBatch& batch) {
+  const MulticlassSettings& settings = states.settings();
+  const auto columns = static_cast<std::size_t>(settings.classes);
+  const std::size_t rows = std::min(batch.size, detail::SegmentPartition::kBlock);
+  std::vector<std::int32_t> labels(rows);
+  std::vector<std::int32_t> predicted(batch.scores == nullptr ? rows : 0);
+  std::vector<double> weights(batch.weights == nullptr ? 0 : rows);
+  std::vector<double> scores(batch.scores == nullptr ? 0 : kScoreBlock * columns);
+  detail::for_each_group(
+      states, batch.segments, batch.size,
+      [&](MulticlassState& state, const auto& group, const auto& partition, std::size_t at) {
+        const std::size_t size = group.end - group.begin;
+        partition.gather(group, batch.labels + at, labels.data());
+        double* w = nullptr;
+        if (batch.weights != nullptr) {
+          w = weights.data();
+          partition.gather(group, batch.weights + at, w);
+        }
+        if (batch.scores == nullptr) {
+          partition.gather(group, batch.predicted + at, predicted.data());
+          state.update_labels(settings, labels.data(), predicted.data(), w, size);
+          return;
+        }
+        for (std::size_t from = 0; from < size; from += kScoreBlock) {
+          const std::size_t part = std::min(kScoreBlock, size - from);
+          for (std::size_t i = 0; i < part; ++i) {
+            const std::size_t row = at + partition.rows()[group.begin + from + i];
+            std::copy_n(batch.scores + row * columns, columns, scores.data() + i * columns);
+          }
+          state.update_scores(settings, labels.data() + from, scores.data(),
+                              w == nullptr ? nullptr : w + from, part);
+        }
+      });
 }
 
 bool operator==(const MulticlassState& a, const MulticlassState& b) {

@@ -213,7 +213,6 @@ void RegressionState::update(const Settings& settings, const double* labels,
       double* const kept_p = kept_point + kBlock;
       std::size_t n = 0;
       for (std::size_t i = 0; i < rows; ++i) {
-        if (w != nullptr && !detail::is_weight(w[i], faults_)) continue;
         if (!std::isfinite(y[i])) {
           ++faults_.bad_label;
           continue;
@@ -229,6 +228,7 @@ void RegressionState::update(const Settings& settings, const double* labels,
           ++(nan ? faults_.nan_score : faults_.out_of_range);
           continue;
         }
+        if (w != nullptr && !detail::is_weight(w[i], faults_)) continue;
         kept_y[n] = y[i];
         kept_w[n] = w == nullptr ? 1.0 : w[i];
         std::copy(row, row + columns, kept_p + n * columns);
@@ -314,6 +314,33 @@ void RegressionState::merge(const RegressionState& other) {
   crossings_ += other.crossings_;
   between_.covered += other.between_.covered;
   between_.covered_weight += other.between_.covered_weight;
+}
+
+void update(RegressionStates& states, const RegressionBatch& batch) {
+  const RegressionSettings& settings = states.settings();
+  const std::size_t columns = settings.columns();
+  constexpr std::size_t kRows = detail::SegmentPartition::kBlock;
+  std::vector<double> room(std::min(batch.size, kRows) * (2 + columns));
+  detail::for_each_group(
+      states, batch.segments, batch.size,
+      [&](RegressionState& state, const auto& group, const auto& partition, std::size_t at) {
+        const std::size_t size = group.end - group.begin;
+        double* const labels = room.data();
+        double* const weights = labels + size;
+        double* const predictions = weights + size;
+        partition.gather(group, batch.labels + at, labels);
+        if (batch.weights != nullptr) partition.gather(group, batch.weights + at, weights);
+        if (columns == 1) {
+          partition.gather(group, batch.predictions + at, predictions);
+        } else {
+          for (std::size_t i = 0; i < size; ++i) {
+            const std::size_t row = at + partition.rows()[group.begin + i];
+            std::copy_n(batch.predictions + row * columns, columns, predictions + i * columns);
+          }
+        }
+        state.update(settings, labels, predictions, batch.weights == nullptr ? nullptr : weights,
+                     size);
+      });
 }
 
 bool operator==(const RegressionState& a, const RegressionState& b) noexcept {

@@ -33,14 +33,14 @@ inline bool read_flag(ByteReader& in) {
 
 inline void write_faults(ByteWriter& out, const RowFaults& faults) {
   for (const std::int64_t count :
-       {faults.bad_weight, faults.bad_label, faults.nan_score, faults.out_of_range}) {
+       {faults.bad_label, faults.nan_score, faults.out_of_range, faults.bad_weight}) {
     write_count(out, count);
   }
 }
 inline RowFaults read_faults(ByteReader& in) {
   RowFaults faults;
   for (std::int64_t* count :
-       {&faults.bad_weight, &faults.bad_label, &faults.nan_score, &faults.out_of_range}) {
+       {&faults.bad_label, &faults.nan_score, &faults.out_of_range, &faults.bad_weight}) {
     *count = read_count(in);
   }
   return faults;

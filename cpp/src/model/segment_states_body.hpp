@@ -1,11 +1,14 @@
 #pragma once
 
-// The bodies of SegmentStates, for the file that instantiates them for its task.
+// The bodies of SegmentStates, for the file that instantiates them for its task, and how rows of
+// several segments reach the states.
 
+#include <algorithm>
 #include <inlay/error.hpp>
 #include <inlay/model/segment_states.hpp>
 #include <string>
 
+#include "model/segment_partition.hpp"
 #include "summary/bytes.hpp"
 
 namespace inlay {
@@ -13,6 +16,27 @@ namespace inlay {
 // Version 1, after the state's magic and the version byte: the settings; the number of segments;
 // each state.
 inline constexpr std::uint8_t kSegmentStatesVersion = 1;
+
+namespace detail {
+
+/// Calls f(state, group, partition, first row of the block) for the rows of each segment of each
+/// block.
+/// @throws InvalidArgument if a segment is out of range; the blocks before were counted.
+template <class State, class F>
+void for_each_group(SegmentStates<State>& states, const std::uint32_t* segments, std::size_t size,
+                    F&& f) {
+  SegmentPartition partition;
+  for (std::size_t at = 0; at < size; at += SegmentPartition::kBlock) {
+    const std::size_t rows = std::min(SegmentPartition::kBlock, size - at);
+    states.at(*std::max_element(segments + at, segments + at + rows));
+    partition.sort(segments + at, rows);
+    for (const SegmentPartition::Group& group : partition.groups()) {
+      f(states.at(group.segment), group, partition, at);
+    }
+  }
+}
+
+}  // namespace detail
 
 template <class State>
 SegmentStates<State>::SegmentStates(Settings settings) : settings_(std::move(settings)) {

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
+    from inlay.model.multiclass import Multiclass
+    from inlay.model.ranking import Ranking
+    from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
@@ -21,6 +24,9 @@ _HOMES = {
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "Multiclass": "inlay.model.multiclass",
+    "Ranking": "inlay.model.ranking",
+    "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
 }
@@ -31,6 +37,9 @@ __all__ = [
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "Multiclass",
+    "Ranking",
+    "Regression",
     "TensorStats",
     "TensorSums",
 ]

@@ -124,4 +124,18 @@ class INLAY_API MulticlassState {
 using MulticlassStates = SegmentStates<MulticlassState>;
 extern template class SegmentStates<MulticlassState>;
 
+/// Rows of labels: `predicted` is given; or of scores: `scores` is.
+struct INLAY_API MulticlassBatch {
+  const std::int32_t* labels = nullptr;
+  const std::int32_t* predicted = nullptr;
+  const double* scores = nullptr;   ///< row by row, settings().classes a row
+  const double* weights = nullptr;  ///< or null
+  const std::uint32_t* segments = nullptr;
+  std::size_t size = 0;
+};
+/// Counts each row in its segment.
+/// @throws InvalidArgument if a segment is kMaxSegments or above; rows before may then have been
+/// counted. std::bad_alloc likewise.
+INLAY_API void update(MulticlassStates& states, const MulticlassBatch& batch);
+
 }  // namespace inlay

@@ -139,4 +139,16 @@ class INLAY_API RegressionState {
 using RegressionStates = SegmentStates<RegressionState>;
 extern template class SegmentStates<RegressionState>;
 
+struct INLAY_API RegressionBatch {
+  const double* labels = nullptr;
+  const double* predictions = nullptr;  ///< row by row, settings().columns() a row
+  const double* weights = nullptr;      ///< or null
+  const std::uint32_t* segments = nullptr;
+  std::size_t size = 0;
+};
+/// Counts each row in its segment.
+/// @throws InvalidArgument if a segment is kMaxSegments or above; rows before may then have been
+/// counted. std::bad_alloc likewise.
+INLAY_API void update(RegressionStates& states, const RegressionBatch& batch);
+
 }  // namespace inlay

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <inlay/export.hpp>
+#include <inlay/model/segments.hpp>
 #include <utility>
 #include <vector>
 
@@ -10,16 +11,16 @@ namespace inlay {
 
 /// Rows that a quality state leaves out, each under the first of these that holds.
 struct INLAY_API RowFaults {
-  std::int64_t bad_weight = 0;    ///< weight NaN, negative or infinite
   std::int64_t bad_label = 0;     ///< label null, NaN or outside what the task knows
   std::int64_t nan_score = 0;     ///< score null or NaN
   std::int64_t out_of_range = 0;  ///< score outside its declared kind, or infinite
+  std::int64_t bad_weight = 0;    ///< weight NaN, negative or infinite
 
   void merge(const RowFaults& other) noexcept {
-    bad_weight += other.bad_weight;
     bad_label += other.bad_label;
     nan_score += other.nan_score;
     out_of_range += other.out_of_range;
+    bad_weight += other.bad_weight;
   }
   friend bool operator==(const RowFaults& a, const RowFaults& b) noexcept {
     return a.bad_weight == b.bad_weight && a.bad_label == b.bad_label &&
@@ -35,7 +36,6 @@ template <class State>
 class SegmentStates {
  public:
   using Settings = typename State::Settings;
-  static constexpr std::size_t kMaxSegments = 65536;
 
   /// @throws InvalidArgument if the settings are none of the task's.
   explicit SegmentStates(Settings settings);
