@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
+    from inlay.model.multiclass import Multiclass
     from inlay.model.parity.judge import FairnessJudge
     from inlay.model.parity.table import Fairness, fairness
     from inlay.model.quality.quality import Quality
+    from inlay.model.ranking import Ranking
+    from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
@@ -26,7 +29,10 @@ _HOMES = {
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "Multiclass": "inlay.model.multiclass",
     "Quality": "inlay.model.quality.quality",
+    "Ranking": "inlay.model.ranking",
+    "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
     "fairness": "inlay.model.parity.table",
@@ -40,7 +46,10 @@ __all__ = [
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "Multiclass",
     "Quality",
+    "Ranking",
+    "Regression",
     "TensorStats",
     "TensorSums",
     "fairness",
