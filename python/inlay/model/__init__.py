@@ -1,4 +1,4 @@
-"""What a model says of itself: its logits, activations and gradients, on the CPU or on a GPU."""
+"""How well a model does, and what it says of itself: its logits, activations and gradients."""
 
 from __future__ import annotations
 
@@ -6,27 +6,53 @@ from inlay._lazy import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from inlay.model.estimate import Estimate
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
+    from inlay.model.metrics import Metrics
+    from inlay.model.multiclass import Multiclass
+    from inlay.model.parity.judge import FairnessJudge
+    from inlay.model.parity.table import Fairness, fairness
+    from inlay.model.quality.quality import Quality
+    from inlay.model.ranking import Ranking
+    from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
+    "Estimate": "inlay.model.estimate",
+    "Fairness": "inlay.model.parity.table",
+    "FairnessJudge": "inlay.model.parity.judge",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
+    "Metrics": "inlay.model.metrics",
+    "Multiclass": "inlay.model.multiclass",
+    "Quality": "inlay.model.quality.quality",
+    "Ranking": "inlay.model.ranking",
+    "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
+    "fairness": "inlay.model.parity.table",
 }
 
 __all__ = [
+    "Estimate",
+    "Fairness",
+    "FairnessJudge",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
+    "Metrics",
+    "Multiclass",
+    "Quality",
+    "Ranking",
+    "Regression",
     "TensorStats",
     "TensorSums",
+    "fairness",
 ]
 
 
