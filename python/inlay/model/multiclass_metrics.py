@@ -54,6 +54,11 @@ def derive(
     InvalidArgumentError
         If the confidence does not lie between 0 and 1.
     """
+    if not isfinite(figures["weight_squares"]):
+        empty = {**figures, "weight": 0.0, "weight_squares": 0.0}
+        empty |= dict.fromkeys(("cell_labels", "cell_predicted", "cell_rows", "cell_weights"), b"")
+        all_names = derive(empty, settings, confidence, names=names, per_class=per_class)
+        return Metrics(dict.fromkeys(all_names, Estimate.undefined("overflow")), title="Multiclass")
     table = _Confusion.of(figures, settings["classes"])
     found = {"accuracy": table.proportion(table.hits, table.weight, confidence, "no_rows")}
     if settings["kind"] != "label":
@@ -328,9 +333,7 @@ def _gap(share: Estimate, confident: float) -> Estimate:
     return replace(share, value=value, low=low, high=max(ends), method="wilson of the bin")
 
 
-def _each_class(
-    table: _Confusion, names: Sequence[Any], confidence: float
-) -> dict[str, Estimate]:
+def _each_class(table: _Confusion, names: Sequence[Any], confidence: float) -> dict[str, Estimate]:
     found = {}
     for c, name in enumerate(names):
         hits, rows, predicted = table.of_hits[c], table.of_label[c], table.of_predicted[c]
