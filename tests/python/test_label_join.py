@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import hypothesis.strategies as st
-import inlay
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+import inlay
 from inlay import _core
 
 JOINED = ("score", "outcome", "segment", "pane")

@@ -91,7 +91,7 @@ class OfflineLabels:
         self,
         labels: Any,
         *,
-        id: str = "id",  # noqa: A002
+        id: str = "id",
         outcome: str = "outcome",
         time_column: str | None = None,
         dry: bool = False,
