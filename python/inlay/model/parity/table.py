@@ -60,7 +60,7 @@ class Fairness:
     >>> from inlay.model import Fairness
     >>> found = Fairness.of_counts({("f",): (60, 10, 10, 20), ("m",): (40, 20, 5, 35)}, "sex")
     >>> found.references["sex"], found.compared["sex=m"].disparate_impact
-    ('sex=f', Estimate(1.83333 [1.32643, 2.6106], n=100, mover-r))
+    ('sex=f', Estimate(1.83333 [1.30466, 2.60305], n=100, mover-r))
     """
 
     __module__ = "inlay.model"

@@ -63,9 +63,21 @@ class Pane:
         How often it was written.
     written : int or None
         When it was written last, in microseconds.
+    num_rows : int
+        Of points, that time.
     """
 
-    __slots__ = ("_task", "_total", "delta", "fresh", "is_changed", "known", "revision", "written")
+    __slots__ = (
+        "_task",
+        "_total",
+        "delta",
+        "fresh",
+        "is_changed",
+        "known",
+        "num_rows",
+        "revision",
+        "written",
+    )
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -76,6 +88,7 @@ class Pane:
         self.is_changed = False
         self.revision = 0
         self.written: int | None = None
+        self.num_rows = 0
 
     @property
     def total(self) -> Any:
