@@ -134,6 +134,9 @@ def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> 
         pane.fresh.restore(one["fresh"])
         pane.known.restore(one["known"])
         pane.restore(next(blobs), next(blobs))
+        if pane.num_segments > len(stream.segments):
+            message = f"a pane of {pane.num_segments} segments, there are {len(stream.segments)}"
+            raise ValueError(message)
     if header["joins"]:
         stream.join = stream.task.read_join(next(blobs))
     stream.judging.restore(list(blobs))

@@ -118,6 +118,17 @@ class Pane:
         if self._total is not None and not isinstance(self._total, bytes):
             self._total = self._total.to_bytes()
 
+    @property
+    def num_segments(self) -> int:
+        """How many segments it knows of at least."""
+        states = [self.delta, self.total]
+        counts = (self.fresh.predictions, self.fresh.labels)
+        known = (self.known.predictions, self.known.labels)
+        return max(
+            *(0 if each is None else int(each.segments) for each in states),
+            *(max(each, default=-1) + 1 for each in (*counts, *known)),
+        )
+
     def to_bytes(self) -> tuple[bytes, bytes]:
         """Return what is new and the whole; no bytes for none."""
         whole = self._total
