@@ -78,7 +78,8 @@ class Measuring:
             panes at most.
         refresh : float, optional
             How often at most a pane that is over is written again, in seconds; `every` unless
-            given. The open pane is written before each cut.
+            given. The open pane is written before each cut, of more than 5,000 rows a millisecond
+            later for each row more.
         capacity : int
             How many predictions may wait for their labels; beyond, those of the oldest pane go.
         cap : int

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inlay import InvalidArgumentError
-from inlay.model import Fairness
+from inlay.model import Fairness, fairness
 from inlay.model.estimate import newcombe_difference, ratio_interval, wilson
 from inlay.model.parity.intervals import absolute, difference, normal_quantile, ratio, shares
 from inlay.model.parity.measures import LIMITS, effect_of
@@ -223,3 +223,52 @@ def test_no_groups_are_no_error() -> None:
     found = Fairness.of_counts({}, "g")
     assert found.overall["g"].demographic_parity_difference.reason == "insufficient"
     assert found.to_arrow().num_rows == 5
+
+
+def test_arrays_are_counted_as_they_are() -> None:
+    rng = np.random.default_rng(1)
+    y, score = rng.integers(0, 2, 5_000), rng.random(5_000)
+    sex, age = rng.choice(["f", "m"], 5_000), rng.integers(1, 4, 5_000)
+    found = fairness(y, score, attributes={"sex": sex, "age": age}, threshold=0.7)
+    for name, group in (("sex=f,age=2", (sex == "f") & (age == 2)), ("age=3", age == 3)):
+        pairs = [(0, 0), (0, 1), (1, 0), (1, 1)]
+        expected = tuple(
+            int(np.sum(group & (y == true) & ((score >= 0.7) == chosen))) for true, chosen in pairs
+        )
+        assert found.counts[name] == expected
+    assert found.left_out == {}
+
+
+def test_rows_that_cannot_be_counted_are_told() -> None:
+    y, score = [1, 0, 2, 1, 1], [0.9, float("nan"), 0.5, 1.5, 1.0]
+    found = fairness(y, score, attributes={"g": ["a", "a", "b", "b", "b"]}, min_n=1)
+    assert found.left_out == {"nan_score": 1, "bad_label": 1, "out_of_range": 1}
+    assert found.counts == {"g=a": (0, 0, 0, 1), "g=b": (0, 0, 0, 1)}
+
+
+def test_logits_are_compared_with_the_probability() -> None:
+    found = fairness([1, 1], [0.5, -0.5], kind="logit", attributes={"g": ["a", "b"]}, min_n=1)
+    assert [found.counts[f"g={g}"] for g in "ab"] == [(0, 0, 0, 1), (0, 0, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("y", "score", "attributes", "error", "message"),
+    [
+        ([1], [0.5, 0.7], {"g": ["a", "b"]}, InvalidArgumentError, "y_true"),
+        ([1, 0], [0.5, 0.7], {"g": ["a"]}, InvalidArgumentError, "must have 2 values"),
+        ([1, 0], [0.5, 0.7], {}, InvalidArgumentError, "1 to 4"),
+        ([1, 0], [0.5, 0.7], {"g": [0.5, 0.7]}, TypeError, "'g'"),
+        (1, 0.5, {"g": "a"}, TypeError, "float"),
+    ],
+)
+def test_bad_arrays_are_refused(
+    y: Any, score: Any, attributes: Any, error: Any, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        fairness(y, score, attributes=attributes)
+
+
+def test_too_many_groups_are_refused() -> None:
+    ids = np.arange(10_001)
+    with pytest.raises(InvalidArgumentError, match="10000 groups; 1 rows more"):
+        fairness(ids % 2, ids % 2, kind="label", attributes={"g": ids})

@@ -110,6 +110,7 @@ def test_contradictions_in_a_whole_container_are_refused() -> None:
     refused(blobs=blobs[:-1])
     refused(blobs=[b"", *blobs[1:]])
     refused(blobs=[blobs[-1], *blobs[1:]])
+    refused(segments=[["f"]])
     refused(segments=[["f"], ["f"]])
     refused(segments=[["f", "g"]])
     refused(segments=[[1]])

@@ -54,13 +54,16 @@ class Fairness:
         By attributes, the group that others are compared with.
     counts : dict of str to tuple of int
         By group: true negatives, false positives, false negatives, true positives.
+    left_out : dict of str to int
+        Rows that are in no group, by reason: those that could not be counted, and of points those
+        ``without_attributes``, as beyond the cap of segments.
 
     Examples
     --------
     >>> from inlay.model import Fairness
     >>> found = Fairness.of_counts({("f",): (60, 10, 10, 20), ("m",): (40, 20, 5, 35)}, "sex")
     >>> found.references["sex"], found.compared["sex=m"].disparate_impact
-    ('sex=f', Estimate(1.83333 [1.32643, 2.6106], n=100, mover-r))
+    ('sex=f', Estimate(1.83333 [1.30466, 2.60305], n=100, mover-r))
     """
 
     __module__ = "inlay.model"
@@ -72,7 +75,9 @@ class Fairness:
         reference: Mapping[str, str],
         min_n: int,
         confidence: float,
+        left_out: Mapping[str, int] | None = None,
     ) -> None:
+        self.left_out = {reason: rows for reason, rows in (left_out or {}).items() if rows}
         self.groups: dict[str, Metrics] = {}
         self.compared: dict[str, Metrics] = {}
         self.overall: dict[str, Metrics] = {}
@@ -225,11 +230,15 @@ class Fairness:
             for each in mine
             if wanted in each.thresholds
         ]
+        lacking = [
+            int(counts.sum()) for members, counts in segments if not members.keys() >= set(names)
+        ]
         return cls(
             groupings(segments, names, intersections=intersections),
             reference=reference or {},
             min_n=min_n,
             confidence=confidence,
+            left_out={"without_attributes": sum(lacking)},
         )
 
     def to_arrow(self) -> pyarrow.Table:
@@ -364,7 +373,8 @@ def fairness(
     -----
     Rates have Wilson's intervals, differences Newcombe's, ratios MOVER-R's. Equalized odds is the
     larger one of the differences of recall and of the false positive rate. Rows that cannot be
-    counted, as those of a NaN, are left out as `inlay.model.Binary` leaves them out.
+    counted, as those of a NaN, are left out as `inlay.model.Binary` leaves them out, and counted in
+    ``left_out``.
 
     Examples
     --------
@@ -391,6 +401,10 @@ def fairness(
     if segments.overflowed:
         message = f"attributes make at most {_MOST_GROUPS} groups; {segments.overflowed} rows more"
         raise InvalidArgumentError(message)
+    left_out: dict[str, int] = {}
+    for index in range(states.segments):
+        for reason, number in states.counted(index).items():
+            left_out[reason] = left_out.get(reason, 0) + number
     cells = [
         (segments.attributes(index), task.confusion(states.figures(index))[0])
         for index in range(states.segments)
@@ -400,6 +414,7 @@ def fairness(
         reference=reference or {},
         min_n=min_n,
         confidence=confidence,
+        left_out=left_out,
     )
 
 

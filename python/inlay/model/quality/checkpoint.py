@@ -39,6 +39,7 @@ def pack_stream(stream: Stream) -> bytes:
                 "number": number,
                 "revision": pane.revision,
                 "written": pane.written,
+                "rows": pane.num_rows,
                 "changed": pane.is_changed,
                 "fresh": pane.fresh.state(),
                 "known": pane.known.state(),
@@ -128,10 +129,14 @@ def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> 
         pane = stream.panes[integer(one["number"])] = Pane(stream.task)
         pane.revision = integer(one["revision"])
         pane.written = integer_or_none(one["written"])
+        pane.num_rows = integer(one["rows"])
         pane.is_changed = bool(one["changed"])
         pane.fresh.restore(one["fresh"])
         pane.known.restore(one["known"])
         pane.restore(next(blobs), next(blobs))
+        if pane.num_segments > len(stream.segments):
+            message = f"a pane of {pane.num_segments} segments, there are {len(stream.segments)}"
+            raise ValueError(message)
     if header["joins"]:
         stream.join = stream.task.read_join(next(blobs))
     stream.judging.restore(list(blobs))

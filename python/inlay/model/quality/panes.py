@@ -63,9 +63,21 @@ class Pane:
         How often it was written.
     written : int or None
         When it was written last, in microseconds.
+    num_rows : int
+        Of points, that time.
     """
 
-    __slots__ = ("_task", "_total", "delta", "fresh", "is_changed", "known", "revision", "written")
+    __slots__ = (
+        "_task",
+        "_total",
+        "delta",
+        "fresh",
+        "is_changed",
+        "known",
+        "num_rows",
+        "revision",
+        "written",
+    )
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -76,6 +88,7 @@ class Pane:
         self.is_changed = False
         self.revision = 0
         self.written: int | None = None
+        self.num_rows = 0
 
     @property
     def total(self) -> Any:
@@ -104,6 +117,17 @@ class Pane:
         """Keep the whole as bytes, which take less room, until it is looked at again."""
         if self._total is not None and not isinstance(self._total, bytes):
             self._total = self._total.to_bytes()
+
+    @property
+    def num_segments(self) -> int:
+        """How many segments it knows of at least."""
+        states = [self.delta, self.total]
+        counts = (self.fresh.predictions, self.fresh.labels)
+        known = (self.known.predictions, self.known.labels)
+        return max(
+            *(0 if each is None else int(each.segments) for each in states),
+            *(max(each, default=-1) + 1 for each in (*counts, *known)),
+        )
 
     def to_bytes(self) -> tuple[bytes, bytes]:
         """Return what is new and the whole; no bytes for none."""

@@ -115,9 +115,8 @@ class QualityRows:
         series = self._ids.get(key)
         if series is None:
             series = self._ids[key] = _core.series_id(metric, attrs, self._service)
-        self._rows.append(
-            {**self._shared, "metric": metric, "attrs": attrs, "series_id": series, **row}
-        )
+        row |= {"metric": metric, "attrs": attrs, "series_id": series}
+        self._rows.append(row)
 
     def table(self) -> pa.Table:
         """Return the rows since `begin`."""
@@ -126,16 +125,26 @@ class QualityRows:
         from inlay.table import arrow_schema
 
         schema = arrow_schema("points")
-        rows = self._rows
+        rows, shared = self._rows, self._shared
         filled = {name for row in rows for name in row}
-        # Most columns of these rows are null: Table.from_pylist would look at each value.
-        arrays = [
-            pa.array([row.get(field.name) for row in rows], field.type)
-            if field.name in filled
-            else pa.nulls(len(rows), field.type)
-            for field in schema
-        ]
+        arrays = []
+        for field in schema:
+            name = field.name
+            if name in shared:
+                arrays.append(_repeated(shared[name], field.type, len(rows)))
+            elif name in filled:
+                arrays.append(pa.array([row.get(name) for row in rows], field.type))
+            else:
+                arrays.append(pa.nulls(len(rows), field.type))
         return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _repeated(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.repeat(pa.scalar(value, pa.int64()), rows).cast(kind)
+    return pa.repeat(pa.scalar(value, kind), rows)
 
 
 def estimate_row(one: Estimate, min_n: int) -> dict[str, Any]:

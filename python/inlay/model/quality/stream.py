@@ -29,6 +29,10 @@ __all__ = ["Stream"]
 
 _ERROR = 17
 _FUTURE, _TOO_LATE = "future", "too_late"
+# Rows of a pane that may be written at each cut, and for each one more how much later the next
+# time is: about 20 times what writing it takes.
+_MANY = 5_000
+_ROW_US = 1_000
 
 
 class Stream:
@@ -251,8 +255,11 @@ class Stream:
 
     def _is_due(self, number: int, pane: Pane, now: int) -> bool:
         """Return whether a changed pane is written now: while it is open always, then at times."""
-        if pane.written is None or pane.written < (number + 1) * self.settings.every:
+        if pane.written is None:
             return True
+        end = (number + 1) * self.settings.every
+        if pane.written < end:  # of very many segments the open one, too, is written at times
+            return now >= end or now - pane.written >= max(0, pane.num_rows - _MANY) * _ROW_US
         return now - pane.written >= self.settings.refresh
 
     def _expire(self, now: int) -> None:
@@ -288,6 +295,7 @@ class Stream:
         if (number + 1) * self.settings.every <= now:
             pane.rest()
         table = rows.table()
+        pane.num_rows = table.num_rows
         if table.num_rows:
             self.core.add_table("points", _core.Table(table))
             for verdicts in self.judging.judge(table):
