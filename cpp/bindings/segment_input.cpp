@@ -30,9 +30,6 @@ SegmentInput::SegmentInput(PyObject* object, std::size_t rows) {
   }
   ColumnBlocks column(object);
   check_same_size("segments", column.size(), "y_true", rows);
-  if (rows != 0 && !column.is_integer()) {
-    throw pybind11::type_error("segments are an integer, or integers with one a row, not floats");
-  }
   has_each_ = true;
   each_.resize(rows);
   std::int64_t block[1024];
@@ -42,7 +39,7 @@ SegmentInput::SegmentInput(PyObject* object, std::size_t rows) {
     for (std::size_t i = 0; i < size; ++i) {
       if (block[i] < 0 || block[i] >= std::int64_t{kMaxSegments}) {
         refuse(", not at row " + std::to_string(at + i),
-               block[i] == ColumnBlocks::kNoInteger ? "null" : std::to_string(block[i]));
+               block[i] == ColumnBlocks::kNoInteger ? "no integer" : std::to_string(block[i]));
       }
       each_[at + i] = static_cast<std::uint32_t>(block[i]);
     }

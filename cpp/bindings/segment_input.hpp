@@ -11,8 +11,8 @@ namespace inlay::python {
 /// The segments of rows: one index for all of them, or a column of integers with one a row.
 class SegmentInput {
  public:
-  /// @throws pybind11::type_error if it is neither an integer nor a column of integers.
-  /// @throws InvalidArgument naming the first index that is null, negative or not below
+  /// @throws pybind11::type_error if it is neither an integer nor a column of numbers.
+  /// @throws InvalidArgument naming the first index that is no integer, negative or not below
   /// kMaxSegments and its row, or both sizes if there are not `rows` of them.
   SegmentInput(PyObject* object, std::size_t rows);
 
