@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 namespace inlay::python {
 
@@ -17,13 +17,12 @@ class SegmentInput {
   SegmentInput(PyObject* object, std::size_t rows);
 
   /// Of each row, or null if all have one().
-  const std::uint32_t* each() const noexcept { return has_each_ ? each_.data() : nullptr; }
+  const std::uint32_t* each() const noexcept { return each_.get(); }
   std::uint32_t one() const noexcept { return one_; }
 
  private:
-  std::vector<std::uint32_t> each_;
+  std::unique_ptr<std::uint32_t[]> each_;
   std::uint32_t one_ = 0;
-  bool has_each_ = false;
 };
 
 }  // namespace inlay::python

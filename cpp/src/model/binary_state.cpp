@@ -24,6 +24,38 @@ Range range_of(ScoreKind kind) {
   return {-kMost, kMost};
 }
 
+// Whether no row has to be left out; may be false of labels where none has.
+bool all_count(const BinaryPlan& plan, const BinaryBlockRows& rows) noexcept {
+  const BinaryKernels& kernels = binary_kernels();
+  const auto [low, high] = range_of(plan.settings.kind);
+  if (plan.settings.kind == ScoreKind::kLabel) return false;
+  if (rows.scores_f32 != nullptr) {
+    constexpr double kMost = std::numeric_limits<float>::max();
+    if (!kernels.within_f32(rows.scores_f32, rows.size, static_cast<float>(std::max(low, -kMost)),
+                            static_cast<float>(std::min(high, kMost)))) {
+      return false;
+    }
+  } else if (!kernels.within_f64(rows.scores_f64, rows.size, low, high)) {
+    return false;
+  }
+  std::uint8_t labels = 0;
+  for (std::size_t i = 0; i < rows.size; ++i) labels |= rows.labels[i];
+  constexpr double kMost = std::numeric_limits<double>::max();
+  return labels <= 1 &&
+         (rows.weights == nullptr || kernels.within_f64(rows.weights, rows.size, 0.0, kMost));
+}
+
+void find_cells(const BinaryPlan& plan, const BinaryBlockRows& rows, std::uint8_t* out) noexcept {
+  const BinaryKernels& kernels = binary_kernels();
+  if (rows.scores_f32 != nullptr) {
+    kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
+                      plan.cuts.size(), out);
+  } else {
+    kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
+                      out);
+  }
+}
+
 }  // namespace
 
 // What the loops write, and what they read where rows were left out or converted.
@@ -59,26 +91,9 @@ void BinaryState::weigh() {
 // The rows that count: these, or if any does not, copies of those that do.
 BinaryBlockRows BinaryState::accepted(const BinaryPlan& plan, const BinaryBlockRows& rows,
                                       Scratch& scratch) {
-  const BinaryKernels& kernels = binary_kernels();
+  if (all_count(plan, rows)) return rows;
   const ScoreKind kind = plan.settings.kind;
   const auto [low, high] = range_of(kind);
-  bool all = true;
-  if (rows.scores_f32 != nullptr) {
-    constexpr double kMost = std::numeric_limits<float>::max();
-    all = kernels.within_f32(rows.scores_f32, rows.size, static_cast<float>(std::max(low, -kMost)),
-                             static_cast<float>(std::min(high, kMost)));
-  } else {
-    all = kernels.within_f64(rows.scores_f64, rows.size, low, high);
-  }
-  std::uint8_t labels = 0;
-  for (std::size_t i = 0; i < rows.size; ++i) labels |= rows.labels[i];
-  all = all && labels <= 1 && kind != ScoreKind::kLabel;
-  if (rows.weights != nullptr) {
-    constexpr double kMost = std::numeric_limits<double>::max();
-    all = all && kernels.within_f64(rows.weights, rows.size, 0.0, kMost);
-  }
-  if (all) return rows;
-
   std::size_t kept = 0;
   for (std::size_t i = 0; i < rows.size; ++i) {
     const double score =
@@ -141,19 +156,10 @@ void BinaryState::update(const BinaryPlan& plan, const BinaryBlockRows& given) {
 // The confusion alone.
 void BinaryState::count(const BinaryPlan& plan, const BinaryBlockRows& rows, Scratch& scratch) {
   const BinaryKernels& kernels = binary_kernels();
-  const auto find_cells = [&] {
-    if (rows.scores_f32 != nullptr) {
-      kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
-                        plan.cuts.size(), scratch.cells);
-    } else {
-      kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
-                        scratch.cells);
-    }
-  };
   // With few cuts it is quicker to count at each than to look for the cell of each row.
   constexpr std::size_t kFewCuts = 4;
   if (plan.cuts.size() > kFewCuts || weighted) {
-    find_cells();
+    find_cells(plan, rows, scratch.cells);
     for (std::size_t i = 0; i < rows.size; ++i) ++cells[scratch.cells[i]].rows;
     return;
   }
@@ -183,14 +189,11 @@ void BinaryState::count_scores(const BinaryPlan& plan, const BinaryBlockRows& ro
                                const double* logits, Scratch& scratch) {
   const BinaryKernels& kernels = binary_kernels();
   BinaryLosses losses;
+  find_cells(plan, rows, scratch.cells);
   if (rows.scores_f32 != nullptr) {
-    kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
-                      plan.cuts.size(), scratch.cells);
     kernels.places_f32(rows.scores_f32, rows.labels, rows.size, scratch.places);
     kernels.losses_f32(rows.scores_f32, rows.labels, rows.size, scratch.units, losses);
   } else {
-    kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
-                      scratch.cells);
     if (logits == nullptr) {
       kernels.places_f64(rows.scores_f64, rows.labels, rows.size, scratch.places);
     } else {
@@ -240,6 +243,26 @@ void BinaryState::count_weights(const BinaryPlan& plan, const BinaryBlockRows& r
     const double wrong = rows.labels[i] != 0 ? other : score;
     weighted->squared_errors += weight * (wrong * wrong);
     weighted->log_loss += weight * -std::log(std::max(right, kLeastProbability));
+  }
+}
+
+bool count_by_segment(const BinaryPlan& plan, const BinaryBlockRows& rows,
+                      const std::uint32_t* segments, std::uint32_t* counts) noexcept {
+  // Of logits the probability decides, which the other way works out.
+  if (plan.settings.kind != ScoreKind::kProbability || !all_count(plan, rows)) return false;
+  std::uint8_t cells[kBinaryBlock];
+  find_cells(plan, rows, cells);
+  const std::size_t stride = 2 * plan.num_cells();
+  for (std::size_t i = 0; i < rows.size; ++i) ++counts[segments[i] * stride + cells[i]];
+  return true;
+}
+
+void BinaryState::add_rows(const std::uint32_t* counts) noexcept {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    cells[i].rows += counts[i];
+    if (!weighted) continue;
+    weighted->cells[i].rows += counts[i];
+    weighted->cells[i].squares += counts[i];
   }
 }
 

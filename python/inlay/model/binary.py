@@ -182,7 +182,7 @@ class Binary:
         """
         self._native.update(y_true, y_score, weights)
 
-    def merge(self, other: Binary) -> None:
+    def merge(self, other: Any) -> None:
         """Add what another object counted.
 
         Parameters
@@ -197,7 +197,10 @@ class Binary:
         TypeError
             If it is of another type.
         """
-        self._native.merge(_native_of(other))
+        if not isinstance(other, Binary):
+            message = f"expected a Binary, got {type(other).__name__}"
+            raise TypeError(message)
+        self._native.merge(other._native)
 
     def reset(self) -> None:
         """Forget everything counted so far."""
@@ -420,10 +423,3 @@ class Binary:
 
     def _repr_html_(self) -> str:
         return self.compute()._repr_html_()
-
-
-def _native_of(other: Binary) -> _core.BinaryStates:
-    if not isinstance(other, Binary):
-        message = f"expected a Binary, got {type(other).__name__}"
-        raise TypeError(message)
-    return other._native

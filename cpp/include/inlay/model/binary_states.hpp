@@ -138,6 +138,7 @@ class INLAY_API BinaryStates {
  private:
   explicit BinaryStates(std::shared_ptr<const detail::BinaryPlan> plan);
   detail::BinaryState& state_at(std::uint32_t segment);
+  void update_segments(const BinaryRows& rows);
   void update_groups(const detail::BinaryBlockRows& block);
   const detail::BinaryState* find(std::uint32_t segment) const noexcept;
 

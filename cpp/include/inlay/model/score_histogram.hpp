@@ -119,7 +119,7 @@ class INLAY_API ScoreHistogram {
   }
 
  private:
-  // A count is low + 2^31 high; every 2^31 rows the low ones are brought below 2^31 again.
+  // A count is low + 2^31 high; now and then the low ones are brought below 2^31 again.
   struct Page {
     std::array<std::uint32_t, 2 * kPageBins> low{};
     std::unique_ptr<std::array<std::uint32_t, 2 * kPageBins>> high;
