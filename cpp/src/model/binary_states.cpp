@@ -27,7 +27,7 @@ detail::BinaryBlockRows block_of(const BinaryRows& rows, std::size_t at, std::si
     const std::int64_t* from = rows.labels_i64 + at;
     if (!detail::binary_kernels().labels(from, size, labels)) {
       for (std::size_t i = 0; i < size; ++i) {
-        if (from[i] < 0 || from[i] > 1) labels[i] = 2;
+        labels[i] = from[i] == 0 || from[i] == 1 ? static_cast<std::uint8_t>(from[i]) : 2;
       }
     }
     as_they_lie = labels;

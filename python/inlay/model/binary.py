@@ -90,7 +90,7 @@ class Binary:
     >>> quality.update([0, 1, 0, 1], [0.2, 0.9, 0.6, float("nan")])
     >>> metrics = quality.compute()
     >>> metrics.accuracy
-    Estimate(0.666667 [0.207655, 0.93851], n=3, wilson)
+    Estimate(0.666667 [0.20766, 0.938508], n=3, wilson)
     >>> float(metrics.auroc), quality.rejected["nan_score"]
     (1.0, 1)
     """
