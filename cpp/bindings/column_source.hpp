@@ -98,6 +98,10 @@ class ColumnSource {
     for (const Run& run : more_runs_) f(run);
   }
 
+  /// The runs one by one; there is always a first, which may be empty.
+  std::size_t num_runs() const noexcept { return more_runs_.size() + 1; }
+  const Run& run_at(std::size_t i) const noexcept { return i == 0 ? run_ : more_runs_[i - 1]; }
+
   template <class T>
   static bool is_packed(const Run& run) noexcept {
     return run.stride == static_cast<std::ptrdiff_t>(sizeof(T)) &&

@@ -32,5 +32,6 @@ void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
 void register_generation(pybind11::module_& m);
+void register_binary_states(pybind11::module_& m);
 
 }  // namespace inlay::python

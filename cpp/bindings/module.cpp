@@ -109,4 +109,5 @@ PYBIND11_MODULE(_core, m) {
   register_two_sample(m);
   register_logits(m);
   register_generation(m);
+  register_binary_states(m);
 }
