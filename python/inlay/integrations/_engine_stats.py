@@ -67,7 +67,7 @@ class Fields:
                 readers.append((attrgetter(path), taker))
         if missing:
             self._failures.failed(
-                f"fields of {type(stats).__qualname__}", "it has no " + ", ".join(missing)
+                f"fields of {type(stats).__name__}", "it has no " + ", ".join(missing)
             )
         self._readers[type(stats)] = tuple(readers)
         return self._readers[type(stats)]

@@ -110,8 +110,9 @@ def observed(
     if isinstance(methods, str):
         message = f"methods must be an iterable of names, not the string {methods!r}"
         raise TypeError(message)
-    if observer is not None and not callable(observer):
-        message = f"observer must be a function that makes one, not {observer!r}"
+    made_by: object = observer
+    if made_by is not None and not callable(made_by):
+        message = f"observer must be a function that makes one, not {made_by!r}"
         raise TypeError(message)
     names = tuple(methods)
     make = functools.partial(_Recorder, observer, directory)
@@ -167,7 +168,7 @@ class _OfFunction:
         self._name = name
         self._made: _Recorder | None = None
 
-    def __call__(self, args: tuple[Any, ...]) -> _Recorder:
+    def __call__(self, _args: tuple[Any, ...]) -> _Recorder:
         if self._made is None:
             self._made = self._make(self._name)
         return self._made

@@ -246,10 +246,11 @@ class _Recorder:
         self.calls: Calls | None = None
         self._predictions: PredictionFeed | None = None
         self._decoupled = False
-        with self.host.failures.guard("start"):
+        with self.host.failures.guard("model_config"):
             config = json.loads(args.get("model_config") or "{}")
             policy = config.get("model_transaction_policy") or {}
             self._decoupled = bool(policy.get("decoupled"))
+        with self.host.failures.guard("start"):
             self._make(model, str(args.get("model_version", "")))
         if predictions is not None:
             with self.host.failures.guard("start of predictions"):
