@@ -22,6 +22,6 @@ def make_application(serve, directory):
             yield from range(count)
 
         def fail(self):
-            raise KeyError("asked to")  # noqa: EM101
+            raise KeyError("asked to")
 
     return Doubler.bind(2)

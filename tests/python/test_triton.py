@@ -50,6 +50,10 @@ def answer(request):
     return triton.InferenceResponse([triton.Tensor("OUT", np.zeros(1, dtype=np.float32))])
 
 
+def answers(self, requests):
+    return [answer(request) for request in requests]
+
+
 def model_of(execute, **settings):
     return observed(**settings)(type("TritonPythonModel", (), {"execute": execute}))
 
@@ -85,7 +89,12 @@ def test_executions_and_requests(observer):
     assert points["inference.execution.duration"][0]["count"] == 2
     (durations,) = points["inference.request.duration"]
     assert durations["count"] == 4
-    assert json.loads(durations["attrs"]) == {**labels, "error.type": ""}
+    assert json.loads(durations["attrs"]) == {
+        **labels,
+        "application": "",
+        "method": "execute",
+        "error.type": "",
+    }
     assert points["inference.requests"][0]["value"] == 4
     (active,) = points["inference.active_requests"]
     assert (active["value"], active["max"]) == (0, 3)
@@ -124,7 +133,7 @@ def test_an_execution_that_raises(observer):
 
 @pytest.mark.parametrize("responses", [None, [], ["one too many"] * 3])
 def test_a_number_of_responses_that_triton_refuses(observer, responses):
-    model = loaded(model_of(lambda self, requests: responses, observer=observer))
+    model = loaded(model_of(lambda *_: responses, observer=observer))
     assert model.execute([triton.InferenceRequest(), triton.InferenceRequest()]) is responses
     points = points_by_metric(observer.collect())
     (row,) = points["inference.requests"]
@@ -135,7 +144,7 @@ def test_execute_may_be_a_coroutine(observer):
     async def execute(self, requests):
         await asyncio.sleep(0)
         if not requests:
-            raise ValueError("empty")  # noqa: EM101
+            raise ValueError("empty")
         return [answer(request) for request in requests]
 
     model = loaded(model_of(execute, observer=observer))
@@ -148,7 +157,7 @@ def test_execute_may_be_a_coroutine(observer):
 
 
 def test_a_model_that_is_not_initialized_runs(observer):
-    model = model_of(lambda self, requests: [answer(r) for r in requests], observer=observer)()
+    model = model_of(answers, observer=observer)()
     assert len(model.execute([triton.InferenceRequest()])) == 1
     model.finalize()
     points = points_by_metric(observer.collect())
@@ -200,7 +209,7 @@ def test_sender_of_a_model_that_records_nothing():
 
 def test_sender_that_fails_ends_its_request(observer):
     request = triton.InferenceRequest()
-    model = loaded(model_of(lambda self, requests: None, observer=observer), DECOUPLED)
+    model = loaded(model_of(lambda *_: None, observer=observer), DECOUPLED)
     sender = response_sender(model, request)
     assert isinstance(sender, ResponseSender)
     request.sender.send(None, triton.FINAL)
@@ -230,7 +239,7 @@ def predicting(observer, quality, scores, **settings):
             for score, _ in zip(scores, requests, strict=True)
         ]
 
-    predictions = Predictions(quality=lambda given: quality, score="SCORE", **settings)
+    predictions = Predictions(quality=lambda _: quality, score="SCORE", **settings)
     return loaded(model_of(execute, observer=observer, predictions=predictions))
 
 
@@ -300,7 +309,7 @@ def test_predictions_of_failed_requests_are_none(observer):
     def execute(self, requests):
         return [triton.InferenceResponse(error=triton.TritonError("no"))]
 
-    predictions = Predictions(quality=lambda given: quality, score="SCORE")
+    predictions = Predictions(quality=lambda _: quality, score="SCORE")
     model = loaded(model_of(execute, observer=observer, predictions=predictions))
     model.execute([triton.InferenceRequest(request_id="a")])
     assert not quality.predictions
@@ -310,7 +319,7 @@ def test_predictions_of_failed_requests_are_none(observer):
 def test_a_quality_that_raises_costs_no_request(observer, caplog):
     class Broken:
         def predicted(self, *_, **__):
-            raise LookupError("no quality today")  # noqa: EM101
+            raise LookupError("no quality today")
 
     model = predicting(observer, Broken(), [[0.25], [0.5]])
     requests = [triton.InferenceRequest(request_id=name) for name in "ab"]
@@ -328,7 +337,7 @@ def test_a_quality_that_raises_costs_no_request(observer, caplog):
 @pytest.mark.parametrize("config", ["{", "[]", "null", '{"model_transaction_policy": 3}'])
 def test_a_configuration_that_cannot_be_read_costs_no_request(observer, config):
     model = loaded(
-        model_of(lambda self, requests: [answer(r) for r in requests], observer=observer),
+        model_of(answers, observer=observer),
         {**ARGS, "model_config": config},
     )
     assert len(model.execute([triton.InferenceRequest()])) == 1
@@ -337,9 +346,7 @@ def test_a_configuration_that_cannot_be_read_costs_no_request(observer, config):
 
 def test_series_that_cannot_be_made_cost_no_request(observer):
     observer.counter("inference.batch_size")
-    model = loaded(
-        model_of(lambda self, requests: [answer(r) for r in requests], observer=observer)
-    )
+    model = loaded(model_of(answers, observer=observer))
     request = triton.InferenceRequest()
     assert len(model.execute([request])) == 1
     assert response_sender(model, request) is request.sender
@@ -375,14 +382,14 @@ def test_an_observer_made_in_the_process():
         made.append(inlay.Observer())
         return made[-1]
 
-    model_class = model_of(lambda self, requests: [answer(r) for r in requests], observer=make)
+    model_class = model_of(answers, observer=make)
     assert not made
     model = loaded(model_class)
     model.execute([triton.InferenceRequest()])
     assert points_by_metric(made[0].collect())["inference.requests"][0]["value"] == 1
 
 
-@pytest.mark.parametrize("target", [type("NoModel", (), {}), lambda requests: None, 3])
+@pytest.mark.parametrize("target", [type("NoModel", (), {}), len, 3])
 def test_only_models_are_observed(target):
     with pytest.raises(TypeError, match="a class with a method execute"):
         observed(target)

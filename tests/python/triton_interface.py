@@ -1,4 +1,4 @@
-"""What Triton's Python backend publishes as `triton_python_backend_utils`, as far as it is relied on.
+"""What of `triton_python_backend_utils`, which Triton's Python backend publishes, is relied on.
 
 The module exists only inside Triton's own process. These classes have the methods, arguments and
 defaults that the backend's README describes and its stub registers (since 23.10; before 23.09 a

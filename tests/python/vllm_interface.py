@@ -1,7 +1,7 @@
-"""What of vLLM 0.33.0 the integration relies on, as data read from its wheel, and modules made of it.
+"""What of vLLM 0.33.0 is relied on, as data read from its wheel, and modules made of it.
 
-The tests run against these modules where vLLM is not installed, and against vLLM where it is; there
-`test_recorded_interface_is_that_of_the_package` compares the two.
+The tests run against these modules where vLLM is not installed, and against vLLM where it is;
+there `test_recorded_interface_is_that_of_the_package` compares the two.
 """
 
 import abc

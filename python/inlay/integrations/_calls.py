@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inlay._core import now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from inlay.integrations._host_failures import HostFailures
     from inlay.observer import Observer
@@ -29,8 +29,9 @@ class Calls:
         Where they are recorded, in layer ``model``: ``inference.requests``,
         ``inference.request.duration``, ``inference.active_requests``, and of streams
         ``inference.time_to_first_response`` and ``inference.responses``.
-    labels : mapping of str to str
-        Attributes of all of them; the number and the duration also have ``error.type``.
+    model, version, application, method : str
+        Attributes of all of them, the same at every host; the number and the duration also have
+        ``error.type``. What a host has not is empty.
     failures : HostFailures
         Where what recording raises is counted.
 
@@ -41,11 +42,23 @@ class Calls:
     """
 
     def __init__(
-        self, observer: Observer, labels: Mapping[str, str], failures: HostFailures
+        self,
+        observer: Observer,
+        failures: HostFailures,
+        *,
+        model: str,
+        version: str = "",
+        application: str = "",
+        method: str,
     ) -> None:
-        keys = tuple(labels)
         self._guard = failures.guard("requests")
-        self._labels = dict(labels)
+        self._labels = {
+            "application": application,
+            "method": method,
+            "model": model,
+            "version": version,
+        }
+        keys = tuple(self._labels)
         self._requests = observer.counter(
             "inference.requests",
             unit="{request}",

@@ -78,7 +78,7 @@ def observed(
 
     Notes
     -----
-    With the attributes `application`, `deployment` and `method`:
+    With the attributes `application`, `model` (the deployment), `method` and `version` (empty):
 
     - ``inference.requests`` and ``inference.request.duration`` (s), by ``error.type`` too: empty,
       the class of the exception, or ``abandoned`` if the reader of a stream left it;
@@ -139,7 +139,7 @@ class _Recorder:
     ) -> None:
         application, deployment = _replica(target)
         self.host = HostObserver(_HOST, observer, directory=directory, service=deployment)
-        self._labels = {"application": application, "deployment": deployment}
+        self._application, self._deployment = application, deployment
         self._calls: dict[str, Calls | None] = {}
 
     def calls(self, method: str) -> Calls | None:
@@ -147,8 +147,13 @@ class _Recorder:
         if method not in self._calls:
             calls = None
             with self.host.failures.guard("start"):
-                labels = {**self._labels, "method": method}
-                calls = Calls(self.host.observer, labels, self.host.failures)
+                calls = Calls(
+                    self.host.observer,
+                    self.host.failures,
+                    model=self._deployment,
+                    application=self._application,
+                    method=method,
+                )
             self._calls.setdefault(method, calls)
         return self._calls[method]
 

@@ -113,7 +113,8 @@ def observed(
 
     Notes
     -----
-    With the attributes `model` and `version`:
+    With the attributes `model` and `version`, those of requests with `method` (``execute``) and
+    `application` (empty) too:
 
     - ``inference.execution.duration`` (s) and ``inference.batch_size``, one of each execution;
     - ``inference.requests`` and ``inference.request.duration`` (s) by ``error.type`` too: empty,
@@ -283,7 +284,9 @@ class _Recorder:
             .bind(**labels)
             .record
         )
-        self.calls = Calls(observer, labels, self.host.failures)
+        self.calls = Calls(
+            observer, self.host.failures, model=model, version=version, method="execute"
+        )
 
     def begin(self, requests: Sequence[Any]) -> int:
         """Take a batch."""
