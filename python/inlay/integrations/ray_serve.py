@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -287,10 +288,11 @@ def _ended(result: Any, calls: Calls, start: int) -> Any:
 
 def _replica(target: str) -> tuple[str, str]:
     """Return the names of the application and the deployment that this process is a replica of."""
-    try:
-        from ray import serve
-
-        context = serve.get_replica_context()
-        return str(context.app_name), str(context.deployment)
-    except Exception:  # no replica: called directly, or in a test
-        return "", target
+    serve = sys.modules.get("ray.serve")  # a replica has loaded it long ago
+    if serve is not None:
+        try:
+            context = serve.get_replica_context()
+            return str(context.app_name), str(context.deployment)
+        except Exception:  # no replica: called directly, or in a test
+            pass
+    return "", target
