@@ -77,7 +77,8 @@ struct GenerationObject {
 };
 
 PyTypeObject* g_generation_type = nullptr;
-PyObject* g_unknown = nullptr;  // interned names of finish reasons
+PyObject* g_field_names[kFields];  // interned, as the names of keywords mostly are
+PyObject* g_unknown = nullptr;     // interned names of finish reasons
 PyObject* g_other = nullptr;
 
 HistogramSeries* histogram(const GenerationObject* self, uint8_t index) {
@@ -255,8 +256,10 @@ bool learn_fields(GenerationObject* self, PyObject* names) {
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* const name = PyTuple_GET_ITEM(names, i);
     uint8_t field = 0;
-    while (field < kFields && PyUnicode_CompareWithASCIIString(name, kFieldNames[field]) != 0) {
-      ++field;
+    while (field < kFields && name != g_field_names[field]) ++field;
+    if (field == kFields) {
+      field = 0;
+      while (field < kFields && PyUnicode_Compare(name, g_field_names[field]) != 0) ++field;
     }
     if (field == kFields) {
       if (PyDict_Contains(self->attributes, name) == 1) {
@@ -475,6 +478,10 @@ void register_generation(pybind11::module_& m) {
   if (PyModule_AddFunctions(m.ptr(), functions) < 0) throw pybind11::error_already_set();
   g_unknown = PyUnicode_InternFromString("unknown");
   g_other = PyUnicode_InternFromString("other");
+  for (uint8_t i = 0; i < kFields; ++i) {
+    g_field_names[i] = PyUnicode_InternFromString(kFieldNames[i]);
+    if (g_field_names[i] == nullptr) throw pybind11::error_already_set();
+  }
   if (g_unknown == nullptr || g_other == nullptr) throw pybind11::error_already_set();
   static PyMethodDef methods[] = {
       {"record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(generation_record)),

@@ -191,6 +191,10 @@ class Evaluations:
             title = f"{stream.evaluator.name} {stream.evaluator.version} on {evaluation!r}"
             return stream.agreement.metrics(title, confidence)
 
+    def __len__(self) -> int:
+        """Return the number of evaluators."""
+        return len(self._streams)
+
     def turn(self) -> list[WindowRate]:
         """Return what was judged since the last call."""
         rates = []

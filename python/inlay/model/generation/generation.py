@@ -638,11 +638,15 @@ class Generation:
             if now - self._trimmed > _HANDLE_LIFE_US:
                 self._old, self._young = self._young, {}
                 self._trimmed = now
+        if not len(self._evaluations):
+            return
+        import pyarrow  # noqa: F401 - before anything is taken: the first time is slow
+
+        from inlay import _core
+        from inlay.model.generation.rate_rows import rate_table
+
         rates = self._evaluations.turn()
         if rates:
-            from inlay import _core
-            from inlay.model.generation.rate_rows import rate_table
-
             table = rate_table(rates, self._name, observer, start=since, end=now)
             observer.core.add_table("points", _core.Table(table))
 

@@ -63,7 +63,7 @@ def rogan_gladen(
     --------
     >>> from inlay.model.text import rogan_gladen
     >>> rogan_gladen(200, 1000, sensitivity=(45, 50), specificity=(95, 100))
-    Estimate(0.176471 [0.119126, 0.232006], n=1000, rogan-gladen, lang-reiczigel)
+    Estimate(0.176471 [0.113837, 0.229156], n=1000, rogan-gladen, lang-reiczigel)
     """
     hits, positives = _proportion("sensitivity", sensitivity)
     passes, negatives = _proportion("specificity", specificity)

@@ -49,7 +49,7 @@ def semantic_entropy(
     >>> semantic_entropy(["Paris", "Paris", "Paris", "Paris"])
     0.0
     >>> round(semantic_entropy([0, 0, 1], log_probs=[-1.0, -1.2, -3.0]), 4)
-    0.2408
+    0.2517
     """
     ids = list(clusters)
     if not ids:
