@@ -38,10 +38,27 @@ def vllm(monkeypatch):
 
 
 class Config:
-    """As much of a `VllmConfig` as is read; a class, for it is referred to weakly."""
+    """As much of a `VllmConfig` as is read; a class, for it is referred to weakly.
+
+    Most of it vLLM's own loggers read, in the tests with the package itself.
+    """
+
+    speculative_config = kv_transfer_config = ec_transfer_config = None
+    watermark_config = lora_config = None
 
     def __init__(self, name="llama"):
-        self.model_config = types.SimpleNamespace(served_model_name=name, model="/models/llama")
+        self.model_config = types.SimpleNamespace(
+            served_model_name=name, model="/models/llama", max_model_len=4096, is_diffusion=False
+        )
+        self.device_config = types.SimpleNamespace(device_type="cpu")
+        self.cache_config = types.SimpleNamespace(num_gpu_blocks=8, metrics_info=dict)
+        self.observability_config = types.SimpleNamespace(
+            show_hidden_metrics=False,
+            kv_cache_metrics=False,
+            custom_histogram_buckets=None,
+            enable_mfu_metrics=False,
+            cudagraph_metrics=False,
+        )
 
 
 def stat(name, **fields):
@@ -516,10 +533,10 @@ def test_steps_of_the_package_itself(observer, vllm):
     engine = importlib.import_module("vllm.v1.engine")
     stats = importlib.import_module("vllm.v1.metrics.stats")
     loggers = importlib.import_module("vllm.v1.metrics.loggers")
-    assert vllm.PluginStatLogger in loggers.load_stat_logger_plugin_factories()
-    manager = object.__new__(loggers.StatLoggerManager)
-    manager.engine_indexes = [0]
-    manager.stat_loggers = [vllm.StatLogger(vllm_config=Config(), engine_indexes=[0])]
+    manager = loggers.StatLoggerManager(
+        Config(), custom_stat_loggers=loggers.load_stat_logger_plugin_factories()
+    )
+    assert isinstance(manager.stat_loggers[0], vllm.PluginStatLogger)
     manager.log_engine_initialized()
     state = stats.RequestStateStats(arrival_time=time.time() - 1.0)
     lora = stats.LoRARequestStates()
@@ -563,3 +580,42 @@ def test_steps_of_the_package_itself(observer, vllm):
     assert points["generation.engine.output_tokens"][0]["value"] == 3
     assert points["generation.engine.step_tokens"][0]["sum"] == 39
     assert points["generation.engine.rejected_requests"][0]["value"] == 1
+
+
+@pytest.mark.skipif(not vllm_interface.INSTALLED, reason="vLLM is not installed")
+def test_sampler_of_the_package_itself(observer, vllm, monkeypatch):
+    torch = importlib.import_module("torch")
+    metadata = importlib.import_module("vllm.v1.sample.metadata")
+    processors = importlib.import_module("vllm.v1.sample.logits_processor")
+    made = sampler("vllm.v1.sample.sampler")
+    monkeypatch.setattr(made, "__call__", made.__call__)  # so that it is put back
+    monkeypatch.setenv("INLAY_VLLM_LOGITS", "1")
+    vllm.register()
+    greedy = metadata.SamplingMetadata(
+        temperature=None,
+        all_greedy=True,
+        all_random=False,
+        top_p=None,
+        top_k=None,
+        generators={},
+        max_num_logprobs=None,
+        no_penalties=True,
+        prompt_token_ids=None,
+        frequency_penalties=torch.zeros(2),
+        presence_penalties=torch.zeros(2),
+        repetition_penalties=torch.ones(2),
+        output_token_ids=[[], []],
+        allowed_token_ids_mask=None,
+        bad_words_token_ids={},
+        logitsprocs=processors.LogitsProcessors(),
+    )
+    logits = torch.tensor([[4.0, 1.0, 0.0], [0.0, 0.0, 9.0]])
+    for dtype in (torch.bfloat16, torch.float32):
+        output = made()(logits=logits.to(dtype), sampling_metadata=greedy)
+        assert output.sampled_token_ids.tolist() == [[0], [2]]
+    points = points_by_metric(observer.collect())
+    assert "inlay.host.failures" not in points
+    assert points["generation.logits.entropy"][0]["count"] == 4
+    # Of float32, which the sampler may change, the logits are read before a token is chosen.
+    assert points["generation.logits.rank"][0]["count"] == 2
+    assert points["generation.logits.rank"][0]["mean"] == 1.0
