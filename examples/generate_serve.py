@@ -31,7 +31,7 @@ answers = observer.generation(
     prices={"toy": {"input": 0.5, "output": 2.0}},
 )
 toy = answers.bind(model="toy")
-WORDS = "calm grey deep wide cold bright old slow loud salt".split()
+WORDS = ("calm", "grey", "deep", "wide", "cold", "bright", "old", "slow", "loud", "salt")
 
 app = FastAPI()
 app.mount("/metrics", metrics.asgi)
@@ -39,7 +39,9 @@ app.mount("/metrics", metrics.asgi)
 
 @app.get("/classify/{order}")
 async def classify(order: str, text: str) -> float:
-    score = min(0.99, 0.1 + 0.2 * sum(word in text for word in ("refund", "broken", "late", "never")))
+    score = min(
+        0.99, 0.1 + 0.2 * sum(word in text for word in ("refund", "broken", "late", "never"))
+    )
     complaints.predicted([order], [score])
     return score
 

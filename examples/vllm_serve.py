@@ -6,8 +6,8 @@ curl 127.0.0.1:8000/v1/completions -H 'Content-Type: application/json' \
     -d '{"model": "Qwen/Qwen3-0.6B", "prompt": "The sea is", "max_tokens": 64}'
 inlay query "select metric, count, mean from points where metric like 'generation.%'" telemetry
 
-vLLM finds the plugins by itself. `INLAY_VLLM_LOGITS=1` has them look at the logits of each step too:
-entropy, margin and the log-probability of the tokens that were chosen.
+vLLM finds the plugins by itself. `INLAY_VLLM_LOGITS=1` has them look at the logits of each step
+too: entropy, margin and the log-probability of the tokens that were chosen.
 """
 
 import os

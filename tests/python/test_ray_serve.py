@@ -283,6 +283,18 @@ def test_an_observer_that_cannot_be_made_costs_no_request(caplog):
     assert "no room" in caplog.records[0].getMessage()
 
 
+def test_a_class_with_slots_runs(observer):
+    class Slots:
+        __slots__ = ()
+
+        def __call__(self, value):
+            return value
+
+    assert observed(Slots)()(3) == 3
+    (failures,) = points_by_metric(observer.collect())["inlay.host.failures"]
+    assert json.loads(failures["attrs"])["operation"] == "start"
+
+
 def test_a_decorated_function_can_be_sent():
     assert pickle.loads(pickle.dumps(sent))(4) == 8
 

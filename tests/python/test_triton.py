@@ -344,6 +344,14 @@ def test_a_configuration_that_cannot_be_read_costs_no_request(observer, config):
     assert points_by_metric(observer.collect())["inference.requests"][0]["value"] == 1
 
 
+def test_a_class_with_slots_and_a_call_without_arguments_run():
+    model_class = observed(type("TritonPythonModel", (), {"execute": answers, "__slots__": ()}))
+    assert len(loaded(model_class).execute([triton.InferenceRequest()])) == 1
+    model = loaded(model_of(answers), None)
+    assert len(model.execute([triton.InferenceRequest()])) == 1
+    model.finalize()
+
+
 def test_series_that_cannot_be_made_cost_no_request(observer):
     observer.counter("inference.batch_size")
     model = loaded(model_of(answers, observer=observer))

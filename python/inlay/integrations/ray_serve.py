@@ -190,7 +190,9 @@ def _observe_class(target: Any, names: tuple[str, ...], make: Callable[[str], _R
     @functools.wraps(begin)
     def initialize(self: Any, *args: Any, **options: Any) -> None:
         if getattr(self, _RECORDER, None) is None:
-            object.__setattr__(self, _RECORDER, make(target.__name__))
+            recorder = make(target.__name__)
+            with recorder.host.failures.guard("start"):  # a class may have slots
+                object.__setattr__(self, _RECORDER, recorder)
         begin(self, *args, **options)
 
     def delete(self: Any) -> Any:

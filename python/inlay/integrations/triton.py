@@ -239,8 +239,10 @@ class _Recorder:
         observer: Observer | Callable[[], Observer] | None,
         directory: str | os.PathLike[str] | None,
         predictions: Predictions | None,
-        args: Mapping[str, str],
+        args: Any,
     ) -> None:
+        if not isinstance(args, dict):
+            args = {}
         model = str(args.get("model_name", "unknown"))
         self.host = HostObserver(_HOST, observer, directory=directory, service=model)
         self._guard = self.host.failures.guard("executions")
@@ -328,7 +330,9 @@ def _observe(target: Any, make: Callable[[Mapping[str, str]], _Recorder]) -> Non
     end = getattr(target, "finalize", None)
 
     def initialize(self: Any, args: Mapping[str, str]) -> Any:
-        setattr(self, _RECORDER, make(args))
+        recorder = make(args)
+        with recorder.host.failures.guard("start"):  # a class may have slots
+            setattr(self, _RECORDER, recorder)
         return None if begin is None else begin(self, args)
 
     def finalize(self: Any) -> Any:

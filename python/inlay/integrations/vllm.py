@@ -179,10 +179,9 @@ class PluginStatLogger(StatLogger):
     """
 
     def __init__(self, vllm_config: Any, engine_indexes: Sequence[int] | int = (0,)) -> None:
-        if any(ref() is vllm_config for ref in _recorded):
-            engine_indexes = ()
-        self._idle = engine_indexes == ()
-        super().__init__(vllm_config, engine_indexes)
+        self._idle = any(ref() is vllm_config for ref in _recorded)
+        if not self._idle:
+            super().__init__(vllm_config, engine_indexes)
 
     def record(self, *stats: Any, **others: Any) -> None:
         """Record one step, as `StatLogger.record` does."""
