@@ -1,0 +1,27 @@
+"""A deployment for the tests with Ray itself: importable in a replica."""
+
+import inlay
+from inlay.integrations.ray_serve import observed
+
+
+def make_application(serve, directory):
+    """Return an application of Ray Serve whose replica writes there."""
+
+    @serve.deployment(name="doubler", ray_actor_options={"num_cpus": 0.1})
+    @observed(methods=("__call__", "stream", "fail"), directory=directory)
+    class Doubler:
+        def __init__(self, factor):
+            self.factor = factor
+            self.rows = inlay.get_observer().counter("doubler.rows").bind()
+
+        async def __call__(self, value):
+            self.rows.add(1)
+            return self.factor * value
+
+        def stream(self, count):
+            yield from range(count)
+
+        def fail(self):
+            raise KeyError("asked to")
+
+    return Doubler.bind(2)
