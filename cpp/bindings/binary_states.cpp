@@ -60,7 +60,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
     weights.emplace(given_weights.ptr());
     check_same_size("weights", weights->size(), "y_true", size);
   }
-  const SegmentInput where(segments.ptr(), size);
+  const SegmentInput where(segments.ptr(), size, true);
   const bool narrow = scores.is_f32();
   self.with_column(labels, [&](BinaryStates& states) {
     std::unique_ptr<Block> block;
@@ -76,6 +76,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
         rows.weights = weights ? weights->packed_doubles(size) : nullptr;
         if (rows.labels_i64 == nullptr || (rows.scores_f32 == nullptr && !rows.scores_f64) ||
             (weights && rows.weights == nullptr)) {
+          where.check_in_place();  // before any block is counted
           block = std::make_unique<Block>(std::min(size, Block::kRows));
           labels.rewind();
           scores.rewind();
@@ -94,6 +95,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
         if (weights) rows.weights = weights->doubles(rows.size, block->weights.data());
       }
       rows.segments = where.each() == nullptr ? nullptr : where.each() + at;
+      rows.segments_i64 = where.in_place() == nullptr ? nullptr : where.in_place() + at;
       states.update(rows);
     }
   });

@@ -473,6 +473,11 @@ def test_segments_that_may_not_be_are_refused() -> None:
         states.update(y, s, None, np.array([0, 1, 2]))
     with pytest.raises(TypeError):
         states.update(y, s, None, "ab")
+    many = np.zeros(20_000, np.int64)
+    many[-1] = 70_000
+    for labels in (many * 0, (many * 0).astype(bool)):
+        with pytest.raises(InvalidArgumentError, match="70000"):
+            states.update(labels, np.zeros(20_000), None, many)
     assert states.segments == 0
     with pytest.raises(InvalidArgumentError, match="70000"):
         states.merge(_core.BinaryStates(), [(70_000, 0)])
