@@ -160,6 +160,17 @@ Figures figures(SharedStates& self, std::uint32_t segment) {
   return out;
 }
 
+// What another object is made with.
+Figures settings(SharedStates& self) {
+  const BinarySettings found = self.with([](const BinaryStates& v) { return v.settings(); });
+  Figures out;
+  out["thresholds"] = py::tuple(py::cast(found.thresholds));
+  out["kind"] = kKinds[static_cast<std::size_t>(found.kind)];
+  out["bins"] = found.bins;
+  out["scores"] = found.scores;
+  return out;
+}
+
 // The bins that have rows, as columns of doubles and int64.
 py::tuple histogram(SharedStates& self, std::uint32_t segment) {
   const std::vector<ScoreHistogram::Bin> bins =
@@ -238,14 +249,7 @@ void register_binary_states(py::module_& m) {
           py::arg("other"), py::pos_only())
       .def_property_readonly("segments", get([](const BinaryStates& v) { return v.segments(); }))
       .def_property_readonly("memory", get([](const BinaryStates& v) { return v.memory(); }))
-      .def_property_readonly("thresholds",
-                             get([](const BinaryStates& v) { return v.settings().thresholds; }))
-      .def_property_readonly("kind", get([](const BinaryStates& v) {
-                               return kKinds[static_cast<std::size_t>(v.settings().kind)];
-                             }))
-      .def_property_readonly("bins", get([](const BinaryStates& v) { return v.settings().bins; }))
-      .def_property_readonly("scores",
-                             get([](const BinaryStates& v) { return v.settings().scores; }));
+      .def_property_readonly("settings", &settings);
 }
 
 }  // namespace inlay::python
