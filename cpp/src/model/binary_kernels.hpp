@@ -52,7 +52,7 @@ struct BinaryKernels {
   /// counted from bit 52 on.
   void (*losses_f32)(const float* scores, const std::uint8_t* labels, std::size_t size,
                      std::uint64_t* units, BinaryLosses& out) noexcept;
-  /// `others` are 1 - score; null: to be computed.
+  /// `others` are 1 - score.
   void (*losses_f64)(const double* scores, const double* others, const std::uint8_t* labels,
                      std::size_t size, std::uint64_t* units, BinaryLosses& out) noexcept;
 };

@@ -198,9 +198,11 @@ struct LossLanes {
     }
   }
 
-  template <bool kGiven, class T>
+  // `others` are 1 - score; of floats they are computed.
+  template <class T>
   void add(const T* scores, const double* others, const std::uint8_t* labels,
            std::uint64_t* units) noexcept {
+    constexpr bool kGiven = sizeof(T) == sizeof(double);
     for (std::size_t part = 0; part < kParts; ++part) {
       const std::size_t i = part * kWidth;
       const Vector score = load(scores + i);
@@ -244,14 +246,15 @@ struct LossLanes {
   }
 };
 
-template <bool kGiven, class T>
+template <class T>
 void losses(const T* scores, const double* others, const std::uint8_t* labels, std::size_t size,
             std::uint64_t* units, BinaryLosses& out) noexcept {
+  constexpr bool kGiven = sizeof(T) == sizeof(double);
   LossLanes lanes;
   std::size_t i = 0;
   std::size_t factors = 0;
   for (; i + kLanes <= size; i += kLanes) {
-    lanes.add<kGiven>(scores + i, kGiven ? others + i : nullptr, labels + i, units + i);
+    lanes.add(scores + i, kGiven ? others + i : nullptr, labels + i, units + i);
     if (++factors == kFactors) {
       lanes.take_exponents();
       factors = 0;
@@ -268,7 +271,7 @@ void losses(const T* scores, const double* others, const std::uint8_t* labels, s
     std::memcpy(last_scores, scores + i, rows * sizeof(T));
     std::memcpy(last_labels, labels + i, rows);
     if (kGiven) std::memcpy(last_others, others + i, rows * sizeof(double));
-    lanes.add<kGiven>(last_scores, last_others, last_labels, last_units);
+    lanes.add(last_scores, last_others, last_labels, last_units);
     std::memcpy(units + i, last_units, rows * sizeof(std::uint64_t));
   }
   out = lanes.sum();
@@ -276,19 +279,13 @@ void losses(const T* scores, const double* others, const std::uint8_t* labels, s
 
 void losses_f32(const float* scores, const std::uint8_t* labels, std::size_t size,
                 std::uint64_t* units, BinaryLosses& out) noexcept {
-  losses<false>(scores, nullptr, labels, size, units, out);
-}
-
-void losses_f64(const double* scores, const double* others, const std::uint8_t* labels,
-                std::size_t size, std::uint64_t* units, BinaryLosses& out) noexcept {
-  if (others != nullptr) return losses<true>(scores, others, labels, size, units, out);
-  losses<false>(scores, others, labels, size, units, out);
+  losses(scores, nullptr, labels, size, units, out);
 }
 
 constexpr BinaryKernels make_binary_kernels() {
   return {
-      labels_of,     within<float>,  within<double>, count<float>, count<double>,
-      places<float>, places<double>, losses_f32,     losses_f64,
+      labels_of,     within<float>,  within<double>, count<float>,   count<double>,
+      places<float>, places<double>, losses_f32,     losses<double>,
   };
 }
 

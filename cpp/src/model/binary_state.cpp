@@ -217,13 +217,14 @@ void BinaryState::count_scores(const BinaryPlan& plan, const BinaryBlockRows& ro
   } else {
     if (logits == nullptr) {
       kernels.places_f64(rows.scores_f64, rows.labels, rows.size, scratch.places);
+      for (std::size_t i = 0; i < rows.size; ++i) scratch.others[i] = 1.0 - rows.scores_f64[i];
     } else {
       for (std::size_t i = 0; i < rows.size; ++i) {
         scratch.places[i] = static_cast<std::uint16_t>(logit_place(logits[i]) + rows.labels[i]);
       }
     }
-    kernels.losses_f64(rows.scores_f64, logits == nullptr ? nullptr : scratch.others, rows.labels,
-                       rows.size, scratch.units, losses);
+    kernels.losses_f64(rows.scores_f64, scratch.others, rows.labels, rows.size, scratch.units,
+                       losses);
   }
   histogram.add(scratch.places, rows.weights, rows.size);
   squared_errors.add(static_cast<std::uint64_t>(losses.squared_errors * 0x1p40));

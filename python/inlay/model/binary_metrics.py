@@ -180,7 +180,7 @@ def derive(
     figures : mapping
         What ``figures(segment)`` of the native state returned.
     settings : mapping
-        ``thresholds`` of the state; others are not looked at.
+        ``settings`` of the native state, of which ``thresholds`` are looked at.
     confidence : float, default 0.95
         Of the two-sided intervals.
 
