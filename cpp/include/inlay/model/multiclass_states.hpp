@@ -122,7 +122,7 @@ class INLAY_API MulticlassState {
 };
 
 using MulticlassStates = SegmentStates<MulticlassState>;
-extern template class SegmentStates<MulticlassState>;
+extern template class INLAY_API SegmentStates<MulticlassState>;
 
 /// Rows of labels: `predicted` is given; or of scores: `scores` is.
 struct INLAY_API MulticlassBatch {
