@@ -14,16 +14,6 @@ bool ColumnBlocks::is_f32() const noexcept {
   return all;
 }
 
-bool ColumnBlocks::is_integer() const noexcept {
-  bool all = true;
-  for_each_run([&](const Run& run) {
-    const Element element = run.dictionary == nullptr ? run.element : run.dictionary->element;
-    all = all && element != Element::kF64 && element != Element::kF32 && element != Element::kF16 &&
-          element != Element::kLongDouble;
-  });
-  return all;
-}
-
 // The run that the next row lies in.
 const ColumnBlocks::Run* ColumnBlocks::run() noexcept {
   while (at_ == run_at(run_index_).size && run_index_ + 1 < num_runs()) {
@@ -58,7 +48,7 @@ void ColumnBlocks::for_each_part(std::size_t size, F&& f) noexcept {
 }
 
 const double* ColumnBlocks::doubles(std::size_t size, double* scratch) noexcept {
-  if (const double* found = packed<double>(Element::kF64, size)) return found;
+  if (const double* found = packed_doubles(size)) return found;
   for_each_part(size, [&](const Run& now, std::size_t at, std::size_t part, std::size_t done) {
     convert_in_place(now, at, part, scratch + done);
   });
@@ -66,7 +56,7 @@ const double* ColumnBlocks::doubles(std::size_t size, double* scratch) noexcept 
 }
 
 const float* ColumnBlocks::floats(std::size_t size, float* scratch) noexcept {
-  if (const float* found = packed<float>(Element::kF32, size)) return found;
+  if (const float* found = packed_floats(size)) return found;
   for_each_part(size, [&](const Run& now, std::size_t at, std::size_t part, std::size_t done) {
     for (std::size_t i = 0; i < part; ++i) {
       float value = std::numeric_limits<float>::quiet_NaN();
@@ -82,6 +72,14 @@ const float* ColumnBlocks::floats(std::size_t size, float* scratch) noexcept {
 
 const std::int64_t* ColumnBlocks::packed_integers(std::size_t size) noexcept {
   return packed<std::int64_t>(Element::kI64, size);
+}
+
+const double* ColumnBlocks::packed_doubles(std::size_t size) noexcept {
+  return packed<double>(Element::kF64, size);
+}
+
+const float* ColumnBlocks::packed_floats(std::size_t size) noexcept {
+  return packed<float>(Element::kF32, size);
 }
 
 template <class T>

@@ -25,8 +25,6 @@ class ColumnBlocks : public ColumnInput {
 
   /// Whether all rows are float32: floats() reads them as they are.
   bool is_f32() const noexcept;
-  /// Whether all rows are integers or booleans.
-  bool is_integer() const noexcept;
 
   /// The rows as they lie in memory or, converted, in `scratch`; NaN for null.
   const double* doubles(std::size_t size, double* scratch) noexcept;
@@ -34,9 +32,14 @@ class ColumnBlocks : public ColumnInput {
   const float* floats(std::size_t size, float* scratch) noexcept;
   /// Integers exactly; kNoInteger for what is none.
   void integers(std::size_t size, std::int64_t* out) noexcept;
-  /// The rows where they lie, if they are packed int64 without nulls; otherwise null, and nothing
-  /// is read.
+  /// The rows where they lie, if they are packed and of this type without nulls; otherwise null,
+  /// and nothing is read.
   const std::int64_t* packed_integers(std::size_t size) noexcept;
+  const double* packed_doubles(std::size_t size) noexcept;
+  const float* packed_floats(std::size_t size) noexcept;
+
+  /// Goes back to the first row.
+  void rewind() noexcept { run_index_ = at_ = 0; }
 
  private:
   template <class T>

@@ -30,21 +30,26 @@ SegmentInput::SegmentInput(PyObject* object, std::size_t rows) {
   }
   ColumnBlocks column(object);
   check_same_size("segments", column.size(), "y_true", rows);
-  if (rows != 0 && !column.is_integer()) {
-    throw pybind11::type_error("segments are an integer, or integers with one a row, not floats");
-  }
-  has_each_ = true;
-  each_.resize(rows);
+  each_ = std::make_unique_for_overwrite<std::uint32_t[]>(rows);
   std::int64_t block[1024];
   for (std::size_t at = 0; at < rows; at += 1024) {
     const std::size_t size = std::min<std::size_t>(rows - at, 1024);
-    column.integers(size, block);
+    const std::int64_t* found = column.packed_integers(size);
+    if (found == nullptr) {
+      column.integers(size, block);
+      found = block;
+    }
+    std::uint64_t all = 0;
     for (std::size_t i = 0; i < size; ++i) {
-      if (block[i] < 0 || block[i] >= std::int64_t{kMaxSegments}) {
-        refuse(", not at row " + std::to_string(at + i),
-               block[i] == ColumnBlocks::kNoInteger ? "null" : std::to_string(block[i]));
-      }
-      each_[at + i] = static_cast<std::uint32_t>(block[i]);
+      all |= static_cast<std::uint64_t>(found[i]);
+      each_[at + i] = static_cast<std::uint32_t>(found[i]);
+    }
+    static_assert((kMaxSegments & (kMaxSegments - 1)) == 0);
+    if (all < kMaxSegments) continue;
+    for (std::size_t i = 0; i < size; ++i) {
+      if (found[i] >= 0 && found[i] < std::int64_t{kMaxSegments}) continue;
+      refuse(", not at row " + std::to_string(at + i),
+             found[i] == ColumnBlocks::kNoInteger ? "no integer" : std::to_string(found[i]));
     }
   }
 }

@@ -6,6 +6,7 @@ from inlay._lazy import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from inlay.model.binary import Binary
     from inlay.model.estimate import Estimate
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
+    "Binary": "inlay.model.binary",
     "Estimate": "inlay.model.estimate",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
@@ -32,6 +34,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Binary",
     "Estimate",
     "Logits",
     "LogitsRows",
