@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
     from inlay.model.multiclass import Multiclass
+    from inlay.model.multilabel import Multilabel
     from inlay.model.ranking import Ranking
     from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
@@ -27,6 +28,7 @@ _HOMES = {
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
     "Multiclass": "inlay.model.multiclass",
+    "Multilabel": "inlay.model.multilabel",
     "Ranking": "inlay.model.ranking",
     "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
@@ -41,6 +43,7 @@ __all__ = [
     "LogitsStatistic",
     "Metrics",
     "Multiclass",
+    "Multilabel",
     "Ranking",
     "Regression",
     "TensorStats",
