@@ -45,14 +45,35 @@ bool all_count(const BinaryPlan& plan, const BinaryBlockRows& rows) noexcept {
          (rows.weights == nullptr || kernels.within_f64(rows.weights, rows.size, 0.0, kMost));
 }
 
+// Twice a row's cell, which is the number of cuts not above its score, plus its label.
+template <class T>
+void find_cells(const BinaryPlan::Search<T>& search, const T* scores, const std::uint8_t* labels,
+                std::size_t size, std::uint8_t* out) noexcept {
+  const T* const cuts = search.cuts.data();
+  const std::uint8_t* const begin = search.begin.data();
+  const auto from = [begin](T score) {
+    return std::size_t{begin[static_cast<int>(score * T{BinaryPlan::kGrid})]};
+  };
+  if (search.steps <= 1) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t first = from(scores[i]);
+      const std::size_t cell = first + (scores[i] >= cuts[first] ? 1 : 0);
+      out[i] = static_cast<std::uint8_t>(2 * cell + labels[i]);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    std::size_t cell = from(scores[i]);
+    while (scores[i] >= cuts[cell]) ++cell;
+    out[i] = static_cast<std::uint8_t>(2 * cell + labels[i]);
+  }
+}
+
 void find_cells(const BinaryPlan& plan, const BinaryBlockRows& rows, std::uint8_t* out) noexcept {
-  const BinaryKernels& kernels = binary_kernels();
   if (rows.scores_f32 != nullptr) {
-    kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
-                      plan.cuts.size(), out);
+    find_cells(plan.search_f32, rows.scores_f32, rows.labels, rows.size, out);
   } else {
-    kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
-                      out);
+    find_cells(plan.search_f64, rows.scores_f64, rows.labels, rows.size, out);
   }
 }
 
@@ -170,7 +191,7 @@ void BinaryState::count(const BinaryPlan& plan, const BinaryBlockRows& rows, Scr
   for (std::size_t cut = 0; cut < plan.cuts.size(); ++cut) {
     BinaryCounts found;
     if (rows.scores_f32 != nullptr) {
-      kernels.count_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32[cut], found);
+      kernels.count_f32(rows.scores_f32, rows.labels, rows.size, plan.search_f32.cuts[cut], found);
     } else {
       kernels.count_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts[cut], found);
     }
@@ -196,13 +217,14 @@ void BinaryState::count_scores(const BinaryPlan& plan, const BinaryBlockRows& ro
   } else {
     if (logits == nullptr) {
       kernels.places_f64(rows.scores_f64, rows.labels, rows.size, scratch.places);
+      for (std::size_t i = 0; i < rows.size; ++i) scratch.others[i] = 1.0 - rows.scores_f64[i];
     } else {
       for (std::size_t i = 0; i < rows.size; ++i) {
         scratch.places[i] = static_cast<std::uint16_t>(logit_place(logits[i]) + rows.labels[i]);
       }
     }
-    kernels.losses_f64(rows.scores_f64, logits == nullptr ? nullptr : scratch.others, rows.labels,
-                       rows.size, scratch.units, losses);
+    kernels.losses_f64(rows.scores_f64, scratch.others, rows.labels, rows.size, scratch.units,
+                       losses);
   }
   histogram.add(scratch.places, rows.weights, rows.size);
   squared_errors.add(static_cast<std::uint64_t>(losses.squared_errors * 0x1p40));

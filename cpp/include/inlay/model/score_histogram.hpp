@@ -34,8 +34,8 @@ struct INLAY_API ScoreRanks {
 struct INLAY_API ScoreSpreads {
   double squared_errors_squared = 0;  ///< Σ w (s - y)⁴
   double log_losses_squared = 0;      ///< Σ w ln² p
-  double equal_mass_error = 0;  ///< Σ |Σ w (y - s)| over groups of equally many rows
-  double equal_mass_spread = 0;  ///< Σ n p (1 - p) over these groups, p the share of positives
+  double equal_mass_error = 0;        ///< Σ |Σ w (y - s)| over groups of equally many rows
+  double equal_mass_spread = 0;       ///< Σ n p (1 - p) over these groups, p the share of positives
 };
 
 /// Counts of scores by label, in bins that are narrow where scores are told apart best.
