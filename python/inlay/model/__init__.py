@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
+    from inlay.model.multiclass import Multiclass
+    from inlay.model.multilabel import Multilabel
+    from inlay.model.ranking import Ranking
+    from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
@@ -30,6 +34,10 @@ _HOMES = {
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "Multiclass": "inlay.model.multiclass",
+    "Multilabel": "inlay.model.multilabel",
+    "Ranking": "inlay.model.ranking",
+    "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
     "text": "inlay.model.text",
@@ -45,6 +53,10 @@ __all__ = [
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "Multiclass",
+    "Multilabel",
+    "Ranking",
+    "Regression",
     "TensorStats",
     "TensorSums",
     "text",
