@@ -356,7 +356,6 @@ def test_ray_serve_itself(tmp_path, monkeypatch):
     pytest.importorskip("duckdb", reason="reading the files needs duckdb")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "180")  # on a busy machine
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Ray warns of is its own
         ray = pytest.importorskip("ray", reason="the real test needs Ray")
