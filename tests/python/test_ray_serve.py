@@ -5,8 +5,10 @@ import inspect
 import json
 import logging
 import pickle
+import socket
 import sys
 import types
+import urllib.request
 import warnings
 
 import pytest
@@ -234,6 +236,20 @@ def test_the_observer_is_there_before_the_class_begins(tmp_path):
     model()  # and nothing breaks afterwards
 
 
+def test_a_function_writes_its_last_window_when_ray_ends_it(tmp_path):
+    pytest.importorskip("duckdb", reason="reading the files needs duckdb")
+
+    @observed(directory=tmp_path)
+    def double(value):
+        return 2 * value
+
+    double.__del__()  # a replica that was never asked
+    assert double(2) == 4
+    double.__del__()
+    sql = "select value from points where metric = 'inference.requests'"
+    assert inlay.query(tmp_path, sql).to_pylist() == [{"value": 1.0}]
+
+
 def test_what_a_class_does_at_its_end_is_done(observer):
     done = []
 
@@ -323,9 +339,20 @@ def test_bad_targets():
         observed(methods=("nothing_so_named",))(Model)
 
 
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def get(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+        return answer.read()
+
+
 @pytest.mark.slow
 def test_ray_serve_itself(tmp_path, monkeypatch):
-    """One replica of a real Ray Serve on loopback, read back from its files."""
+    """Applications of a real Ray Serve on loopback, read back from what their replicas wrote."""
     pytest.importorskip("duckdb", reason="reading the files needs duckdb")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
@@ -333,10 +360,12 @@ def test_ray_serve_itself(tmp_path, monkeypatch):
         warnings.simplefilter("ignore")  # what Ray warns of is its own
         ray = pytest.importorskip("ray", reason="the real test needs Ray")
         serve = pytest.importorskip("ray.serve", reason="the real test needs ray[serve]")
-        from ray_application import make_application
+        from ray_application import make_application, make_function, make_web
 
+        port = free_port()
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         try:
+            serve.start(http_options={"host": "127.0.0.1", "port": port})
             handle = serve.run(make_application(serve, str(tmp_path)), name="shop")
             assert [handle.remote(value).result(timeout_s=60) for value in range(5)] == [
                 0,
@@ -349,22 +378,30 @@ def test_ray_serve_itself(tmp_path, monkeypatch):
             assert list(stream) == [0, 1, 2]
             with pytest.raises(Exception, match="asked to"):
                 handle.fail.remote().result(timeout_s=60)
+            serve.run(make_function(serve, str(tmp_path)), name="math", route_prefix="/twice")
+            serve.run(make_web(serve, str(tmp_path)), name="web", route_prefix="/web")
+            assert get(port, "/twice?x=4") == b"8.0"
+            assert get(port, "/web/hello/ada") == b'"hello ada"'
             serve.shutdown()
         finally:
             ray.shutdown()
     rows = inlay.query(tmp_path, "select metric, attrs, value, sum from points")
     rows = [{**row, "attrs": json.loads(row["attrs"])} for row in rows.to_pylist()]
     requests = {
-        (row["attrs"]["method"], row["attrs"]["error.type"]): row["value"]
+        tuple(row["attrs"][key] for key in ("application", "model", "method", "error.type")): row[
+            "value"
+        ]
         for row in rows
         if row["metric"] == "inference.requests"
     }
-    assert requests == {("__call__", ""): 5, ("stream", ""): 1, ("fail", "KeyError"): 1}
+    assert requests == {
+        ("shop", "doubler", "__call__", ""): 5,
+        ("shop", "doubler", "stream", ""): 1,
+        ("shop", "doubler", "fail", "KeyError"): 1,
+        ("math", "twice", "__call__", ""): 1,
+    }
     found = [row for row in rows if row["metric"] == "inference.responses"]
     assert [row["sum"] for row in found] == [3]
-    assert {
-        (row["attrs"]["application"], row["attrs"]["model"])
-        for row in rows
-        if row["metric"].startswith("inference.")
-    } == {("shop", "doubler")}
+    routes = [row["attrs"] for row in rows if row["metric"] == "http.server.requests"]
+    assert [route["http.route"] for route in routes] == ["/hello/{name}"]
     assert [row["value"] for row in rows if row["metric"] == "doubler.rows"] == [5]

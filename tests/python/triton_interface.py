@@ -113,6 +113,13 @@ def text(*values):
     return np.array([value.encode() for value in values], dtype=object)
 
 
+def get_input_tensor_by_name(request, name):
+    for tensor in request.inputs():
+        if tensor.name() == name:
+            return tensor
+    return None
+
+
 def module():
     """Return a module with what it publishes."""
     made = types.ModuleType("triton_python_backend_utils")
@@ -122,6 +129,7 @@ def module():
         InferenceResponse,
         InferenceResponseSender,
         InferenceRequest,
+        get_input_tensor_by_name,
     ):
         setattr(made, published.__name__, published)
     made.TRITONSERVER_RESPONSE_COMPLETE_FINAL = FINAL

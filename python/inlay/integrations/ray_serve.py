@@ -122,7 +122,10 @@ def observed(
         if inspect.isclass(target):
             return _observe_class(target, names, make)
         if inspect.isfunction(target):
-            return _wrap(target, "__call__", _OfFunction(make, target.__name__))
+            recorder_of = _OfFunction(make, target.__name__)
+            wrapped = _wrap(target, "__call__", recorder_of)
+            wrapped.__del__ = recorder_of.release  # Ray calls it at the end of a replica
+            return wrapped
         message = f"a class or a function can be observed, not {target!r}"
         raise TypeError(message)
 
@@ -178,6 +181,10 @@ class _OfFunction:
         if self._made is None:
             self._made = self._make(self._name)
         return self._made
+
+    def release(self) -> None:
+        if self._made is not None:
+            self._made.host.release()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_OfFunction, (self._make, self._name))
