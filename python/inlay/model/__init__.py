@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inlay.model.parity.judge import FairnessJudge
     from inlay.model.parity.table import Fairness, fairness
     from inlay.model.quality.quality import Quality
+    from inlay.model.multilabel import Multilabel
     from inlay.model.ranking import Ranking
     from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
@@ -33,6 +34,7 @@ _HOMES = {
     "Metrics": "inlay.model.metrics",
     "Multiclass": "inlay.model.multiclass",
     "Quality": "inlay.model.quality.quality",
+    "Multilabel": "inlay.model.multilabel",
     "Ranking": "inlay.model.ranking",
     "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
@@ -51,6 +53,7 @@ __all__ = [
     "Metrics",
     "Multiclass",
     "Quality",
+    "Multilabel",
     "Ranking",
     "Regression",
     "TensorStats",
