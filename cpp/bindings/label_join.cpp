@@ -111,15 +111,17 @@ class Integers {
 
 /// What a call joined, by pane.
 struct Joined {
-  JoinedLabels rows;
-  std::vector<JoinedLabels::Group> groups;
+  JoinedColumns columns;
+  std::vector<std::uint64_t> refused;
   // Of classes.
   bool has_classes = false;
   std::vector<std::int64_t> scores, outcomes;
   std::size_t accepted = 0;
+  std::vector<std::int64_t> panes;  // made when asked for
 
-  void finish(LabelTask task) {
-    groups = rows.group_by_pane();
+  void finish(LabelTask task, JoinedLabels& joined) {
+    columns = JoinedColumns::of(joined.rows);
+    refused = std::move(joined.refused);
     if (task != LabelTask::kMulticlass) return;
     has_classes = true;
     const auto whole = [](const std::vector<double>& from, std::vector<std::int64_t>& to) {
@@ -129,8 +131,8 @@ struct Joined {
         to.push_back(is_class ? static_cast<std::int64_t>(value) : -1);  // -1 is no class
       }
     };
-    whole(rows.scores, scores);
-    whole(rows.outcomes, outcomes);
+    whole(columns.scores, scores);
+    whole(columns.outcomes, outcomes);
   }
 };
 
@@ -208,6 +210,7 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
   const Integers segments(segments_given, ids.size(), "segments");
   LabelJoin::check_segments(segments.data(), segments.size());
   auto joined = std::make_shared<Joined>();
+  JoinedLabels found;
   // Safe: the columns are held, the lock holds the join, and no Python object is touched.
   self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
@@ -215,7 +218,7 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
     std::size_t next = 0;
     const auto skip = [&](std::size_t to) {
       join.add_null_ids(to - next);
-      for (; next < to; ++next) joined->rows.refused.push_back(next);
+      for (; next < to; ++next) found.refused.push_back(next);
     };
     for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
       skip(at);
@@ -224,30 +227,32 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
       rows.values = scores.data() + at;
       rows.size = size;
       rows.first_row = at;
+      rows.following = ids.size() - at - size;
       rows.panes = panes.data() + at * panes.step();
       rows.pane_step = panes.step();
       rows.segments = segments.data() + at * segments.step();
       rows.segment_step = segments.step();
-      join.predicted(rows, joined->rows);
+      join.predicted(rows, found);
       next = at + size;
     });
     skip(ids.size());
-    joined->accepted = ids.size() - joined->rows.refused.size();
-    joined->finish(join.task());
+    joined->accepted = ids.size() - found.refused.size();
+    joined->finish(join.task(), found);
   });
   return joined;
 }
 
 template <class Ids>
 std::shared_ptr<Joined> take_labels(SharedJoin& self, const Ids& ids,
-                                    const py::object& outcomes_given, std::int64_t now,
-                                    bool is_numbered) {
+                                    const py::object& outcomes_given, std::int64_t now) {
   const Doubles outcomes(outcomes_given);
   require_sizes("outcomes", ids.size(), outcomes.size());
   auto joined = std::make_shared<Joined>();
+  JoinedLabels found;
   // Safe: as above.
   self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
+    found.rows.reserve(std::min<std::size_t>(ids.size(), join.pending()));
     std::size_t valid = 0;
     for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
       LabelRows rows;
@@ -255,13 +260,12 @@ std::shared_ptr<Joined> take_labels(SharedJoin& self, const Ids& ids,
       rows.values = outcomes.data() + at;
       rows.size = size;
       rows.first_row = at;
-      rows.is_numbered = is_numbered;
-      join.labelled(rows, now, joined->rows);
+      join.labelled(rows, now, found);
       valid += size;
     });
     join.add_null_ids(ids.size() - valid);
-    joined->accepted = joined->rows.scores.size();
-    joined->finish(join.task());
+    joined->accepted = found.rows.size();
+    joined->finish(join.task(), found);
   });
   return joined;
 }
@@ -344,41 +348,47 @@ void register_label_join(py::module_& m) {
 
   py::class_<Joined, std::shared_ptr<Joined>>(
       m, "JoinedLabels", "Predictions and labels that found each other, panes ascending.")
-      .def("__len__", [](const Joined& self) { return self.rows.scores.size(); })
+      .def("__len__", [](const Joined& self) { return self.columns.scores.size(); })
       .def_property_readonly(
           "score",
           [](const std::shared_ptr<Joined>& self) {
-            return self->has_classes ? column(self, self->scores) : column(self, self->rows.scores);
+            return self->has_classes ? column(self, self->scores)
+                                     : column(self, self->columns.scores);
           },
           "float64; of multiclass the class predicted, int64, -1 for none.")
       .def_property_readonly(
           "outcome",
           [](const std::shared_ptr<Joined>& self) {
             return self->has_classes ? column(self, self->outcomes)
-                                     : column(self, self->rows.outcomes);
+                                     : column(self, self->columns.outcomes);
           },
           "float64; of multiclass the class, int64, -1 for none.")
       .def_property_readonly(
           "segment",
-          [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.segments); },
+          [](const std::shared_ptr<Joined>& self) { return column(self, self->columns.segments); },
           "uint32.")
       .def_property_readonly(
           "pane",
-          [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.panes); },
+          [](const std::shared_ptr<Joined>& self) {
+            auto& panes = self->panes;  // under the GIL
+            for (const auto& group : self->columns.groups) panes.resize(group.end, group.pane);
+            return column(self, panes);
+          },
           "int64.")
       .def_property_readonly(
-          "row", [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.rows); },
-          "uint64: numbers of the labels joined, of labelled_hashed().")
+          "row",
+          [](const std::shared_ptr<Joined>& self) { return column(self, self->columns.rows); },
+          "uint32: the number of each in its call: of the label, or of the prediction.")
       .def_property_readonly(
           "refused",
-          [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.refused); },
+          [](const std::shared_ptr<Joined>& self) { return column(self, self->refused); },
           "uint64: numbers of the predictions not taken, ascending: without an id, doubles, late.")
       .def_readonly("accepted", &Joined::accepted, "Predictions taken, or labels joined.")
       .def_property_readonly(
           "groups",
           [](const Joined& self) {
             py::typing::List<py::typing::Tuple<py::int_, py::int_, py::int_>> groups;
-            for (const auto& group : self.groups) {
+            for (const auto& group : self.columns.groups) {
               groups.append(py::make_tuple(group.pane, group.begin, group.end));
             }
             return groups;
@@ -404,7 +414,7 @@ void register_label_join(py::module_& m) {
       .def(
           "labelled",
           [](SharedJoin& self, const py::object& ids, const py::object& outcomes,
-             std::int64_t now) { return take_labels(self, IdInput(ids), outcomes, now, false); },
+             std::int64_t now) { return take_labels(self, IdInput(ids), outcomes, now); },
           py::arg("ids"), py::arg("outcomes"), py::arg("pane_now"),
           "Take labels; return those whose prediction waits.")
       .def(
@@ -418,11 +428,10 @@ void register_label_join(py::module_& m) {
       .def(
           "labelled_hashed",
           [](SharedJoin& self, const py::object& high, const py::object& low,
-             const py::object& outcomes, std::int64_t now) {
-            return take_labels(self, HashedIds(high, low), outcomes, now, true);
-          },
+             const py::object& outcomes,
+             std::int64_t now) { return take_labels(self, HashedIds(high, low), outcomes, now); },
           py::arg("high"), py::arg("low"), py::arg("outcomes"), py::arg("pane_now"),
-          "Take labels by the hashes of their ids; `row` says which were joined.")
+          "Take labels by the hashes of their ids.")
       .def("expire", &expire, py::arg("before_pane"),
            "End the wait of earlier panes; return (pane, segment, predictions) that expired.")
       .def("reset", get([](LabelJoin& join) { join.reset(); }))

@@ -147,22 +147,26 @@ TEST(LabelTable, takes_40_bytes_an_entry_when_full) {
 
 TEST(LabelJoin, joins_whichever_comes_first) {
   LabelJoin join(LabelTask::kBinary, 10, 1000);
-  EXPECT_TRUE(predict(join, {1, 2, 3}, {0.1, 0.2, 0.3}, 5, 7).scores.empty());
-  const JoinedLabels late = label(join, {2, 9}, {1.0, 0.0}, 6);
-  EXPECT_EQ(late.scores, std::vector<double>{0.2});
-  EXPECT_EQ(late.outcomes, std::vector<double>{1.0});
-  EXPECT_EQ(late.panes, std::vector<std::int64_t>{5});
-  EXPECT_EQ(late.segments, std::vector<std::uint32_t>{7});
+  EXPECT_TRUE(predict(join, {1, 2, 3}, {0.1, 0.2, 0.3}, 5, 7).rows.empty());
+  const auto late = label(join, {2, 9}, {1.0, 0.0}, 6).rows;
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].score, 0.2);
+  EXPECT_EQ(late[0].outcome, 1.0);
+  EXPECT_EQ(late[0].pane, 5);
+  EXPECT_EQ(late[0].segment, 7U);
+  EXPECT_EQ(late[0].row, 0U);
   EXPECT_EQ(join.early(), 1U);
-  const JoinedLabels early = predict(join, {9}, {0.9}, 6, 2);
-  EXPECT_EQ(early.scores, std::vector<double>{0.9});
-  EXPECT_EQ(early.outcomes, std::vector<double>{0.0});
-  EXPECT_EQ(early.panes, std::vector<std::int64_t>{6});
-  EXPECT_EQ(early.segments, std::vector<std::uint32_t>{2});
-  EXPECT_EQ(join.pending(), 2U);
+  const auto early = predict(join, {4, 9}, {0.4, 0.9}, 6, 2).rows;
+  ASSERT_EQ(early.size(), 1U);
+  EXPECT_EQ(early[0].score, 0.9);
+  EXPECT_EQ(early[0].outcome, 0.0);
+  EXPECT_EQ(early[0].pane, 6);
+  EXPECT_EQ(early[0].segment, 2U);
+  EXPECT_EQ(early[0].row, 1U);
+  EXPECT_EQ(join.pending(), 3U);
   EXPECT_EQ(join.early(), 0U);
   EXPECT_EQ(join.counts().labels, 2U);
-  EXPECT_EQ(join.counts().predictions, 4U);
+  EXPECT_EQ(join.counts().predictions, 5U);
 }
 
 TEST(LabelJoin, counts_what_comes_again) {
@@ -170,13 +174,13 @@ TEST(LabelJoin, counts_what_comes_again) {
   predict(join, {1, 2}, {0.1, 0.2}, 5);
   EXPECT_EQ(predict(join, {2, 3}, {0.9, 0.3}, 5).refused, std::vector<std::uint64_t>{0});
   EXPECT_EQ(join.counts().duplicate_predictions, 1U);
-  EXPECT_EQ(label(join, {2}, {1.0}, 5).scores, std::vector<double>{0.2});  // the first stands
+  EXPECT_EQ(label(join, {2}, {1.0}, 5).rows.at(0).score, 0.2);  // the first stands
   label(join, {2, 2, 7, 7, 7}, {1.0, 0.0, 1.0, 1.0, 0.0}, 5);
   EXPECT_EQ(join.counts().duplicate_labels, 2U);
   EXPECT_EQ(join.counts().conflicting_labels, 2U);
   label(join, {1}, {kNan}, 5);
   EXPECT_EQ(join.counts().null_labels, 1U);
-  EXPECT_EQ(label(join, {1}, {0.0}, 5).scores, std::vector<double>{0.1});
+  EXPECT_EQ(label(join, {1}, {0.0}, 5).rows.at(0).score, 0.1);
 }
 
 TEST(LabelJoin, ends_the_wait_after_the_horizon) {
@@ -219,7 +223,7 @@ TEST(LabelJoin, makes_room_from_what_is_remembered_then_from_the_oldest_pane) {
   EXPECT_EQ(join.pending() + join.counts().evicted_predictions, 128U + 49U);
   EXPECT_LE(join.pending(), 128U);
   std::uint64_t old = 0;
-  for (std::uint64_t i = 64; i < 128; ++i) old += label(join, {i}, {1.0}, 3).scores.size();
+  for (std::uint64_t i = 64; i < 128; ++i) old += label(join, {i}, {1.0}, 3).rows.size();
   EXPECT_EQ(old, 63U);  // all of the younger pane but the one that was answered
 }
 
@@ -234,23 +238,22 @@ TEST(LabelJoin, stays_quick_when_all_of_one_pane_overflows) {
 }
 
 TEST(LabelJoin, groups_rows_by_pane) {
-  JoinedLabels joined;
-  const std::vector<std::int64_t> panes{3, 1, 3, 3, 2, 1};
-  for (std::size_t i = 0; i < panes.size(); ++i) {
-    joined.scores.push_back(static_cast<double>(i));
-    joined.outcomes.push_back(10.0 + static_cast<double>(i));
-    joined.panes.push_back(panes[i]);
-    joined.segments.push_back(static_cast<std::uint32_t>(i));
+  std::vector<JoinedLabel> rows;
+  for (const std::int64_t pane : {3, 1, 3, 3, 2, 1}) {
+    const auto i = static_cast<std::uint32_t>(rows.size());
+    rows.push_back({static_cast<double>(i), 10.0 + i, pane, i, i});
   }
-  const auto groups = joined.group_by_pane();
-  ASSERT_EQ(groups.size(), 3U);
-  EXPECT_EQ(groups[0].pane, 1);
-  EXPECT_EQ(groups[0].end, 2U);
-  EXPECT_EQ(groups[2].begin, 3U);
-  EXPECT_EQ(groups[2].end, 6U);
-  EXPECT_EQ(joined.scores, (std::vector<double>{1, 5, 4, 0, 2, 3}));
-  EXPECT_EQ(joined.outcomes, (std::vector<double>{11, 15, 14, 10, 12, 13}));
-  EXPECT_EQ(joined.segments, (std::vector<std::uint32_t>{1, 5, 4, 0, 2, 3}));
+  const JoinedColumns made = JoinedColumns::of(rows);
+  ASSERT_EQ(made.groups.size(), 3U);
+  EXPECT_EQ(made.groups[0].pane, 1);
+  EXPECT_EQ(made.groups[0].end, 2U);
+  EXPECT_EQ(made.groups[2].begin, 3U);
+  EXPECT_EQ(made.groups[2].end, 6U);
+  EXPECT_EQ(made.scores, (std::vector<double>{1, 5, 4, 0, 2, 3}));
+  EXPECT_EQ(made.outcomes, (std::vector<double>{11, 15, 14, 10, 12, 13}));
+  EXPECT_EQ(made.segments, (std::vector<std::uint32_t>{1, 5, 4, 0, 2, 3}));
+  EXPECT_EQ(made.rows, made.segments);
+  EXPECT_TRUE(JoinedColumns::of({}).groups.empty());
 }
 
 TEST(LabelJoin, refuses_what_it_cannot_keep) {

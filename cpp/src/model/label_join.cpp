@@ -19,7 +19,7 @@ namespace {
 
 // So many slots are fetched ahead: enough to hide memory's latency, few enough to stay in the
 // nearest cache.
-constexpr std::size_t kAhead = 128;
+constexpr std::size_t kAhead = 64;
 
 // Making room takes a pass over the table, so it is made for several.
 constexpr std::uint64_t kRoomShare = 64;
@@ -38,46 +38,38 @@ LabelTask label_task_of(std::string_view name) {
                                 name);
 }
 
-std::vector<JoinedLabels::Group> JoinedLabels::group_by_pane() {
-  std::vector<Group> groups;
-  const std::size_t size = panes.size();
-  if (size == 0) return groups;
-  std::unordered_map<std::int64_t, std::size_t> sizes;
-  std::size_t* of_last = &sizes[panes[0]];
-  std::int64_t last = panes[0];
-  for (const std::int64_t pane : panes) {
+JoinedColumns JoinedColumns::of(const std::vector<JoinedLabel>& rows) {
+  JoinedColumns made;
+  if (rows.empty()) return made;
+  std::unordered_map<std::int64_t, std::size_t> sizes;  // by pane, then where its next row goes
+  std::int64_t last = rows[0].pane;
+  std::size_t* of_last = &sizes[last];
+  const auto of_pane = [&](std::int64_t pane) -> std::size_t& {
     if (pane != last) of_last = &sizes[last = pane];
-    ++*of_last;
-  }
-  for (const auto& [pane, rows] : sizes) groups.push_back({pane, 0, rows});
-  std::sort(groups.begin(), groups.end(),
+    return *of_last;
+  };
+  for (const JoinedLabel& row : rows) ++of_pane(row.pane);
+  for (const auto& [pane, size] : sizes) made.groups.push_back({pane, 0, size});
+  std::sort(made.groups.begin(), made.groups.end(),
             [](const Group& a, const Group& b) { return a.pane < b.pane; });
   std::size_t next = 0;
-  for (Group& group : groups) {
+  for (Group& group : made.groups) {
     group.begin = next;
     next = group.end += next;
-    sizes[group.pane] = group.begin;  // where its next row goes
+    sizes[group.pane] = group.begin;
   }
-  if (groups.size() == 1) return groups;
-  JoinedLabels sorted;
-  sorted.scores.resize(size);
-  sorted.outcomes.resize(size);
-  sorted.panes.resize(size);
-  sorted.segments.resize(size);
-  sorted.rows.resize(rows.size());
-  of_last = &sizes[last = panes[0]];
-  for (std::size_t i = 0; i < size; ++i) {
-    if (panes[i] != last) of_last = &sizes[last = panes[i]];
-    const std::size_t to = (*of_last)++;
-    sorted.scores[to] = scores[i];
-    sorted.outcomes[to] = outcomes[i];
-    sorted.panes[to] = panes[i];
-    sorted.segments[to] = segments[i];
-    if (!rows.empty()) sorted.rows[to] = rows[i];
+  made.scores.resize(next);
+  made.outcomes.resize(next);
+  made.segments.resize(next);
+  made.rows.resize(next);
+  for (const JoinedLabel& row : rows) {
+    const std::size_t to = of_pane(row.pane)++;
+    made.scores[to] = row.score;
+    made.outcomes[to] = row.outcome;
+    made.segments[to] = row.segment;
+    made.rows[to] = row.row;
   }
-  sorted.refused = std::move(refused);
-  *this = std::move(sorted);
-  return groups;
+  return made;
 }
 
 LabelJoin::LabelJoin(LabelTask task, std::int64_t horizon_panes, std::uint64_t capacity)
@@ -155,14 +147,11 @@ void LabelJoin::predicted(const LabelRows& rows, JoinedLabels& joined) {
         }
         LabelEntry entry{id, rows.values[i], static_cast<std::uint32_t>(pane - state.base), 0};
         entry.set(LabelState::kPending, segment);
-        table.insert(at, entry, rows.size - i - 1, state.capacity);
+        table.insert(at, entry, rows.size - i - 1 + rows.following, state.capacity);
         ++state.pending;
       } else if (at->state() == LabelState::kEarly) {
-        joined.scores.push_back(rows.values[i]);
-        joined.outcomes.push_back(at->value);
-        joined.panes.push_back(pane);
-        joined.segments.push_back(segment);
-        if (rows.is_numbered) joined.rows.push_back(rows.first_row + i);
+        joined.rows.push_back({rows.values[i], at->value, pane, segment,
+                               static_cast<std::uint32_t>(rows.first_row + i)});
         at->pane = static_cast<std::uint32_t>(pane - state.base);
         at->set(LabelState::kAnswered, segment);
         --state.early;
@@ -206,11 +195,8 @@ void LabelJoin::labelled(const LabelRows& rows, std::int64_t now, JoinedLabels& 
       }
       switch (at->state()) {
         case LabelState::kPending:
-          joined.scores.push_back(at->value);
-          joined.outcomes.push_back(outcome);
-          joined.panes.push_back(state.pane_of(*at));
-          joined.segments.push_back(at->segment());
-          if (rows.is_numbered) joined.rows.push_back(rows.first_row + i);
+          joined.rows.push_back({at->value, outcome, state.pane_of(*at), at->segment(),
+                                 static_cast<std::uint32_t>(rows.first_row + i)});
           at->value = outcome;
           at->set(LabelState::kAnswered, at->segment());
           --state.pending;

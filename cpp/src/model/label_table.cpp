@@ -1,5 +1,6 @@
 #include "model/label_table.hpp"
 
+#include <sys/mman.h>
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -7,6 +8,19 @@
 
 namespace inlay::detail {
 namespace {
+
+/// Asks for large pages: the slots of a batch lie anywhere in a large table, each in a page of its
+/// own otherwise. Only a hint.
+void use_large_pages(const NothrowArray<LabelEntry>& entries) noexcept {
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t kLarge = std::size_t{1} << 22;
+  constexpr std::uintptr_t kPage = 4096;
+  if (entries.bytes() < kLarge) return;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(entries.data()) + kPage - 1) / kPage * kPage;
+  const auto end = reinterpret_cast<std::uintptr_t>(entries.data()) + entries.bytes();
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
 
 // At most 4 of 5 slots are taken: 40 bytes an entry.
 constexpr std::size_t kTaken = 4;
@@ -40,6 +54,7 @@ void LabelTable::assign(const std::vector<LabelEntry>& entries) {
   for (const LabelEntry& entry : entries) next = std::max(next, home(entry.id.high, slots)) + 1;
   NothrowArray<LabelEntry> made;
   if (!made.resize(std::max(slots, next) + kBehind)) throw std::bad_alloc();
+  use_large_pages(made);
   next = 0;
   for (const LabelEntry& entry : entries) {
     next = std::max(next, home(entry.id.high, slots));
@@ -82,6 +97,7 @@ void LabelTable::rebuild(std::size_t slots) {
   for_each([&](const LabelEntry& entry) { next = std::max(next, home(entry.id.high, slots)) + 1; });
   NothrowArray<LabelEntry> made;
   if (!made.resize(std::max(slots, next) + kBehind)) throw std::bad_alloc();
+  use_large_pages(made);
   next = 0;
   for_each([&](const LabelEntry& entry) {
     next = std::max(next, home(entry.id.high, slots));

@@ -70,7 +70,8 @@ class LabelTable {
   LabelEntry* find(IdHash id) noexcept {
     if (slots_ == 0) return nullptr;
     LabelEntry* at = entries_.data() + home(id.high, slots_);
-    while (at->mark != 0 && less(at->id, id)) ++at;  // the last slot is never taken
+    // Free slots come after all smaller entries. The last slot is never taken.
+    while (at->mark != 0 && less(at->id, id)) ++at;
     return at;
   }
   static bool holds(const LabelEntry* at, IdHash id) noexcept {

@@ -217,7 +217,7 @@ def _place(stream: Stream, attrs: str) -> int:
     return stream.segments.index(tuple(members[name] for name in stream.segments.names))
 
 
-def _no_judge_fails(judge: Any, error: Exception) -> None:
+def _no_judge_fails(judge: Any, error: Exception) -> None:  # noqa: ARG001
     raise error
 
 

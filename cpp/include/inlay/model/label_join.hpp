@@ -25,7 +25,7 @@ struct LabelRows {
   const double* values = nullptr;  ///< scores or classes; of labels the outcomes, NaN for none
   std::size_t size = 0;
   std::size_t first_row = 0;  ///< number of the first, in the caller's count
-  bool is_numbered = false;   ///< whether to say which rows were joined
+  std::size_t following = 0;  ///< how many are about to come, so that the table grows once
   /// Of predictions: one each with a step of 1, one for all with a step of 0.
   const std::int64_t* panes = nullptr;
   std::size_t pane_step = 0;
@@ -33,21 +33,34 @@ struct LabelRows {
   std::size_t segment_step = 0;
 };
 
-/// Predictions and labels that found each other, in the order in which they did. Plain values.
+/// A prediction and a label that found each other. A plain value.
+struct JoinedLabel {
+  double score;
+  double outcome;
+  std::int64_t pane;
+  std::uint32_t segment;
+  std::uint32_t row;  ///< number of the one that came last, in the caller's count
+};
+
+/// What a call joined, in the order in which it was. A plain value.
 struct JoinedLabels {
+  std::vector<JoinedLabel> rows;
+  /// Numbers of the predictions that were not taken: doubles, those that came too late.
+  std::vector<std::uint64_t> refused;
+};
+
+/// Joined rows in columns, those of each pane together in their order, panes ascending. A plain
+/// value.
+struct JoinedColumns {
   struct Group {
     std::int64_t pane;
     std::size_t begin, end;
   };
   std::vector<double> scores, outcomes;
-  std::vector<std::int64_t> panes;
-  std::vector<std::uint32_t> segments;
-  std::vector<std::uint64_t> rows;  ///< numbers of those that came last, where asked for
-  /// Numbers of the predictions that were not taken: doubles, those that came too late.
-  std::vector<std::uint64_t> refused;
+  std::vector<std::uint32_t> segments, rows;
+  std::vector<Group> groups;
 
-  /// Brings the rows of each pane together, in the order in which they are, panes ascending.
-  INLAY_API std::vector<Group> group_by_pane();
+  INLAY_API static JoinedColumns of(const std::vector<JoinedLabel>& rows);
 };
 
 /// Joins labels to predictions by id, whichever comes first, over a horizon of panes.
