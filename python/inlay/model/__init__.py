@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
     from inlay.model.multiclass import Multiclass
+    from inlay.model.multilabel import Multilabel
     from inlay.model.parity.judge import FairnessJudge
     from inlay.model.parity.table import Fairness, fairness
     from inlay.model.quality.quality import Quality
-    from inlay.model.multilabel import Multilabel
     from inlay.model.ranking import Ranking
     from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
@@ -33,8 +33,8 @@ _HOMES = {
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
     "Multiclass": "inlay.model.multiclass",
-    "Quality": "inlay.model.quality.quality",
     "Multilabel": "inlay.model.multilabel",
+    "Quality": "inlay.model.quality.quality",
     "Ranking": "inlay.model.ranking",
     "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
@@ -52,8 +52,8 @@ __all__ = [
     "LogitsStatistic",
     "Metrics",
     "Multiclass",
-    "Quality",
     "Multilabel",
+    "Quality",
     "Ranking",
     "Regression",
     "TensorStats",
