@@ -1,4 +1,4 @@
-"""What a model says of itself: its logits, activations and gradients, on the CPU or on a GPU."""
+"""How well a model does, and what it says of itself: its logits, activations and gradients."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ from inlay._lazy import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from inlay.model.estimate import Estimate
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
+    from inlay.model.metrics import Metrics
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
+    "Estimate": "inlay.model.estimate",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
+    "Metrics": "inlay.model.metrics",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
 }
 
 __all__ = [
+    "Estimate",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
+    "Metrics",
     "TensorStats",
     "TensorSums",
 ]
