@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,9 +36,9 @@ class ChosenRows(NamedTuple):
 
 def chosen_rows(
     root: Path,
-    choose: dict[str, Callable[[pa.Table], pa.Table]],
+    choose: Mapping[str, Callable[[pa.Table], pa.Table]],
     *,
-    filters: dict[str, Sequence[tuple[str, str, Any]]] | None = None,
+    filters: Mapping[str, Sequence[tuple[str, str, Any]]] | None = None,
 ) -> ChosenRows:
     """Read rows of tables.
 

@@ -97,7 +97,9 @@ def contributions(
     for name, side in (("earlier", earlier), ("later", later)):
         for key, total in side.items():
             if not total.n >= 0.0:
-                message = f"{name}: a number of rows must be 0 or more, that of {key!r} is {total.n}"
+                message = (
+                    f"{name}: a number of rows must be 0 or more, that of {key!r} is {total.n}"
+                )
                 raise InvalidArgumentError(message)
         rows = sum(total.n for total in side.values())
         if rows <= 0.0:
@@ -116,7 +118,7 @@ def contributions(
         share_before, share_after = before.n / rows_before, after.n / rows_after
         within = 0.5 * (share_before + share_after) * (now - was)
         mix = (0.5 * (was + now) - middle) * (share_after - share_before)
-        total = within + mix
-        share = total / change if change != 0.0 else None
-        made.append(Contribution(key, before, after, within, mix, total, share))
+        added = within + mix
+        share = added / change if change != 0.0 else None
+        made.append(Contribution(key, before, after, within, mix, added, share))
     return sorted(made, key=lambda each: -abs(each.total) if each.share is None else -each.share)
