@@ -109,6 +109,7 @@ def _write_summary(report: Mapping[str, Any]) -> None:
         headline,
         quality_name,
     )
+    from inlay.report.verdict_page import verdicts_summary
 
     if not report["quality"]:
         write_line("models: no rows of kind estimate")
@@ -122,5 +123,4 @@ def _write_summary(report: Mapping[str, Any]) -> None:
         said = each["comparison"]
         text = f"not compared: {each['reason']}" if said is None else comparison_summary(said)
         write_line(escape_controls(f"{each['watch'] or 'columns'}: {text}"))
-    yes = [each for each in report["verdicts"] if each["verdict"] == "yes"]
-    write_line(f"verdicts: {len(report['verdicts'])}, of which {len(yes)} say yes")
+    write_line(f"verdicts: {verdicts_summary(report['verdicts'])}")

@@ -114,3 +114,56 @@ def write(directory: Path, rows: list[dict[str, Any]], verdicts: Any = ()) -> Pa
         )
         sink.close(float("inf"))
     return directory
+
+
+CALIBRATION = {
+    "bins": [
+        {
+            "from": number / 10,
+            "to": (number + 1) / 10,
+            "n": 0 if number == 9 else 100,
+            "mean_score": (number + 0.5) / 10,
+            "rate": number / 10,
+            "low": max(0.0, number / 10 - 0.05),
+            "high": number / 10 + 0.05,
+        }
+        for number in range(10)
+    ],
+    "reason": None,
+}
+
+
+def everything() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return points and verdicts of which every part of the page has something to show."""
+    rows = degrading()
+    for pane in range(10):
+        for region in REGIONS:
+            k = BAD // 2 if region == "eu" and pane >= 5 else GOOD // 2
+            for device in ("phone", "desk"):
+                by = {"region": region, "device": device}
+                rows.append(estimate_row("accuracy", wilson(k, 100), pane=pane, by=by, name="ad"))
+        rows.append(estimate_row("auroc", wilson(80, 100), pane=pane))
+        rows.append(estimate_row("estimated.accuracy", wilson(88, 100), pane=pane))
+        rows.append(estimate_row("coverage", wilson(90 - 8 * pane, 100), pane=pane))
+        rows.append(estimate_row("mcc", Estimate.undefined("zero_variance", 5), pane=pane))
+        rate = {"evaluation": "refusal", "evaluator": "judge", "evaluator_version": "2"}
+        of = wilson(5 + pane, 100)
+        rows.append(estimate_row("evaluation.rate", of, pane=pane, by=rate, name="chat"))
+    rows.append(counter_row("click.rejected", 12.0, reason="nan_score"))
+    rows.append(counter_row("chat.output_tokens", 4096.0))
+    said = [
+        verdict(
+            "fairness.region.disparate_impact",
+            value=0.6,
+            low=0.5,
+            high=0.7,
+            effect=0.4,
+            threshold=0.2,
+            n=900,
+            attrs={"region": "eu"},
+            part_names=["region=eu", "region=us"],
+            part_values=[0.3, 0.5],
+        ),
+        verdict("fairness.region.equalized_odds_difference", "undefined", reason="insufficient"),
+    ]
+    return rows, said

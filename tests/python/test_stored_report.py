@@ -261,7 +261,7 @@ def test_histograms_and_counters_of_the_layer_are_added_up(tmp_path):
         observer.counter("chat.tokens", layer="model").add(5)
     report = stored_report(tmp_path)
     assert report["quality"] == []
-    histogram, counter = report["generation"]
+    histogram, counter = report["measured"]
     assert (histogram["metric"], histogram["unit"]) == ("chat.output", "{token}")
     assert histogram["all"]["count"] == 200
     assert histogram["all"]["mean"] == pytest.approx(225.25)
@@ -309,7 +309,7 @@ def test_an_empty_directory_has_nothing_and_is_no_error(tmp_path):
     with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]):
         pass
     report = stored_report(tmp_path)
-    for name in ("quality", "generation", "verdicts", "comparisons"):
+    for name in ("quality", "measured", "verdicts", "comparisons"):
         assert report[name] == []
     assert (report["split"], report["profile"]) == (None, None)
 
@@ -352,6 +352,6 @@ def test_a_stream_cut_short_is_read_as_far_as_it_goes_and_said(tmp_path):
     with path.open("ab") as file:
         file.write(b"garbage " * 20)
     report = stored_report(tmp_path)
-    assert report["generation"][0]["all"]["count"] == 7
+    assert report["measured"][0]["all"]["count"] == 7
     assert any(path.name in note for note in report["notes"])
     observer.stop()

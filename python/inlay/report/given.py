@@ -36,7 +36,8 @@ def check_comparison(given: Any) -> None:
 
 def check_stored_report(given: Any) -> None:
     """See that something is what ``stored_report()`` gives; raises as `check_profile`."""
-    keys = ("directory", "split", "quality", "generation", "verdicts", "comparisons", "profile")
+    parts = ("quality", "measured", "rates", "verdicts", "comparisons", "profile")
+    keys = ("directory", "start", "end", "split", "notes", *parts)
     _check(given, keys, "stored_report()")
 
 

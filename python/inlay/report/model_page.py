@@ -70,8 +70,8 @@ def model_page(
             "<code>estimate</code>. <code>Observer.quality</code> writes them when labels come, "
             "<code>inlay label</code> from labels that lie elsewhere.</p>"
         )
-    body.append(_generation(report["generation"]))
-    links.append(("other", "Other measurements"))
+    body.append(_measured(report))
+    links.append(("measured", "Generation and other measurements"))
     return document(
         title=title,
         subtitle=f"{counted(len(report['quality']), 'model')} with known outcomes",
@@ -154,20 +154,24 @@ def _reason(metric: Mapping[str, Any]) -> str:
 def _figures(quality: Mapping[str, Any], split: str | None) -> str:
     if split is None:
         return _part("Before and after", _note("There is one pane only: nothing to compare."))
-    rows = []
-    for metric in quality["metrics"]:
-        name, word, *rest = change_row(metric)
-        rows.append(
-            (name, f'<span class="verdict {change_class(metric)}">{escape(word)}</span>', *rest)
-        )
     return _part(
         "Before and after",
-        table(CHANGE_HEADINGS, rows, label="Before and after", numbers=CHANGE_NUMBERS, raw=(1,)),
+        _changes(quality["metrics"]),
         _note(
             "A figure changed if the 95 % interval of its difference does not hold 0. Panes are "
             "put together where a figure is a mean over rows; one that is not says so."
         ),
     )
+
+
+def _changes(metrics: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for metric in metrics:
+        name, word, *rest = change_row(metric)
+        rows.append(
+            (name, f'<span class="verdict {change_class(metric)}">{escape(word)}</span>', *rest)
+        )
+    return table(CHANGE_HEADINGS, rows, label="Before and after", numbers=CHANGE_NUMBERS, raw=(1,))
 
 
 def _segments(quality: Mapping[str, Any], split: str | None) -> str:
@@ -251,10 +255,15 @@ def _apart(quality: Mapping[str, Any]) -> str:
     return _part("Kept apart", table(("why", "rows"), rows, label="Kept apart", numbers=(1,)))
 
 
-def _generation(series: Sequence[Mapping[str, Any]]) -> str:
-    heading = '<section aria-labelledby="other"><h2 id="other">Other measurements</h2>'
+def _measured(report: Mapping[str, Any]) -> str:
+    heading = (
+        '<section aria-labelledby="measured"><h2 id="measured">'
+        "Generation and other measurements</h2>"
+    )
+    series = report["measured"]
+    rates = _rates(report["rates"], report["split"])
     if not series:
-        return f"{heading}{_note('No histograms or counters of layer model.')}</section>"
+        return f"{heading}{rates}{_note('No histograms or counters of layer model.')}</section>"
     histograms = [_distribution(each) for each in series if each["kind"] == "histogram"]
     counters = [_total(each) for each in series if each["kind"] == "counter"]
     tables = [
@@ -267,7 +276,17 @@ def _generation(series: Sequence[Mapping[str, Any]]) -> str:
     ]
     more = sum(max(len(rows) - _MOST_SERIES, 0) for rows in (histograms, counters))
     rest = _note(f"… and {count(more)} more series.") if more else ""
-    return f"{heading}{'<p></p>'.join(tables)}{rest}</section>"
+    return f"{heading}{rates}{'<p></p>'.join(tables)}{rest}</section>"
+
+
+def _rates(rates: Sequence[Mapping[str, Any]], split: str | None) -> str:
+    if not rates:
+        return ""
+    drawn = [history_drawing(rate, split) for rate in rates[:_MOST_CHARTS]]
+    charts = "".join(
+        f"<div>{figure(each)}{chart_table(each, words=(6,))}</div>" for each in drawn if each
+    )
+    return _part("Judged answers", f'<div class="charts">{charts}</div>', _changes(rates))
 
 
 def _distribution(each: Mapping[str, Any]) -> tuple[str, ...]:

@@ -75,6 +75,8 @@ def change_word(metric: Mapping[str, Any]) -> str:
     change = metric["change"]
     if change is None or change["value"] is None:
         return "? undefined"
+    if change["low"] is None or change["high"] is None:
+        return "~ no interval"
     if not _is_clear(change):
         return "= as before"
     if not metric["direction"]:
@@ -152,7 +154,7 @@ def headline(quality: Mapping[str, Any]) -> str:
         f"{metric['metric']} {short(before['value'])} → {short(after['value'])}, "
         f"a change of {with_interval(change)}"
     )
-    if not _is_clear(change):
+    if change["low"] is not None and not _is_clear(change):
         return f"{told}: within chance"
     names = [] if segments is None else _named(segments["by"])
     return f"{told}; {' and '.join(names)}" if names else told
@@ -170,8 +172,9 @@ def _named(by: Sequence[Mapping[str, Any]]) -> list[str]:
         explained += row["share"]
         if explained >= _ENOUGH:
             break
-    # Where every segment has its part, none of them is the one.
-    return named if explained >= _ENOUGH and len(named) < max(len(by[0]["rows"]), 2) else []
+    # Where most segments have their part, none of them is the one.
+    is_few = 2 * len(named) <= max(len(by[0]["rows"]), 2)
+    return named if explained >= _ENOUGH and is_few else []
 
 
 def _last_value(metrics: Sequence[Mapping[str, Any]]) -> str:

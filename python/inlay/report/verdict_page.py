@@ -28,7 +28,7 @@ _HEADINGS = (
     "reason",
 )
 _NUMBERS = (3, 4, 5, 6, 7, 8, 9)
-_MOST_ROWS = 1000
+_MOST_ROWS, _MOST_PARTS = 1000, 5
 
 
 def verdict_page(
@@ -115,12 +115,6 @@ def _subject(verdict: Mapping[str, Any]) -> str:
 
 
 def _reason(verdict: Mapping[str, Any]) -> str:
-    parts = [
-        f"{name} {short(of)}" for name, of in sorted(verdict["parts"].items(), key=_by_size)[:5]
-    ]
+    parts = [f"{name} {short(of)}" for name, of in list(verdict["parts"].items())[:_MOST_PARTS]]
     reason = str(verdict["reason"] or "")
     return escape_controls("; ".join(part for part in (reason, ", ".join(parts)) if part))
-
-
-def _by_size(part: tuple[str, float | None]) -> float:
-    return -abs(part[1] or 0.0)

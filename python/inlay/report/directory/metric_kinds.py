@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["HEADLINES", "adds_up", "base_of", "direction", "explained", "is_share"]
+from collections.abc import Mapping
+
+__all__ = ["HEADLINES", "adds_up", "base_of", "direction", "explained", "is_share", "label_of"]
 
 #: The order in which metrics are shown; others follow by name.
 HEADLINES = (
@@ -38,6 +40,7 @@ _SHARES = frozenset(
         "precision",
         "predicted_positive_rate",
         "prevalence",
+        "rate",
         "recall",
         "specificity",
         "subset_accuracy",
@@ -66,7 +69,16 @@ _LOWER = frozenset(
         "smape",
     }
 )
-_NEITHER = frozenset({"bias", "coverage", "predicted_positive_rate", "prevalence", "rows"})
+_NEITHER = frozenset(
+    {
+        "bias",
+        "corrected_rate",
+        "coverage",
+        "predicted_positive_rate",
+        "prevalence",
+        "rate",
+    }
+)
 # Whose change is shared out among segments, in this order.
 _EXPLAINED = (
     "accuracy",
@@ -80,20 +92,31 @@ _EXPLAINED = (
 )
 
 
+def label_of(metric: str, variant: Mapping[str, str]) -> str:
+    """Name a metric of one class, threshold or the like."""
+    if not variant:
+        return metric
+    told = ", ".join(f"{name} {of}" for name, of in sorted(variant.items()))
+    return f"{metric} ({told})"
+
+
 def base_of(metric: str) -> str:
     """Return a metric's name without what follows it: a class, a threshold, a depth."""
-    return metric.partition("@")[0].partition(".")[0]
+    for mark in (" (", "@", "[", "."):
+        metric = metric.partition(mark)[0]
+    return metric
 
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is a share of rows that add up, its n the rows it is a share of."""
-    return metric in _SHARES or metric.startswith("top_")
+    # At a depth it is a mean of shares, each of one query.
+    return "@" not in metric and (base_of(metric) in _SHARES or metric.startswith("top_"))
 
 
 def adds_up(metric: str) -> bool:
     """Return whether value times n is a sum over rows, so that rows of two times pool exactly."""
     at_k = "@" in metric and base_of(metric) in _MEANS_AT_K
-    return is_share(metric) or metric in _MEANS or at_k
+    return is_share(metric) or base_of(metric) in _MEANS or at_k
 
 
 def direction(metric: str) -> int:
@@ -107,6 +130,6 @@ def explained(metrics: list[str]) -> list[str]:
     return [
         metric
         for wanted in _EXPLAINED
-        for metric in sorted(metrics)
+        for metric in metrics
         if base_of(metric) == wanted and adds_up(metric)
     ]

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inlay.drift.segments import explain
 from inlay.model.contributions import Total, contributions
 from inlay.report.directory.figures import Figure, difference, pooled
-from inlay.report.directory.metric_kinds import HEADLINES, base_of, direction, explained
+from inlay.report.directory.metric_kinds import HEADLINES, base_of, direction, explained, label_of
 from inlay.report.directory.rows import as_dicts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["quality_of", "starts_of"]
+__all__ = ["figure_of", "judged_rates", "quality_of", "starts_of"]
 
 _STATES = ("confusion", "scores", "calibration", "regression", "ranking")
-_ESTIMATED = "estimated."
+_ESTIMATED, _JUDGED = "estimated.", ".evaluation."
+# Attributes that tell figures of one model apart, where no state says which are a segment's.
+_VARIANTS = frozenset({"assumes", "class", "k", "label", "quantile", "threshold"})
 _COLUMNS = (
     "time",
     "start_time",
@@ -49,7 +51,10 @@ def starts_of(points: pa.Table) -> list[datetime.datetime]:
     import pyarrow.compute as pc
 
     estimates = points.filter(pc.equal(points["kind"], "estimate"))
-    return sorted(set(estimates["start_time"].to_pylist()))
+    # Those are of the windows of an observer.
+    other = pc.match_substring_regex(estimates["metric"], r"\.(estimated|evaluation)\.")
+    realised = estimates.filter(pc.invert(other))
+    return sorted(set((realised if realised.num_rows else estimates)["start_time"].to_pylist()))
 
 
 def quality_of(points: pa.Table, split: datetime.datetime | None) -> list[dict[str, Any]]:
@@ -74,25 +79,60 @@ def quality_of(points: pa.Table, split: datetime.datetime | None) -> list[dict[s
     """
     import pyarrow.compute as pc
 
+    names = _Names(points)
     rows = as_dicts(points.filter(pc.equal(points["kind"], "estimate")).select(_COLUMNS))
-    states = points.filter(pc.is_in(points["kind"], value_set=_strings(_STATES)))
-    known = _names(states["metric"].unique().to_pylist())
     by_name: dict[str, dict[str, list[_Row]]] = {}
     origins: dict[str, set[int]] = {}
     for row in rows:
-        name, metric = _name_and_metric(row["metric"], known)
+        if _JUDGED in row["metric"]:
+            continue
+        name, metric = names.split(row["metric"])
+        segment, variant = names.attributes(name, row["attrs"])
         origins.setdefault(name, set()).add(row["origin"])
-        by_name.setdefault(name, {}).setdefault(metric, []).append(
-            _Row(
-                (row["start_time"], row["time"]),
-                tuple(sorted(row["attrs"].items())),
-                _figure(row),
-            )
+        by_name.setdefault(name, {}).setdefault(label_of(metric, variant), []).append(
+            _Row((row["start_time"], row["time"]), segment, figure_of(row))
         )
     return [
         _quality(name, by_metric, len(origins[name]), _apart(points, name), split)
         for name, by_metric in sorted(by_name.items())
     ]
+
+
+class _Names:
+    """Tells of a metric which model's it is, and of attributes which are a segment's."""
+
+    def __init__(self, points: pa.Table) -> None:
+        import pyarrow.compute as pc
+
+        states = points.filter(pc.is_in(points["kind"], value_set=_strings(_STATES)))
+        pairs = states.group_by(["metric", "attrs"]).aggregate([])
+        self._attributes: dict[str, set[str]] = {}
+        for row in as_dicts(pairs):
+            self._attributes.setdefault(row["metric"], set()).update(row["attrs"])
+        self._names = sorted(self._attributes, key=lambda name: (-len(name), name))
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Return the model's name and the metric."""
+        for name in self._names:
+            if text.startswith(f"{name}."):
+                return name, text[len(name) + 1 :]
+        head, _, tail = text.rpartition(".")
+        prefix = "." + _ESTIMATED.rstrip(".")
+        if head.endswith(prefix):
+            return head.removesuffix(prefix), _ESTIMATED + tail
+        return head, tail
+
+    def attributes(self, name: str, attrs: Mapping[str, str]) -> tuple[_Segment, dict[str, str]]:
+        """Part the attributes of a segment from those that tell figures apart."""
+        known = self._attributes.get(name)
+        segment = {
+            key: of
+            for key, of in attrs.items()
+            if (key in known if known is not None else key not in _VARIANTS)
+        }
+        variant = {key: of for key, of in attrs.items() if key not in segment}
+        variant.pop("assumes", None)
+        return tuple(sorted(segment.items())), variant
 
 
 def _apart(points: pa.Table, name: str) -> dict[str, float]:
@@ -106,6 +146,8 @@ def _apart(points: pa.Table, name: str) -> dict[str, float]:
     for row in as_dicts(points.filter(is_own).select(("metric", "attrs", "value"))):
         reason = row["attrs"].get("reason")
         if reason is not None and row["value"]:
+            if row["metric"].startswith(f"{name}.{_ESTIMATED}"):
+                reason = f"of what was estimated, {reason}"
             totals[reason] = totals.get(reason, 0.0) + row["value"]
     return dict(sorted(totals.items(), key=lambda each: (-each[1], each[0])))
 
@@ -116,27 +158,8 @@ def _strings(texts: Iterable[str]) -> Any:
     return pa.array(list(texts), pa.utf8())
 
 
-def _names(metrics: Iterable[str]) -> list[str]:
-    """Return the names that rows of states give, the longest first."""
-    names = set()
-    for metric in metrics:
-        head, _, tail = metric.rpartition(".")
-        names.add(head if head and tail in _STATES else metric)
-    return sorted(names, key=lambda name: (-len(name), name))
-
-
-def _name_and_metric(text: str, known: Sequence[str]) -> tuple[str, str]:
-    for name in known:
-        if text.startswith(f"{name}."):
-            return name, text[len(name) + 1 :]
-    head, _, tail = text.rpartition(".")
-    prefix = "." + _ESTIMATED.rstrip(".")
-    if head.endswith(prefix):
-        return head.removesuffix(prefix), _ESTIMATED + tail
-    return (head, tail) if head else ("", text)
-
-
-def _figure(row: Mapping[str, Any]) -> Figure:
+def figure_of(row: Mapping[str, Any]) -> Figure:
+    """Return the figure that a row of kind ``estimate`` holds."""
     reason = None
     if row["status"] != "ok":
         reason = ", ".join(row["categories"] or ()) or row["status"]
@@ -187,6 +210,42 @@ def _place(metric: str) -> tuple[int, str]:
 
 def _iso(moment: datetime.datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+def judged_rates(points: pa.Table, split: datetime.datetime | None) -> list[dict[str, Any]]:
+    """Tell the rates of judged answers over time.
+
+    Parameters
+    ----------
+    points : pyarrow.Table
+        As `stored_rows` gives them.
+    split : datetime, optional
+
+    Returns
+    -------
+    list of dict
+        One for each rate and evaluator, like the ``metrics`` of `quality_of`, with ``attrs``.
+    """
+    import pyarrow.compute as pc
+
+    kept = pc.and_(
+        pc.equal(points["kind"], "estimate"), pc.match_substring(points["metric"], _JUDGED)
+    )
+    rates: dict[tuple[str, _Segment], list[_Row]] = {}
+    for row in as_dicts(points.filter(kept).select(_COLUMNS)):
+        key = (row["metric"], tuple(sorted(row["attrs"].items())))
+        pane = (row["start_time"], row["time"])
+        rates.setdefault(key, []).append(_Row(pane, (), figure_of(row)))
+    made = []
+    for (metric, attrs), rows in sorted(rates.items()):
+        name, _, figure = metric.partition(_JUDGED)
+        found = _metric(figure, rows, (), split)
+        told = dict(attrs)
+        evaluation = told.pop("evaluation", "answers")
+        by = " ".join(told.pop(key, "") for key in ("evaluator", "evaluator_version")).strip()
+        label = f"{name}: {figure.replace('_', ' ')} of {evaluation}" + (f" by {by}" if by else "")
+        made.append({**found, "metric": label_of(label, told), "attrs": dict(attrs)})
+    return made
 
 
 # ---- one metric over time ------------------------------------------------------------------------

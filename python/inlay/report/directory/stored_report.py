@@ -9,8 +9,8 @@ from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.report.directory.drift import comparisons_of, profile_of, watched_in
-from inlay.report.directory.generation import generation_of
-from inlay.report.directory.quality import quality_of, starts_of
+from inlay.report.directory.measured import measured_of
+from inlay.report.directory.quality import judged_rates, quality_of, starts_of
 from inlay.report.directory.rows import Span, stored_rows
 from inlay.report.directory.verdicts import fairness_of, verdicts_of
 
@@ -41,7 +41,8 @@ def stored_report(
     -------
     dict
         ``directory``, ``start``, ``end``, ``split``, ``notes`` (what could not be read),
-        ``quality``, ``generation``, ``verdicts``, ``comparisons`` and ``profile``. All of it has a
+        ``quality``, ``measured`` (histograms and counters of layer ``model``), ``rates`` (of
+        judged answers), ``verdicts``, ``comparisons`` and ``profile``. All of it has a
         place in JSON.
 
     Raises
@@ -80,7 +81,8 @@ def stored_report(
         "split": _iso(split),
         "notes": list(rows.notes),
         "quality": quality,
-        "generation": generation_of(rows.points, split, [each["name"] for each in quality]),
+        "measured": measured_of(rows.points, split, [each["name"] for each in quality]),
+        "rates": judged_rates(rows.points, split),
         "verdicts": verdicts,
         "comparisons": comparisons_of(root, span, split, watched.watches),
         "profile": profile_of(root, span) if watched.is_profiled else None,

@@ -1,4 +1,4 @@
-"""What else was measured of models: lengths, times, uncertainty, counts, judged answers."""
+"""What else was measured of models: lengths, times, uncertainty, counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inlay.summary.exp_histogram import ExpHistogram
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["generation_of"]
+__all__ = ["measured_of"]
 
 _QUANTILES = (0.5, 0.95, 0.99)
 _KINDS = ("histogram", "counter")
@@ -36,7 +36,7 @@ _COLUMNS = (
 )
 
 
-def generation_of(
+def measured_of(
     points: pa.Table, split: datetime.datetime | None, but: Collection[str]
 ) -> list[dict[str, Any]]:
     """Add up the histograms and counters of layer ``model``.
