@@ -90,8 +90,8 @@ def contributions(
     >>> from inlay.model.contributions import Total, contributions
     >>> was = {"eu": Total(90, 100), "us": Total(180, 200)}
     >>> found = contributions(was, {"eu": Total(60, 100), "us": Total(180, 200)})
-    >>> [(each.segment, round(each.total, 3), each.share) for each in found]
-    [('eu', -0.1, 1.0), ('us', 0.0, -0.0)]
+    >>> [(each.segment, round(each.total, 3), round(each.within, 3)) for each in found]
+    [('eu', -0.1, -0.1), ('us', 0.0, 0.0)]
     """
     sides = []
     for name, side in (("earlier", earlier), ("later", later)):
@@ -116,8 +116,8 @@ def contributions(
         was = before.sum / before.n if before.n > 0.0 else after.sum / after.n
         now = after.sum / after.n if after.n > 0.0 else was
         share_before, share_after = before.n / rows_before, after.n / rows_after
-        within = 0.5 * (share_before + share_after) * (now - was)
-        mix = (0.5 * (was + now) - middle) * (share_after - share_before)
+        within = 0.5 * (share_before + share_after) * (now - was) + 0.0
+        mix = (0.5 * (was + now) - middle) * (share_after - share_before) + 0.0
         added = within + mix
         share = added / change if change != 0.0 else None
         made.append(Contribution(key, before, after, within, mix, added, share))

@@ -343,7 +343,8 @@ def parts_drawing(metric: str, grouped: Mapping[str, Any]) -> Drawing | None:
         ],
         height=ROW * len(rows),
     )
-    rest = f"; the {len(rows)} that add most are drawn" if len(rows) < len(grouped["rows"]) else ""
+    is_cut = len(grouped["rows"]) > _MOST_SEGMENTS
+    rest = f"; the {_MOST_SEGMENTS} that add most are drawn" if is_cut else ""
     return Drawing(
         spec=spec,
         label=(

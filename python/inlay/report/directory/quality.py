@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_of", "judged_rates", "quality_of", "starts_of"]
 
-_STATES = ("confusion", "scores", "calibration", "regression", "ranking")
+_STATES = (
+    "calibration",
+    "confusion",
+    "multiclass",
+    "multilabel",
+    "ranking",
+    "regression",
+    "scores",
+)
 _ESTIMATED, _JUDGED = "estimated.", ".evaluation."
 # Attributes that tell figures of one model apart, where no state says which are a segment's.
 _VARIANTS = frozenset({"assumes", "class", "k", "label", "quantile", "threshold"})
