@@ -83,7 +83,8 @@ def quality_of(points: pa.Table, split: datetime.datetime | None) -> list[dict[s
         ``metric``, ``direction`` (1 better when higher, -1 when lower, 0 neither), ``points`` and
         ``estimated`` (by pane), ``earlier``, ``later`` and ``change``; each of ``segments`` has
         ``metric``, ``change`` and ``by``. Besides ``calibration`` (``bins`` and ``reason``),
-        ``fairness`` (verdicts) and ``apart`` (rows kept apart, by why).
+        ``fairness`` (verdicts), ``apart`` (rows kept apart, by why), ``predictions`` and ``labels``
+        (how many were joined by id).
     """
     import pyarrow.compute as pc
 
@@ -101,7 +102,12 @@ def quality_of(points: pa.Table, split: datetime.datetime | None) -> list[dict[s
             _Row((row["start_time"], row["time"]), segment, figure_of(row))
         )
     return [
-        _quality(name, by_metric, len(origins[name]), _apart(points, name), split)
+        {
+            **_quality(name, by_metric, len(origins[name]), split),
+            "apart": _apart(points, name),
+            "predictions": _total(points, f"{name}.predictions"),
+            "labels": _total(points, f"{name}.labels"),
+        }
         for name, by_metric in sorted(by_name.items())
     ]
 
@@ -160,6 +166,14 @@ def _apart(points: pa.Table, name: str) -> dict[str, float]:
     return dict(sorted(totals.items(), key=lambda each: (-each[1], each[0])))
 
 
+def _total(points: pa.Table, metric: str) -> int:
+    """Add up a counter over all its series."""
+    import pyarrow.compute as pc
+
+    kept = pc.and_(pc.equal(points["kind"], "counter"), pc.equal(points["metric"], metric))
+    return round(pc.sum(points.filter(kept)["value"]).as_py() or 0.0)
+
+
 def _strings(texts: Iterable[str]) -> Any:
     import pyarrow as pa
 
@@ -178,7 +192,6 @@ def _quality(
     name: str,
     by_metric: Mapping[str, list[_Row]],
     processes: int,
-    apart: Mapping[str, float],
     split: datetime.datetime | None,
 ) -> dict[str, Any]:
     realised = {metric: rows for metric, rows in by_metric.items() if not _is_estimated(metric)}
@@ -203,7 +216,6 @@ def _quality(
         "attributes": sorted(attributes),
         "metrics": metrics,
         "segments": [] if split is None else _segments(realised, split),
-        "apart": apart,
     }
 
 
@@ -350,7 +362,7 @@ def _grouped(
         for row in rows:
             key = tuple((name, of) for name, of in row.segment if name in attributes)
             side.setdefault(key, []).append(row.figure)
-    totals = [{key: _total(each) for key, each in side.items()} for side in figures]
+    totals = [{key: _sum_of(each) for key, each in side.items()} for side in figures]
     shared = contributions(*totals)
     made = []
     for each in shared:
@@ -370,7 +382,7 @@ def _grouped(
     return {"attributes": list(attributes), "surprise": _surprise(metric, shared), "rows": made}
 
 
-def _total(figures: Iterable[Figure]) -> Total:
+def _sum_of(figures: Iterable[Figure]) -> Total:
     known = [(each.value, each.n) for each in figures if each.value is not None]
     return Total(sum(value * n for value, n in known), sum(n for _, n in known))
 
