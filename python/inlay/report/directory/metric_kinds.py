@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["HEADLINES", "adds_up", "base_of", "direction", "explained", "is_share", "label_of"]
+__all__ = [
+    "HEADLINES",
+    "adds_up",
+    "base_of",
+    "direction",
+    "explained",
+    "is_explained",
+    "is_share",
+    "label_of",
+]
 
 #: The order in which metrics are shown; others follow by name.
 HEADLINES = (
@@ -125,11 +134,16 @@ def direction(metric: str) -> int:
     return 0 if base in _NEITHER else -1 if base in _LOWER else 1
 
 
+def is_explained(metric: str) -> bool:
+    """Return whether segments explain the change of a metric."""
+    return base_of(metric) in _EXPLAINED and adds_up(metric)
+
+
 def explained(metrics: list[str]) -> list[str]:
     """Return those metrics whose change segments explain, the most telling first."""
     return [
         metric
         for wanted in _EXPLAINED
         for metric in metrics
-        if base_of(metric) == wanted and adds_up(metric)
+        if base_of(metric) == wanted and is_explained(metric)
     ]

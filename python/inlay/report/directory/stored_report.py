@@ -9,8 +9,9 @@ from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.report.directory.drift import comparisons_of, profile_of, watched_in
+from inlay.report.directory.estimates import starts_of
 from inlay.report.directory.measured import measured_of
-from inlay.report.directory.quality import judged_rates, quality_of, starts_of
+from inlay.report.directory.quality import judged_rates, quality_of
 from inlay.report.directory.rows import Span, stored_rows
 from inlay.report.directory.verdicts import fairness_of, verdicts_of
 
