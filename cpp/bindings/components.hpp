@@ -31,5 +31,6 @@ void register_time_extent(pybind11::module_& m);
 void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
+void register_generation(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -108,4 +108,5 @@ PYBIND11_MODULE(_core, m) {
   register_online_detectors(m);
   register_two_sample(m);
   register_logits(m);
+  register_generation(m);
 }

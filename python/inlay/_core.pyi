@@ -134,6 +134,26 @@ class Timer:
     @property
     def seconds(self) -> float | None: ...
 
+class BoundGeneration:
+    def record(
+        self,
+        *,
+        prompt_tokens: float | None = None,
+        output_tokens: float | None = None,
+        cached_tokens: float | None = None,
+        reasoning_tokens: float | None = None,
+        ttft: float | None = None,
+        inter_token: object = None,
+        queue: float | None = None,
+        prefill: float | None = None,
+        decode: float | None = None,
+        e2e: float | None = None,
+        finish_reason: str | None = None,
+        cost: float | None = None,
+    ) -> None: ...
+    @property
+    def attributes(self) -> dict[str, str]: ...
+
 class Table:
     @staticmethod
     def empty(name: str) -> Table: ...
@@ -1480,6 +1500,15 @@ class Logits:
     def undefined_rows(self) -> int: ...
 
 def anderson_darling_p_value(a: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+def bind_generation(
+    histograms: tuple[BoundHistogram, ...],
+    counters: tuple[BoundCounter, ...],
+    bind: Callable[[str], BoundCounter],
+    reject: Callable[[str, str, int], None],
+    attributes: dict[str, str],
+    prices: tuple[float, float, float, float] | bool | None,
+    /,
+) -> BoundGeneration: ...
 def bucket_distances(
     reference: ExpHistogram,
     current: ExpHistogram,

@@ -13,6 +13,7 @@ from inlay._active_span import active_span
 from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
+from inlay._generating import Generating
 from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
@@ -49,7 +50,7 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts, Watching):
+class Observer(Instruments, Facts, Watching, Generating):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -457,6 +458,8 @@ class Observer(Instruments, Facts, Watching):
         self._core.set_resource(canonical_json(self._resource))
         if self._watches is not None:
             self._watches.forked()
+        if self._generations is not None:
+            self._generations.forked()
         self._finalizer.detach()
         self._finalizer = weakref.finalize(self, _abandon, self._core, self._observables)
         self._finalizer.atexit = False
