@@ -119,6 +119,10 @@ def _write_summary(report: Mapping[str, Any]) -> None:
             rows = [change_row(metric) for metric in quality["metrics"]]
             write_table(CHANGE_HEADINGS, rows, numbers=CHANGE_NUMBERS, optional=(5, 6))
             write_line("")
+    if report["rates"] and report["split"] is not None:
+        rows = [change_row(rate) for rate in report["rates"]]
+        write_table(CHANGE_HEADINGS, rows, numbers=CHANGE_NUMBERS, optional=(5, 6))
+        write_line("")
     for each in report["comparisons"]:
         said = each["comparison"]
         text = f"not compared: {each['reason']}" if said is None else comparison_summary(said)

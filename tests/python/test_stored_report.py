@@ -270,6 +270,37 @@ def test_histograms_and_counters_of_the_layer_are_added_up(tmp_path):
     assert (counter["metric"], counter["all"]["count"]) == ("chat.tokens", 12.0)
 
 
+def test_generations_and_judged_answers_are_told(tmp_path):
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]) as observer:
+        chat = observer.generation("chat", attributes=("model",))
+        for window in range(2):
+            for number in range(50):
+                chat.record(output_tokens=120, ttft=0.2 + window, model="small")
+                chat.evaluation(
+                    "refusal",
+                    score=float(number < 10 * (window + 1)),
+                    evaluator="judge",
+                    evaluator_version="2",
+                    range=(0, 1),
+                    direction="lower",
+                    threshold=0.5,
+                    model="small",
+                )
+            observer.collect()
+    report = stored_report(tmp_path)
+    assert report["quality"] == []
+    measured = {each["metric"]: each for each in report["measured"]}
+    assert measured["chat.output_tokens"]["all"]["count"] == 12_000
+    first = measured["chat.time_to_first_token"]
+    assert first["earlier"]["quantiles"]["0.5"] == pytest.approx(0.2, rel=0.02)
+    assert first["later"]["quantiles"]["0.5"] == pytest.approx(1.2, rel=0.02)
+    rates = {each["metric"]: each for each in report["rates"]}
+    rate = rates["chat: rate of refusal by judge 2"]
+    assert values(rate) == [0.2, 0.4]
+    assert rate["change"]["value"] == pytest.approx(0.2)
+    assert "chat: corrected rate of refusal by judge 2" in rates
+
+
 def test_a_watch_is_compared_before_and_after(tmp_path):
     import drift_points
 

@@ -87,6 +87,7 @@ def _index(
 ) -> str:
     rows = [
         *_of_models(report["quality"]),
+        *_of_measured(report),
         *_of_drift(report, drifts),
         *_of_verdicts(report["verdicts"]),
     ]
@@ -138,6 +139,15 @@ def _of_models(qualities: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, st
             _link(_MODELS, "models"),
             _said("note", "no model's quality: there are no rows of kind estimate"),
         )
+
+
+def _of_measured(report: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    series, rates = len(report["measured"]), len(report["rates"])
+    if series or rates:
+        told = (
+            f"{count(series)} distributions and counts, {counted(rates, 'rate')} of judged answers"
+        )
+        yield "generation", _link(f"{_MODELS}#measured", "measured"), _said("note", told)
 
 
 def _of_drift(

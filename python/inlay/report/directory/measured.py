@@ -46,7 +46,8 @@ def measured_of(
     points : pyarrow.Table
         As `stored_rows` gives them.
     split : datetime, optional
-        What lies before it is told apart from what follows.
+        What lies before it is told apart from what follows: a window of an observer, which is cut
+        anywhere, by its middle.
     but : collection of str
         Names of models' qualities, whose counters are told there.
 
@@ -70,6 +71,10 @@ def measured_of(
     made = []
     for (metric, _, kind), rows in sorted(series.items()):
         total = _counted if kind == "counter" else _merged
+        sides: list[list[dict[str, Any]]] = [[], []]
+        for row in rows:
+            middle = row["start_time"] + (row["time"] - row["start_time"]) / 2
+            sides[split is not None and middle >= split].append(row)
         made.append(
             {
                 "metric": metric,
@@ -77,12 +82,8 @@ def measured_of(
                 "kind": kind,
                 "unit": rows[0]["unit"],
                 "all": total(rows),
-                "earlier": None
-                if split is None
-                else total([row for row in rows if row["time"] <= split]),
-                "later": None
-                if split is None
-                else total([row for row in rows if row["start_time"] >= split]),
+                "earlier": None if split is None else total(sides[0]),
+                "later": None if split is None else total(sides[1]),
             }
         )
     return made
