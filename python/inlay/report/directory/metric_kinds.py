@@ -60,7 +60,9 @@ _MEANS_AT_K = ("hit", "hit_rate", "ndcg", "precision", "recall", "top")
 _LOWER = frozenset(
     {
         "auroc_error_bound",
+        "average_precision_error_bound",
         "brier",
+        "crossing",
         "ece",
         "ece_equal_mass",
         "fnr",
@@ -83,8 +85,11 @@ _NEITHER = frozenset(
         "bias",
         "corrected_rate",
         "coverage",
+        "mean_confidence",
+        "mean_score",
         "predicted_positive_rate",
         "prevalence",
+        "quantile_coverage",
         "rate",
     }
 )

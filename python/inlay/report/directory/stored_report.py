@@ -70,17 +70,16 @@ def stored_report(
         if split is not None and watched.is_profiled:
             # A profile's points are of a moment, which must not lie on both sides.
             split -= datetime.timedelta(microseconds=1)
-    quality = quality_of(rows.points, split)
+    quality, not_put_together = quality_of(rows.points, split)
     verdicts = verdicts_of(rows.verdicts)
     for each in quality:
-        each["calibration"] = {"bins": [], "reason": "no rows of kind calibration"}
         each["fairness"] = fairness_of(verdicts, each["name"])
     return {
         "directory": str(directory),
         "start": _iso(start),
         "end": _iso(end),
         "split": _iso(split),
-        "notes": list(rows.notes),
+        "notes": [*rows.notes, *not_put_together],
         "quality": quality,
         "measured": measured_of(rows.points, split, [each["name"] for each in quality]),
         "rates": judged_rates(rows.points, split),
