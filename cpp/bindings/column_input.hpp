@@ -42,6 +42,11 @@ class ColumnInput : public ColumnSource {
   std::size_t rounded() const noexcept { return rounded_; }
   using ColumnSource::is_rounded;
 
+ protected:
+  // Writes the values at..at+size-1, NaN for a null.
+  void convert_in_place(const Run& run, std::size_t at, std::size_t size,
+                        double* out) const noexcept;
+
  private:
   template <class F>
   std::size_t visit(const Run& run, F& f) const noexcept {
@@ -81,9 +86,6 @@ class ColumnInput : public ColumnSource {
     return true;
   }
 
-  // Writes the values at..at+size-1, NaN for a null.
-  void convert_in_place(const Run& run, std::size_t at, std::size_t size,
-                        double* out) const noexcept;
   // Writes the values at..at+size-1 that are not null and returns how many they are.
   std::size_t convert(const Run& run, std::size_t at, std::size_t size, double* out) const noexcept;
   void convert_all(const Run& run, std::size_t at, std::size_t size, double* out) const noexcept;

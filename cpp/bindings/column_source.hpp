@@ -71,6 +71,7 @@ class ColumnSource {
     std::size_t bit_offset = 0;  // into validity, and into data if its elements are bits
     Element element = Element::kF64;
     std::size_t width = 0;                 // of fixed text
+    bool is_bytes = false;                 // of text: any bytes, declared as such
     const char* text = nullptr;            // what offsets count from
     const void* const* buffers = nullptr;  // what views refer to
     const Run* dictionary = nullptr;       // data are indices into it; it has none itself
@@ -86,6 +87,7 @@ class ColumnSource {
       bool truth;
     };
     std::string_view text;  // held by `kept_`
+    bool is_bytes;          // of text
   };
 
   /// @throws pybind11::type_error if the object is no such column, and whatever it raises itself.
@@ -97,6 +99,10 @@ class ColumnSource {
     if (run_.size != 0) f(run_);
     for (const Run& run : more_runs_) f(run);
   }
+
+  /// The runs one by one; there is always a first, which may be empty.
+  std::size_t num_runs() const noexcept { return more_runs_.size() + 1; }
+  const Run& run_at(std::size_t i) const noexcept { return i == 0 ? run_ : more_runs_[i - 1]; }
 
   template <class T>
   static bool is_packed(const Run& run) noexcept {

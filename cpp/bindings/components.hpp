@@ -32,5 +32,9 @@ void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
 void register_generation(pybind11::module_& m);
+void register_label_join(pybind11::module_& m);
+void register_multiclass_states(pybind11::module_& m);
+void register_ranking_states(pybind11::module_& m);
+void register_regression_states(pybind11::module_& m);
 
 }  // namespace inlay::python

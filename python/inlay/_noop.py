@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
     from inlay.model.generation.generation import Generation
+    from inlay.model.quality.detached import DetachedQuality
+    from inlay.model.quality.quality import Quality
+    from inlay.model.quality.settings import QualityOptions
     from inlay.sinks import Sink
     from inlay.sinks._channel import Channel
     from inlay.sinks._retry import Retry
@@ -49,6 +52,7 @@ class NoopObserver(Observer):
         self._callbacks = {}
         self._probes: list[Probe] = []
         self._detached_watches: list[DetachedWatch] = []
+        self._detached_qualities: list[DetachedQuality] = []
         self._idle_core: ObserverCore | None = None
         self.target: Observer | None = None
         _process.track(self)
@@ -192,6 +196,17 @@ class NoopObserver(Observer):
         if self.target is not None:
             return self.target._new_generation(name, settings)
         return super()._new_generation(name, settings)
+
+    def _new_quality(self, name: str, options: QualityOptions) -> Quality:
+        """Return a quality that counts nothing until there is a target."""
+        if self.target is not None:
+            return self.target._new_quality(name, options)
+        from inlay.model.quality.detached import DetachedQuality
+
+        quality = DetachedQuality(name, options)
+        with self._lock:
+            self._detached_qualities.append(quality)
+        return quality
 
     def event(
         self,
@@ -361,13 +376,18 @@ class NoopObserver(Observer):
                     self._callbacks.pop(name, None)
             probes, self._probes = self._probes, []
             watches, self._detached_watches = self._detached_watches, []
+            qualities, self._detached_qualities = self._detached_qualities, []
         target.probe(*probes)
-        for watch in watches:
+        detached: list[tuple[str, DetachedWatch | DetachedQuality]] = [
+            *(("watch", watch) for watch in watches),
+            *(("quality", quality) for quality in qualities),
+        ]
+        for what, one in detached:
             try:
-                watch.attach(target)
+                one.attach(target)
             except (ValueError, TypeError, OSError) as error:
                 warnings.warn(
-                    f"watch {watch.name!r} made before install() stays without effect: {error}",
+                    f"{what} {one.name!r} made before install() stays without effect: {error}",
                     RuntimeWarning,
                     stacklevel=4,
                 )

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
     from inlay.model.metrics import Metrics
+    from inlay.model.multiclass import Multiclass
+    from inlay.model.parity.judge import FairnessJudge
+    from inlay.model.parity.table import Fairness, fairness
+    from inlay.model.quality.quality import Quality
+    from inlay.model.ranking import Ranking
+    from inlay.model.regression import Regression
     from inlay.model.tensor_stats import TensorStats
     from inlay.model.tensor_sums import TensorSums
 
@@ -24,26 +30,40 @@ _HOMES = {
     "Estimate": "inlay.model.estimate",
     "Generation": "inlay.model.generation.generation",
     "JudgedRate": "inlay.model.generation.judged_rate",
+    "Fairness": "inlay.model.parity.table",
+    "FairnessJudge": "inlay.model.parity.judge",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "Multiclass": "inlay.model.multiclass",
+    "Quality": "inlay.model.quality.quality",
+    "Ranking": "inlay.model.ranking",
+    "Regression": "inlay.model.regression",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
     "text": "inlay.model.text",
+    "fairness": "inlay.model.parity.table",
 }
 
 __all__ = [
     "BoundGeneration",
     "Estimate",
+    "Fairness",
+    "FairnessJudge",
     "Generation",
     "JudgedRate",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "Multiclass",
+    "Quality",
+    "Ranking",
+    "Regression",
     "TensorStats",
     "TensorSums",
+    "fairness",
     "text",
 ]
 

@@ -1,0 +1,471 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <inlay/error.hpp>
+#include <inlay/model/multiclass_states.hpp>
+
+#include "model/row_faults.hpp"
+#include "model/score_kernels.hpp"
+#include "model/segment_states_body.hpp"
+#include "model/softmax_terms.hpp"
+
+namespace inlay {
+namespace {
+
+constexpr std::size_t kBlock = 2048;
+// What is found of so many rows of scores, and is summed before it is added to the state, fits the
+// first-level cache.
+constexpr std::size_t kScoreBlock = 256;
+
+template <class T>
+struct ScanRoom {
+  T top[kScoreBlock];
+  T low[kScoreBlock];
+  T own[kScoreBlock];
+  double sum[kScoreBlock];
+  double squares[kScoreBlock];
+  std::int32_t best[kScoreBlock];
+  std::int32_t rank[kScoreBlock];
+  // Rows that stay, closed up.
+  std::int32_t labels[kScoreBlock];
+  std::int32_t predicted[kScoreBlock];
+  double weights[kScoreBlock];
+};
+
+const char* name_of(ScoreKind kind) noexcept {
+  switch (kind) {
+    case ScoreKind::kProbability:
+      return "probability";
+    case ScoreKind::kLogit:
+      return "logit";
+    default:
+      return "label";
+  }
+}
+
+// [i / bins, (i + 1) / bins), compared with the ends themselves; 1 is in the last.
+std::size_t bin_of(double confidence, std::int32_t bins) noexcept {
+  const auto width = static_cast<double>(bins);
+  auto bin = static_cast<std::int32_t>(confidence * width);
+  if (bin >= bins) bin = bins - 1;
+  if (confidence < bin / width) --bin;
+  if (bin + 1 < bins && confidence >= (bin + 1) / width) ++bin;
+  return static_cast<std::size_t>(std::max(bin, 0));
+}
+
+void scan(const float* scores, const std::int32_t* labels, std::size_t rows, std::size_t columns,
+          const detail::ScoreRows<float>& out) noexcept {
+  detail::score_kernels().scan_f32(scores, labels, rows, columns, out);
+}
+void scan(const double* scores, const std::int32_t* labels, std::size_t rows, std::size_t columns,
+          const detail::ScoreRows<double>& out) noexcept {
+  detail::score_kernels().scan_f64(scores, labels, rows, columns, out);
+}
+
+// What counts of a row of scores that stays.
+struct Judged {
+  double confidence;  // the largest probability
+  double own;         // the true class's
+  double log_loss;
+  double brier;
+};
+
+Judged judge_probabilities(double top, double own, double squares) noexcept {
+  return {top, own, -std::log(std::max(own, MulticlassState::kLeastProbability)),
+          std::max(0.0, squares - 2 * own + 1)};
+}
+
+template <class T>
+Judged judge_logits(const T* row, std::size_t columns, double top, double own) noexcept {
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t c = 0; c < columns; ++c) {
+    const double term = detail::exp2_double((static_cast<double>(row[c]) - top) * detail::kLog2E);
+    sum += term;
+    squares += term * term;
+  }
+  const double own_term = detail::exp2_double((own - top) * detail::kLog2E);
+  const double probability = own_term / sum;
+  const double loss = std::log(sum) - (own - top);
+  constexpr double kMostLoss = 53 * detail::kLn2;
+  return {1 / sum, probability, std::min(loss, kMostLoss),
+          std::max(0.0, squares / (sum * sum) - 2 * probability + 1)};
+}
+
+}  // namespace
+
+void MulticlassSettings::check() const {
+  if (classes < 2 || classes > kMaxClasses) {
+    detail::fail<InvalidArgument>("there are 2 to 4096 classes", classes);
+  }
+  if (top_k.size() > kMaxTopK) {
+    detail::fail<InvalidArgument>("there are at most 16 top-k accuracies", top_k.size());
+  }
+  std::int32_t before = 0;
+  for (const std::int32_t k : top_k) {
+    if (k < 1) detail::fail<InvalidArgument>("k of a top-k accuracy is 1 or more", k);
+    if (k <= before) detail::fail<InvalidArgument>("k of top-k accuracies ascend; not so", k);
+    if (k > classes) {
+      detail::fail<InvalidArgument>("k of a top-k accuracy is at most the number of classes", k);
+    }
+    before = k;
+  }
+  if (bins < 1 || bins > kMaxBins) detail::fail<InvalidArgument>("there are 1 to 1000 bins", bins);
+  if (kind > ScoreKind::kLabel) {
+    detail::fail<InvalidArgument>("there is no kind of score", static_cast<int>(kind));
+  }
+}
+
+std::string MulticlassSettings::text() const {
+  std::string out = std::to_string(classes) + " classes, kind " + name_of(kind);
+  if (!has_scores()) return out;
+  out += ", " + std::to_string(bins) + " bins, top-k (";
+  for (const std::int32_t k : top_k) out += (out.back() == '(' ? "" : ", ") + std::to_string(k);
+  return out + ")";
+}
+
+void MulticlassSettings::write(detail::ByteWriter& out) const {
+  out.varint(static_cast<std::uint64_t>(classes));
+  out.varint(top_k.size());
+  for (const std::int32_t k : top_k) out.varint(static_cast<std::uint64_t>(k));
+  out.varint(static_cast<std::uint64_t>(bins));
+  out.u8(static_cast<std::uint8_t>(kind));
+}
+
+MulticlassSettings MulticlassSettings::read(detail::ByteReader& in) {
+  MulticlassSettings out;
+  const auto number = [&in](std::uint64_t least, std::uint64_t most) {
+    const std::uint64_t value = in.varint();
+    if (value < least || value > most) in.refuse("have a setting out of range", value);
+    return static_cast<std::int32_t>(value);
+  };
+  out.classes = number(2, kMaxClasses);
+  out.top_k.resize(static_cast<std::size_t>(number(0, kMaxTopK)));
+  std::int32_t before = 0;
+  for (std::int32_t& k : out.top_k) {
+    k = number(static_cast<std::uint64_t>(before) + 1, static_cast<std::uint64_t>(out.classes));
+    before = k;
+  }
+  out.bins = number(1, kMaxBins);
+  const std::uint8_t kind = in.u8();
+  if (kind > static_cast<std::uint8_t>(ScoreKind::kLabel)) in.refuse("have kind of score", kind);
+  out.kind = static_cast<ScoreKind>(kind);
+  return out;
+}
+
+MulticlassState::MulticlassState(const Settings& settings) : cells_(settings.classes) {
+  if (!settings.has_scores()) return;
+  if (!settings.top_k.empty()) ranks_.resize(static_cast<std::size_t>(settings.top_k.back()) + 1);
+  bins_.resize(static_cast<std::size_t>(settings.bins));
+}
+
+void MulticlassState::update_labels(const Settings& settings, const std::int32_t* labels,
+                                    const std::int32_t* predicted, const double* weights,
+                                    std::size_t size) {
+  const auto classes = static_cast<std::uint32_t>(settings.classes);
+  for (std::size_t at = 0; at < size; at += kBlock) {
+    std::size_t rows = std::min(kBlock, size - at);
+    const std::int32_t* y = labels + at;
+    const std::int32_t* p = predicted + at;
+    const double* w = weights == nullptr ? nullptr : weights + at;
+    bool right = w == nullptr;
+    std::uint32_t bad = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      bad |= static_cast<std::uint32_t>(y[i]) >= classes ? 1U : 0U;
+      bad |= static_cast<std::uint32_t>(p[i]) >= classes ? 1U : 0U;
+    }
+    right &= bad == 0;
+    std::int32_t kept_y[kBlock];
+    std::int32_t kept_p[kBlock];
+    double kept_w[kBlock];
+    double weight = 0;
+    double weight_squares = 0;
+    if (!right) {
+      std::size_t n = 0;
+      for (std::size_t i = 0; i < rows; ++i) {
+        if (static_cast<std::uint32_t>(y[i]) >= classes) {
+          ++faults_.bad_label;
+        } else if (static_cast<std::uint32_t>(p[i]) >= classes) {
+          ++(p[i] == kNullClass ? faults_.nan_score : faults_.out_of_range);
+        } else if (w == nullptr || detail::is_weight(w[i], faults_)) {
+          kept_y[n] = y[i];
+          kept_p[n] = p[i];
+          kept_w[n] = w == nullptr ? 1.0 : w[i];
+          weight += kept_w[n];
+          weight_squares += kept_w[n] * kept_w[n];
+          ++n;
+        }
+      }
+      rows = n;
+      y = kept_y;
+      p = kept_p;
+      if (w != nullptr) w = kept_w;
+    } else {
+      weight = weight_squares = static_cast<double>(rows);
+    }
+    cells_.update(y, p, w, rows);
+    rows_ += static_cast<std::int64_t>(rows);
+    sums_.weight += weight;
+    sums_.weight_squares += weight_squares;
+  }
+}
+
+template <class T>
+void MulticlassState::add_scores(const Settings& settings, const std::int32_t* labels,
+                                 const T* scores, const double* weights, std::size_t size) {
+  const auto columns = static_cast<std::size_t>(settings.classes);
+  const bool logits = settings.kind == ScoreKind::kLogit;
+  ScanRoom<T> r;
+  const detail::ScoreRows<T> out{r.top, r.low, r.own, r.sum, r.squares, r.best, r.rank};
+  for (std::size_t at = 0; at < size; at += kScoreBlock) {
+    const std::size_t rows = std::min(kScoreBlock, size - at);
+    const T* const block = scores + at * columns;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::int32_t label = labels[at + i];
+      r.labels[i] = label >= 0 && label < settings.classes ? label : 0;
+    }
+    scan(block, r.labels, rows, columns, out);
+    Sums sums;
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::int32_t label = labels[at + i];
+      if (label < 0 || label >= settings.classes) {
+        ++faults_.bad_label;
+        continue;
+      }
+      // Infinities of both signs add up to NaN too, so that a NaN is looked for.
+      const bool in_range = logits ? std::isfinite(r.top[i]) && std::isfinite(r.low[i])
+                                   : r.low[i] >= 0 && r.top[i] <= 1;
+      if (std::isnan(r.sum[i]) || !in_range) {
+        const T* row = block + i * columns;
+        const bool nan = std::any_of(row, row + columns, [](T score) { return std::isnan(score); });
+        ++(nan ? faults_.nan_score : faults_.out_of_range);
+        continue;
+      }
+      const double w = weights == nullptr ? 1.0 : weights[at + i];
+      if (weights != nullptr && !detail::is_weight(w, faults_)) continue;
+      const auto top = static_cast<double>(r.top[i]);
+      const auto own = static_cast<double>(r.own[i]);
+      const Judged row = logits ? judge_logits(block + i * columns, columns, top, own)
+                                : judge_probabilities(top, own, r.squares[i]);
+      clipped_ += row.own < kLeastProbability ? 1 : 0;
+      if (!logits) unnormalised_ += std::abs(r.sum[i] - 1) > kSumTolerance ? 1 : 0;
+      const bool hit = r.best[i] == label;
+      Tally& bin = bins_[bin_of(row.confidence, settings.bins)];
+      ++bin.rows;
+      bin.hits += hit ? 1 : 0;
+      bin.weight += w;
+      bin.hit_weight += hit ? w : 0.0;
+      bin.confidence += w * row.confidence;
+      sums.weight += w;
+      sums.weight_squares += w * w;
+      sums.log_loss += w * row.log_loss;
+      sums.log_loss_squares += w * (row.log_loss * row.log_loss);
+      sums.brier += w * row.brier;
+      sums.brier_squares += w * (row.brier * row.brier);
+      r.labels[n] = label;
+      r.predicted[n] = r.best[i];
+      r.rank[n] = r.rank[i];
+      r.weights[n] = w;
+      ++n;
+    }
+    cells_.update(r.labels, r.predicted, weights == nullptr ? nullptr : r.weights, n);
+    if (!ranks_.empty()) {
+      if (weights != nullptr && rank_weights_.empty()) {
+        rank_weights_.assign(ranks_.begin(), ranks_.end());
+      }
+      const auto last = static_cast<std::int32_t>(ranks_.size() - 1);
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto rank = static_cast<std::size_t>(std::min(r.rank[i], last));
+        ++ranks_[rank];
+        if (!rank_weights_.empty()) rank_weights_[rank] += r.weights[i];
+      }
+    }
+    rows_ += static_cast<std::int64_t>(n);
+    add(sums);
+  }
+}
+
+void MulticlassState::update_scores(const Settings& settings, const std::int32_t* labels,
+                                    const float* scores, const double* weights, std::size_t size) {
+  add_scores(settings, labels, scores, weights, size);
+}
+
+void MulticlassState::update_scores(const Settings& settings, const std::int32_t* labels,
+                                    const double* scores, const double* weights,
+                                    std::size_t size) {
+  add_scores(settings, labels, scores, weights, size);
+}
+
+void MulticlassState::merge(const MulticlassState& other) {
+  rows_ += other.rows_;
+  faults_.merge(other.faults_);
+  if (!ranks_.empty()) {
+    const auto as_weights = [](const MulticlassState& state) {
+      return state.rank_weights_.empty()
+                 ? std::vector<double>(state.ranks_.begin(), state.ranks_.end())
+                 : state.rank_weights_;
+    };
+    if (weighted() || other.weighted()) {
+      std::vector<double> sum = as_weights(*this);
+      const std::vector<double> added = as_weights(other);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += added[i];
+      rank_weights_ = std::move(sum);
+    }
+    for (std::size_t i = 0; i < ranks_.size(); ++i) ranks_[i] += other.ranks_[i];
+  }
+  cells_.merge(other.cells_);
+  for (std::size_t i = 0; i < bins_.size(); ++i) {
+    bins_[i].rows += other.bins_[i].rows;
+    bins_[i].hits += other.bins_[i].hits;
+    bins_[i].weight += other.bins_[i].weight;
+    bins_[i].hit_weight += other.bins_[i].hit_weight;
+    bins_[i].confidence += other.bins_[i].confidence;
+  }
+  clipped_ += other.clipped_;
+  unnormalised_ += other.unnormalised_;
+  const Sums added = other.sums_;  // perhaps this very object's
+  add(added);
+}
+
+void MulticlassState::add(const Sums& sums) noexcept {
+  sums_.weight += sums.weight;
+  sums_.weight_squares += sums.weight_squares;
+  sums_.log_loss += sums.log_loss;
+  sums_.log_loss_squares += sums.log_loss_squares;
+  sums_.brier += sums.brier;
+  sums_.brier_squares += sums.brier_squares;
+}
+
+void update(MulticlassStates& states, const MulticlassBatch& batch) {
+  const MulticlassSettings& settings = states.settings();
+  const auto columns = static_cast<std::size_t>(settings.classes);
+  const std::size_t rows = std::min(batch.size, detail::SegmentPartition::kBlock);
+  std::vector<std::int32_t> labels(rows);
+  std::vector<std::int32_t> predicted(batch.scores == nullptr ? rows : 0);
+  std::vector<double> weights(batch.weights == nullptr ? 0 : rows);
+  std::vector<double> scores(batch.scores == nullptr ? 0 : kScoreBlock * columns);
+  detail::for_each_group(
+      states, batch.segments, batch.size,
+      [&](MulticlassState& state, const auto& group, const auto& partition, std::size_t at) {
+        const std::size_t size = group.end - group.begin;
+        partition.gather(group, batch.labels + at, labels.data());
+        double* w = nullptr;
+        if (batch.weights != nullptr) {
+          w = weights.data();
+          partition.gather(group, batch.weights + at, w);
+        }
+        if (batch.scores == nullptr) {
+          partition.gather(group, batch.predicted + at, predicted.data());
+          state.update_labels(settings, labels.data(), predicted.data(), w, size);
+          return;
+        }
+        for (std::size_t from = 0; from < size; from += kScoreBlock) {
+          const std::size_t part = std::min(kScoreBlock, size - from);
+          for (std::size_t i = 0; i < part; ++i) {
+            const std::size_t row = at + partition.rows()[group.begin + from + i];
+            std::copy_n(batch.scores + row * columns, columns, scores.data() + i * columns);
+          }
+          state.update_scores(settings, labels.data() + from, scores.data(),
+                              w == nullptr ? nullptr : w + from, part);
+        }
+      });
+}
+
+bool operator==(const MulticlassState& a, const MulticlassState& b) {
+  const auto same = [](const auto& x, const auto& y) {
+    return std::memcmp(&x, &y, sizeof(x)) == 0;  // no padding; infinite sums are equal to themselves
+  };
+  return a.rows_ == b.rows_ && a.faults_ == b.faults_ && a.cells_ == b.cells_ &&
+         same(a.sums_, b.sums_) && a.ranks_ == b.ranks_ && a.rank_weights_ == b.rank_weights_ &&
+         std::equal(a.bins_.begin(), a.bins_.end(), b.bins_.begin(), b.bins_.end(), same) &&
+         a.clipped_ == b.clipped_ && a.unnormalised_ == b.unnormalised_;
+}
+
+// ---- bytes ------------------------------------------------------------------------------------
+// A state: rows; faults; the cells; two sums of weights. With scores: four sums more; the rows of
+// each rank and, if weighted, their weights; of each bin rows, hits and three doubles; rows clipped
+// and those whose probabilities do not sum to 1. Integers are base-128.
+
+void MulticlassState::write(const Settings& settings, detail::ByteWriter& out) const {
+  detail::write_count(out, rows_);
+  detail::write_faults(out, faults_);
+  cells_.write(out);
+  out.f64(sums_.weight);
+  out.f64(sums_.weight_squares);
+  if (!settings.has_scores()) return;
+  for (const double sum :
+       {sums_.log_loss, sums_.log_loss_squares, sums_.brier, sums_.brier_squares}) {
+    out.f64(sum);
+  }
+  for (const std::int64_t rows : ranks_) detail::write_count(out, rows);
+  if (weighted() && !ranks_.empty()) {
+    for (std::size_t i = 0; i < ranks_.size(); ++i) {
+      out.f64(rank_weights_.empty() ? static_cast<double>(ranks_[i]) : rank_weights_[i]);
+    }
+  }
+  for (const Tally& bin : bins_) {
+    detail::write_count(out, bin.rows);
+    detail::write_count(out, bin.hits);
+    for (const double sum : {bin.weight, bin.hit_weight, bin.confidence}) out.f64(sum);
+  }
+  detail::write_count(out, clipped_);
+  detail::write_count(out, unnormalised_);
+}
+
+MulticlassState MulticlassState::read(const Settings& settings, detail::ByteReader& in) {
+  MulticlassState out(settings);
+  out.rows_ = detail::read_count(in);
+  std::int64_t left = 0;
+  // Takes a part of the rows that are still to be accounted for.
+  const auto part = [&in, &left](std::int64_t count) {
+    if (count > left) in.refuse("count more than rows", count);
+    left -= count;
+    return count;
+  };
+  const auto double_of_rows = [&in](double value) {
+    if (!(value >= 0)) in.refuse("have a sum below 0", value);
+    return value;
+  };
+  out.faults_ = detail::read_faults(in);
+  out.cells_ = ConfusionCells::read(settings.classes, in);
+  left = out.rows_;
+  for (const ConfusionCells::Cell& cell : out.cells_.cells()) part(cell.rows);
+  if (left != 0) in.refuse("count fewer cells than rows, by", left);
+  for (double* sum : {&out.sums_.weight, &out.sums_.weight_squares}) {
+    *sum = double_of_rows(in.f64());
+  }
+  if (!settings.has_scores()) return out;
+  for (double* sum : {&out.sums_.log_loss, &out.sums_.log_loss_squares, &out.sums_.brier,
+                      &out.sums_.brier_squares}) {
+    *sum = double_of_rows(in.f64());
+  }
+  left = out.rows_;
+  for (std::int64_t& rows : out.ranks_) rows = part(detail::read_count(in));
+  if (left != 0 && !out.ranks_.empty()) in.refuse("count fewer ranks than rows, by", left);
+  if (out.weighted() && !out.ranks_.empty()) {
+    out.rank_weights_.resize(out.ranks_.size());
+    for (double& weight : out.rank_weights_) weight = double_of_rows(in.f64());
+  }
+  left = out.rows_;
+  for (Tally& bin : out.bins_) {
+    bin.rows = part(detail::read_count(in));
+    bin.hits = detail::read_count(in);
+    if (bin.hits > bin.rows) in.refuse("count more hits than rows", bin.hits);
+    for (double* sum : {&bin.weight, &bin.hit_weight, &bin.confidence}) {
+      *sum = double_of_rows(in.f64());
+    }
+  }
+  if (left != 0) in.refuse("count fewer rows in bins than rows, by", left);
+  left = out.rows_;
+  out.clipped_ = part(detail::read_count(in));
+  left = out.rows_;
+  out.unnormalised_ = part(detail::read_count(in));
+  return out;
+}
+
+template class SegmentStates<MulticlassState>;
+
+}  // namespace inlay

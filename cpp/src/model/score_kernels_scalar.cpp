@@ -1,0 +1,7 @@
+#include "model/score_kernels_loops.hpp"
+
+namespace inlay::detail {
+
+constinit const ScoreKernels kScoreKernelsScalar = make_score_kernels();
+
+}  // namespace inlay::detail
