@@ -58,7 +58,7 @@ void ColumnBlocks::for_each_part(std::size_t size, F&& f) noexcept {
 }
 
 const double* ColumnBlocks::doubles(std::size_t size, double* scratch) noexcept {
-  if (const double* found = packed<double>(Element::kF64, size)) return found;
+  if (const double* found = packed_doubles(size)) return found;
   for_each_part(size, [&](const Run& now, std::size_t at, std::size_t part, std::size_t done) {
     convert_in_place(now, at, part, scratch + done);
   });
@@ -66,7 +66,7 @@ const double* ColumnBlocks::doubles(std::size_t size, double* scratch) noexcept 
 }
 
 const float* ColumnBlocks::floats(std::size_t size, float* scratch) noexcept {
-  if (const float* found = packed<float>(Element::kF32, size)) return found;
+  if (const float* found = packed_floats(size)) return found;
   for_each_part(size, [&](const Run& now, std::size_t at, std::size_t part, std::size_t done) {
     for (std::size_t i = 0; i < part; ++i) {
       float value = std::numeric_limits<float>::quiet_NaN();
@@ -82,6 +82,14 @@ const float* ColumnBlocks::floats(std::size_t size, float* scratch) noexcept {
 
 const std::int64_t* ColumnBlocks::packed_integers(std::size_t size) noexcept {
   return packed<std::int64_t>(Element::kI64, size);
+}
+
+const double* ColumnBlocks::packed_doubles(std::size_t size) noexcept {
+  return packed<double>(Element::kF64, size);
+}
+
+const float* ColumnBlocks::packed_floats(std::size_t size) noexcept {
+  return packed<float>(Element::kF32, size);
 }
 
 template <class T>

@@ -34,9 +34,14 @@ class ColumnBlocks : public ColumnInput {
   const float* floats(std::size_t size, float* scratch) noexcept;
   /// Integers exactly; kNoInteger for what is none.
   void integers(std::size_t size, std::int64_t* out) noexcept;
-  /// The rows where they lie, if they are packed int64 without nulls; otherwise null, and nothing
-  /// is read.
+  /// The rows where they lie, if they are packed and of this type without nulls; otherwise null,
+  /// and nothing is read.
   const std::int64_t* packed_integers(std::size_t size) noexcept;
+  const double* packed_doubles(std::size_t size) noexcept;
+  const float* packed_floats(std::size_t size) noexcept;
+
+  /// Goes back to the first row.
+  void rewind() noexcept { run_index_ = at_ = 0; }
 
  private:
   template <class T>

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -156,8 +157,8 @@ void require_sizes(const char* what, std::size_t ids, std::size_t values) {
 }
 
 // Memory may run out inside, which the loops over a column do not let pass.
-template <class F>
-void for_each_hashed_block(const IdInput& ids, F&& f) {
+template <class Ids, class F>
+void for_each_hashed_block(const Ids& ids, F&& f) {
   std::exception_ptr failed;
   ids.for_each_hashed_block([&](const IdHash* hashes, std::size_t size, std::size_t at) {
     if (failed) return;
@@ -170,17 +171,45 @@ void for_each_hashed_block(const IdInput& ids, F&& f) {
   if (failed) std::rethrow_exception(failed);
 }
 
-std::shared_ptr<Joined> predicted(SharedJoin& self, const py::object& ids_given,
-                                  const py::object& scores_given, const py::object& panes_given,
-                                  const py::object& segments_given) {
-  const IdInput ids(ids_given);
+/// Ids by the halves of their hashes, as prediction_id_hash() gives them.
+class HashedIds {
+ public:
+  HashedIds(const py::handle& high, const py::handle& low)
+      : high_(high, count_of(high), "halves"), low_(low, high_.size(), "halves") {}
+  std::size_t size() const { return high_.size(); }
+  IdKind kind() const { return IdKind::kNone; }
+  template <class F>
+  void for_each_hashed_block(F&& f) const {
+    constexpr std::size_t kHashed = 512;
+    IdHash hashes[kHashed];
+    for (std::size_t at = 0; at < size(); at += kHashed) {
+      const std::size_t part = std::min(size() - at, kHashed);
+      for (std::size_t i = 0; i < part; ++i) {
+        hashes[i] = {static_cast<std::uint64_t>(high_.data()[at + i]),
+                     static_cast<std::uint64_t>(low_.data()[at + i])};
+      }
+      f(static_cast<const IdHash*>(hashes), part, at);
+    }
+  }
+
+ private:
+  static std::size_t count_of(const py::handle& column) { return ItemInput(column.ptr()).size(); }
+  Integers high_, low_;
+};
+
+template <class Ids>
+std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
+                                         const py::object& scores_given,
+                                         const py::object& panes_given,
+                                         const py::object& segments_given) {
   const Doubles scores(scores_given);
   require_sizes("scores", ids.size(), scores.size());
   const Integers panes(panes_given, ids.size(), "panes");
   const Integers segments(segments_given, ids.size(), "segments");
   LabelJoin::check_segments(segments.data(), segments.size());
   auto joined = std::make_shared<Joined>();
-  self.with_column(ids, [&](LabelJoin& join) {
+  // Safe: the columns are held, the lock holds the join, and no Python object is touched.
+  self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
     join.check_panes(panes.data(), panes.size());
     std::size_t next = 0;
@@ -209,13 +238,15 @@ std::shared_ptr<Joined> predicted(SharedJoin& self, const py::object& ids_given,
   return joined;
 }
 
-std::shared_ptr<Joined> labelled(SharedJoin& self, const py::object& ids_given,
-                                 const py::object& outcomes_given, std::int64_t now) {
-  const IdInput ids(ids_given);
+template <class Ids>
+std::shared_ptr<Joined> take_labels(SharedJoin& self, const Ids& ids,
+                                    const py::object& outcomes_given, std::int64_t now,
+                                    bool is_numbered) {
   const Doubles outcomes(outcomes_given);
   require_sizes("outcomes", ids.size(), outcomes.size());
   auto joined = std::make_shared<Joined>();
-  self.with_column(ids, [&](LabelJoin& join) {
+  // Safe: as above.
+  self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
     std::size_t valid = 0;
     for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
@@ -224,6 +255,7 @@ std::shared_ptr<Joined> labelled(SharedJoin& self, const py::object& ids_given,
       rows.values = outcomes.data() + at;
       rows.size = size;
       rows.first_row = at;
+      rows.is_numbered = is_numbered;
       join.labelled(rows, now, joined->rows);
       valid += size;
     });
@@ -335,6 +367,9 @@ void register_label_join(py::module_& m) {
           [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.panes); },
           "int64.")
       .def_property_readonly(
+          "row", [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.rows); },
+          "uint64: numbers of the labels joined, of labelled_hashed().")
+      .def_property_readonly(
           "refused",
           [](const std::shared_ptr<Joined>& self) { return column(self, self->rows.refused); },
           "uint64: numbers of the predictions not taken, ascending: without an id, doubles, late.")
@@ -358,10 +393,36 @@ void register_label_join(py::module_& m) {
           }),
           py::arg("task"), py::arg("horizon_panes"), py::arg("capacity"))
       .def_static("from_bytes", &join_from_bytes, py::arg("data"), py::arg("task") = py::none())
-      .def("predicted", &predicted, py::arg("ids"), py::arg("scores"), py::arg("pane"),
-           py::arg("segments") = 0, "Take predictions; return those whose label waits already.")
-      .def("labelled", &labelled, py::arg("ids"), py::arg("outcomes"), py::arg("pane_now"),
-           "Take labels; return those whose prediction waits.")
+      .def(
+          "predicted",
+          [](SharedJoin& self, const py::object& ids, const py::object& scores,
+             const py::object& pane, const py::object& segments) {
+            return take_predictions(self, IdInput(ids), scores, pane, segments);
+          },
+          py::arg("ids"), py::arg("scores"), py::arg("pane"), py::arg("segments") = 0,
+          "Take predictions; return those whose label waits already.")
+      .def(
+          "labelled",
+          [](SharedJoin& self, const py::object& ids, const py::object& outcomes,
+             std::int64_t now) { return take_labels(self, IdInput(ids), outcomes, now, false); },
+          py::arg("ids"), py::arg("outcomes"), py::arg("pane_now"),
+          "Take labels; return those whose prediction waits.")
+      .def(
+          "predicted_hashed",
+          [](SharedJoin& self, const py::object& high, const py::object& low,
+             const py::object& scores, const py::object& pane, const py::object& segments) {
+            return take_predictions(self, HashedIds(high, low), scores, pane, segments);
+          },
+          py::arg("high"), py::arg("low"), py::arg("scores"), py::arg("pane"),
+          py::arg("segments") = 0, "Take predictions by the hashes of their ids.")
+      .def(
+          "labelled_hashed",
+          [](SharedJoin& self, const py::object& high, const py::object& low,
+             const py::object& outcomes, std::int64_t now) {
+            return take_labels(self, HashedIds(high, low), outcomes, now, true);
+          },
+          py::arg("high"), py::arg("low"), py::arg("outcomes"), py::arg("pane_now"),
+          "Take labels by the hashes of their ids; `row` says which were joined.")
       .def("expire", &expire, py::arg("before_pane"),
            "End the wait of earlier panes; return (pane, segment, predictions) that expired.")
       .def("reset", get([](LabelJoin& join) { join.reset(); }))

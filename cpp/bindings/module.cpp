@@ -113,4 +113,5 @@ PYBIND11_MODULE(_core, m) {
   register_multiclass_states(m);
   register_ranking_states(m);
   register_regression_states(m);
+  register_binary_states(m);
 }

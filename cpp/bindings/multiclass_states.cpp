@@ -55,9 +55,8 @@ void update(SharedStates& self, const py::object& y_true, const py::object& y_sc
   ColumnBlocks labels(y_true.ptr());
   ColumnBlocks scores(y_score.ptr());
   const std::size_t rows = labels.size();
-  const auto [classes, has_scores] = self.with([](const auto& s) {
-    return std::pair{s.settings().classes, s.settings().has_scores()};
-  });
+  const auto [classes, has_scores] = self.with(
+      [](const auto& s) { return std::pair{s.settings().classes, s.settings().has_scores()}; });
   const std::size_t columns = has_scores ? static_cast<std::size_t>(classes) : 1;
   check_same_size(has_scores ? "y_score, by classes," : "y_score", scores.size(),
                   has_scores ? "y_true, by classes," : "y_true", rows * columns);
@@ -143,8 +142,7 @@ py::dict figures(SharedStates& self, std::size_t segment) {
   if (state.weighted()) out["rank_weights"] = py::cast(state.rank_weights());
   py::list bins;
   for (const MulticlassState::Tally& bin : state.bins()) {
-    bins.append(
-        py::make_tuple(bin.rows, bin.hits, bin.weight, bin.hit_weight, bin.confidence));
+    bins.append(py::make_tuple(bin.rows, bin.hits, bin.weight, bin.hit_weight, bin.confidence));
   }
   out["bins"] = bins;
   out["clipped"] = state.clipped();

@@ -44,8 +44,8 @@ void update(SharedStates& self, const py::object& y_true, const py::object& y_sc
   if (groups.is_none() == offsets.is_none()) {
     throw InvalidArgument("either groups or offsets tell the rows of a query");
   }
-  const std::vector<std::int64_t> of = integers_of(groups.is_none() ? offsets : groups,
-                                                   groups.is_none() ? "offsets" : "groups");
+  const std::vector<std::int64_t> of =
+      integers_of(groups.is_none() ? offsets : groups, groups.is_none() ? "offsets" : "groups");
   if (!groups.is_none()) check_same_size("groups", of.size(), "y_true", rows);
   if (groups.is_none() && of.empty()) throw InvalidArgument("offsets begin with 0: there are none");
   std::vector<double> weighing;

@@ -40,8 +40,8 @@ void update(SharedStates& self, const py::object& y_true, const py::object& y_sc
   };
   const auto count = [&](RegressionStates& states) {
     // Not written to where the columns can be read as they lie.
-    const auto room = std::make_unique_for_overwrite<double[]>(std::min(rows, kRowsAtATime) *
-                                                               (2 + columns));
+    const auto room =
+        std::make_unique_for_overwrite<double[]>(std::min(rows, kRowsAtATime) * (2 + columns));
     for (std::size_t at = 0; at < rows; at += kRowsAtATime) {
       const std::size_t size = std::min(kRowsAtATime, rows - at);
       const double* y = labels.doubles(size, room.get());
@@ -115,8 +115,8 @@ void register_regression_states(py::module_& m) {
   py::class_<SharedStates> type(m, "RegressionStates",
                                 "Errors of a model that predicts numbers, by segment.");
   type.def(py::init([](std::vector<double> quantiles, bool relative, bool distribution) {
-             return std::make_unique<SharedStates>(
-                 RegressionStates(RegressionSettings{std::move(quantiles), relative, distribution}));
+             return std::make_unique<SharedStates>(RegressionStates(
+                 RegressionSettings{std::move(quantiles), relative, distribution}));
            }),
            py::kw_only(), py::arg("quantiles") = py::tuple(), py::arg("relative") = true,
            py::arg("distribution") = true)

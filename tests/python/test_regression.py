@@ -39,8 +39,9 @@ def expected(y: Any, p: Any, weights: Any = None) -> dict[str, float]:
     y, p = y.astype(np.float64), p.astype(np.float64)
     some = y != 0
     w = np.ones(len(y)) if weights is None else weights
-    centred = np.sqrt(w)[:, None] * np.stack([y - np.average(y, weights=w),
-                                              p - np.average(p, weights=w)], axis=1)
+    centred = np.sqrt(w)[:, None] * np.stack(
+        [y - np.average(y, weights=w), p - np.average(p, weights=w)], axis=1
+    )
     covariance = centred.T @ centred
     return {
         "bias": float(np.average(p - y, weights=w)),
@@ -53,8 +54,12 @@ def expected(y: Any, p: Any, weights: Any = None) -> dict[str, float]:
         "mape": metrics.mean_absolute_percentage_error(y[some], p[some], sample_weight=w[some]),
         "smape": float(
             np.average(
-                np.divide(2 * abs(p - y), abs(y) + abs(p), out=np.zeros(len(y)),
-                          where=(abs(y) + abs(p)) > 0),
+                np.divide(
+                    2 * abs(p - y),
+                    abs(y) + abs(p),
+                    out=np.zeros(len(y)),
+                    where=(abs(y) + abs(p)) > 0,
+                ),
                 weights=w,
             )
         ),
@@ -343,11 +348,11 @@ def test_bytes_give_the_state_back(
     data: st.DataObject, rows: int, quantiles: Any, relative: bool, weighted: bool
 ) -> None:
     anything = st.floats(width=32)
-    columns = max(len(quantiles), 1)
+    shape = (rows, len(quantiles)) if quantiles else rows
     quality = Regression(quantiles=quantiles, relative=relative)
     quality.update(
         data.draw(arrays(np.float64, rows, elements=anything)),
-        data.draw(arrays(np.float64, (rows, columns), elements=anything)),
+        data.draw(arrays(np.float64, shape, elements=anything)),
         weights=data.draw(arrays(np.float64, rows, elements=anything)) if weighted else None,
     )
     again = Regression.from_bytes(quality.to_bytes())
@@ -399,3 +404,12 @@ def test_threads_share_one_object() -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: quality.update(y, p), range(16)))
     assert quality.rows == 16 * 20_000
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.9)])
+def test_weights_beyond_a_double_are_undefined_and_not_silent(quantiles: Any) -> None:
+    quality = Regression(quantiles=quantiles)
+    y = np.array([1.0, 2.0])
+    p = np.stack([y] * len(quantiles), axis=1) if quantiles else y
+    quality.update(y, p, weights=[1e200, 1e308])
+    assert {one.reason for one in quality.compute().values()} == {"overflow"}

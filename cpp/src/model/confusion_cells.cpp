@@ -63,8 +63,8 @@ void ConfusionCells::update(const std::int32_t* labels, const std::int32_t* pred
     }
     for (; i < size; ++i) ++tables[0][index_of(i)];
     for (std::size_t cell = 0; cell < cells; ++cell) {
-      rows_[cell] += std::int64_t{tables[0][cell]} + tables[1][cell] + tables[2][cell] +
-                     tables[3][cell];
+      rows_[cell] +=
+          std::int64_t{tables[0][cell]} + tables[1][cell] + tables[2][cell] + tables[3][cell];
     }
   } else {
     for (std::size_t i = 0; i < size; ++i) ++rows_[index_of(i)];

@@ -64,6 +64,7 @@ std::vector<JoinedLabels::Group> JoinedLabels::group_by_pane() {
   sorted.outcomes.resize(size);
   sorted.panes.resize(size);
   sorted.segments.resize(size);
+  sorted.rows.resize(rows.size());
   of_last = &sizes[last = panes[0]];
   for (std::size_t i = 0; i < size; ++i) {
     if (panes[i] != last) of_last = &sizes[last = panes[i]];
@@ -72,6 +73,7 @@ std::vector<JoinedLabels::Group> JoinedLabels::group_by_pane() {
     sorted.outcomes[to] = outcomes[i];
     sorted.panes[to] = panes[i];
     sorted.segments[to] = segments[i];
+    if (!rows.empty()) sorted.rows[to] = rows[i];
   }
   sorted.refused = std::move(refused);
   *this = std::move(sorted);
@@ -160,6 +162,7 @@ void LabelJoin::predicted(const LabelRows& rows, JoinedLabels& joined) {
         joined.outcomes.push_back(at->value);
         joined.panes.push_back(pane);
         joined.segments.push_back(segment);
+        if (rows.is_numbered) joined.rows.push_back(rows.first_row + i);
         at->pane = static_cast<std::uint32_t>(pane - state.base);
         at->set(LabelState::kAnswered, segment);
         --state.early;
@@ -207,6 +210,7 @@ void LabelJoin::labelled(const LabelRows& rows, std::int64_t now, JoinedLabels& 
           joined.outcomes.push_back(outcome);
           joined.panes.push_back(state.pane_of(*at));
           joined.segments.push_back(at->segment());
+          if (rows.is_numbered) joined.rows.push_back(rows.first_row + i);
           at->value = outcome;
           at->set(LabelState::kAnswered, at->segment());
           --state.pending;

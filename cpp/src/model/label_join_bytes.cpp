@@ -89,7 +89,6 @@ LabelJoin LabelJoin::from_bytes(const std::uint8_t* bytes, std::size_t size) {
   const std::uint64_t number = in.varint();
   if (number > capacity) in.refuse("have more entries than their capacity, entries", number);
   if (number > in.left() / kLeastEntry) in.refuse("are cut short; entries", number);
-  if (number != 0 && kind == 0) in.refuse("have entries without a kind of ids, entries", number);
   if (number != 0) {
     state.base = in.zigzag();
     state.has_base = true;

@@ -294,8 +294,7 @@ void MulticlassState::update_scores(const Settings& settings, const std::int32_t
 }
 
 void MulticlassState::update_scores(const Settings& settings, const std::int32_t* labels,
-                                    const double* scores, const double* weights,
-                                    std::size_t size) {
+                                    const double* scores, const double* weights, std::size_t size) {
   add_scores(settings, labels, scores, weights, size);
 }
 
@@ -376,7 +375,8 @@ void update(MulticlassStates& states, const MulticlassBatch& batch) {
 
 bool operator==(const MulticlassState& a, const MulticlassState& b) {
   const auto same = [](const auto& x, const auto& y) {
-    return std::memcmp(&x, &y, sizeof(x)) == 0;  // no padding; infinite sums are equal to themselves
+    return std::memcmp(&x, &y, sizeof(x)) ==
+           0;  // no padding; infinite sums are equal to themselves
   };
   return a.rows_ == b.rows_ && a.faults_ == b.faults_ && a.cells_ == b.cells_ &&
          same(a.sums_, b.sums_) && a.ranks_ == b.ranks_ && a.rank_weights_ == b.rank_weights_ &&

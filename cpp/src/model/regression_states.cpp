@@ -105,7 +105,8 @@ bool operator==(const RegressionState::Quantile& a, const RegressionState::Quant
   return identical(a, b);
 }
 
-RegressionState::RegressionState(const Settings& settings) : quantiles_(settings.quantiles.size()) {}
+RegressionState::RegressionState(const Settings& settings)
+    : quantiles_(settings.quantiles.size()) {}
 
 void RegressionState::merge(const Sums& b) noexcept {
   if (b.weight == 0) return;
@@ -409,8 +410,8 @@ RegressionState RegressionState::read(const Settings& settings, detail::ByteRead
   }
   if (settings.distribution) {
     const std::string_view bytes = in.text();
-    out.distribution_ = ExpHistogram::from_bytes(
-        reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    out.distribution_ =
+        ExpHistogram::from_bytes(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (out.distribution_.count() > static_cast<std::uint64_t>(out.rows_)) {
       in.refuse("have more errors than rows", out.distribution_.count());
     }

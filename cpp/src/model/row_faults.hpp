@@ -15,10 +15,13 @@ inline bool is_weight(double weight, RowFaults& faults) noexcept {
   return right;
 }
 
+/// More than will ever be counted, and so little that sums of some do not overflow.
+inline constexpr std::uint64_t kMostRows = std::uint64_t{1} << 60;
+
 /// A number of rows as it was written.
 inline std::int64_t read_count(ByteReader& in) {
   const std::uint64_t count = in.varint();
-  if (count > INT64_MAX) in.refuse("have too large a count", count);
+  if (count > kMostRows) in.refuse("have too large a count", count);
   return static_cast<std::int64_t>(count);
 }
 inline void write_count(ByteWriter& out, std::int64_t count) {

@@ -23,7 +23,8 @@ struct ScoreRows {
 ///
 /// | loop | reads   | accumulates                                        | order                  |
 /// |------|---------|----------------------------------------------------|------------------------|
-/// | scan | f32 f64 | extremes; sums of 16 classes as read, then in f64  | class by class; a row a lane |
+/// | scan | f32 f64 | extremes; sums of 16 classes as read, then in f64  | class by class; a row a
+/// lane |
 struct ScoreKernels {
   void (*scan_f32)(const float* scores, const std::int32_t* labels, std::size_t rows,
                    std::size_t columns, const ScoreRows<float>& out) noexcept;

@@ -56,8 +56,8 @@ State& SegmentStates<State>::at(std::size_t segment) {
 template <class State>
 void SegmentStates<State>::require_same_settings(const SegmentStates& other) const {
   if (settings_ == other.settings_) return;
-  throw InvalidArgument("states of different settings do not merge: " + settings_.text() +
-                        " and " + other.settings_.text());
+  throw InvalidArgument("states of different settings do not merge: " + settings_.text() + " and " +
+                        other.settings_.text());
 }
 
 template <class State>
@@ -101,8 +101,7 @@ std::vector<std::uint8_t> SegmentStates<State>::to_bytes(std::size_t segment) co
 }
 
 template <class State>
-SegmentStates<State> SegmentStates<State>::from_bytes(const std::uint8_t* bytes,
-                                                      std::size_t size) {
+SegmentStates<State> SegmentStates<State>::from_bytes(const std::uint8_t* bytes, std::size_t size) {
   detail::ByteReader in(bytes, size, State::kName);
   in.expect(State::kMagic, kSegmentStatesVersion);
   SegmentStates out(Settings::read(in));

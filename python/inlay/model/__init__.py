@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inlay._core import BoundGeneration
     from inlay.model import text
+    from inlay.model.binary import Binary
     from inlay.model.estimate import Estimate
     from inlay.model.generation.generation import Generation
     from inlay.model.generation.judged_rate import JudgedRate
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
     "BoundGeneration": "inlay._core",
+    "Binary": "inlay.model.binary",
     "Estimate": "inlay.model.estimate",
     "Generation": "inlay.model.generation.generation",
     "JudgedRate": "inlay.model.generation.judged_rate",
@@ -47,6 +49,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Binary",
     "BoundGeneration",
     "Estimate",
     "Fairness",

@@ -15,6 +15,7 @@ __all__ = [
     "newcombe_difference",
     "normal_interval",
     "normal_mean",
+    "normal_quantile",
     "ratio_interval",
     "wilson",
 ]
@@ -90,8 +91,14 @@ class Estimate:
 
 
 @lru_cache(maxsize=64)
-def _normal_quantile(confidence: float) -> float:
-    """Return how many standard deviations hold this share of a normal distribution."""
+def normal_quantile(confidence: float) -> float:
+    """Return how many standard deviations to both sides hold this share of a normal distribution.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not lie between 0 and 1.
+    """
     if not 0.0 < confidence < 1.0:
         message = f"confidence must lie between 0 and 1: {confidence!r}"
         raise InvalidArgumentError(message)
@@ -121,7 +128,7 @@ def _effective(n: float, squares: float | None) -> float:
 
 
 def _wilson_ends(share: float, n: float, confidence: float) -> tuple[float, float]:
-    z2 = _normal_quantile(confidence) ** 2
+    z2 = normal_quantile(confidence) ** 2
     middle = share + z2 / (2 * n)
     half = sqrt(z2 * (share * (1.0 - share) / n + z2 / (4 * n * n)))
     whole = 1.0 + z2 / n
@@ -173,7 +180,7 @@ def wilson(
     share = _share(k, n)
     rows = _effective(n, squares)
     if not rows:
-        _normal_quantile(confidence)
+        normal_quantile(confidence)
         return Estimate.undefined(reason)
     low, high = _wilson_ends(share, rows, confidence)
     method = _WILSON if squares is None else _WILSON + _KISH
@@ -347,7 +354,7 @@ def normal_interval(
     if not variance >= 0.0:
         message = f"a variance is at least 0: {variance!r}"
         raise InvalidArgumentError(message)
-    half = _normal_quantile(confidence) * sqrt(variance)
+    half = normal_quantile(confidence) * sqrt(variance)
     low, high = max(value - half, within[0]), min(value + half, within[1])
     return Estimate(value, min(low, value), max(high, value), round(n), None, method)
 
@@ -447,7 +454,7 @@ def clopper_pearson(
     Estimate(0 [0, 0.308497], n=10, clopper-pearson)
     """
     share = _share(k, n)
-    _normal_quantile(confidence)
+    normal_quantile(confidence)
     if not n:
         return Estimate.undefined(reason)
     from inlay.model.beta_quantile import beta_quantile

@@ -93,11 +93,13 @@ class Multiclass(Accumulator):
     """
 
     __module__ = "inlay.model"
-    __slots__ = ("_names",)
+    __slots__ = ("_count", "_kind", "_names")
 
     _states: ClassVar[Any] = _core.MulticlassStates
     _native: _core.MulticlassStates
     _names: tuple[Any, ...] | None
+    _count: int
+    _kind: str
 
     def __init__(
         self,
@@ -117,19 +119,26 @@ class Multiclass(Accumulator):
             top_k=sorted(min(at_least("top_k", k, 1), 2**31 - 1) for k in top_k),
             bins=min(at_least("bins", bins, 1), 2**31 - 1),
         )
+        self._count, self._kind = count, kind
+
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        made = super()._of(native)
+        settings = native.settings
+        made._names, made._count, made._kind = None, settings["classes"], settings["kind"]
+        return made
 
     @property
     def classes(self) -> tuple[Any, ...]:
         """Names of the classes, 0 to K - 1 unless given."""
         if self._names is not None:
             return self._names
-        return tuple(range(self._native.settings["classes"]))
+        return tuple(range(self._count))
 
     @property
     def kind(self) -> str:
         """What scores are."""
-        kind: str = self._native.settings["kind"]
-        return kind
+        return self._kind
 
     @property
     def clipped(self) -> int:
@@ -168,13 +177,13 @@ class Multiclass(Accumulator):
         O(rows), or O(rows K) of scores, one pass. int64 labels and float32 and float64 scores that
         lie row by row are read where they lie.
         """
-        labels_alone = self.kind == "label"
+        labels_alone = self._kind == "label"
         if self._names is not None:
             y_true = class_codes(y_true, self._names)
             if labels_alone:
                 y_score = class_codes(y_score, self._names)
         if not labels_alone:
-            y_score = score_matrix(y_score, len(self.classes))
+            y_score = score_matrix(y_score, self._count)
         self._native.update(y_true, y_score, weights)
 
     def merge(self, other: Self) -> None:
@@ -327,9 +336,8 @@ class Multiclass(Accumulator):
         """
         made = super().from_bytes(data)
         made._names = None if classes is None else class_names(classes)
-        count = made._native.settings["classes"]
-        if made._names is not None and len(made._names) != count:
-            message = f"the bytes are of {count} classes, not {len(made._names)}"
+        if made._names is not None and len(made._names) != made._count:
+            message = f"the bytes are of {made._count} classes, not {len(made._names)}"
             raise InvalidArgumentError(message)
         return made
 

@@ -54,6 +54,11 @@ def derive(
     InvalidArgumentError
         If the confidence does not lie between 0 and 1.
     """
+    if not isfinite(figures["weight_squares"]):
+        empty = {**figures, "weight": 0.0, "weight_squares": 0.0}
+        empty |= dict.fromkeys(("cell_labels", "cell_predicted", "cell_rows", "cell_weights"), b"")
+        all_names = derive(empty, settings, confidence, names=names, per_class=per_class)
+        return Metrics(dict.fromkeys(all_names, Estimate.undefined("overflow")), title="Multiclass")
     table = _Confusion.of(figures, settings["classes"])
     found = {"accuracy": table.proportion(table.hits, table.weight, confidence, "no_rows")}
     if settings["kind"] != "label":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from inlay.model.estimate import Estimate, normal_mean, wilson
@@ -41,6 +42,9 @@ def derive(
     InvalidArgumentError
         If the confidence does not lie between 0 and 1.
     """
+    if not isfinite(figures["weight_squares"]):
+        names = derive({**figures, "weight": 0.0, "weight_squares": 0.0}, settings, confidence)
+        return Metrics(dict.fromkeys(names, Estimate.undefined("overflow")), title="Ranking")
     weighted = figures["weighted"]
     squares = figures["weight_squares"] if weighted else None
     reason = "no_relevant" if figures["irrelevant"] else "no_rows"

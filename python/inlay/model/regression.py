@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
 from inlay.model.accumulator import Accumulator
 from inlay.model.regression_metrics import derive
+from inlay.model.score_matrix import score_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,10 +79,11 @@ class Regression(Accumulator):
     """
 
     __module__ = "inlay.model"
-    __slots__ = ()
+    __slots__ = ("_quantiles",)
 
     _states: ClassVar[Any] = _core.RegressionStates
     _native: _core.RegressionStates
+    _quantiles: tuple[float, ...]
 
     def __init__(
         self,
@@ -90,17 +92,23 @@ class Regression(Accumulator):
         relative: bool = True,
         distribution: bool = True,
     ) -> None:
+        self._quantiles = tuple(sorted(map(float, quantiles)))
         self._native = _core.RegressionStates(
-            quantiles=sorted(map(float, quantiles)),
+            quantiles=self._quantiles,
             relative=bool(relative),
             distribution=bool(distribution),
         )
 
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        made = super()._of(native)
+        made._quantiles = native.settings["quantiles"]
+        return made
+
     @property
     def quantiles(self) -> tuple[float, ...]:
         """Probabilities of the predicted quantiles, rising."""
-        quantiles: tuple[float, ...] = self._native.settings["quantiles"]
-        return quantiles
+        return self._quantiles
 
     def update(self, y_true: Any, y_score: Any, *, weights: Any = None) -> None:
         """Count rows.
@@ -126,19 +134,11 @@ class Regression(Accumulator):
         -----
         O(rows), one pass. float64, and float32 of both without weights, are read where they lie.
         """
-        shape = getattr(y_score, "shape", None)
-        if shape is not None:
-            columns = len(self.quantiles)
-            if len(shape) > 2 or (len(shape) == 2 and shape[1] != max(columns, 1)):
-                message = (
-                    f"y_score has {max(columns, 1)} columns, one of each predicted quantile, "
-                    f"not shape {tuple(shape)}"
-                )
-                raise InvalidArgumentError(message)
-        elif self.quantiles:
-            from inlay.model.score_matrix import score_matrix
-
-            y_score = score_matrix(y_score, len(self.quantiles))
+        if self._quantiles:
+            y_score = score_matrix(y_score, len(self._quantiles))
+        elif (shape := getattr(y_score, "shape", None)) is not None and len(shape) != 1:
+            message = f"y_score has one prediction a row, not shape {tuple(shape)}"
+            raise InvalidArgumentError(message)
         self._native.update(y_true, y_score, weights)
 
     def compute(self, *, confidence: float = 0.95) -> Metrics:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import atanh, isfinite, nan, sqrt, tanh
+from math import atanh, inf, isfinite, nan, sqrt, tanh
 from typing import TYPE_CHECKING, Any
 
 from inlay.model.estimate import Estimate, normal_interval, normal_mean, wilson
 from inlay.model.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["derive"]
 
@@ -40,9 +40,9 @@ def derive(
         What ``figures(segment)`` returned. ``rows``; ``weighted``; ``weight`` and
         ``weight_squares``, sums over rows; with one prediction a row ``label_mean``, ``label_m2``,
         ``error_mean``, ``error_m2`` (sums of squared distances from the means), ``co_moment`` (of
-        both distances), ``absolute``, ``fourth`` (sums of \\|e\\| and e⁴) and ``max_absolute``;
+        both distances), ``absolute`` and ``fourth`` (sums of abs(e) and of e⁴), ``max_absolute``;
         ``zero_labels``, ``weight_of_zeros``, ``relative``, ``relative_squares``, ``symmetric``,
-        ``symmetric_squares``; ``distribution``, an ExpHistogram of \\|e\\|; with quantiles
+        ``symmetric_squares``; ``distribution``, an ExpHistogram of abs(e); with quantiles
         ``quantiles``, of each (rows covered, their weight, pinball loss, its squares), ``between``
         (rows, weight) and ``crossings``.
     settings : mapping
@@ -60,6 +60,10 @@ def derive(
     InvalidArgumentError
         If the confidence does not lie between 0 and 1.
     """
+    if not isfinite(figures["weight_squares"]):
+        empty = {**figures, "rows": 0, "weighted": False, "weight": 0.0, "weight_squares": 0.0}
+        all_names = derive(empty, settings, confidence)
+        return Metrics(dict.fromkeys(all_names, Estimate.undefined("overflow")), title="Regression")
     found: dict[str, Estimate] = {}
     names = [*_POINT]
     names += _RELATIVE if settings["relative"] else ()
@@ -89,11 +93,30 @@ def _rows(figures: Mapping[str, Any]) -> float:
     return float(weight * weight / squares) if squares else 0.0
 
 
-def _finite(n: float, make: Callable[[], Estimate], *needed: float) -> Estimate:
-    """Return an estimate, undefined where a sum that it needs overflowed."""
-    if not all(map(isfinite, needed)):
-        return Estimate.undefined("overflow", n if isfinite(n) else 0)
-    return make()
+def _mean(
+    total: float,
+    total_of_squares: float,
+    weight: float,
+    *,
+    squares: float | None,
+    confidence: float,
+    shift: float = 0.0,
+    least: float = 0.0,
+    reason: str = "no_rows",
+) -> Estimate:
+    """Return a mean, undefined where a sum overflowed."""
+    if not all(map(isfinite, (total, total_of_squares, weight, shift))):
+        return Estimate.undefined("overflow")
+    return normal_mean(
+        total,
+        total_of_squares,
+        weight,
+        shift=shift,
+        squares=squares,
+        confidence=confidence,
+        within=(least, inf),
+        reason=reason,
+    )
 
 
 def _plain(value: float, n: float) -> Estimate:
@@ -107,26 +130,22 @@ def _point_metrics(figures: Mapping[str, Any], confidence: float) -> dict[str, E
         normal_mean(0.0, 0.0, 0.0, confidence=confidence)  # checks the confidence
         return dict.fromkeys(_POINT, Estimate.undefined("no_rows"))
     total = m2 + weight * mean * mean  # of squared errors
-    of_mean = {"squares": squares, "confidence": confidence}
-    mse = _finite(
-        n,
-        lambda: normal_mean(
-            total, figures["fourth"], weight, within=(0.0, float("inf")), **of_mean
-        ),
-        total,
-        figures["fourth"],
-        weight,
-    )
+
+    def average(of: float, of_squares: float, shift: float = 0.0, least: float = 0.0) -> Estimate:
+        return _mean(
+            of,
+            of_squares,
+            weight,
+            squares=squares,
+            confidence=confidence,
+            shift=shift,
+            least=least,
+        )
+
+    mse = average(total, figures["fourth"])
     return {
-        "bias": _finite(n, lambda: normal_mean(0.0, m2, weight, shift=mean, **of_mean), mean, m2),
-        "mae": _finite(
-            n,
-            lambda: normal_mean(
-                figures["absolute"], total, weight, within=(0.0, float("inf")), **of_mean
-            ),
-            total,
-            figures["absolute"],
-        ),
+        "bias": average(0.0, m2, mean, -inf),
+        "mae": average(figures["absolute"], total),
         "mse": mse,
         "rmse": _root(mse),
         "max_error": _plain(figures["max_absolute"], n),
@@ -185,31 +204,21 @@ def _relative_metrics(figures: Mapping[str, Any], confidence: float) -> dict[str
     squares, n = _squares(figures), _rows(figures)
     weight = figures["weight"] - figures["weight_of_zeros"]
     share = weight / figures["weight"] if figures["weight"] else 0.0
-    of_mean = {"confidence": confidence, "within": (0.0, float("inf"))}
     return {
-        "mape": _finite(
-            n,
-            lambda: normal_mean(
-                figures["relative"],
-                figures["relative_squares"],
-                weight,
-                squares=None if squares is None else squares * share,
-                reason="no_rows" if not n else "zero_labels",
-                **of_mean,
-            ),
+        "mape": _mean(
             figures["relative"],
             figures["relative_squares"],
+            weight,
+            squares=None if squares is None else squares * share,
+            confidence=confidence,
+            reason="zero_labels" if n else "no_rows",
         ),
-        "smape": _finite(
-            n,
-            lambda: normal_mean(
-                figures["symmetric"],
-                figures["symmetric_squares"],
-                figures["weight"],
-                squares=squares,
-                **of_mean,
-            ),
+        "smape": _mean(
             figures["symmetric"],
+            figures["symmetric_squares"],
+            figures["weight"],
+            squares=squares,
+            confidence=confidence,
         ),
     }
 
@@ -232,39 +241,29 @@ def _distribution_metrics(figures: Mapping[str, Any], confidence: float) -> dict
 def _quantile_metrics(
     figures: Mapping[str, Any], quantiles: tuple[float, ...], confidence: float
 ) -> dict[str, Estimate]:
-    weighted, weight, squares = figures["weighted"], figures["weight"], _squares(figures)
+    weight, squares = figures["weight"], _squares(figures)
     found: dict[str, Estimate] = {}
     losses = []
     for q, (covered, covered_weight, loss, loss_squares) in zip(
         quantiles, figures["quantiles"], strict=True
     ):
-        of_mean = {"squares": squares, "confidence": confidence}
-        pinball = _finite(
-            weight,
-            lambda loss=loss, of_squares=loss_squares, of_mean=of_mean: normal_mean(
-                loss, of_squares, weight, within=(0.0, float("inf")), **of_mean
-            ),
-            loss,
-            loss_squares,
-        )
+        pinball = _mean(loss, loss_squares, weight, squares=squares, confidence=confidence)
         found[f"pinball@{q:g}"] = pinball
         losses.append(pinball.value)
-        found[f"coverage@{q:g}"] = wilson(
-            covered_weight if weighted else covered,
-            weight if weighted else figures["rows"],
-            **of_mean,
-        )
+        found[f"coverage@{q:g}"] = _share(figures, covered, covered_weight, confidence)
     n = _rows(figures)
     if None in losses:
         found["pinball"] = Estimate.undefined("overflow" if n else "no_rows", n)
     else:
         found["pinball"] = _plain(sum(x for x in losses if x is not None) / len(losses), n)
-    rows, rows_weight = figures["between"]
-    found["coverage"] = wilson(
-        rows_weight if weighted else rows,
-        weight if weighted else figures["rows"],
-        squares=squares,
-        confidence=confidence,
-    )
+    found["coverage"] = _share(figures, *figures["between"], confidence)
     found["crossing"] = wilson(figures["crossings"], figures["rows"], confidence=confidence)
     return found
+
+
+def _share(figures: Mapping[str, Any], rows: int, weight: float, confidence: float) -> Estimate:
+    if not figures["weighted"]:
+        return wilson(rows, figures["rows"], confidence=confidence)
+    return wilson(
+        weight, figures["weight"], squares=figures["weight_squares"], confidence=confidence
+    )

@@ -24,9 +24,11 @@ def score_matrix(scores: Any, columns: int) -> Any:
     InvalidArgumentError
         If there are others.
     """
+    shape = getattr(scores, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] == columns and hasattr(scores, "strides"):
+        return scores  # an array: the usual case, and quick
     if hasattr(scores, "flatten") and hasattr(scores, "type") and hasattr(scores, "null_count"):
         return _of_lists(scores, columns)
-    shape = getattr(scores, "shape", None)
     if shape is None or hasattr(scores, "columns"):
         import numpy as np
 

@@ -25,6 +25,7 @@ struct LabelRows {
   const double* values = nullptr;  ///< scores or classes; of labels the outcomes, NaN for none
   std::size_t size = 0;
   std::size_t first_row = 0;  ///< number of the first, in the caller's count
+  bool is_numbered = false;   ///< whether to say which rows were joined
   /// Of predictions: one each with a step of 1, one for all with a step of 0.
   const std::int64_t* panes = nullptr;
   std::size_t pane_step = 0;
@@ -41,6 +42,7 @@ struct JoinedLabels {
   std::vector<double> scores, outcomes;
   std::vector<std::int64_t> panes;
   std::vector<std::uint32_t> segments;
+  std::vector<std::uint64_t> rows;  ///< numbers of those that came last, where asked for
   /// Numbers of the predictions that were not taken: doubles, those that came too late.
   std::vector<std::uint64_t> refused;
 

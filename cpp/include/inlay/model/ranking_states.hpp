@@ -41,8 +41,8 @@ struct INLAY_API RankingSettings {
 /// there could be; hit@k whether a relevant row is among the first k; precision@k their number
 /// by k, recall@k by all relevant ones.
 ///
-/// A query with a bad row is left out whole, as any figure of the rest would be another's; RowFaults
-/// counts queries here. One without relevant rows is counted apart: it has no figures.
+/// A query with a bad row is left out whole, as any figure of the rest would be another's;
+/// RowFaults counts queries here. One without relevant rows is counted apart: it has no figures.
 class INLAY_API RankingState {
  public:
   using Settings = RankingSettings;
@@ -118,11 +118,11 @@ extern template class SegmentStates<RankingState>;
 struct INLAY_API RankingBatch {
   const double* relevance = nullptr;
   const double* scores = nullptr;
-  const double* weights = nullptr;         ///< or null; the same in all rows of a query
-  const std::int64_t* queries = nullptr;   ///< each row's; null: `offsets` are given
-  const std::int64_t* offsets = nullptr;   ///< query i has rows offsets[i] to offsets[i + 1] - 1
-  std::size_t num_queries = 0;             ///< that offsets tell of
-  const std::uint32_t* segments = nullptr; ///< each row's; null: `segment`
+  const double* weights = nullptr;          ///< or null; the same in all rows of a query
+  const std::int64_t* queries = nullptr;    ///< each row's; null: `offsets` are given
+  const std::int64_t* offsets = nullptr;    ///< query i has rows offsets[i] to offsets[i + 1] - 1
+  std::size_t num_queries = 0;              ///< that offsets tell of
+  const std::uint32_t* segments = nullptr;  ///< each row's; null: `segment`
   std::uint32_t segment = 0;
   std::size_t size = 0;
 };

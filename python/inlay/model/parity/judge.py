@@ -251,12 +251,23 @@ class FairnessJudge:
         *,
         is_lost: bool,
     ) -> list[dict[str, Any]]:
+        from inlay.drift.references import service_of
+
         names, keys = grouping.names, grouping.keys
         rates = rates_of(grouping.counts)
         labels = [label(names, key) for key in keys]
         of = ",".join(names)
         base = reference_of(grouping, self.reference)
         said = []
+        service = service_of(first["resource"])
+        # Attributes and series of each group, and of all together under -1.
+        subjects: dict[int, tuple[str, int]] = {}
+        for at, members in (
+            (-1, {}),
+            *((at, dict(zip(names, key, strict=True))) for at, key in enumerate(keys)),
+        ):
+            text = _core.canonical_json(members)
+            subjects[at] = text, _core.series_id(first["metric"], text, service)
         compared: list[Compared] = []
         if base < 0:
             missing = "no_reference"
@@ -270,51 +281,33 @@ class FairnessJudge:
             compared += with_reference(rates, base, min_n=self.min_n, confidence=1.0 - level)
         level = self.level / num_thresholds
         everything = over_all(rates, min_n=self.min_n, confidence=1.0 - level)
-        for one, attrs in (
-            *((one, dict(zip(names, keys[one.group], strict=True))) for one in compared),
-            *((one, {}) for one in everything),
+        shared = {name: first[name] for name in _SHARED}
+        shared |= {"scope": scope, "judge": type(self).__name__, "judge_version": self.version}
+        for subject, one in (
+            *((one.group, one) for one in compared),
+            *((-1, one) for one in everything),
         ):
+            attrs, series = subjects[subject]
             said.append(
-                self._verdict(
-                    first,
-                    _core.canonical_json(attrs),
-                    f"fairness.{of}.{one.measure}{suffix}",
-                    one,
-                    labels,
-                    scope,
-                    is_lost=is_lost,
-                )
+                {
+                    **shared,
+                    "attrs": attrs,
+                    "series_id": series,
+                    "method": f"fairness.{of}.{one.measure}{suffix}",
+                    **self._verdict(one, labels, is_lost=is_lost),
+                }
             )
         return said
 
-    def _verdict(
-        self,
-        first: dict[str, Any],
-        attrs: str,
-        method: str,
-        one: Compared,
-        labels: list[str],
-        scope: str,
-        *,
-        is_lost: bool,
-    ) -> dict[str, Any]:
-        from inlay.drift.references import service_of
-
+    def _verdict(self, one: Compared, labels: list[str], *, is_lost: bool) -> dict[str, Any]:
         limit = self.limits[one.measure]
         reason = "not_held" if is_lost else one.reason
-        row = {
-            **{name: first[name] for name in _SHARED},
-            "series_id": _core.series_id(first["metric"], attrs, service_of(first["resource"])),
-            "attrs": attrs,
-            "method": method,
-            "scope": scope,
+        row: dict[str, Any] = {
             "verdict": "undefined",
             "reason": reason,
             "threshold": limit,
             "n": one.n,
             "n_reference": one.n_reference,
-            "judge": type(self).__name__,
-            "judge_version": self.version,
         }
         if one.reference >= 0:
             row["part_names"] = [labels[one.group], labels[one.reference]]
@@ -372,7 +365,11 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
     arrays = []
+    filled = {name for row in rows for name in row}
     for field in schema:
+        if field.name not in filled:
+            arrays.append(pa.nulls(len(rows), field.type))
+            continue
         values = [row.get(field.name) for row in rows]
         if pa.types.is_timestamp(field.type):
             arrays.append(pa.array(values, pa.int64()).cast(field.type))

@@ -74,7 +74,7 @@ class BinaryTask(Task):
         return derive(figures, self._given, confidence)
 
     def confusion(self, figures: Any) -> np.ndarray[Any, Any]:
-        """Return the counts at each threshold.
+        """Return the counts of rows at each threshold.
 
         Returns
         -------
@@ -83,7 +83,8 @@ class BinaryTask(Task):
         """
         import numpy as np
 
-        return np.asarray(figures["confusions"], np.int64).reshape(-1, 4)
+        rows = figures.get("counts", figures["confusions"])  # without their weights
+        return np.asarray(rows, np.int64).reshape(-1, 4)
 
     def rows(self, figures: Any, data: bytes) -> Rows:
         """Return the columns of the rows that hold what a segment counted."""
@@ -98,7 +99,7 @@ class BinaryTask(Task):
         }
         state = {**counted, "kind": "scores", "summary": data, "summary_type": self.summary_type}
         made: Rows = [("", confusion), ("", state)]
-        if "calibration" in figures:
+        if "calibration" in figures and not figures["weighted"]:
             counts = []
             for rows, positives, *_ in figures["calibration"]:
                 counts += [rows - positives, positives]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from inlay import _core
 from inlay._arguments import moment_us
 from inlay._exceptions import InvalidArgumentError
+from inlay.model.prediction_log import PredictionLog
 from inlay.model.quality.panes import Pane
 from inlay.model.quality.rows import QualityRows
 from inlay.model.quality.segments import Segments
+from inlay.model.quality.times import microseconds_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +64,14 @@ class Stream:
             layer="model",
         )
         self._rows = QualityRows(self.core, observer.resource, settings, task)
+        self._log = None
+        if settings.log and task.joins:
+            self._log = PredictionLog(
+                self.core,
+                observer.resource,
+                settings.name,
+                {**settings.to_json(), **task.to_json()},
+            )
 
     # ---- rows that come ------------------------------------------------------------------------
     def observed(
@@ -116,11 +126,17 @@ class Stream:
             at = now if predicted_at is None else moment_us("predicted_at", predicted_at)
             if not self._is_in_time(at, now, rows):
                 return 0
+            if self._log is not None:
+                self._log.add(ids, values, at, segments, self.segments.attrs)
             return self._wait_for(ids, values, at // self.settings.every, segments)
         placed = 0
         for number, where in self._placed(predicted_at, rows, now):
             some = segments if isinstance(segments, int) else segments[where]
-            placed += self._wait_for(_chosen(ids, where), _chosen(values, where), number, some)
+            some_ids, some_values = _chosen(ids, where), _chosen(values, where)
+            if self._log is not None:
+                at_each = microseconds_of(predicted_at, rows)[where]
+                self._log.add(some_ids, some_values, at_each, some, self.segments.attrs)
+            placed += self._wait_for(some_ids, some_values, number, some)
         return placed
 
     def _wait_for(self, ids: Any, values: Any, number: int, segments: Any) -> int:
@@ -183,8 +199,6 @@ class Stream:
     ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
         """Split rows by the pane of their times: the pane's number and the rows' numbers."""
         import numpy as np
-
-        from inlay.model.quality.times import microseconds_of
 
         at = microseconds_of(times, rows)
         future = at > now + self.settings.skew
