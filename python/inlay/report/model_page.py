@@ -228,7 +228,7 @@ def _fairness(quality: Mapping[str, Any]) -> str:
     if not verdicts:
         return _part(
             "Fairness",
-            _note("No verdicts: give the observer a FairnessJudge, or judge the directory."),
+            _note("No verdicts: give the quality a FairnessJudge, or run inlay judge --fairness."),
         )
     return _part("Fairness", verdict_table(verdicts, label="Fairness"))
 
