@@ -196,6 +196,7 @@ class NoopObserver(Observer):
         if self.target is not None:
             return self.target._new_generation(name, settings)
         return super()._new_generation(name, settings)
+
     def _new_quality(self, name: str, options: QualityOptions) -> Quality:
         """Return a quality that counts nothing until there is a target."""
             return self.target._new_quality(name, options)

@@ -53,6 +53,7 @@ def _positive(name: str, value: float) -> float:
 
 class Observer(Instruments, Facts, Watching, Generating):
 class Observer(Instruments, Facts, Watching, Measuring):
+class Observer(Instruments, Facts, Watching, Measuring, Generating):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -464,6 +465,7 @@ class Observer(Instruments, Facts, Watching, Measuring):
         if self._generations is not None:
             self._generations.forked()
         for watches in (self._watches, self._qualities):
+        for watches in (self._watches, self._qualities, self._generations):
             if watches is not None:
                 watches.forked()
         self._finalizer.detach()

@@ -58,6 +58,8 @@ __all__ = [
     "JudgedRate",
     "Fairness",
     "FairnessJudge",
+    "Generation",
+    "JudgedRate",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
