@@ -7,6 +7,10 @@ from inlay._lazy import loader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inlay.model.estimate import Estimate
+    from inlay.model.estimated.cbpe import CBPE
+    from inlay.model.estimated.dle import DLE
+    from inlay.model.estimated.estimated_metrics import EstimatedMetrics
+    from inlay.model.estimated.reference_checks import ReferenceChecks
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
@@ -16,21 +20,29 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it: most programs use one of them.
 _HOMES = {
+    "CBPE": "inlay.model.estimated.cbpe",
+    "DLE": "inlay.model.estimated.dle",
     "Estimate": "inlay.model.estimate",
+    "EstimatedMetrics": "inlay.model.estimated.estimated_metrics",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
     "Metrics": "inlay.model.metrics",
+    "ReferenceChecks": "inlay.model.estimated.reference_checks",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
 }
 
 __all__ = [
+    "CBPE",
+    "DLE",
     "Estimate",
+    "EstimatedMetrics",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
     "Metrics",
+    "ReferenceChecks",
     "TensorStats",
     "TensorSums",
 ]
