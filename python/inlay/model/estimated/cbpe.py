@@ -203,9 +203,9 @@ class CBPE(ChunkEstimator[BinaryModel | MulticlassModel]):
             ``npv``, ``true_positives``, ``false_positives``, ``false_negatives``,
             ``true_negatives`` (expected rows), ``prevalence``, ``auroc``, ``average_precision``.
             Of several classes ``accuracy``; ``precision``, ``recall``, ``specificity``, ``f1``,
-            ``auroc`` and ``average_precision``, each with ``_macro`` and of each class as
-            ``recall[cat]``. With `values` their sum, ``value``. ``outside_reference``, an observed
-            share, of both.
+            ``auroc`` and ``average_precision``, the mean of the classes as ``macro_recall`` and
+            each as ``recall[cat]``. With `values` their sum, ``value``. Of both
+            ``outside_reference``, an observed share.
 
         Raises
         ------

@@ -33,8 +33,8 @@ class DLE(ChunkEstimator[LossModel]):
 
     Parameters
     ----------
-    trees : int, default 100
-        At most so many in each regression.
+    trees : int, default 50
+        Of each regression, with 15 leaves each.
     threads : int, default 1
         Of scikit-learn's while it fits; 0 for as many as there are cores.
     seed : int, default 0
@@ -56,12 +56,12 @@ class DLE(ChunkEstimator[LossModel]):
     With L_i the expected loss of row i, the estimate is their mean, and the interval, in which the
     mean loss of the chunk is believed to lie once labels are known, is normal with the variance
 
-        V = k · Σ L_i² / n² · (1 + n / m),
+        V = k / n² · Σ_i L_i² (1 + n_b / m_b),
 
     where k = Σ (loss - L)² / Σ L² over held-out rows of the reference: losses spread in proportion
-    to what is expected of them. The second term is that of the fit, as if it were a mean of its m
-    rows. ``rmse`` has the roots of the ends of ``mse``. An error of the regressions themselves,
-    where rows are few, is in `checks` and not in the interval.
+    to what is expected of them. The second term is that of the fit, as if the n_b rows of the chunk
+    in a leaf of the first tree rested on a mean of the leaf's m_b rows of the reference; what trees
+    get wrong beyond that is in `checks` alone. ``rmse`` has the roots of the ends of ``mse``.
 
     Fitting is scikit-learn's histogram gradient boosting, four times; afterwards, and from bytes,
     scikit-learn is not needed. NaN among features is a value of its own. A chunk's state is a few
@@ -96,7 +96,7 @@ class DLE(ChunkEstimator[LossModel]):
     def __init__(
         self,
         *,
-        trees: int = 100,
+        trees: int = 50,
         threads: int = 1,
         seed: int = 0,
         confidence: float = 0.95,

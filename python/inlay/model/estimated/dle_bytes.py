@@ -44,7 +44,7 @@ def write(settings: dict[str, Any], model: LossModel | None, chunk: LossChunk | 
         arrays += model.arrays()
     if chunk is not None and (chunk.rows or chunk.left_out):
         state["chunk"] = {
-            "rows": chunk.rows,
+            "counts": chunk.counts.tolist(),
             "outside": chunk.outside,
             "sums": chunk.sums.tolist(),
             "squares": chunk.squares.tolist(),
@@ -69,7 +69,7 @@ def read(cls: type[Made], data: Any) -> Made:
             return made
         made._fitted(_model(state["features"], _checks(state["checks"]), arrays))
         if state["chunk"] is not None:
-            made._chunk = _chunk(state["chunk"])
+            _fill(made._chunk, state["chunk"])
     except (InvalidArgumentError, AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, SerializationError):
             raise
@@ -102,38 +102,43 @@ def _checks(given: Any) -> LossChecks:
 
 
 def _model(features: Any, checks: LossChecks, arrays: list[npt.NDArray[Any]]) -> LossModel:
-    _expect(len(arrays) == 2 + 2 * _TREE_ARRAYS, f"{len(arrays)} arrays")
-    lows, highs = arrays[:2]
+    _expect(len(arrays) == 3 + 2 * _TREE_ARRAYS, f"{len(arrays)} arrays")
+    lows, highs, leaf_rows = arrays[:3]
     kinds = "".join(array.dtype.kind for array in arrays)
-    _expect(kinds == "ff" + 2 * "fiifiiif", f"arrays of the kinds {kinds}")
+    _expect(kinds == "ffi" + 2 * "fiifiiif", f"arrays of the kinds {kinds}")
     columns = lows.size
     _expect(lows.shape == highs.shape == (columns,) and columns > 1, "ranges")
     if features is not None:
         names = isinstance(features, list) and all(type(name) is str for name in features)
         _expect(names and len(features) == columns - 1, f"names of features: {features!r}")
     both = []
-    for start in (2, 2 + _TREE_ARRAYS):
+    for start in (3, 3 + _TREE_ARRAYS):
         base, *rest = arrays[start : start + _TREE_ARRAYS]
         _expect(base.shape == (1,), "the base of the trees")
         trees = LossTrees(float(base[0]), *rest)
         problem = trees.problem(columns)
         _expect(problem is None, str(problem))
         both.append(trees)
+    _expect(leaf_rows.shape == (both[0].first_nodes,), "rows of leaves")
+    _expect((leaf_rows >= 0).all() and int(leaf_rows.sum()) == checks.rows, "rows of leaves")
     named = None if features is None else tuple(features)
-    return LossModel((both[0], both[1]), lows, highs, named, checks)
+    return LossModel((both[0], both[1]), lows, highs, named, leaf_rows, checks)
 
 
-def _chunk(given: Any) -> LossChunk:
-    made = LossChunk()
-    rows, outside = given["rows"], given["outside"]
-    _expect(type(rows) is int and type(outside) is int, f"rows of a chunk: {(rows, outside)}")
-    _expect(0 <= outside <= rows < _MOST_ROWS, f"rows of a chunk: {(rows, outside)}")
+def _fill(chunk: LossChunk, given: Any) -> None:
+    outside, counts = given["outside"], given["counts"]
+    are_counts = all(type(one) is int and 0 <= one < _MOST_ROWS for one in (outside, *counts))
+    _expect(are_counts and len(counts) == len(chunk.counts), "rows of a chunk")
+    _expect(outside <= sum(counts) < _MOST_ROWS, "rows of a chunk")
     for name in ("sums", "squares"):
+        array = getattr(chunk, name)
         numbers = given[name]
+        rows = numbers if array.ndim > 1 else [numbers]
+        _expect(all(map(_is_size, (one for row in rows for one in row))), f"{name} of a chunk")
         _expect(
-            len(numbers) == len(made.sums) and all(map(_is_size, numbers)), f"{name} of a chunk"
+            [len(row) for row in rows] == [array.shape[-1]] * (array.size // array.shape[-1]), name
         )
-        getattr(made, name)[:] = numbers
-    made.rows, made.outside = rows, outside
-    made.left_out = checked_counts(given["left_out"], "DLE")
-    return made
+        array[...] = numbers
+    chunk.counts[:] = counts
+    chunk.outside = outside
+    chunk.left_out = checked_counts(given["left_out"], "DLE")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.int64]
 
 __all__ = ["LOSSES", "LossChunk", "LossModel"]
 
@@ -36,26 +37,35 @@ class LossChunk:
 
     Attributes
     ----------
-    sums, squares : ndarray of float64, shape (2,)
-        Of the expected absolute and squared errors, and of their squares.
+    counts : ndarray of int64, shape (nodes,)
+        Rows by the leaf of the first tree that they fall into.
+    sums : ndarray of float64, shape (2,)
+        Of the expected absolute and squared errors.
+    squares : ndarray of float64, shape (2, nodes)
+        Of their squares, by leaf.
     outside : int
         Rows beyond the range that the reference has in a column.
     """
 
-    __slots__ = ("left_out", "outside", "rows", "squares", "sums")
+    __slots__ = ("counts", "left_out", "outside", "squares", "sums")
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: int) -> None:
         import numpy as np
 
-        self.rows = 0
         self.outside = 0
+        self.counts: Integers = np.zeros(nodes, np.int64)
         self.sums: Floats = np.zeros(len(LOSSES))
-        self.squares: Floats = np.zeros(len(LOSSES))
+        self.squares: Floats = np.zeros((len(LOSSES), nodes))
         self.left_out: dict[str, int] = {}
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.counts.sum())
 
     def merge(self, other: LossChunk) -> None:
         """Add another chunk of the same reference."""
-        self.rows += other.rows
+        self.counts += other.counts
         self.outside += other.outside
         self.sums += other.sums
         self.squares += other.squares
@@ -74,6 +84,8 @@ class LossModel:
         The reference's range of each feature and of the prediction, the last; NaN of none.
     features : tuple of str or None
         Names of the features' columns.
+    leaf_rows : ndarray of int64, shape (nodes,)
+        Rows of the reference in each leaf of the first tree of the absolute error.
     checks : LossChecks
     """
 
@@ -81,6 +93,7 @@ class LossModel:
     lows: Floats
     highs: Floats
     features: tuple[str, ...] | None
+    leaf_rows: Integers
     checks: LossChecks
 
     @classmethod
@@ -136,7 +149,8 @@ class LossModel:
         # Not nanmin, which warns of a column of NaN alone.
         lows = np.fmin.reduce(rows, axis=0)
         highs = np.fmax.reduce(rows, axis=0)
-        return cls((both[0], both[1]), lows, highs, names, checks)
+        leaves = np.bincount(both[0].leaves(rows), minlength=both[0].first_nodes)
+        return cls((both[0], both[1]), lows, highs, names, leaves, checks)
 
     def fit_bytes(self) -> bytes:
         """Return what was fitted as bytes: with equal ones chunks merge."""
@@ -145,38 +159,52 @@ class LossModel:
 
     def arrays(self) -> list[npt.NDArray[Any]]:
         """Return what was fitted, in the order of its bytes."""
-        return [self.lows, self.highs, *self.trees[0].arrays(), *self.trees[1].arrays()]
+        return [
+            self.lows,
+            self.highs,
+            self.leaf_rows,
+            *self.trees[0].arrays(),
+            *self.trees[1].arrays(),
+        ]
 
     def chunk(self) -> LossChunk:
         """Return an empty chunk."""
-        return LossChunk()
+        return LossChunk(len(self.leaf_rows))
 
     def count(self, features: Any, y_pred: Any) -> LossChunk:
         """Return a chunk of these rows."""
-        chunk = LossChunk()
+        import numpy as np
+
+        chunk = self.chunk()
         rows, _, _ = _rows_of(features, y_pred, chunk.left_out, columns=self.features)
         if rows.shape[1] != len(self.lows):
             found, expected = rows.shape[1] - 1, len(self.lows) - 1
             message = f"features must have the reference's {expected} columns: {found}"
             raise InvalidArgumentError(message)
-        chunk.rows = len(rows)
+        nodes = len(self.leaf_rows)
+        leaves = self.trees[0].leaves(rows)
+        chunk.counts += np.bincount(leaves, minlength=nodes)
         chunk.outside = int(((rows < self.lows) | (rows > self.highs)).any(axis=1).sum())
         for at, trees in enumerate(self.trees):
             losses = trees.predict(rows)
             chunk.sums[at] = losses.sum()
-            chunk.squares[at] = losses @ losses
+            chunk.squares[at] = np.bincount(leaves, losses * losses, nodes)
         return chunk
 
     def estimates(self, chunk: LossChunk, *, confidence: float) -> dict[str, Estimate]:
         """Return the figures of a chunk by name."""
+        import numpy as np
+
         rows = chunk.rows
         if rows == 0:
             names = ("mae", "mse", "rmse", "outside_reference")
             return {name: Estimate.undefined("no_rows") for name in names}
+        # What a leaf's rows are expected to lose was learned from its rows of the reference.
+        inflation = 1.0 + chunk.counts / np.maximum(self.leaf_rows, 1)
         mae, mse = (
             normal_interval(
                 total / rows,
-                check.spread * squares / rows**2 * (1.0 + rows / self.checks.rows),
+                check.spread * float(squares @ inflation) / rows**2,
                 rows,
                 confidence=confidence,
                 within=(0.0, float("inf")),
@@ -184,7 +212,7 @@ class LossModel:
             )
             for total, squares, check in zip(
                 chunk.sums.tolist(),
-                chunk.squares.tolist(),
+                chunk.squares,
                 (self.checks.absolute, self.checks.squared),
                 strict=True,
             )

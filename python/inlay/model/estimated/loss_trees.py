@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import numpy.typing as npt
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LossTrees", "fit_trees"]
 
+_LEAVES = 15
 _BLOCK = 4096  # rows at a time: what they need stays in the cache
 
 
@@ -79,7 +82,7 @@ class LossTrees:
         is_leaf = (self.left == own) & (self.right == own)
         ends = np.append(self.roots[1:], nodes)
         if len(self.roots) == 0:
-            return None if nodes == 0 else "nodes without a tree"
+            return "no trees"
         if self.roots[0] != 0 or not (np.diff(np.append(self.roots, nodes)) > 0).all():
             return "trees that do not follow one another"
         end = np.repeat(ends, ends - self.roots)
@@ -124,14 +127,36 @@ class LossTrees:
             found[start : start + len(block)] = self._of_block(block)
         return np.maximum(found, 0.0)
 
+    def leaves(self, rows: Floats) -> Integers:
+        """Return the number of the first tree's leaf that each row falls into."""
+        import numpy as np
+
+        found = np.empty(len(rows), np.int64)
+        for start in range(0, len(rows), _BLOCK):
+            block = np.ascontiguousarray(rows[start : start + _BLOCK])
+            (found[start : start + len(block)],) = self._leaves_of_block(block, 1)
+        return found
+
+    @property
+    def first_nodes(self) -> int:
+        """Number of nodes of the first tree."""
+        return int(self.roots[1]) if len(self.roots) > 1 else len(self.feature)
+
     def _of_block(self, block: Floats) -> Floats:
+        import numpy as np
+
+        total = np.full(len(block), self.base)
+        for nodes in self._leaves_of_block(block, len(self.roots)):
+            total += self.value.take(nodes)
+        return total
+
+    def _leaves_of_block(self, block: Floats, trees: int) -> Iterator[Integers]:
         import numpy as np
 
         flat = block.ravel()
         starts = np.arange(len(block)) * block.shape[1]
         gaps = np.isnan(flat) if np.isnan(flat).any() else None
-        total = np.full(len(block), self.base)
-        for root, depth in zip(self.roots.tolist(), self._depths, strict=True):
+        for root, depth in zip(self.roots[:trees].tolist(), self._depths[:trees], strict=True):
             nodes = np.full(len(block), root)
             for _ in range(depth):
                 at = starts + self.feature.take(nodes)
@@ -139,8 +164,7 @@ class LossTrees:
                 if gaps is not None:
                     goes_left |= gaps.take(at) & (self.missing_left.take(nodes) == 1)
                 nodes = self._children.take(2 * nodes + goes_left)
-            total += self.value.take(nodes)
-        return total
+            yield nodes
 
 
 def fit_trees(rows: Floats, losses: Floats, *, trees: int, threads: int, seed: int) -> LossTrees:
@@ -161,18 +185,21 @@ def fit_trees(rows: Floats, losses: Floats, *, trees: int, threads: int, seed: i
     except ImportError as error:
         message = "DLE.fit needs scikit-learn: install inlay[sklearn]"
         raise ImportError(message) from error
-    regressor = HistGradientBoostingRegressor(max_iter=trees, random_state=seed)
+    # Without early stopping, which leaves what is expected too near to the mean: noise of single
+    # rows averages out in a chunk's mean, that does not.
+    regressor = HistGradientBoostingRegressor(
+        max_iter=trees, max_leaf_nodes=_LEAVES, early_stopping=False, random_state=seed
+    )
+    sample = rows[:1000]
     with threadpool_limits(limits=threads or None):
         fitted = regressor.fit(rows, losses)
+        expected = np.maximum(fitted.predict(sample), 0.0)
     try:
         made = _exported(fitted)
         problem = made.problem(rows.shape[1])
     except (AttributeError, ValueError, IndexError) as error:
         problem = str(error)
-    sample = rows[:1000]
-    if problem is None and not np.allclose(
-        made.predict(sample), np.maximum(fitted.predict(sample), 0.0), rtol=1e-9, atol=1e-12
-    ):
+    if problem is None and not np.allclose(made.predict(sample), expected, rtol=1e-9, atol=1e-12):
         problem = "predictions differ"
     if problem is not None:
         import sklearn
@@ -189,7 +216,7 @@ def _exported(fitted: Any) -> LossTrees:
     lengths = [len(each) for each in nodes]
     roots = np.cumsum([0, *lengths], dtype=np.int64)
     first = np.repeat(roots[:-1], lengths)
-    whole = np.concatenate(nodes) if nodes else np.zeros(0, _EMPTY)
+    whole = np.concatenate(nodes)
     own = np.arange(len(whole))
     is_leaf = whole["is_leaf"].astype(bool)
     if whole["is_categorical"].any():
@@ -209,15 +236,3 @@ def _exported(fitted: Any) -> LossTrees:
         child("right"),
         np.where(is_leaf, whole["value"], 0.0),
     )
-
-
-_EMPTY = [
-    ("is_leaf", "u1"),
-    ("is_categorical", "u1"),
-    ("left", "i8"),
-    ("right", "i8"),
-    ("feature_idx", "i8"),
-    ("num_threshold", "f8"),
-    ("missing_go_to_left", "u1"),
-    ("value", "f8"),
-]

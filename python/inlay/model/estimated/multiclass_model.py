@@ -232,7 +232,7 @@ class MulticlassModel:
         each: dict[str, list[Estimate]] = {}
         for name, linear in figures.by_class().items():
             each[name] = [figures.of(*one) for one in linear]
-            found[f"{name}_macro"] = figures.mean_of([one for one in linear if one[3] is None])
+            found[f"macro_{name}"] = figures.mean_of([one for one in linear if one[3] is None])
         curves = [
             Curve(n, p, v * (1.0 + rows / self.checks.rows))
             for n, p, v in zip(chunk.counts, chunk.positives, chunk.variances, strict=True)
@@ -241,7 +241,7 @@ class MulticlassModel:
         ranked = (("auroc", roc_area), ("average_precision", average_precision))
         for name, area in ranked:
             each[name] = [area(curve, confidence, METHOD) for curve in curves]
-            found[f"{name}_macro"] = _mean_of_dependent(each[name], rows)
+            found[f"macro_{name}"] = _mean_of_dependent(each[name], rows)
         if values is not None:
             found["value"] = figures.value(values)
         outside = int(chunk.outside[0])
