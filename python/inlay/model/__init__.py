@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from inlay.model.estimate import Estimate
     from inlay.model.generation.generation import Generation
     from inlay.model.generation.judged_rate import JudgedRate
+    from inlay.model.estimated.cbpe import CBPE
+    from inlay.model.estimated.dle import DLE
+    from inlay.model.estimated.estimated_metrics import EstimatedMetrics
+    from inlay.model.estimated.reference_checks import ReferenceChecks
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
@@ -35,6 +39,9 @@ _HOMES = {
     "JudgedRate": "inlay.model.generation.judged_rate",
     "Fairness": "inlay.model.parity.table",
     "FairnessJudge": "inlay.model.parity.judge",
+    "CBPE": "inlay.model.estimated.cbpe",
+    "DLE": "inlay.model.estimated.dle",
+    "EstimatedMetrics": "inlay.model.estimated.estimated_metrics",
     "Logits": "inlay.model.logits",
     "LogitsRows": "inlay.model.logits_rows",
     "LogitsStatistic": "inlay.model.logits_statistic",
@@ -44,6 +51,7 @@ _HOMES = {
     "Quality": "inlay.model.quality.quality",
     "Ranking": "inlay.model.ranking",
     "Regression": "inlay.model.regression",
+    "ReferenceChecks": "inlay.model.estimated.reference_checks",
     "TensorStats": "inlay.model.tensor_stats",
     "TensorSums": "inlay.model.tensor_sums",
     "text": "inlay.model.text",
@@ -60,6 +68,9 @@ __all__ = [
     "FairnessJudge",
     "Generation",
     "JudgedRate",
+    "CBPE",
+    "DLE",
+    "EstimatedMetrics",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
@@ -69,6 +80,7 @@ __all__ = [
     "Quality",
     "Ranking",
     "Regression",
+    "ReferenceChecks",
     "TensorStats",
     "TensorSums",
     "text",
