@@ -51,8 +51,6 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts, Watching, Generating):
-class Observer(Instruments, Facts, Watching, Measuring):
 class Observer(Instruments, Facts, Watching, Measuring, Generating):
     """Collects what a process records and hands it to sinks, window by window.
 
@@ -460,11 +458,6 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
         self._delivery = self._delivery.renew()
         self._resource = resource_attributes(self._given)
         self._core.set_resource(canonical_json(self._resource))
-        if self._watches is not None:
-            self._watches.forked()
-        if self._generations is not None:
-            self._generations.forked()
-        for watches in (self._watches, self._qualities):
         for watches in (self._watches, self._qualities, self._generations):
             if watches is not None:
                 watches.forked()
