@@ -199,6 +199,7 @@ class NoopObserver(Observer):
 
     def _new_quality(self, name: str, options: QualityOptions) -> Quality:
         """Return a quality that counts nothing until there is a target."""
+        if self.target is not None:
             return self.target._new_quality(name, options)
         from inlay.model.quality.detached import DetachedQuality
 

@@ -81,7 +81,7 @@ def stored(tmp_path: Path) -> Iterator[tuple[Told, Path]]:
     obs, _, _ = serve(told, directory, log=True)
     obs.collect()
     assert obs.stop()
-    yield told, directory
+    return told, directory
 
 
 def points_of(directory: Path, where: str) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from inlay.model import text
     from inlay.model.binary import Binary
     from inlay.model.estimate import Estimate
-    from inlay.model.generation.generation import Generation
-    from inlay.model.generation.judged_rate import JudgedRate
     from inlay.model.estimated.cbpe import CBPE
     from inlay.model.estimated.dle import DLE
     from inlay.model.estimated.estimated_metrics import EstimatedMetrics
     from inlay.model.estimated.reference_checks import ReferenceChecks
+    from inlay.model.generation.generation import Generation
+    from inlay.model.generation.judged_rate import JudgedRate
     from inlay.model.logits import Logits
     from inlay.model.logits_rows import LogitsRows
     from inlay.model.logits_statistic import LogitsStatistic
@@ -59,18 +59,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "CBPE",
+    "DLE",
     "Binary",
     "BoundGeneration",
     "Estimate",
-    "Generation",
-    "JudgedRate",
+    "EstimatedMetrics",
     "Fairness",
     "FairnessJudge",
     "Generation",
     "JudgedRate",
-    "CBPE",
-    "DLE",
-    "EstimatedMetrics",
     "Logits",
     "LogitsRows",
     "LogitsStatistic",
@@ -79,12 +77,12 @@ __all__ = [
     "Multilabel",
     "Quality",
     "Ranking",
-    "Regression",
     "ReferenceChecks",
+    "Regression",
     "TensorStats",
     "TensorSums",
-    "text",
     "fairness",
+    "text",
 ]
 
 
