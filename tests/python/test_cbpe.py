@@ -534,3 +534,11 @@ def test_representations() -> None:
     assert again == found
     assert again.assumption == found.assumption
     assert again.left_out == found.left_out
+
+
+def test_bytes_of_the_first_version_are_read() -> None:
+    data = (Path(__file__).parents[1] / "data" / "cbpe_v1.bin").read_bytes()
+    cbpe = CBPE.from_bytes(data)
+    assert cbpe.to_bytes() == data
+    assert (cbpe.rows, cbpe.checks.rows, cbpe.thresholds) == (2, 600, (0.2, 0.7))
+    assert float(cbpe.compute()["accuracy@0.2"]) == pytest.approx(0.6447696139476962, rel=1e-12)

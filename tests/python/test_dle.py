@@ -286,3 +286,11 @@ def test_a_probe_gives_estimates_of_each_window(fitted: DLE) -> None:
 def test_representations(fitted: DLE) -> None:
     assert repr(DLE()) == "<inlay.model.DLE without a reference>"
     assert "4000 reference rows, R² 0." in repr(fitted)
+
+
+def test_bytes_of_the_first_version_are_read() -> None:
+    data = (Path(__file__).parents[1] / "data" / "dle_v1.bin").read_bytes()
+    dle = DLE.from_bytes(data)
+    assert dle.to_bytes() == data
+    found = dle.estimate([[0.1, 0.9, 0.9], [np.nan, 0.1, 0.1]], [0.2, 0.4])
+    assert float(found.mae) == pytest.approx(0.38498120075682435, rel=1e-12)

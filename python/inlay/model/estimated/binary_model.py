@@ -165,12 +165,7 @@ class BinaryModel:
 
         chunk = self.chunk()
         scores, _ = vector_of_scores(y_score, kind, chunk.left_out)
-        if 8 * len(scores) < len(self.edges):  # few rows look their cells up, cells their rows
-            cells = cells_of(self.edges, scores)
-            np.add.at(chunk.counts, cells, 1)
-            np.add.at(chunk.sums, cells, scores)
-        else:
-            chunk.counts, chunk.sums = count_sorted(self.edges, np.sort(scores))
+        chunk.counts, chunk.sums = count_sorted(self.edges, np.sort(scores))
         return chunk
 
     def curve(self, chunk: BinaryChunk) -> Curve:

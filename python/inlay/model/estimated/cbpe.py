@@ -107,7 +107,7 @@ class CBPE(ChunkEstimator[BinaryModel | MulticlassModel]):
     >>> labels = rng.random(20_000) < scores**2             # the model is over-confident
     >>> cbpe = CBPE().fit(labels, scores)
     >>> found = cbpe.estimate(rng.beta(2, 3, 5_000))
-    >>> found.recall.low < 0.72 < found.recall.high
+    >>> found.recall.low < 0.656 < found.recall.high
     True
     >>> print(found.assumption)
     P(y | score) is what it was in the reference (no concept drift)
