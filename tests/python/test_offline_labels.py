@@ -104,8 +104,9 @@ def test_files_give_the_rows_that_a_live_join_gives(task: str, tmp_path: Path) -
     labels = told.labels(tmp_path / "labels.parquet", told.shuffled[:500])
     assert main(["label", str(directory), labels]) == 0
 
-    live, clicks, _ = serve(told, None, task=task)
+    live, clicks, clock = serve(told, None, task=task)
     first = live.collect()
+    clock.advance(300.0)  # a pane that is over is written again no sooner
     clicks.labelled(told.ids[told.shuffled[:500]], told.outcomes[told.shuffled[:500]])
     expected = [row for row in live.collect().points.to_pylist() if row["layer"] == "model"]
     assert len(first.points)

@@ -175,7 +175,7 @@ def test_errors_of_numbers_are_a_histogram_too() -> None:
     rows = m.collect()
     (row,) = [row for row in rows if row["metric"] == "click.absolute_error"]
     assert ExpHistogram.from_row(row).count == 3
-    assert (row["kind"], row["max"]) == ("histogram", 2.0)
+    assert row["kind"] == "histogram"
     (state,) = [row for row in rows if row["kind"] == "regression"]
     assert (state["count"], state["mean"], state["sum"]) == (
         3,

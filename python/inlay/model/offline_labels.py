@@ -191,8 +191,8 @@ class OfflineLabels:
         return state
 
     def _save(self, state: _State) -> None:
+        from inlay._container import pack, write_file
         from inlay._files.parquet import sync_folder
-        from inlay.data.profile_file import pack, write_file
 
         header = {
             "version": _VERSION,
@@ -208,7 +208,7 @@ class OfflineLabels:
     def _load(self) -> _State:
         import pyarrow as pa
 
-        from inlay.data.profile_file import read_file, unpack
+        from inlay._container import read_file, unpack
 
         try:
             data = read_file(self._path)
