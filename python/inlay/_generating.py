@@ -81,7 +81,7 @@ class Generating:
         semconv: str | None = None,
         store_text: bool = False,
         redact: Callable[[str], str] | None = None,
-        remember: int = 100_000,
+        remember: int = 50_000,
     ) -> Generation:
         """Return the stream of generations of this name; it is made the first time.
 
@@ -107,8 +107,9 @@ class Generating:
             stored, as events. Without it no text is.
         redact : callable, optional
             From a text to what is stored of it. If it raises, nothing is.
-        remember : int, default 100_000
-            Judged answers that are remembered by id until people label them.
+        remember : int, default 50_000
+            Answers that are remembered by id until people label them, about 0.5 kB each; the oldest
+            are forgotten first.
 
         Returns
         -------

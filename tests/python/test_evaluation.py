@@ -230,6 +230,24 @@ def test_labels_may_come_first(obs: inlay.Observer, chat: Generation) -> None:
     assert chat.judged_rate("x", evaluator="rule").labelled == 1
 
 
+def test_labels_count_under_the_attributes_of_the_judgement(obs: inlay.Observer) -> None:
+    chat = obs.generation("chat", attributes=("model",))
+    chat.labelled("x", "early", False)
+    chat.labelled("x", "early", False)
+    chat.evaluation("x", 0.9, **JUDGE, response_id="early", model="a")
+    chat.evaluation("x", 0.9, **JUDGE, response_id="late", model="b")
+    chat.labelled("x", "late", True)
+    chat.labelled("x", "late", False)
+    values = values_of(obs.collect())
+    assert values["evaluation.labelled", "x", "clear", "flagged", "a"] == 1.0
+    assert values["evaluation.labelled", "x", "flagged", "flagged", "b"] == 1.0
+    assert values["rejected", "labelled", "unknown", "duplicate"] == 1.0
+    assert values["rejected", "labelled", "b", "conflicting"] == 1.0
+    with pytest.raises(TypeError, match="attribute"):
+        chat.evaluation("x", label="fine", **JUDGE, response_id="new")
+    assert chat.judged_rate("x").rate.n == 2
+
+
 def test_answers_are_forgotten_and_labels_that_met_none_counted(obs: inlay.Observer) -> None:
     chat = obs.generation("chat", remember=2)
     for i in range(3):
@@ -249,6 +267,7 @@ def test_answers_are_forgotten_and_labels_that_met_none_counted(obs: inlay.Obser
         (1, 2, TypeError),
         (1, None, TypeError),
         ([1.5], [True], TypeError),
+        ([None], [True], TypeError),
     ],
 )
 def test_labels_that_are_none(

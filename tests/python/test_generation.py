@@ -528,6 +528,23 @@ def test_threads_lose_nothing(obs: inlay.Observer) -> None:
     assert totals["chat.inter_token_latency"] == 10_000
 
 
+def test_exemplars_lead_to_the_slowest_request(obs: inlay.Observer) -> None:
+    trace = ["0" * 31 + "1", "0" * 15 + "1"]
+    obs.core.set_exemplar_source(lambda: (trace[0], trace[1]))
+    handle = bound(obs)
+    for i in range(1, 100):
+        trace[0] = f"{i:032x}"
+        handle.record(e2e=1.0 if i != 57 else 9.0)
+    batch = obs.collect()
+    series = rows_of(batch)["request_duration",]["series_id"]
+    found = {
+        row["value"]: row["trace_id"]
+        for row in batch.exemplars.to_pylist()
+        if row["series_id"] == series
+    }
+    assert found[9.0] == f"{57:032x}"
+
+
 def test_a_stream_made_before_install_counts_after_it() -> None:
     early = inlay.get_observer()
     chat = early.generation("early-chat", attributes=("model",))
@@ -561,7 +578,7 @@ def test_a_disabled_observer_takes_everything(monkeypatch: pytest.MonkeyPatch) -
     chat.answer("text", model="a")
     judge = {"evaluator": "judge", "evaluator_version": "1", "range": (0, 1), "direction": "lower"}
     chat.evaluation("leak", 0.9, threshold=0.5, model="a", **judge)  # type: ignore[arg-type]
-    chat.labelled("leak", 3, True, model="a")
+    chat.labelled("leak", 3, True)
     assert chat.judged_rate("leak").rate.reason == "no_rows"
     assert observer.collect().points.num_rows == 0
     with pytest.raises(TypeError):

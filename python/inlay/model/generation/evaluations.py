@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Agreed", "Evaluations", "WindowRate"]
 
+Attributes = Mapping[str, str | int]
+
 _MOST_EVALUATORS = 256
+# Attribute sets that remembered answers share.
+_MOST_SETS = 1024
 
 
 class Agreed(NamedTuple):
     """An evaluator's judgement of an answer that people labelled."""
 
     evaluator: Evaluator
+    attributes: Attributes
     flagged: bool | None
     human: bool
 
@@ -49,6 +55,13 @@ class _Stream:
         self.agreement = Agreement()
 
 
+class _Judgement(NamedTuple):
+    stream: _Stream
+    attributes: Attributes
+    flagged: bool | None
+    badness: float | None
+
+
 class _Answer:
     """What is known of an answer until it is forgotten."""
 
@@ -56,7 +69,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.human: bool | None = None
-        self.judgements: list[tuple[_Stream, bool | None, float | None]] = []
+        self.judgements: list[_Judgement] = []
 
 
 class Evaluations:
@@ -75,6 +88,7 @@ class Evaluations:
     def _start(self) -> None:
         self._lock = new_lock()
         self._streams: dict[tuple[str, str, str], _Stream] = {}
+        self._sets: dict[tuple[Any, ...], Attributes] = {}
         self._answers: OrderedDict[tuple[str, str | int], _Answer] = OrderedDict()
 
     def forked(self) -> None:
@@ -101,20 +115,19 @@ class Evaluations:
         self,
         evaluator: Evaluator,
         score: float | None,
-        label: str | None,
+        flagged: bool | None,
         response_id: str | int | None,
-    ) -> tuple[bool | None, list[Agreed], int]:
+        attributes: Attributes,
+    ) -> tuple[list[Agreed], int]:
         """Count a judgement.
 
         Returns
         -------
-        flagged : bool or None
         agreed : list of Agreed
             The judgement again, if people labelled the answer before.
         forgotten : int
             Labels that found no answer and were forgotten for this one.
         """
-        flagged = evaluator.flags(score, label)
         badness = None if score is None else evaluator.badness(score)
         agreed: list[Agreed] = []
         forgotten = 0
@@ -127,11 +140,12 @@ class Evaluations:
                 stream.flagged += flagged
             if response_id is not None:
                 answer, forgotten = self._answer(evaluator.evaluation, response_id)
-                answer.judgements.append((stream, flagged, badness))
+                attributes = self._shared(attributes)
+                answer.judgements.append(_Judgement(stream, attributes, flagged, badness))
                 if answer.human is not None:
                     stream.agreement.add(flagged, badness, answer.human)
-                    agreed.append(Agreed(evaluator, flagged, answer.human))
-        return flagged, agreed, forgotten
+                    agreed.append(Agreed(evaluator, attributes, flagged, answer.human))
+        return agreed, forgotten
 
     def label(
         self, evaluation: str, response_id: str | int, human: bool
@@ -149,12 +163,15 @@ class Evaluations:
         """
         with self._lock:
             answer, forgotten = self._answer(evaluation, response_id)
+            agreed = [
+                Agreed(one.stream.evaluator, one.attributes, one.flagged, human)
+                for one in answer.judgements
+            ]
             if answer.human is not None:
-                return [], "duplicate" if answer.human == human else "conflicting", forgotten
+                return agreed, "duplicate" if answer.human == human else "conflicting", forgotten
             answer.human = human
-            for stream, flagged, badness in answer.judgements:
-                stream.agreement.add(flagged, badness, human)
-            agreed = [Agreed(one[0].evaluator, one[1], human) for one in answer.judgements]
+            for one in answer.judgements:
+                one.stream.agreement.add(one.flagged, one.badness, human)
             return agreed, None, forgotten
 
     def rate(
@@ -241,6 +258,13 @@ class Evaluations:
             f"it has {known!r}"
         )
         raise InvalidArgumentError(message)
+
+    def _shared(self, attributes: Attributes) -> Attributes:
+        """Return the one copy of attributes that many answers have."""
+        key = tuple(attributes.items())
+        if len(self._sets) >= _MOST_SETS and key not in self._sets:
+            self._sets.clear()
+        return self._sets.setdefault(key, attributes)
 
     def _answer(self, evaluation: str, response_id: str | int) -> tuple[_Answer, int]:
         key = (evaluation, response_id)

@@ -9,7 +9,8 @@ from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
 from inlay.model.generation.evaluations import Evaluations
 from inlay.model.generation.instruments import GenerationInstruments, checked_keys
-from inlay.model.generation.judging import Evaluator
+from inlay.model.generation.judgements import Judgements
+from inlay.model.generation.numbers import fault_of, number_of
 from inlay.model.generation.prices import ANY_MODEL, prices_of
 from inlay.model.generation.texts import Texts
 from inlay.model.series_names import checked_name
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from inlay._core import BoundGeneration
-    from inlay.model.generation.evaluations import Agreed
-    from inlay.model.generation.judged_rate import JudgedRate
     from inlay.model.generation.prices import Prices
     from inlay.model.logits import Logits
-    from inlay.model.metrics import Metrics
     from inlay.observer import Observer
 
 __all__ = ["Generation"]
@@ -32,10 +30,8 @@ _MOST_HANDLES = 1024
 # A handle that no call wanted for so long is let go, so that its series may expire.
 _HANDLE_LIFE_US = 300_000_000
 
-_WORDS = {True: "flagged", False: "clear", None: "undecided"}
 
-
-class Generation:
+class Generation(Judgements):
     """A stream of requests to a generative model, made by `Observer.generation`.
 
     Every figure is a counter or a histogram of the observer, of layer ``model`` and named
@@ -83,7 +79,7 @@ class Generation:
         semconv: str | None = None,
         store_text: bool = False,
         redact: Callable[[str], str] | None = None,
-        remember: int = 100_000,
+        remember: int = 50_000,
     ) -> None:
         if semconv is not None:
             from inlay.semconv import checked_version
@@ -113,8 +109,8 @@ class Generation:
     def _start(self) -> None:
         self._lock = new_lock()
         # Those wanted since the last look, and those wanted before it alone.
-        self._young: dict[tuple[Any, ...], BoundGeneration] = {}
-        self._old: dict[tuple[Any, ...], BoundGeneration] = {}
+        self._young: dict[tuple[str | None, ...], BoundGeneration] = {}
+        self._old: dict[tuple[str | None, ...], BoundGeneration] = {}
         self._since = self._trimmed = self._observer.core.now_us()
 
     # ---- what it is --------------------------------------------------------------------------
@@ -267,6 +263,7 @@ class Generation:
             raise InvalidArgumentError(message)
         if hits is None:
             hits = len(scores)
+        number_of("hits", hits)
         if scores is not None:
             self._instruments.histogram("retrieval.score").record_many(scores, **attributes)
         self._number("hits", "retrieval.hits", hits, attributes)
@@ -292,6 +289,8 @@ class Generation:
         TypeError
             If an argument is of another class.
         """
+        if duration is not None:
+            number_of("duration", duration)
         outcome = "ok" if ok else "error"
         self._instruments.counter("tool.calls").add(1, **attributes, tool=name, outcome=outcome)
         self._number("duration", "tool.duration", duration, attributes, tool=name)
@@ -322,6 +321,9 @@ class Generation:
         TypeError
             If an argument is of another class.
         """
+        for field, value in (("steps", steps), ("duration", duration)):
+            if value is not None:
+                number_of(field, value)
         outcome = "ok" if ok else "error"
         self._instruments.counter("agent.runs").add(1, **attributes, outcome=outcome)
         self._number("steps", "agent.steps", steps, attributes)
@@ -338,7 +340,7 @@ class Generation:
         """Record a number that is at least 0, or count why it is none."""
         if value is None:
             return
-        fault = _fault(field, value)
+        fault = fault_of(field, value)
         if fault is not None:
             self._instruments.reject(field, fault, attributes)
             return
@@ -422,213 +424,6 @@ class Generation:
         self._observer.probe(logits)
         return logits
 
-    # ---- judgements --------------------------------------------------------------------------
-    def evaluation(
-        self,
-        name: str,
-        score: float | None = None,
-        *,
-        evaluator: str,
-        evaluator_version: str,
-        range: tuple[float, float],
-        direction: str,
-        label: str | None = None,
-        threshold: float | None = None,
-        flagged_labels: str | Iterable[str] = (),
-        response_id: str | int | None = None,
-        explanation: str | None = None,
-        **attributes: str | int,
-    ) -> bool | None:
-        """Record what an evaluator says of an answer.
-
-        Parameters
-        ----------
-        name : str
-            What is judged: ``"hallucination"``, ``"relevance"`` …
-        score : float, optional
-            The score. One outside of `range` or NaN is left out and counted.
-        evaluator, evaluator_version : str
-            Who judged: a model, a rule, a person.
-        range : tuple of two floats
-            The lowest and the highest score.
-        direction : str
-            ``"higher"`` or ``"lower"``: which scores are the better ones.
-        label : str, optional
-            What the evaluator calls it.
-        threshold : float, optional
-            The score from which on, to the worse side, an answer is *flagged*.
-        flagged_labels : str or iterable of str, optional
-            Labels with which an answer is flagged; they go before the threshold.
-        response_id : str or int, optional
-            The answer's, by which `labelled` finds it.
-        explanation : str, optional
-            Stored with ``store_text=True`` alone.
-        **attributes : str, int or bool
-            A value for each attribute.
-
-        Returns
-        -------
-        bool or None
-            Whether it is flagged; None if neither label nor threshold says.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of another class.
-        InvalidArgumentError
-            If there is neither score nor label, or this version of the evaluator was used with
-            another range, direction, threshold or labels.
-        """
-        word: Any = label
-        its = Evaluator.of(
-            name, evaluator, evaluator_version, range, direction, threshold, flagged_labels
-        )
-        if score is None and label is None:
-            message = f"an evaluation has a score or a label: {score!r}"
-            raise InvalidArgumentError(message)
-        if word is not None and not isinstance(word, str):
-            message = f"label must be a str: {label!r}"
-            raise TypeError(message)
-        self._evaluations.declared(its)
-        if not self._observer.enabled:
-            return its.flags(score, label)
-        instruments = self._instruments
-        if score is not None:
-            score = _number("score", score)
-            fault = its.fault_of(score)
-            if fault is not None:
-                instruments.reject("score", fault, attributes)
-                score = None
-                if label is None:
-                    return None
-            else:
-                instruments.histogram("evaluation.score").record(
-                    score, **attributes, **its.attributes
-                )
-        flagged, agreed, forgotten = self._evaluations.judge(its, score, label, response_id)
-        instruments.counter("evaluation.judged").add(
-            1, **attributes, **its.attributes, judged=_WORDS[flagged]
-        )
-        self._count_labelled(agreed, forgotten, attributes)
-        self._texts.store_evaluation(its, score, label, flagged, response_id, explanation)
-        return flagged
-
-    def labelled(
-        self,
-        name: str,
-        response_ids: str | int | Sequence[str | int],
-        outcomes: Any,
-        **attributes: str | int,
-    ) -> None:
-        """Say what people found of answers that were judged, or will be.
-
-        Parameters
-        ----------
-        name : str
-            What was judged, as for `evaluation`.
-        response_ids : str, int or sequence of them
-            The answers.
-        outcomes : bool or sequence of bool
-            For each whether it is to be flagged.
-        **attributes : str, int or bool
-            A value for each attribute.
-
-        Raises
-        ------
-        TypeError
-            If an argument is of another class.
-        InvalidArgumentError
-            If the lengths differ.
-
-        Notes
-        -----
-        A second label of an answer is left out, and counted as ``duplicate`` or ``conflicting``
-        in ``<name>.rejected``; one whose answer was not judged while it was remembered, as
-        ``unmatched``.
-        """
-        for response_id, human in _pairs(response_ids, outcomes):
-            if not self._observer.enabled:
-                continue
-            agreed, fault, forgotten = self._evaluations.label(name, response_id, human)
-            if fault is not None:
-                self._instruments.reject("labelled", fault, attributes)
-            self._count_labelled(agreed, forgotten, attributes)
-
-    def _count_labelled(
-        self, agreed: list[Agreed], forgotten: int, attributes: Mapping[str, str | int]
-    ) -> None:
-        for one in agreed:
-            self._instruments.counter("evaluation.labelled").add(
-                1,
-                **attributes,
-                **one.evaluator.attributes,
-                judged=_WORDS[one.flagged],
-                human=_WORDS[one.human],
-            )
-        if forgotten:
-            self._instruments.reject("labelled", "unmatched", attributes, forgotten)
-
-    def judged_rate(
-        self,
-        name: str,
-        *,
-        evaluator: str | None = None,
-        evaluator_version: str | None = None,
-        confidence: float = 0.95,
-    ) -> JudgedRate:
-        """Return the share of answers that an evaluator flagged, since the stream was made.
-
-        Parameters
-        ----------
-        name : str
-            What was judged.
-        evaluator, evaluator_version : str, optional
-            By whom; needed where there are several. Judgements of different ones are never added.
-        confidence : float, default 0.95
-            Of the intervals.
-
-        Returns
-        -------
-        JudgedRate
-            The rate as judged and, where people labelled answers, as corrected for the evaluator's
-            errors.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If no evaluator fits, or several do.
-        """
-        return self._evaluations.rate(name, evaluator, evaluator_version, confidence)
-
-    def evaluator(
-        self,
-        name: str,
-        *,
-        evaluator: str | None = None,
-        evaluator_version: str | None = None,
-        confidence: float = 0.95,
-    ) -> Metrics:
-        """Return what an evaluator is worth, with people's labels as the truth.
-
-        Parameters
-        ----------
-        name, evaluator, evaluator_version, confidence
-            As for `judged_rate`.
-
-        Returns
-        -------
-        Metrics
-            ``accuracy``, ``precision``, ``recall``, ``specificity``, ``f1`` and ``prevalence`` of
-            its flags; ``ece`` (10 bins) and ``brier`` of its scores, read as 0 (best) to 1 (worst)
-            of their range.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If no evaluator fits, or several do.
-        """
-        return self._evaluations.metrics(name, evaluator, evaluator_version, confidence)
-
     # ---- for the observer --------------------------------------------------------------------
     def observe(self, observer: Observer, /) -> None:
         """Hand the window's judged rates over; an observer does this before each cut."""
@@ -659,9 +454,11 @@ class Generation:
         return f"<inlay.model.Generation {self._name!r} attributes={self._attributes!r}>"
 
 
-def _text(value: Any) -> Any:
-    # 1, True and "1" are equal keys of three series but for their text.
-    return str(value) if isinstance(value, int) else value
+def _text(value: Any) -> str | None:
+    # 1 and True are equal keys of two series. What is no attribute is no key either: bind() tells.
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) else None
 
 
 def _currency(currency: Any) -> str:
@@ -672,39 +469,3 @@ def _currency(currency: Any) -> str:
         message = f"currency must be a word such as 'USD': {currency!r}"
         raise InvalidArgumentError(message)
     return currency
-
-
-def _number(field: str, value: Any) -> float:
-    try:
-        return float(value) if not isinstance(value, (str, bytes)) else float("x")
-    except (TypeError, ValueError) as error:
-        message = f"{field} must be a number: {value!r}"
-        raise TypeError(message) from error
-
-
-def _fault(field: str, value: Any) -> str | None:
-    number = _number(field, value)
-    if number != number:
-        return "nan"
-    if number < 0.0:
-        return "negative"
-    return "infinite" if number == float("inf") else None
-
-
-def _pairs(ids: Any, outcomes: Any) -> list[tuple[str | int, bool]]:
-    if isinstance(ids, (str, int)):
-        ids, outcomes = [ids], [outcomes]
-    ids, outcomes = list(ids), list(outcomes)
-    if len(ids) != len(outcomes):
-        message = f"there must be an outcome for each of {len(ids)} answers: {len(outcomes)}"
-        raise InvalidArgumentError(message)
-    pairs = []
-    for response_id, outcome in zip(ids, outcomes, strict=True):
-        if not isinstance(response_id, (str, int)):
-            message = f"a response's id must be a str or int: {response_id!r}"
-            raise TypeError(message)
-        if outcome not in (True, False):
-            message = f"an outcome must be True or False: {outcome!r}"
-            raise TypeError(message)
-        pairs.append((response_id, bool(outcome)))
-    return pairs
