@@ -16,6 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from starlette.routing import Route
 
 import inlay
 from inlay.integrations.asgi import Middleware
@@ -34,7 +35,7 @@ toy = answers.bind(model="toy")
 WORDS = ("calm", "grey", "deep", "wide", "cold", "bright", "old", "slow", "loud", "salt")
 
 app = FastAPI()
-app.mount("/metrics", metrics.asgi)
+app.router.routes.append(Route("/metrics", metrics.asgi))
 
 
 @app.get("/classify/{order}")
