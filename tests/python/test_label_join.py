@@ -189,7 +189,7 @@ def test_classes_come_as_integers() -> None:
     join = _core.LabelJoin("multiclass", 10, 100)
     join.predicted([1, 2, 3], [2, 0, None], 1)
     found = join.labelled([1, 2, 3], [2.0, 1.5, 7.0], 1)
-    assert found.score.format == found.outcome.format == "l"
+    assert found.score.format == found.outcome.format == "q"
     assert [row[:2] for row in rows_of(found)] == [(2, 2), (0, -1), (-1, 7)]
 
 
