@@ -264,7 +264,8 @@ def _quantile_metrics(
         found["pinball"] = Estimate.undefined("overflow" if n else "no_rows", n)
     else:
         found["pinball"] = _plain(sum(x for x in losses if x is not None) / len(losses), n)
-    found["coverage"] = _share(figures, *figures["between"], confidence)
+    rows, rows_weight = figures["between"]
+    found["coverage"] = _share(figures, rows, rows_weight, confidence)
     found["crossing"] = wilson(figures["crossings"], figures["rows"], confidence=confidence)
     return found
 
