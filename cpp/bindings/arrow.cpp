@@ -1,4 +1,5 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include <inlay/arrow/table.hpp>
 #include <inlay/batch.hpp>
@@ -196,6 +197,14 @@ void register_arrow(py::module_& m) {
       .def_readonly("events", &NativeBatch::events, py::return_value_policy::copy)
       .def_readonly("exemplars", &NativeBatch::exemplars, py::return_value_policy::copy)
       .def_readonly("spans", &NativeBatch::spans, py::return_value_policy::copy)
+      .def_property_readonly(
+          "others",
+          [](const NativeBatch& batch) {
+            py::typing::Dict<py::str, Table> others;
+            for (const auto& [name, table] : batch.others) others[name.c_str()] = table;
+            return others;
+          },
+          "Tables that components added, by name.")
       .def_readonly("window_seq", &NativeBatch::window_seq)
       .def_readonly("origin", &NativeBatch::origin)
       .def_readonly("start_time_us", &NativeBatch::start_time_us)

@@ -132,6 +132,7 @@ Figures figures(SharedStates& self, std::uint32_t segment) {
   out["rejected"] = rejected_of(found);
   out["weighted"] = found.weighted;
   out["confusions"] = confusions_of(found.confusions, found.weighted);
+  if (found.weighted) out["counts"] = confusions_of(found.counts, false);
   out["squares"] = found.weighted ? confusions_of(found.squares, true) : py::list();
   if (!kept) return out;
   py::list bins;

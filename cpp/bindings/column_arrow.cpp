@@ -88,6 +88,7 @@ ColumnSource::Run ColumnSource::run_of(const ArrowSchema& schema, const ArrowArr
   if (!element_of_arrow(format, takes, run.element)) {
     refuse("an Arrow column of format " + explained(format), takes);
   }
+  run.is_bytes = format == "z" || format == "Z" || format == "vz" || format.rfind("w:", 0) == 0;
   if (run.element == Element::kNull || run.size == 0) return run;
   const bool text = run.element == Element::kText32 || run.element == Element::kText64;
   const std::int64_t needed = text || run.element == Element::kTextView ? 3 : 2;

@@ -123,6 +123,7 @@ bool ColumnSource::take_buffer(PyObject* object, Takes takes) {
   if (code_points || (takes == Takes::kItems && kind == 's')) {
     run_.element = Element::kTextPadded;
     run_.width = static_cast<std::size_t>(view_.itemsize);
+    run_.is_bytes = !code_points;
   } else if (!element_of_format(format.c_str(), view_.itemsize, takes, run_.element)) {
     if (swapped) {
       refuse("byte-swapped values of format '" + format +
@@ -275,6 +276,7 @@ void ColumnSource::take_items(PyObject* object) {
     } else if (PyBytes_Check(item) != 0) {
       out.kind = Kind::kText;
       out.text = {PyBytes_AS_STRING(item), static_cast<std::size_t>(PyBytes_GET_SIZE(item))};
+      out.is_bytes = true;
     } else if (PyBool_Check(item) != 0 ||
                std::strncmp(Py_TYPE(item)->tp_name, "numpy.bool", 10) == 0) {
       out.kind = Kind::kBool;

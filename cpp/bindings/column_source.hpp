@@ -71,6 +71,7 @@ class ColumnSource {
     std::size_t bit_offset = 0;  // into validity, and into data if its elements are bits
     Element element = Element::kF64;
     std::size_t width = 0;                 // of fixed text
+    bool is_bytes = false;                 // of text: any bytes, declared as such
     const char* text = nullptr;            // what offsets count from
     const void* const* buffers = nullptr;  // what views refer to
     const Run* dictionary = nullptr;       // data are indices into it; it has none itself
@@ -86,6 +87,7 @@ class ColumnSource {
       bool truth;
     };
     std::string_view text;  // held by `kept_`
+    bool is_bytes;          // of text
   };
 
   /// @throws pybind11::type_error if the object is no such column, and whatever it raises itself.

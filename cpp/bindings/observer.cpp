@@ -115,6 +115,7 @@ py::dict stats(const State& state) {
   out["dropped_spans"] = stats.dropped_spans;
   out["dropped_verdicts"] = stats.dropped_verdicts;
   out["dropped_points"] = stats.dropped_points;
+  out["dropped_tables"] = stats.dropped_tables;
   out["dropped_batches"] = stats.dropped_batches;
   out["turns"] = stats.turns;
   out["last_turn_us"] = stats.last_turn_us;
@@ -215,7 +216,7 @@ bool add_table(const State& state, const std::string& name, const Table& table) 
     } else if (name == "verdicts") {
       kept = state->observer.verdicts(table);
     } else {
-      throw InvalidArgument("a window takes tables of points and of verdicts, not '" + name + "'");
+      kept = state->observer.table(name, table);
     }
   }
   if ((state->observer.attention().load() & kRestarted) != 0) state->run_restart_hook();
@@ -337,7 +338,7 @@ void register_observer(py::module_& module) {
            py::arg("start_us") = py::none(), py::arg("revision") = 0,
            py::arg("series_id") = py::none())
       .def("add_table", &add_table, py::arg("name"), py::arg("table"),
-           "Keep a table of points or verdicts for the open window; False if it holds its fill.")
+           "Keep a table for the open window; False if it holds its fill.")
       .def(
           "now_us", [](const State& state) { return state->observer.now_us(); },
           "Return the time that windows are cut at, in microseconds of Unix time.")

@@ -119,6 +119,9 @@ bool Observer::verdict(Verdict verdict) { return core_->add(std::move(verdict));
 
 bool Observer::points(const Table& table) { return core_->add_points(table); }
 bool Observer::verdicts(const Table& table) { return core_->add_verdicts(table); }
+bool Observer::table(const std::string& name, const Table& table) {
+  return core_->add_table(name, table);
+}
 int64_t Observer::now_us() const noexcept { return core_->now_us(); }
 
 std::shared_ptr<const NativeBatch> Observer::turn() { return core_->turn(); }

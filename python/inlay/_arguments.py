@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 from operator import index
 from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["at_least"]
+__all__ = ["at_least", "moment_us"]
 
 
 def at_least(name: str, number: Any, least: int | None = None) -> int:
@@ -31,3 +33,29 @@ def at_least(name: str, number: Any, least: int | None = None) -> int:
         message = f"{name} must be at least {least}: {number!r}"
         raise InvalidArgumentError(message)
     return found
+
+
+def moment_us(name: str, moment: float | datetime.datetime) -> int:
+    """Return a moment as microseconds of Unix time.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a number nor a datetime.
+    InvalidArgumentError
+        If it is not finite or has no time zone.
+    """
+    given: Any = moment
+    if isinstance(given, datetime.datetime):
+        if given.tzinfo is None:
+            message = f"{name} must have a time zone: {given!r}"
+            raise InvalidArgumentError(message)
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        return (given - epoch) // datetime.timedelta(microseconds=1)
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        message = f"{name} must be Unix seconds or a datetime, got {type(given).__name__}"
+        raise TypeError(message)
+    if not math.isfinite(given) or abs(given) > 9e12:
+        message = f"{name} must be finite Unix seconds: {given!r}"
+        raise InvalidArgumentError(message)
+    return round(given * 1_000_000)

@@ -29,6 +29,7 @@ failed; 2 it was called wrongly; 3 a new verdict, or the newest one of a column,
 examples:
   inlay judge telemetry/
   inlay judge telemetry/ --reference train.inlay --dry-run
+  inlay judge telemetry/ --fairness sex,age
   inlay judge telemetry/ --follow 60
   inlay judge telemetry/ --json | jq '.latest[] | select(.verdict == "yes")'
 """
@@ -71,6 +72,12 @@ def add_parser(subparsers: Any) -> None:
         help="say nothing of fewer rows (default: 1000)",
     )
     parser.add_argument(
+        "--fairness",
+        metavar="NAME[,NAME]",
+        help="judge, too, whether the groups that these attributes make are treated apart, of what "
+        "qualities count with them",
+    )
+    parser.add_argument(
         "--scope", choices=("fleet", "host"), default="fleet", help="add up over all, or by host"
     )
     parser.add_argument(
@@ -111,7 +118,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.refuse(f"--follow needs seconds above 0: {arguments.follow}")
     from inlay.drift.directory_judge import DirectoryJudge
     from inlay.drift.references import References
-    from inlay.drift.run import default_judges
 
     references = None if arguments.reference is None else References.of(Path(arguments.reference))
     directory = Path(arguments.directory)
@@ -119,9 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         _wait_for_points(directory, arguments.follow)
     judge = DirectoryJudge(
         directory,
-        default_judges(
-            level=arguments.level, threshold=arguments.threshold, min_rows=arguments.min_rows
-        ),
+        _judges_of(arguments),
         scope=arguments.scope,
         references=references,
         idle=arguments.idle,
@@ -142,6 +146,19 @@ def run(arguments: argparse.Namespace) -> int:
             time.sleep(arguments.follow)
     finally:
         judge.resign()
+
+
+def _judges_of(arguments: argparse.Namespace) -> tuple[Any, ...]:
+    from inlay.drift.run import default_judges
+
+    judges = default_judges(
+        level=arguments.level, threshold=arguments.threshold, min_rows=arguments.min_rows
+    )
+    if arguments.fairness is None:
+        return judges
+    from inlay.model import FairnessJudge
+
+    return (*judges, FairnessJudge(arguments.fairness.split(","), level=arguments.level))
 
 
 def _wait_for_points(directory: Path, seconds: float) -> None:
@@ -190,7 +207,7 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     members = json.loads(row["attrs"])
-    column = members.pop("column", "")
+    column = members.pop("column", row["metric"])
     of = ", ".join(f"{name}={value}" for name, value in sorted(members.items()))
     return [
         column,

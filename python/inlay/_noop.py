@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from inlay.data.watch.detached import DetachedWatch
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
+    from inlay.model.generation.generation import Generation
+    from inlay.model.quality.detached import DetachedQuality
+    from inlay.model.quality.quality import Quality
+    from inlay.model.quality.settings import QualityOptions
     from inlay.sinks import Sink
     from inlay.sinks._channel import Channel
     from inlay.sinks._retry import Retry
@@ -48,6 +52,7 @@ class NoopObserver(Observer):
         self._callbacks = {}
         self._probes: list[Probe] = []
         self._detached_watches: list[DetachedWatch] = []
+        self._detached_qualities: list[DetachedQuality] = []
         self._idle_core: ObserverCore | None = None
         self.target: Observer | None = None
         _process.track(self)
@@ -185,6 +190,23 @@ class NoopObserver(Observer):
         with self._lock:
             self._detached_watches.append(watch)
         return watch
+
+    def _new_generation(self, name: str, settings: dict[str, Any]) -> Generation:
+        """Return the target's, or one whose instruments are detached until there is a target."""
+        if self.target is not None:
+            return self.target._new_generation(name, settings)
+        return super()._new_generation(name, settings)
+
+    def _new_quality(self, name: str, options: QualityOptions) -> Quality:
+        """Return a quality that counts nothing until there is a target."""
+        if self.target is not None:
+            return self.target._new_quality(name, options)
+        from inlay.model.quality.detached import DetachedQuality
+
+        quality = DetachedQuality(name, options)
+        with self._lock:
+            self._detached_qualities.append(quality)
+        return quality
 
     def event(
         self,
@@ -354,13 +376,18 @@ class NoopObserver(Observer):
                     self._callbacks.pop(name, None)
             probes, self._probes = self._probes, []
             watches, self._detached_watches = self._detached_watches, []
+            qualities, self._detached_qualities = self._detached_qualities, []
         target.probe(*probes)
-        for watch in watches:
+        detached: list[tuple[str, DetachedWatch | DetachedQuality]] = [
+            *(("watch", watch) for watch in watches),
+            *(("quality", quality) for quality in qualities),
+        ]
+        for what, one in detached:
             try:
-                watch.attach(target)
+                one.attach(target)
             except (ValueError, TypeError, OSError) as error:
                 warnings.warn(
-                    f"watch {watch.name!r} made before install() stays without effect: {error}",
+                    f"{what} {one.name!r} made before install() stays without effect: {error}",
                     RuntimeWarning,
                     stacklevel=4,
                 )
@@ -373,6 +400,8 @@ class NoopObserver(Observer):
 
     def _forked(self) -> None:
         self._lock = new_rlock()  # the old one may be held by a thread of the parent's
+        if self._generations is not None:
+            self._generations.forked()
 
     def _detached(self, kind: type[I], made: I, *arguments: Any) -> I:
         # The idle core checks names and refuses other arguments for the same name, as a live one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
@@ -22,15 +22,45 @@ if TYPE_CHECKING:
 __all__ = ["Watches", "Watching"]
 
 
-class Watches:
-    """The watches of an observer by name: a probe that ticks them. Thread-safe."""
+T = TypeVar("T", bound="Ticking")
 
-    def __init__(self) -> None:
+
+class Ticking(Protocol):
+    """Something with a name that looks at the clock before a cut, until it is closed."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+
+    def tick(self) -> None:
+        """Look at the clock."""
+
+    def close(self) -> None:
+        """End it."""
+
+    def _forked(self) -> None: ...
+
+
+class Watches(Generic[T]):
+    """The watches of an observer by name: a probe that ticks them. Thread-safe.
+
+    Parameters
+    ----------
+    what : str
+        What each is called in an error.
+    """
+
+    def __init__(self, what: str = "watch") -> None:
+        self._what = what
         self._lock = new_lock()
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, T] = {}
 
-    def add(self, watch: Watch) -> None:
-        """Add a watch in place of a closed one.
+    def add(self, watch: T) -> None:
+        """Add one in place of a closed one.
 
         Raises
         ------
@@ -45,7 +75,7 @@ class Watches:
         """Refuse a name that an open watch has."""
         known = self._watches.get(name)
         if known is not None and not known.closed:
-            message = f"the observer has an open watch of that name: {name!r}"
+            message = f"the observer has an open {self._what} of that name: {name!r}"
             raise InvalidArgumentError(message)
 
     def observe(self, observer: Observer, /) -> None:  # noqa: ARG002
@@ -75,7 +105,7 @@ class Watches:
 class Watching:
     """The part of an observer that watches streams of tables. Thread-safe."""
 
-    _watches: Watches | None = None
+    _watches: Watches[Watch] | None = None
 
     def watch(
         self,

@@ -13,6 +13,8 @@ from inlay._active_span import active_span
 from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
+from inlay._generating import Generating
+from inlay._measuring import Measuring
 from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
@@ -49,7 +51,7 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts, Watching):
+class Observer(Instruments, Facts, Watching, Measuring, Generating):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -416,11 +418,12 @@ class Observer(Instruments, Facts, Watching):
         self._observables.close()
 
     def _close_watches(self) -> None:
-        if self._watches is not None:
-            try:
-                self._watches.close()
-            except Exception as error:
-                self._self.observe_failed("watches", "raised", error)
+        for what, watches in (("watches", self._watches), ("qualities", self._qualities)):
+            if watches is not None:
+                try:
+                    watches.close()
+                except Exception as error:
+                    self._self.observe_failed(what, "raised", error)
 
     def _join(self, deadline: float) -> bool:
         delivery = self._delivery
@@ -455,8 +458,9 @@ class Observer(Instruments, Facts, Watching):
         self._delivery = self._delivery.renew()
         self._resource = resource_attributes(self._given)
         self._core.set_resource(canonical_json(self._resource))
-        if self._watches is not None:
-            self._watches.forked()
+        for watches in (self._watches, self._qualities, self._generations):
+            if watches is not None:
+                watches.forked()
         self._finalizer.detach()
         self._finalizer = weakref.finalize(self, _abandon, self._core, self._observables)
         self._finalizer.atexit = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
@@ -14,7 +14,9 @@ from inlay.points import SCHEMAS
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["Batch", "Table", "arrow_schema"]
+    from inlay.points import Column
+
+__all__ = ["Batch", "Table", "arrow_schema", "schema_of_columns"]
 
 _HTML_ROWS = 20
 _HTML_CELL = 120
@@ -43,11 +45,16 @@ def arrow_schema(name: str) -> pyarrow.Schema:
     >>> arrow_schema("exemplars").field("value")
     pyarrow.Field<value: double not null>
     """
-    import pyarrow as pa
-
     if name not in SCHEMAS:
         message = f"there is no table of that name: {name!r}"
         raise ValueError(message)
+    return schema_of_columns(SCHEMAS[name])
+
+
+def schema_of_columns(columns: Iterable[Column]) -> pyarrow.Schema:
+    """Return columns that are plain data as a pyarrow schema."""
+    import pyarrow as pa
+
     scalars = {
         "int32": pa.int32(),
         "int64": pa.int64(),
@@ -63,10 +70,7 @@ def arrow_schema(name: str) -> pyarrow.Schema:
         return scalars[text]
 
     return pa.schema(
-        [
-            pa.field(column.name, arrow_type(column.type), column.nullable)
-            for column in SCHEMAS[name]
-        ]
+        [pa.field(column.name, arrow_type(column.type), column.nullable) for column in columns]
     )
 
 
@@ -279,6 +283,8 @@ class Batch(Mapping[str, Table]):
 
     def __init__(self, native: _core.NativeBatch, /) -> None:
         self._tables = {name: Table(getattr(native, name)) for name in SCHEMAS}
+        for name, table in native.others.items():
+            self._tables[name] = Table(table)
         self._window_seq = native.window_seq
         self._origin = native.origin
         self._start_time_us = native.start_time_us

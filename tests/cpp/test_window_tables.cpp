@@ -139,6 +139,41 @@ TEST_F(WindowTables, a_window_holds_so_many_bytes_and_the_rest_is_counted) {
   EXPECT_EQ(small.stats().dropped_points, 20);
 }
 
+TEST_F(WindowTables, tables_of_other_names_are_stamped_and_kept_apart) {
+  EXPECT_TRUE(observer.table("predictions", points(3)));
+  EXPECT_TRUE(observer.table("predictions", points(2)));
+  EXPECT_TRUE(observer.table("answers", points(1)));
+  EXPECT_TRUE(observer.table("nothing", points(0)));
+  EXPECT_EQ(observer.peek()->others.size(), 2U);
+  const auto batch = observer.turn();
+  ASSERT_EQ(batch->others.size(), 2U);
+  EXPECT_EQ(batch->others[0].first, "answers");
+  EXPECT_EQ(batch->others[1].first, "predictions");
+  EXPECT_EQ(batch->others[1].second.num_rows(), 5);
+  const TableReader reader(batch->others[1].second, 1);
+  EXPECT_EQ(reader.integers("origin").value(1), batch->origin);
+  EXPECT_EQ(reader.integers("observed_time").value(1), batch->observed_time_us);
+  EXPECT_EQ(reader.strings("resource").value(1), batch->resource);
+  EXPECT_TRUE(observer.turn()->others.empty());
+  EXPECT_TRUE(points_of(*batch, "made.elsewhere").empty());
+}
+
+TEST_F(WindowTables, tables_of_one_name_have_the_same_columns) {
+  EXPECT_TRUE(observer.table("predictions", points(1)));
+  EXPECT_THROW(observer.table("predictions", Table::empty(table_schema("events"))),
+               InvalidArgument);
+  EXPECT_THROW(observer.table("predictions", Table()), InvalidArgument);
+  for (const char* name : {"", "9th", "a-b", "points", "spans", "../x"}) {
+    EXPECT_THROW(observer.table(name, points(1)), InvalidArgument) << name;
+  }
+  EXPECT_THROW(observer.table(std::string(64, 'a'), points(1)), InvalidArgument);
+  EXPECT_EQ(observer.turn()->others[0].second.num_rows(), 1);
+  EXPECT_TRUE(observer.table("predictions", Table::empty(table_schema("events"))));
+  observer.stop();
+  EXPECT_FALSE(observer.table("predictions", points(4)));
+  EXPECT_EQ(observer.stats().dropped_tables, 4);
+}
+
 TEST_F(WindowTables, other_tables_are_refused) {
   EXPECT_THROW(observer.points(Table()), InvalidArgument);
   EXPECT_THROW(observer.points(Table::empty(table_schema("verdicts"))), InvalidArgument);

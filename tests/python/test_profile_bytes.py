@@ -15,7 +15,7 @@ import pytest
 
 import inlay
 from inlay import InvalidArgumentError, Profile, SerializationError
-from inlay.data.profile_file import pack, unpack
+from inlay._container import pack, unpack
 
 random = np.random.default_rng(4)
 ROWS = 3_000

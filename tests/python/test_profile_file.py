@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inlay import SerializationError
-from inlay.data.profile_file import pack, read_file, unpack, write_file
+from inlay._container import pack, read_file, unpack, write_file
 
 HEADER = {"name": "ä", "numbers": [1, 2.5, None]}
 BLOBS = [b"", b"abc", bytes(1000)]

@@ -44,7 +44,7 @@ def everything_that_leaves(profile: Profile, folder: Path) -> bytes:
 
 
 def _content(data: bytes) -> bytes:
-    from inlay.data.profile_file import unpack
+    from inlay._container import unpack
 
     header, blobs = unpack(data, "here")
     return b"".join([json.dumps(header, ensure_ascii=False).encode(), *blobs])

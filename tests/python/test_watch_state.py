@@ -194,7 +194,7 @@ def test_damaged_states_are_refused_and_change_nothing(tmp_path: Path) -> None:
 
 
 def test_states_whose_parts_contradict_are_refused() -> None:
-    from inlay.data.profile_file import pack, unpack
+    from inlay._container import pack, unpack
     from inlay.data.watch.checkpoint import _MAGIC
 
     watched = make(by="city", key="x")

@@ -82,8 +82,8 @@ struct Next {
 /// Counts that tell the observer's own cost and losses, since this process incarnation began.
 struct ObserverStats {
   int64_t records, folds, series, overflow, dropped_after_stop, dropped_not_finite, dropped_memory,
-      dropped_events, dropped_spans, dropped_verdicts, dropped_points, dropped_batches, turns,
-      last_turn_us, queue_depth;
+      dropped_events, dropped_spans, dropped_verdicts, dropped_points, dropped_tables,
+      dropped_batches, turns, last_turn_us, queue_depth;
 };
 
 /// What a language binding looks for beside its records, in one word that one load reads.
@@ -135,6 +135,12 @@ class INLAY_API Observer {
   /// @throws InvalidArgument when it has not the columns of points or verdicts
   bool points(const Table& table);
   bool verdicts(const Table& table);
+
+  /// The same for a table of another name and of any columns, which are the same for all of that
+  /// name; those of the above names and types are set likewise.
+  /// @throws InvalidArgument when the name is no identifier or one of the five, or the columns are
+  /// others than before in this window
+  bool table(const std::string& name, const Table& table);
 
   /// The time that windows are cut at, Unix microseconds; it never runs backwards.
   int64_t now_us() const noexcept;

@@ -105,8 +105,34 @@ void check_columns(const TableSpec& spec, const Table& table) {
   }
 }
 
-void append_stamped(const TableSpec& spec, const Table& table, const TurnHeader& header,
-                    std::vector<Chunk>& chunks) {
+void check_same_columns(const std::string& name, const Table& wanted, const Table& given) {
+  if (given.num_columns() != wanted.num_columns()) {
+    fail<InvalidArgument>("the tables of " + name + " have " +
+                              std::to_string(wanted.num_columns()) + " columns; number of columns",
+                          static_cast<long long>(given.num_columns()));
+  }
+  for (std::int64_t i = 0; i < wanted.num_columns(); ++i) {
+    if (given.column_name(i) == wanted.column_name(i) &&
+        given.column_format(i) == wanted.column_format(i)) {
+      continue;
+    }
+    fail<InvalidArgument>(
+        "column " + std::to_string(i) + " of the tables of " + name + " is '" +
+            std::string(wanted.column_name(i)) + "' of format '" +
+            std::string(wanted.column_format(i)) + "', not",
+        std::string(given.column_name(i)) + ": " + std::string(given.column_format(i)));
+  }
+}
+
+Table with_whole_chunks(const Table& table) {
+  std::vector<Chunk> chunks;
+  for (const Chunk& chunk : table.data().chunks) {
+    if (chunk.array->length != 0) chunks.push_back(plain(*table.data().schema, chunk));
+  }
+  return make_table(table.data().schema, std::move(chunks));
+}
+
+void append_stamped(const Table& table, const TurnHeader& header, std::vector<Chunk>& chunks) {
   for (const Chunk& given : table.data().chunks) {
     if (given.array->length == 0) continue;
     const Chunk source = plain(*table.data().schema, given);
@@ -116,13 +142,17 @@ void append_stamped(const TableSpec& spec, const Table& table, const TurnHeader&
     chunk->nbytes = source.nbytes;
     chunk->children.assign(source.array->children,
                            source.array->children + source.array->n_children);
-    for (std::size_t i = 0; i < spec.columns.size(); ++i) {
-      const std::string_view name = spec.columns[i].name;
+    for (std::size_t i = 0; i < chunk->children.size(); ++i) {
+      const auto column = static_cast<std::int64_t>(i);
+      const std::string_view name = table.column_name(column);
+      const std::string_view format = table.column_format(column);
       std::unique_ptr<EqualColumn> stamp;
-      if (name == "observed_time") stamp = equal_integers(header.observed_time, rows);
-      if (name == "origin") stamp = equal_integers(header.origin, rows);
-      if (name == "window_seq") stamp = equal_integers(header.window_seq, rows);
-      if (name == "resource") stamp = equal_texts(header.resource, rows);
+      if (name == "observed_time" && format == "tsu:UTC") {
+        stamp = equal_integers(header.observed_time, rows);
+      }
+      if (name == "origin" && format == "l") stamp = equal_integers(header.origin, rows);
+      if (name == "window_seq" && format == "l") stamp = equal_integers(header.window_seq, rows);
+      if (name == "resource" && format == "u") stamp = equal_texts(header.resource, rows);
       if (stamp == nullptr) continue;
       stamp->array.length = rows;
       stamp->array.buffers = stamp->buffers;

@@ -15,11 +15,18 @@ namespace inlay::detail {
 /// @throws InvalidArgument naming the first column that differs
 void check_columns(const TableSpec& spec, const Table& table);
 
-/// Append the chunks of `table` with the columns observed_time, origin, window_seq (where there is
-/// one) and resource set to what the rows of this turn share. All other columns are shared.
-/// `table` has the columns of `spec`.
+/// Check that two tables have the same columns.
+/// @throws InvalidArgument naming the first column that differs
+void check_same_columns(const std::string& name, const Table& wanted, const Table& given);
+
+/// Return the table with chunks that append_stamped() takes as they are.
+/// @throws InvalidArgument for a slice of a type that cannot be copied, such as a union
+Table with_whole_chunks(const Table& table);
+
+/// Append the chunks of `table` with the columns observed_time, origin, window_seq and resource,
+/// where they are of the types of points, set to what the rows of this turn share. All other
+/// columns are shared.
 /// @throws OutOfRange when the resource of all rows is longer than a column can be
-void append_stamped(const TableSpec& spec, const Table& table, const TurnHeader& header,
-                    std::vector<Chunk>& chunks);
+void append_stamped(const Table& table, const TurnHeader& header, std::vector<Chunk>& chunks);
 
 }  // namespace inlay::detail

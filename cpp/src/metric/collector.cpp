@@ -34,8 +34,8 @@ Collector::Collector(std::string_view service_name) {
   add("inlay.series", "gauge", "{series}");
   add("inlay.records", "counter", "{record}");
   add("inlay.folds", "counter", "{fold}");
-  for (const char* reason :
-       {"not_finite", "memory", "after_stop", "events", "spans", "verdicts", "points", "batches"}) {
+  for (const char* reason : {"not_finite", "memory", "after_stop", "events", "spans", "verdicts",
+                             "points", "tables", "batches"}) {
     add("inlay.dropped", "counter", "1", canonical_json({{"reason", reason}}));
   }
 }
@@ -317,6 +317,7 @@ void Collector::append_self(PointsBuilder& builder, size_t num_series, const Sel
                            static_cast<double>(now.spans - before.spans),
                            static_cast<double>(now.verdicts - before.verdicts),
                            static_cast<double>(now.points - before.points),
+                           static_cast<double>(now.tables - before.tables),
                            static_cast<double>(now.batches - before.batches)};
   reported_ = now;
   for (size_t i = 0; i < self_metrics_.size(); ++i) {

@@ -22,6 +22,7 @@ struct SelfCounts {
   int64_t spans = 0;
   int64_t verdicts = 0;
   int64_t points = 0;
+  int64_t tables = 0;
   int64_t batches = 0;
 };
 

@@ -11,6 +11,8 @@ namespace inlay::detail {
 
 namespace {
 
+constexpr size_t kMaxTableName = 63;
+
 int64_t random_origin() {
   std::random_device device;
   const auto high = static_cast<uint64_t>(device());
@@ -146,6 +148,7 @@ std::shared_ptr<const NativeBatch> Core::cut(bool last) {
   counts.spans = side_tables_.dropped_spans();
   counts.verdicts = side_tables_.dropped_verdicts();
   counts.points = side_tables_.dropped_points();
+  counts.tables = side_tables_.dropped_tables();
   counts.batches = outbox_.dropped();
   batch->points = collector_.points(Collector::Mode::cut, head, registry_, counts);
   fill_side_tables(side_tables_.take(), *batch);
@@ -219,6 +222,25 @@ bool Core::add_verdicts(const Table& table) {
   return side_tables_.add_verdicts(table);
 }
 
+bool Core::add_table(const std::string& name, const Table& table) {
+  const auto is_part = [](char c) {
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const bool plain = !name.empty() && name.size() <= kMaxTableName &&
+                     !(name[0] >= '0' && name[0] <= '9') &&
+                     std::all_of(name.begin(), name.end(), is_part);
+  if (!plain) fail<InvalidArgument>("a table's name is an identifier of at most 63 letters", name);
+  for (const TableSpec& spec : table_schemas()) {
+    if (name == spec.name) {
+      fail<InvalidArgument>(
+          "whole tables are added of points, verdicts and names of one's own, not of", name);
+    }
+  }
+  if (restart_pending_.load()) restart_after_fork();
+  // Here, so that a table that cannot be written is its maker's error and not the turn's.
+  return side_tables_.add_table(name, with_whole_chunks(table));
+}
+
 void Core::turn_when_due() {
   if (observing_.load()) outbox_.observe(options_.observe_timeout_us);
   std::lock_guard lock(turn_mutex_);
@@ -278,6 +300,7 @@ ObserverStats Core::stats() {
   stats.dropped_spans = side_tables_.dropped_spans();
   stats.dropped_verdicts = side_tables_.dropped_verdicts();
   stats.dropped_points = side_tables_.dropped_points();
+  stats.dropped_tables = side_tables_.dropped_tables();
   stats.dropped_batches = outbox_.dropped();
   stats.turns = window_seq();
   stats.last_turn_us = collector_.last_turn_us;

@@ -50,6 +50,7 @@ class INLAY_API Core {
   bool add(Verdict verdict);
   bool add_points(const Table& table);
   bool add_verdicts(const Table& table);
+  bool add_table(const std::string& name, const Table& table);
   std::shared_ptr<const NativeBatch> turn();
   std::shared_ptr<const NativeBatch> peek();
   void start();

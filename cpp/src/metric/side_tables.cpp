@@ -66,6 +66,15 @@ bool SideTables::add_verdicts(Table table) {
   return true;
 }
 
+bool SideTables::add_table(const std::string& name, Table table) {
+  std::lock_guard lock(mutex_);
+  const auto kept = contents_.other_tables.find(name);
+  if (kept != contents_.other_tables.end()) check_same_columns(name, kept->second[0], table);
+  if (!admit(table, dropped_tables_)) return false;
+  contents_.other_tables[name].push_back(std::move(table));
+  return true;
+}
+
 void SideTables::add(Series* series, Exemplar exemplar) {
   std::lock_guard lock(mutex_);
   const auto [found, added] = contents_.exemplars.try_emplace(series);
@@ -89,6 +98,7 @@ SideTables::Contents SideTables::take() {
   contents_.exemplars.clear();
   contents_.point_tables.clear();
   contents_.verdict_tables.clear();
+  contents_.other_tables.clear();
   table_bytes_ = 0;
   return taken;
 }
@@ -102,6 +112,7 @@ SideTables::Contents SideTables::copy() {
   copied.exemplars = contents_.exemplars;
   copied.point_tables = contents_.point_tables;
   copied.verdict_tables = contents_.verdict_tables;
+  copied.other_tables = contents_.other_tables;
   for (auto& [series, kept] : copied.exemplars)
     series->refs.fetch_add(1, std::memory_order_relaxed);
   return copied;
@@ -127,6 +138,11 @@ int64_t SideTables::dropped_points() {
   return dropped_points_;
 }
 
+int64_t SideTables::dropped_tables() {
+  std::lock_guard lock(mutex_);
+  return dropped_tables_;
+}
+
 void SideTables::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
@@ -146,7 +162,8 @@ void SideTables::after_fork_in_child() noexcept {
   contents_.verdicts.clear();
   contents_.point_tables.clear();
   contents_.verdict_tables.clear();
-  dropped_events_ = dropped_spans_ = dropped_verdicts_ = dropped_points_ = 0;
+  contents_.other_tables.clear();
+  dropped_events_ = dropped_spans_ = dropped_verdicts_ = dropped_points_ = dropped_tables_ = 0;
   table_bytes_ = 0;
   mutex_.unlock();
 }
@@ -193,11 +210,10 @@ Table verdict_table(const std::vector<Verdict>& verdicts, const TurnHeader& head
 }
 
 /// Return a table and, after its rows, those of tables that were made elsewhere.
-Table with_tables(const char* name, Table table, const std::vector<Table>& others,
-                  const TurnHeader& header) {
+Table with_tables(Table table, const std::vector<Table>& others, const TurnHeader& header) {
   if (others.empty()) return table;
   std::vector<Chunk> chunks = table.data().chunks;
-  for (const Table& other : others) append_stamped(table_schema(name), other, header, chunks);
+  for (const Table& other : others) append_stamped(other, header, chunks);
   return make_table(table.data().schema, std::move(chunks));
 }
 
@@ -255,9 +271,15 @@ void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch) 
     }
   }
   batch.exemplars = std::move(exemplars).finish();
-  batch.verdicts = with_tables("verdicts", verdict_table(contents.verdicts, header, batch),
-                               contents.verdict_tables, header);
-  batch.points = with_tables("points", std::move(batch.points), contents.point_tables, header);
+  batch.verdicts =
+      with_tables(verdict_table(contents.verdicts, header, batch), contents.verdict_tables, header);
+  batch.points = with_tables(std::move(batch.points), contents.point_tables, header);
+  for (const auto& [name, tables] : contents.other_tables) {
+    std::vector<Chunk> chunks;
+    for (const Table& table : tables) append_stamped(table, header, chunks);
+    if (chunks.empty()) continue;
+    batch.others.emplace_back(name, make_table(tables[0].data().schema, std::move(chunks)));
+  }
 }
 
 }  // namespace inlay::detail

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -19,7 +21,7 @@ struct Exemplar {
 };
 
 /// What the open window keeps besides series: events, spans, verdicts, exemplars and whole tables
-/// of points and verdicts, each bounded. Thread-safe.
+/// of points, verdicts and other names, each bounded. Thread-safe.
 class SideTables {
  public:
   static constexpr size_t kMaxExemplars = 4;  // per series and window
@@ -36,6 +38,10 @@ class SideTables {
   bool add_points(Table table);
   bool add_verdicts(Table table);
 
+  /// Keeps a table of another name. @throws InvalidArgument when its columns are others than those
+  /// of the tables of that name that are kept
+  bool add_table(const std::string& name, Table table);
+
   /// Keeps an exemplar; when the series holds its maximum, the smallest value makes room for a
   /// larger.
   void add(Series* series, Exemplar exemplar);
@@ -46,6 +52,7 @@ class SideTables {
     std::vector<Verdict> verdicts;
     std::unordered_map<Series*, std::vector<Exemplar>> exemplars;  // each key holds a reference
     std::vector<Table> point_tables, verdict_tables;
+    std::map<std::string, std::vector<Table>> other_tables;
     ~Contents();
     Contents() = default;
     Contents(Contents&&) = default;
@@ -59,6 +66,7 @@ class SideTables {
   int64_t dropped_spans();
   int64_t dropped_verdicts();
   int64_t dropped_points();
+  int64_t dropped_tables();
 
   /// From now on every event, span and verdict is refused and counted.
   void close();
@@ -79,6 +87,7 @@ class SideTables {
   int64_t dropped_spans_ = 0;
   int64_t dropped_verdicts_ = 0;
   int64_t dropped_points_ = 0;
+  int64_t dropped_tables_ = 0;
   int64_t table_bytes_ = 0;
   bool closed_ = false;
 };

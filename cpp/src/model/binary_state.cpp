@@ -344,6 +344,7 @@ BinaryFigures BinaryState::figures(const BinaryPlan& plan) const {
   out.confusions = confusions(rows_of);
   if (weighted) {
     out.squares = confusions([this](std::size_t i) { return weighted->cells[i].squares; });
+    out.counts = confusions([this](std::size_t i) { return static_cast<double>(cells[i].rows); });
   }
   if (!plan.settings.scores) return out;
   // Without weights whole sums are exact; each is rounded once.

@@ -40,9 +40,10 @@ INLAY_HOST_DEVICE inline Hash128 murmur_finish(std::uint64_t low, std::uint64_t 
 }
 
 /// Of the eight little-endian bytes of a word.
-INLAY_HOST_DEVICE inline Hash128 murmur_of_word(std::uint64_t word) noexcept {
-  const std::uint64_t low = kMurmurSeed ^ (std::rotl(word * kMurmur1, 31) * kMurmur2);
-  return murmur_finish(low, kMurmurSeed, sizeof(word));
+INLAY_HOST_DEVICE inline Hash128 murmur_of_word(std::uint64_t word,
+                                                std::uint64_t seed = kMurmurSeed) noexcept {
+  const std::uint64_t low = seed ^ (std::rotl(word * kMurmur1, 31) * kMurmur2);
+  return murmur_finish(low, seed, sizeof(word));
 }
 
 template <class T>
@@ -68,9 +69,10 @@ inline std::uint64_t load_some(const char* from, std::size_t size) noexcept {
   return byte(0) | byte(size / 2) << (8 * (size / 2)) | byte(size - 1) << (8 * (size - 1));
 }
 
-inline Hash128 murmur_of_bytes(const char* bytes, std::size_t size) noexcept {
-  std::uint64_t low = kMurmurSeed;
-  std::uint64_t high = kMurmurSeed;
+inline Hash128 murmur_of_bytes(const char* bytes, std::size_t size,
+                               std::uint64_t seed = kMurmurSeed) noexcept {
+  std::uint64_t low = seed;
+  std::uint64_t high = seed;
   const char* at = bytes;
   std::size_t left = size;
   for (; left >= 16; left -= 16, at += 16) {

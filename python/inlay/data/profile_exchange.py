@@ -209,7 +209,7 @@ class ProfileExchange(ProfileCore):
             If the directory of it is not there, or it cannot be written; what was there before is
             still there.
         """
-        from inlay.data.profile_file import write_file
+        from inlay._container import write_file
         from inlay.data.profile_state import is_kept, reference_path
 
         target = Path(path)
@@ -258,7 +258,7 @@ class ProfileExchange(ProfileCore):
             If it is no profile, cut short, damaged or of a newer version; the message names it and
             the offset.
         """
-        from inlay.data.profile_file import read_file
+        from inlay._container import read_file
         from inlay.data.profile_state import reference_path, unpack_profile
 
         source = Path(path)

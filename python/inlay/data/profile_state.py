@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay._container import pack, unpack
 from inlay._exceptions import InlayError, InvalidArgumentError, SerializationError
-from inlay.data.profile_file import pack, unpack
 from inlay.data.reference import Cells, Frozen
 from inlay.summary.categories import Categories
 from inlay.summary.edge_histogram import EdgeHistogram

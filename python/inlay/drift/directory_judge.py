@@ -257,8 +257,8 @@ class DirectoryJudge:
         return state
 
     def _save(self, state: _State) -> None:
+        from inlay._container import pack, write_file
         from inlay._files.parquet import sync_folder
-        from inlay.data.profile_file import pack, write_file
 
         header = {
             "version": _VERSION,
@@ -300,7 +300,7 @@ class DirectoryJudge:
 
     def _load(self, notes: list[str], *, dry: bool) -> _State | None:
         """Return what an earlier run left; None if there is nothing to go on from."""
-        from inlay.data.profile_file import read_file, unpack
+        from inlay._container import read_file, unpack
 
         if self._anew:
             return None

@@ -57,7 +57,7 @@ def units_of(rows: pa.Table, held: int) -> tuple[list[Unit], Any]:
     """
     import numpy as np
 
-    watches, watch = members_of(rows["attrs"], "watch")
+    watches, watch = _streams(rows)
     times = _integers(rows, "start_time", "time", "observed_time")
     origin = rows["origin"].to_numpy()
     is_held = (np.arange(rows.num_rows) < held).astype(np.int64)
@@ -72,6 +72,21 @@ def units_of(rows: pa.Table, held: int) -> tuple[list[Unit], Any]:
         for number, who, start, time, observed, first in zip(*taken, firsts.tolist(), strict=True)
     ]
     return units, rank[codes]
+
+
+def _streams(rows: pa.Table) -> tuple[list[str], Any]:
+    """Return what rows belong to, and the number of each row's: a watch, or what measures quality.
+
+    The rows of a watch name it; of others it is the metric.
+    """
+    import numpy as np
+
+    watches, watch = members_of(rows["attrs"], "watch")
+    if "" not in watches or not (is_measure := is_any(rows["kind"], ("confusion",))).any():
+        return watches, watch
+    metrics, metric = distinct(rows["metric"])
+    names = [*watches, *(f"metric {name}" for name in metrics)]
+    return names, np.where(is_measure, len(watches) + metric, watch)
 
 
 def _integers(rows: pa.Table, *names: str) -> list[Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "ANY_METRIC",
     "TEXTS",
     "cast_rows",
     "named_columns",
@@ -22,6 +23,9 @@ __all__ = [
     "schema_of",
     "wanted_rows",
 ]
+
+ANY_METRIC = "*"
+"""Among wanted metrics: rows of its kinds, whatever their metric."""
 
 TEXTS = ("layer", "metric", "kind", "attrs", "resource", "status", "reference_id")
 """Columns of points that are read as dictionaries."""
@@ -62,12 +66,16 @@ def read_columns(
 
 def _may_hold(group: object, wanted: Mapping[str, tuple[str, ...]]) -> bool:
     """Tell by the extremes of a row group, which is sorted by kind and metric, what it may hold."""
-    kinds = {kind for each in wanted.values() for kind in each}
-    for name, texts in (("kind", kinds), ("metric", set(wanted))):
-        extremes = _extremes(group, name)
-        if extremes is not None and not any(extremes[0] <= text <= extremes[1] for text in texts):
-            return False
-    return True
+    kinds, metrics = _extremes(group, "kind"), _extremes(group, "metric")
+    return any(
+        (metric == ANY_METRIC or _lies_within(metrics, metric))
+        and any(_lies_within(kinds, kind) for kind in some)
+        for metric, some in wanted.items()
+    )
+
+
+def _lies_within(extremes: tuple[str, str] | None, text: str) -> bool:
+    return extremes is None or extremes[0] <= text <= extremes[1]
 
 
 def _extremes(group: object, name: str) -> tuple[str, str] | None:
@@ -88,7 +96,8 @@ def wanted_rows(rows: pa.Table, wanted: Mapping[str, tuple[str, ...]]) -> pa.Tab
 
     mask = np.zeros(rows.num_rows, bool)
     for metric, kinds in wanted.items():
-        mask |= is_any(rows["metric"], (metric,)) & is_any(rows["kind"], kinds)
+        fits = is_any(rows["kind"], kinds)
+        mask |= fits if metric == ANY_METRIC else fits & is_any(rows["metric"], (metric,))
     return rows if mask.all() else rows.filter(pa.array(mask))
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 from inlay.data.point_stamp import microseconds_of
+from inlay.drift.keys import is_any
 from inlay.drift.point_files import (
+    ANY_METRIC,
     cast_rows,
     named_columns,
     read_columns,
@@ -63,14 +65,15 @@ COLUMNS = (
     "counts",
     "reference_id",
 )
-"""The columns of points that judges read; the edges are those of the reference."""
+"""The columns of points that judges of panes read; the edges are those of the reference."""
 
-_REFERENCE_COLUMNS = (*COLUMNS, "bounds")
+_READ = (*COLUMNS, "bounds")
 # Metric -> the kinds of it that are read.
 _JUDGED: dict[str, tuple[str, ...]] = {
     METRIC: ("categories", "edges", "presence"),
     UNSEEN_METRIC: ("top_k",),
     PANE_METRIC: ("counter",),
+    ANY_METRIC: ("confusion",),
 }
 _REFERENCES: dict[str, tuple[str, ...]] = {REFERENCE_METRIC: ("categories", "edges", "presence")}
 _WINDOW = ("origin", "window_seq", "observed_time")
@@ -172,8 +175,8 @@ class Replay:
         Yields
         ------
         pyarrow.Table
-            `COLUMNS`, text as dictionaries, sorted by ``observed_time``: windows whole, a row
-            delivered twice once.
+            `COLUMNS` and ``bounds``, which is null but for confusion counts; text as dictionaries,
+            sorted by ``observed_time``: windows whole, a row delivered twice once.
 
         Raises
         ------
@@ -226,9 +229,7 @@ class Replay:
         try:
             for _ in range(_TRIES):
                 try:
-                    found = [
-                        self._read(day, _REFERENCES, _REFERENCE_COLUMNS, {}) for day in self.days()
-                    ]
+                    found = [self._read(day, _REFERENCES, _READ, {}) for day in self.days()]
                     break
                 except FileNotFoundError:
                     self._refresh()
@@ -239,7 +240,7 @@ class Replay:
             self.start = start
         tables = [table for table in found if table is not None]
         if not tables:
-            return schema_of(_REFERENCE_COLUMNS).empty_table()
+            return schema_of(_READ).empty_table()
         return pa.concat_tables(tables, promote_options="permissive")
 
     def _require(self) -> TableSnapshot:
@@ -250,10 +251,12 @@ class Replay:
         """Read Parquet files that lie under no date: streams that were too large for memory."""
         for path in points.parquet:
             if _day_of(path) is None:
-                yield read_judged(path, {**_JUDGED, **_REFERENCES}, _REFERENCE_COLUMNS)
+                yield read_judged(path, {**_JUDGED, **_REFERENCES}, _READ)
 
     def _read_judged(self, day: datetime.date, after: Mapping[int, int]) -> pa.Table | None:
-        rows = self._read(day, _JUDGED, COLUMNS, after)
+        rows = self._read(day, _JUDGED, _READ, after)
+        if rows is not None:
+            rows = _with_thresholds_only(rows)
         self._gaps.add(self._windows(day, after))
         return rows
 
@@ -371,6 +374,20 @@ def _in_order(rows: pa.Table, *, has_twins: bool) -> pa.Table:
     else:
         order = np.argsort(observed, kind="stable")
     return _taken(rows, pa.array(order))
+
+
+def _with_thresholds_only(rows: pa.Table) -> pa.Table:
+    """Leave out the edges, which references tell; the thresholds of confusion counts stay."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = rows.schema.get_field_index("bounds")
+    field = rows.schema.field(place)
+    is_confusion = is_any(rows["kind"], ("confusion",))
+    bounds = pa.nulls(rows.num_rows, field.type)
+    if is_confusion.any():
+        bounds = pc.if_else(pa.array(is_confusion), rows["bounds"], bounds)
+    return rows.set_column(place, field, bounds)
 
 
 def _taken(rows: pa.Table, order: pa.Array) -> pa.Table:

@@ -64,6 +64,7 @@ struct INLAY_API BinaryFigures {
   };
   std::vector<Confusion> confusions;  ///< a threshold each
   std::vector<Confusion> squares;     ///< of weights; empty without
+  std::vector<Confusion> counts;      ///< of rows, whatever their weights; empty without
 
   struct Calibration {
     double rows, positives, scores, squares;

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from inlay._container import pack, unpack
 from inlay._exceptions import InlayError, InvalidArgumentError, SerializationError
-from inlay.data.profile_file import pack, unpack
+from inlay._restored import integer, integer_or_none
 from inlay.data.watch.kept_apart import REASONS
-from inlay.data.watch.restored import integer, integer_or_none
 from inlay.data.watch.settings import DURATIONS
 
 if TYPE_CHECKING:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import math
-from typing import TYPE_CHECKING, Any
-
-from inlay._exceptions import InvalidArgumentError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["EARLIEST_US", "EventTimes", "event_times", "is_time", "moment_us", "plain_times"]
+__all__ = ["EARLIEST_US", "EventTimes", "event_times", "is_time", "plain_times"]
 
 # Far from the ends of int64, so that sums with a skew or a pane's length do not overflow.
 _FARTHEST_US = 1 << 62
@@ -149,29 +145,3 @@ def _scaled(numbers: np.ndarray, factor: int) -> np.ndarray:
 
 def _is_far(numbers: np.ndarray) -> bool:
     return bool(len(numbers) and (numbers.max() > _FARTHEST_US or numbers.min() < -_FARTHEST_US))
-
-
-def moment_us(name: str, moment: float | datetime.datetime) -> int:
-    """Return a moment as microseconds of Unix time.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a number nor a datetime.
-    InvalidArgumentError
-        If it is not finite or has no time zone.
-    """
-    given: Any = moment
-    if isinstance(given, datetime.datetime):
-        if given.tzinfo is None:
-            message = f"{name} must have a time zone: {given!r}"
-            raise InvalidArgumentError(message)
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return (given - epoch) // datetime.timedelta(microseconds=1)
-    if isinstance(given, bool) or not isinstance(given, (int, float)):
-        message = f"{name} must be Unix seconds or a datetime, got {type(given).__name__}"
-        raise TypeError(message)
-    if not math.isfinite(given) or abs(given) > 9e12:
-        message = f"{name} must be finite Unix seconds: {given!r}"
-        raise InvalidArgumentError(message)
-    return round(given * 1_000_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from inlay.data.watch.restored import integer, integer_or_none
+from inlay._restored import integer, integer_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inlay._restored import integer, integer_or_none
 from inlay.data.watch.panes import Pane
-from inlay.data.watch.restored import integer, integer_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

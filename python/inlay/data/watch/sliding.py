@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inlay._restored import integer
 from inlay.data.watch.panes import Pane
-from inlay.data.watch.restored import integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from inlay.data.profile import Profile
     from inlay.data.watch.instruments import SourceInstruments
-    from inlay.data.watch.judging import Judging
     from inlay.data.watch.panes import Due
     from inlay.data.watch.settings import Settings
     from inlay.drift.judge import Judge
+    from inlay.drift.judging import Judging
     from inlay.observer import Observer
 
 __all__ = ["Stream"]

@@ -6,18 +6,18 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from inlay._arguments import moment_us
+from inlay._container import read_file, write_file
 from inlay._cuda_runtime import is_device_array
 from inlay._exceptions import InlayWarning, InvalidArgumentError, StoppedError
 from inlay._threads import new_rlock
-from inlay.data.profile_file import read_file, write_file
 from inlay.data.sources.device import open_device
 from inlay.data.watch.checkpoint import pack_stream, unpack_stream
-from inlay.data.watch.event_time import moment_us
 from inlay.data.watch.intake import Reader
-from inlay.data.watch.judging import Judging
 from inlay.data.watch.kept_apart import REASONS
 from inlay.data.watch.settings import positive, settings_of
 from inlay.data.watch.stream import Stream
+from inlay.drift.judging import Judging
 
 if TYPE_CHECKING:
     import datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from inlay.data.watch.restored import integer, integer_or_none
+from inlay._restored import integer, integer_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
