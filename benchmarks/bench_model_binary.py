@@ -61,7 +61,7 @@ def _inlay(run: Run) -> None:
     from inlay.model import Binary
 
     confusion = Binary(scores=False)
-    _each_size(run, "confusion", lambda y, s: (confusion.update(y, s), confusion.rows))
+    _each_size(run, "confusion", lambda y, s: confusion.update(y, s))
     suite = Binary(thresholds=THRESHOLDS)
     _each_size(run, "suite", lambda y, s: suite.update(y, s))
     seconds = run.time_each(suite.compute, inner=5)

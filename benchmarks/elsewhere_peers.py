@@ -14,6 +14,7 @@ from typing import Any
 
 os.environ["WHYLOGS_NO_ANALYTICS"] = "True"
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
 
 
 def _status_mib(name: str) -> float:
@@ -93,10 +94,41 @@ def great_expectations_suite(rows: int) -> dict[str, Any]:
     }
 
 
+def nannyml_cbpe(rows: int, threshold: float) -> dict[str, Any]:
+    """Fit CBPE to a reference and estimate as many rows; seconds, and the figures by our names."""
+    import nannyml
+    import pandas as pd
+    from scored_rows import scored_rows
+
+    ours = {"roc_auc": "auroc"}
+    names = ["accuracy", "precision", "recall", "specificity", "f1", "roc_auc", "average_precision"]
+
+    def frame(seed: int) -> Any:
+        scores, labels = scored_rows(rows, seed=seed)
+        predicted = (scores >= threshold).astype(int)
+        return pd.DataFrame({"score": scores, "predicted": predicted, "label": labels})
+
+    reference, chunk = frame(1), frame(2).drop(columns="label")
+    start = time.perf_counter()
+    cbpe = nannyml.CBPE(
+        problem_type="classification_binary",
+        y_pred_proba="score",
+        y_pred="predicted",
+        y_true="label",
+        metrics=names,
+        chunk_number=1,
+    )
+    found = cbpe.fit(reference).estimate(chunk).filter(period="analysis").to_df()
+    seconds = time.perf_counter() - start
+    values = {ours.get(name, name): float(found[(name, "value")].iloc[0]) for name in names}
+    return {"seconds": seconds, "values": values}
+
+
 if __name__ == "__main__":
     work, options = sys.argv[1], json.loads(sys.argv[2])
     works = {
         "whylogs_profile": whylogs_profile,
         "great_expectations_suite": great_expectations_suite,
+        "nannyml_cbpe": nannyml_cbpe,
     }
     print(json.dumps(works[work](**options)))

@@ -60,7 +60,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
     weights.emplace(given_weights.ptr());
     check_same_size("weights", weights->size(), "y_true", size);
   }
-  const SegmentInput where(segments.ptr(), size);
+  const SegmentInput where(segments.ptr(), size, true);
   const bool narrow = scores.is_f32();
   self.with_column(labels, [&](BinaryStates& states) {
     std::unique_ptr<Block> block;
@@ -76,6 +76,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
         rows.weights = weights ? weights->packed_doubles(size) : nullptr;
         if (rows.labels_i64 == nullptr || (rows.scores_f32 == nullptr && !rows.scores_f64) ||
             (weights && rows.weights == nullptr)) {
+          where.check_in_place();  // before any block is counted
           block = std::make_unique<Block>(std::min(size, Block::kRows));
           labels.rewind();
           scores.rewind();
@@ -94,6 +95,7 @@ void update(SharedStates& self, const py::handle& y_true, const py::handle& y_sc
         if (weights) rows.weights = weights->doubles(rows.size, block->weights.data());
       }
       rows.segments = where.each() == nullptr ? nullptr : where.each() + at;
+      rows.segments_i64 = where.in_place() == nullptr ? nullptr : where.in_place() + at;
       states.update(rows);
     }
   });
@@ -156,6 +158,17 @@ Figures figures(SharedStates& self, std::uint32_t segment) {
   out["log_losses_squared"] = spreads.log_losses_squared;
   out["equal_mass_error"] = spreads.equal_mass_error;
   out["equal_mass_spread"] = spreads.equal_mass_spread;
+  return out;
+}
+
+// What another object is made with.
+Figures settings(SharedStates& self) {
+  const BinarySettings found = self.with([](const BinaryStates& v) { return v.settings(); });
+  Figures out;
+  out["thresholds"] = py::tuple(py::cast(found.thresholds));
+  out["kind"] = kKinds[static_cast<std::size_t>(found.kind)];
+  out["bins"] = found.bins;
+  out["scores"] = found.scores;
   return out;
 }
 
@@ -237,14 +250,7 @@ void register_binary_states(py::module_& m) {
           py::arg("other"), py::pos_only())
       .def_property_readonly("segments", get([](const BinaryStates& v) { return v.segments(); }))
       .def_property_readonly("memory", get([](const BinaryStates& v) { return v.memory(); }))
-      .def_property_readonly("thresholds",
-                             get([](const BinaryStates& v) { return v.settings().thresholds; }))
-      .def_property_readonly("kind", get([](const BinaryStates& v) {
-                               return kKinds[static_cast<std::size_t>(v.settings().kind)];
-                             }))
-      .def_property_readonly("bins", get([](const BinaryStates& v) { return v.settings().bins; }))
-      .def_property_readonly("scores",
-                             get([](const BinaryStates& v) { return v.settings().scores; }));
+      .def_property_readonly("settings", &settings);
 }
 
 }  // namespace inlay::python

@@ -14,16 +14,6 @@ bool ColumnBlocks::is_f32() const noexcept {
   return all;
 }
 
-bool ColumnBlocks::is_integer() const noexcept {
-  bool all = true;
-  for_each_run([&](const Run& run) {
-    const Element element = run.dictionary == nullptr ? run.element : run.dictionary->element;
-    all = all && element != Element::kF64 && element != Element::kF32 && element != Element::kF16 &&
-          element != Element::kLongDouble;
-  });
-  return all;
-}
-
 // The run that the next row lies in.
 const ColumnBlocks::Run* ColumnBlocks::run() noexcept {
   while (at_ == run_at(run_index_).size && run_index_ + 1 < num_runs()) {

@@ -25,8 +25,6 @@ class ColumnBlocks : public ColumnInput {
 
   /// Whether all rows are float32: floats() reads them as they are.
   bool is_f32() const noexcept;
-  /// Whether all rows are integers or booleans.
-  bool is_integer() const noexcept;
 
   /// The rows as they lie in memory or, converted, in `scratch`; NaN for null.
   const double* doubles(std::size_t size, double* scratch) noexcept;

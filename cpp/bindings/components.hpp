@@ -31,10 +31,12 @@ void register_time_extent(pybind11::module_& m);
 void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
+void register_generation(pybind11::module_& m);
+void register_binary_states(pybind11::module_& m);
 void register_label_join(pybind11::module_& m);
 void register_multiclass_states(pybind11::module_& m);
+void register_multilabel_states(pybind11::module_& m);
 void register_ranking_states(pybind11::module_& m);
 void register_regression_states(pybind11::module_& m);
-void register_binary_states(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -76,11 +76,11 @@ PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords) {
   }
 }
 
-void record_seconds(BoundObject<HistogramTraits>* self, double seconds) {
-  self->handle.record(seconds);
+void record_value(BoundObject<HistogramTraits>* self, double value) {
+  self->handle.record(value);
   const uint32_t bits = self->attention->load(std::memory_order_relaxed);
-  if (!passes<HistogramTraits>(bits, seconds, &self->largest, self->largest_window)) [[unlikely]] {
-    attend<HistogramTraits>(*self->state, self->handle, seconds, &self->largest,
+  if (!passes<HistogramTraits>(bits, value, &self->largest, self->largest_window)) [[unlikely]] {
+    attend<HistogramTraits>(*self->state, self->handle, value, &self->largest,
                             &self->largest_window);
   }
 }
@@ -123,8 +123,8 @@ PyObject* bound_record_since(PyObject* object, PyObject* start) {
   const int64_t now = now_ns();
   const long long began = PyLong_AsLongLong(start);
   if (began == -1 && PyErr_Occurred() != nullptr) return nullptr;
-  record_seconds(reinterpret_cast<BoundObject<HistogramTraits>*>(object),
-                 static_cast<double>(now - began) * 1e-9);
+  record_value(reinterpret_cast<BoundObject<HistogramTraits>*>(object),
+               static_cast<double>(now - began) * 1e-9);
   Py_RETURN_NONE;
 }
 
@@ -168,7 +168,7 @@ PyObject* timer_exit(PyObject* object, PyObject* const*, Py_ssize_t) {
     return nullptr;
   }
   self->seconds = static_cast<double>(now - std::exchange(self->start_ns, -1)) * 1e-9;
-  record_seconds(self->bound, self->seconds);
+  record_value(self->bound, self->seconds);
   Py_RETURN_NONE;
 }
 

@@ -4,6 +4,8 @@
 
 #include <Python.h>
 
+#include "instrument_objects.hpp"
+
 namespace inlay::python {
 
 PyObject* instrument_record_many(PyObject* object, PyObject* const* args, Py_ssize_t num_args,
@@ -16,6 +18,9 @@ PyObject* bound_record_ages(PyObject* object, PyObject* const* args, Py_ssize_t 
 PyObject* bound_record_since(PyObject* object, PyObject* start);
 PyObject* bound_time(PyObject* object, PyObject* unused);
 PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords);
+
+/// One value into a series, with what may be due then: an exemplar, a fork's restart hook.
+void record_value(BoundObject<HistogramTraits>* self, double value);
 
 /// Adds the type Timer to the module.
 void add_timer_type(PyObject* module);

@@ -108,9 +108,11 @@ PYBIND11_MODULE(_core, m) {
   register_online_detectors(m);
   register_two_sample(m);
   register_logits(m);
+  register_generation(m);
+  register_binary_states(m);
   register_label_join(m);
   register_multiclass_states(m);
+  register_multilabel_states(m);
   register_ranking_states(m);
   register_regression_states(m);
-  register_binary_states(m);
 }

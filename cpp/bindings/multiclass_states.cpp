@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "components.hpp"
+#include "score_kind.hpp"
 #include "segment_input.hpp"
 #include "segment_states.hpp"
 
@@ -14,18 +15,6 @@ using SharedStates = Shared<MulticlassStates>;
 
 // Converted scores of a block take no more than this.
 constexpr std::size_t kScoresAtATime = std::size_t{1} << 16;
-
-ScoreKind kind_of(const std::string& name) {
-  if (name == "probability") return ScoreKind::kProbability;
-  if (name == "logit") return ScoreKind::kLogit;
-  if (name == "label") return ScoreKind::kLabel;
-  throw InvalidArgument("kind is \"probability\", \"logit\" or \"label\", not \"" + name + "\"");
-}
-const char* name_of(ScoreKind kind) {
-  return kind == ScoreKind::kProbability ? "probability"
-         : kind == ScoreKind::kLogit     ? "logit"
-                                         : "label";
-}
 
 // The next rows of a column as classes, or codes of none.
 void read_classes(ColumnBlocks& column, std::size_t size, std::int32_t classes,
@@ -157,7 +146,7 @@ void register_multiclass_states(py::module_& m) {
   type.def(py::init([](std::int32_t classes, std::vector<std::int32_t> top_k, std::int32_t bins,
                        const std::string& kind) {
              return std::make_unique<SharedStates>(MulticlassStates(
-                 MulticlassSettings{classes, std::move(top_k), bins, kind_of(kind)}));
+                 MulticlassSettings{classes, std::move(top_k), bins, score_kind(kind)}));
            }),
            py::kw_only(), py::arg("classes"), py::arg("top_k") = py::make_tuple(1),
            py::arg("bins") = 15, py::arg("kind") = "probability")

@@ -19,17 +19,22 @@ std::vector<double> doubles_of(ColumnBlocks& column) {
   return out;
 }
 
-/// @throws InvalidArgument naming the first entry that is no integer.
+/// @throws InvalidArgument naming the first entry that is no integer, or if some are rounded.
 std::vector<std::int64_t> integers_of(const py::object& object, const char* what) {
   ColumnBlocks column(object.ptr());
   std::vector<std::int64_t> out(column.size());
   if (out.empty()) return out;
-  if (!column.is_integer()) throw py::type_error(std::string(what) + " are integers, not floats");
   column.integers(out.size(), out.data());
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (out[i] != ColumnBlocks::kNoInteger) continue;
     throw InvalidArgument(std::string(what) + " are integers of 64 bits above the least, not at " +
                           std::to_string(i));
+  }
+  // As those of a list are, beyond 53 bits: two might become one.
+  if (column.rounded() != 0) {
+    detail::fail<InvalidArgument>(
+        std::string(what) + " of a sequence fit 53 bits, an array's 64; that do not",
+        column.rounded());
   }
   return out;
 }

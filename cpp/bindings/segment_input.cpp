@@ -16,9 +16,22 @@ namespace {
                         where + ": " + value);
 }
 
+// Indices of the rows from `at` on.
+void check(const std::int64_t* segments, std::size_t size, std::size_t at) {
+  static_assert((kMaxSegments & (kMaxSegments - 1)) == 0);
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < size; ++i) all |= static_cast<std::uint64_t>(segments[i]);
+  if (all < kMaxSegments) return;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (segments[i] >= 0 && segments[i] < std::int64_t{kMaxSegments}) continue;
+    refuse(", not at row " + std::to_string(at + i),
+           segments[i] == ColumnBlocks::kNoInteger ? "no integer" : std::to_string(segments[i]));
+  }
+}
+
 }  // namespace
 
-SegmentInput::SegmentInput(PyObject* object, std::size_t rows) {
+SegmentInput::SegmentInput(PyObject* object, std::size_t rows, bool in_place) : rows_(rows) {
   if (PyLong_CheckExact(object) != 0) {
     int overflow = 0;
     const long long segment = PyLong_AsLongLongAndOverflow(object, &overflow);
@@ -28,25 +41,29 @@ SegmentInput::SegmentInput(PyObject* object, std::size_t rows) {
     one_ = static_cast<std::uint32_t>(segment);
     return;
   }
-  ColumnBlocks column(object);
+  kept_ = std::make_unique<ColumnBlocks>(object);
+  ColumnBlocks& column = *kept_;
   check_same_size("segments", column.size(), "y_true", rows);
-  if (rows != 0 && !column.is_integer()) {
-    throw pybind11::type_error("segments are an integer, or integers with one a row, not floats");
+  if (in_place) {
+    in_place_ = column.packed_integers(rows);
+    if (in_place_ != nullptr) return;
   }
-  has_each_ = true;
-  each_.resize(rows);
+  each_ = std::make_unique_for_overwrite<std::uint32_t[]>(rows);
   std::int64_t block[1024];
   for (std::size_t at = 0; at < rows; at += 1024) {
     const std::size_t size = std::min<std::size_t>(rows - at, 1024);
-    column.integers(size, block);
-    for (std::size_t i = 0; i < size; ++i) {
-      if (block[i] < 0 || block[i] >= std::int64_t{kMaxSegments}) {
-        refuse(", not at row " + std::to_string(at + i),
-               block[i] == ColumnBlocks::kNoInteger ? "null" : std::to_string(block[i]));
-      }
-      each_[at + i] = static_cast<std::uint32_t>(block[i]);
+    const std::int64_t* found = column.packed_integers(size);
+    if (found == nullptr) {
+      column.integers(size, block);
+      found = block;
     }
+    for (std::size_t i = 0; i < size; ++i) each_[at + i] = static_cast<std::uint32_t>(found[i]);
+    check(found, size, at);
   }
+}
+
+void SegmentInput::check_in_place() const {
+  if (in_place_ != nullptr) check(in_place_, rows_, 0);
 }
 
 }  // namespace inlay::python

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         model,
         points,
         report,
+        semconv,
         sinks,
         summary,
     )
@@ -125,6 +126,7 @@ _HOMES = {
     "points": "inlay.points",
     "query": "inlay._query",
     "report": "inlay.report",
+    "semconv": "inlay.semconv",
     "sinks": "inlay.sinks",
 }
 
@@ -182,6 +184,7 @@ __all__ = [
     "points",
     "query",
     "report",
+    "semconv",
     "sinks",
     "summary",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inlay._command_line import command_line
-from inlay._data_arguments import STANDARD_INPUT, source
+from inlay._data_arguments import STANDARD_INPUT, moment_of, source
 from inlay._report_output import write_arrow, write_json, write_text
 from inlay._terminal_table import write_line, write_table
 
@@ -84,7 +84,7 @@ def add_parser(subparsers: Any) -> None:
                 f"--{prefix}{word}",
                 dest=f"{prefix.replace('-', '_')}{word}",
                 metavar="TIME",
-                type=_time,
+                type=moment_of,
                 help=f"{what} of the points to take, where {whose} is a directory of them (UTC)",
             )
     parser.add_argument("--watch", metavar="NAME", help="whose points, if there are several")
@@ -161,16 +161,6 @@ def _side(
             f"{prefix}from and {prefix}to are for a directory of points; the {name} is {word!r}"
         )
     return source([word])
-
-
-def _time(text: str) -> datetime.datetime:
-    """Read a time; argparse puts the option before what is said."""
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        message = f"must be a time such as 2026-05-01 or 2026-05-01T02:30, got {text!r}"
-        raise argparse.ArgumentTypeError(message) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def _part(text: str) -> float:

@@ -134,6 +134,26 @@ class Timer:
     @property
     def seconds(self) -> float | None: ...
 
+class BoundGeneration:
+    def record(
+        self,
+        *,
+        prompt_tokens: float | None = None,
+        output_tokens: float | None = None,
+        cached_tokens: float | None = None,
+        reasoning_tokens: float | None = None,
+        ttft: float | None = None,
+        inter_token: object = None,
+        queue: float | None = None,
+        prefill: float | None = None,
+        decode: float | None = None,
+        e2e: float | None = None,
+        finish_reason: str | None = None,
+        cost: float | None = None,
+    ) -> None: ...
+    @property
+    def attributes(self) -> dict[str, str]: ...
+
 class Table:
     @staticmethod
     def empty(name: str) -> Table: ...
@@ -162,6 +182,8 @@ class NativeBatch:
     def observed_time_us(self) -> int: ...
     @property
     def origin(self) -> int: ...
+    @property
+    def others(self) -> dict[str, Table]: ...
     @property
     def points(self) -> Table: ...
     @property
@@ -1479,7 +1501,325 @@ class Logits:
     @property
     def undefined_rows(self) -> int: ...
 
+class BinaryStates:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> BinaryStates: ...
+    def __init__(
+        self,
+        *,
+        thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [0.5],
+        kind: str = "probability",
+        bins: typing.SupportsInt | typing.SupportsIndex = 15,
+        scores: bool = True,
+    ) -> None: ...
+    def copy(self) -> BinaryStates: ...
+    def counted(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[str, typing.Any]: ...
+    def equals(self, other: BinaryStates) -> bool: ...
+    def figures(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[str, typing.Any]: ...
+    def histogram(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> tuple[typing.Any, ...]: ...
+    def merge(
+        self,
+        other: BinaryStates,
+        pairs: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
+            ]
+        ]
+        | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rows(self, segment: typing.SupportsInt | typing.SupportsIndex = 0) -> int: ...
+    def take(self) -> BinaryStates: ...
+    def to_bytes(
+        self, segment: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> bytes: ...
+    def update(
+        self,
+        y_true: typing.Any,
+        y_score: typing.Any,
+        weights: typing.Any = None,
+        segments: typing.Any = 0,
+    ) -> None: ...
+    @property
+    def memory(self) -> int: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def settings(self) -> dict[str, typing.Any]: ...
+
+class JoinedColumn: ...
+
+class JoinedLabels:
+    def __len__(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def groups(self) -> list[tuple[int, int, int]]: ...
+    @property
+    def outcome(self) -> memoryview: ...
+    @property
+    def pane(self) -> memoryview: ...
+    @property
+    def refused(self) -> memoryview: ...
+    @property
+    def row(self) -> memoryview: ...
+    @property
+    def score(self) -> memoryview: ...
+    @property
+    def segment(self) -> memoryview: ...
+
+class LabelJoin:
+    @staticmethod
+    def from_bytes(data: typing.Any, task: typing.Any = None) -> LabelJoin: ...
+    def __init__(
+        self,
+        task: str,
+        horizon_panes: typing.SupportsInt | typing.SupportsIndex,
+        capacity: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def copy(self) -> LabelJoin: ...
+    def equals(self, other: LabelJoin) -> bool: ...
+    def expire(
+        self, before_pane: typing.SupportsInt | typing.SupportsIndex
+    ) -> list[tuple[int, int, int]]: ...
+    def labelled(
+        self,
+        ids: typing.Any,
+        outcomes: typing.Any,
+        pane_now: typing.SupportsInt | typing.SupportsIndex,
+    ) -> JoinedLabels: ...
+    def labelled_hashed(
+        self,
+        high: typing.Any,
+        low: typing.Any,
+        outcomes: typing.Any,
+        pane_now: typing.SupportsInt | typing.SupportsIndex,
+    ) -> JoinedLabels: ...
+    def predicted(
+        self, ids: typing.Any, scores: typing.Any, pane: typing.Any, segments: typing.Any = 0
+    ) -> JoinedLabels: ...
+    def predicted_hashed(
+        self,
+        high: typing.Any,
+        low: typing.Any,
+        scores: typing.Any,
+        pane: typing.Any,
+        segments: typing.Any = 0,
+    ) -> JoinedLabels: ...
+    def reset(self) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def horizon_panes(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def task(self) -> str: ...
+
+class MulticlassStates:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> MulticlassStates: ...
+    def __init__(
+        self,
+        *,
+        classes: typing.SupportsInt | typing.SupportsIndex,
+        top_k: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = (1,),
+        bins: typing.SupportsInt | typing.SupportsIndex = 15,
+        kind: str = "probability",
+    ) -> None: ...
+    def copy(self) -> MulticlassStates: ...
+    def counted(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def equals(self, other: MulticlassStates) -> bool: ...
+    def figures(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def merge(
+        self,
+        other: MulticlassStates,
+        pairs: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
+            ]
+        ]
+        | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rows(self, segment: typing.SupportsInt | typing.SupportsIndex = 0) -> int: ...
+    def take(self) -> MulticlassStates: ...
+    def to_bytes(
+        self, segment: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> bytes: ...
+    def update(
+        self,
+        y_true: typing.Any,
+        y_score: typing.Any,
+        weights: typing.Any = None,
+        segments: typing.Any = 0,
+    ) -> None: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def settings(self) -> dict[typing.Any, typing.Any]: ...
+
+class MultilabelStates:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> MultilabelStates: ...
+    def __init__(
+        self,
+        *,
+        labels: typing.SupportsInt | typing.SupportsIndex,
+        thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [0.5],
+        kind: str = "probability",
+        bins: typing.SupportsInt | typing.SupportsIndex = 15,
+        scores: bool = True,
+    ) -> None: ...
+    def copy(self) -> MultilabelStates: ...
+    def counted(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def equals(self, other: MultilabelStates) -> bool: ...
+    def figures(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def merge(
+        self,
+        other: MultilabelStates,
+        pairs: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
+            ]
+        ]
+        | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rows(self, segment: typing.SupportsInt | typing.SupportsIndex = 0) -> int: ...
+    def take(self) -> MultilabelStates: ...
+    def to_bytes(
+        self, segment: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> bytes: ...
+    def update(
+        self,
+        y_true: typing.Any,
+        y_score: typing.Any,
+        weights: typing.Any = None,
+        segments: typing.Any = 0,
+    ) -> None: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def settings(self) -> dict[typing.Any, typing.Any]: ...
+
+class RankingStates:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> RankingStates: ...
+    def __init__(
+        self, *, k: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = (1, 5, 10)
+    ) -> None: ...
+    def copy(self) -> RankingStates: ...
+    def counted(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def equals(self, other: RankingStates) -> bool: ...
+    def figures(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def merge(
+        self,
+        other: RankingStates,
+        pairs: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
+            ]
+        ]
+        | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rows(self, segment: typing.SupportsInt | typing.SupportsIndex = 0) -> int: ...
+    def take(self) -> RankingStates: ...
+    def to_bytes(
+        self, segment: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> bytes: ...
+    def update(
+        self,
+        y_true: typing.Any,
+        y_score: typing.Any,
+        groups: typing.Any = None,
+        offsets: typing.Any = None,
+        weights: typing.Any = None,
+        segments: typing.Any = 0,
+    ) -> None: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def settings(self) -> dict[typing.Any, typing.Any]: ...
+
+class RegressionStates:
+    @staticmethod
+    def from_bytes(data: typing.Any) -> RegressionStates: ...
+    def __init__(
+        self,
+        *,
+        quantiles: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = (),
+        relative: bool = True,
+        distribution: bool = True,
+    ) -> None: ...
+    def copy(self) -> RegressionStates: ...
+    def counted(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def equals(self, other: RegressionStates) -> bool: ...
+    def figures(
+        self, segment: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> dict[typing.Any, typing.Any]: ...
+    def merge(
+        self,
+        other: RegressionStates,
+        pairs: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex
+            ]
+        ]
+        | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rows(self, segment: typing.SupportsInt | typing.SupportsIndex = 0) -> int: ...
+    def take(self) -> RegressionStates: ...
+    def to_bytes(
+        self, segment: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> bytes: ...
+    def update(
+        self,
+        y_true: typing.Any,
+        y_score: typing.Any,
+        weights: typing.Any = None,
+        segments: typing.Any = 0,
+    ) -> None: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def settings(self) -> dict[typing.Any, typing.Any]: ...
+
 def anderson_darling_p_value(a: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+def bind_generation(
+    histograms: tuple[BoundHistogram, ...],
+    counters: tuple[BoundCounter, ...],
+    bind: Callable[[str], BoundCounter],
+    reject: Callable[[str, str, int], None],
+    attributes: dict[str, str],
+    prices: tuple[float, float, float, float] | bool | None,
+    /,
+) -> BoundGeneration: ...
 def bucket_distances(
     reference: ExpHistogram,
     current: ExpHistogram,
@@ -1551,6 +1891,7 @@ def ordered_distances(
     highest: typing.SupportsFloat | typing.SupportsIndex | None,
     has_infinity: bool,
 ) -> list[tuple[float | None, float | None, float | None, float | None, str | None]]: ...
+def prediction_id_hash(ids: typing.Any) -> tuple[memoryview, memoryview]: ...
 def quantile_distances(
     x: collections.abc.Sequence[typing.Any],
     y: collections.abc.Sequence[typing.Any],

@@ -173,8 +173,20 @@ def _cupy_pool() -> tuple[Any, Any]:
 
     held: dict[int, Any] = {}
 
+    class Lent:  # the CUDA stream protocol, which takes the place of ExternalStream since CuPy 14
+        def __init__(self, stream: int) -> None:
+            self._stream = stream
+
+        def __cuda_stream__(self) -> tuple[int, int]:
+            return 0, self._stream
+
+    def adopt(stream: int) -> Any:
+        if hasattr(cupy.cuda.Stream, "from_external"):
+            return cupy.cuda.Stream.from_external(Lent(stream))
+        return cupy.cuda.ExternalStream(stream)
+
     def allocate(size: int, device: int, stream: int) -> int:
-        with cupy.cuda.Device(device), cupy.cuda.ExternalStream(stream):
+        with cupy.cuda.Device(device), adopt(stream):
             memory = cupy.cuda.alloc(size)
         held[memory.ptr] = memory
         return int(memory.ptr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from inlay._exceptions import InvalidArgumentError, SerializationError
 if TYPE_CHECKING:
     from inlay import Profile
 
-__all__ = ["STANDARD_INPUT", "add_data", "is_profile", "load_profiles", "source"]
+__all__ = ["STANDARD_INPUT", "add_data", "is_profile", "load_profiles", "moment_of", "source"]
 
 STANDARD_INPUT = "-"
 PROFILE_SUFFIX = ".inlay"
@@ -105,3 +106,13 @@ def source(words: Sequence[str]) -> Any:
             raise SerializationError(message) from error
 
     return pa.RecordBatchReader.from_batches(stream.schema, batches())
+
+
+def moment_of(text: str) -> datetime.datetime:
+    """Read a time; argparse puts the option before what is said."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        message = f"must be a time such as 2026-05-01 or 2026-05-01T02:30, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

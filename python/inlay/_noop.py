@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inlay.data.watch.detached import DetachedWatch
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
+    from inlay.model.generation.generation import Generation
     from inlay.model.quality.detached import DetachedQuality
     from inlay.model.quality.quality import Quality
     from inlay.model.quality.settings import QualityOptions
@@ -189,6 +190,12 @@ class NoopObserver(Observer):
         with self._lock:
             self._detached_watches.append(watch)
         return watch
+
+    def _new_generation(self, name: str, settings: dict[str, Any]) -> Generation:
+        """Return the target's, or one whose instruments are detached until there is a target."""
+        if self.target is not None:
+            return self.target._new_generation(name, settings)
+        return super()._new_generation(name, settings)
 
     def _new_quality(self, name: str, options: QualityOptions) -> Quality:
         """Return a quality that counts nothing until there is a target."""
@@ -393,6 +400,8 @@ class NoopObserver(Observer):
 
     def _forked(self) -> None:
         self._lock = new_rlock()  # the old one may be held by a thread of the parent's
+        if self._generations is not None:
+            self._generations.forked()
 
     def _detached(self, kind: type[I], made: I, *arguments: Any) -> I:
         # The idle core checks names and refuses other arguments for the same name, as a live one.

@@ -23,6 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("inlay._check_command", "check data against a contract"),
     "judge": ("inlay._judge_command", "judge what several processes wrote into a directory"),
     "suggest": ("inlay._suggest_command", "suggest a contract from data that is good"),
+    "report": ("inlay._report_command", "make pages of what is in a directory of tables"),
     "label": ("inlay._label_command", "join labels to the predictions in a directory"),
     "query": ("inlay._query_command", "run SQL over the tables in a directory"),
     "compact": ("inlay._compact_command", "tidy what dead processes left in a directory"),

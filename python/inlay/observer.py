@@ -13,6 +13,7 @@ from inlay._active_span import active_span
 from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
+from inlay._generating import Generating
 from inlay._measuring import Measuring
 from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes
@@ -50,7 +51,7 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts, Watching, Measuring):
+class Observer(Instruments, Facts, Watching, Measuring, Generating):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -457,7 +458,7 @@ class Observer(Instruments, Facts, Watching, Measuring):
         self._delivery = self._delivery.renew()
         self._resource = resource_attributes(self._given)
         self._core.set_resource(canonical_json(self._resource))
-        for watches in (self._watches, self._qualities):
+        for watches in (self._watches, self._qualities, self._generations):
             if watches is not None:
                 watches.forked()
         self._finalizer.detach()

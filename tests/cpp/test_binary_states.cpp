@@ -214,7 +214,9 @@ TEST(ScoreHistogram, PlacesNeverMixTheOrderOfScores) {
       for (std::uint64_t n = bin.counts[0]; n > 0; --n, ++at) {
         ASSERT_GE(scores[at], bin.low);
         ASSERT_LE(scores[at], bin.high);
-        if (&bin != &bins.back()) ASSERT_LE(scores[at], (&bin + 1)->low);
+        if (&bin != &bins.back()) {
+          ASSERT_LE(scores[at], (&bin + 1)->low);
+        }
       }
     }
     EXPECT_EQ(at, scores.size());
@@ -231,11 +233,15 @@ TEST(ScoreHistogram, CountsGoOnBeyond32Bits) {
   EXPECT_EQ(histogram.bins()[0].counts[0], most + 1);
   // Added one by one, counts are carried before they overflow.
   std::vector<std::uint16_t> many(std::size_t{1} << 20, place);
-  for (int i = 0; i < 4097; ++i) histogram.add(many.data(), nullptr, many.size());
-  EXPECT_EQ(histogram.bins()[0].counts[0], most + 1 + (std::uint64_t{4097} << 20));
-  ScoreHistogram twice(histogram);
-  twice.merge(histogram);
-  EXPECT_EQ(twice.bins()[0].counts[0], 2 * (most + 1 + (std::uint64_t{4097} << 20)));
+  ScoreHistogram single(ScoreKind::kProbability);
+  single.add(place, (std::uint64_t{1} << 31) - 1, 1.0);
+  for (int i = 0; i < 3; ++i) single.add(many.data(), nullptr, many.size());
+  const std::uint64_t expected = (std::uint64_t{1} << 31) - 1 + (std::uint64_t{3} << 20);
+  EXPECT_EQ(single.bins()[0].counts[0], expected);
+  ScoreHistogram twice(single);
+  EXPECT_EQ(twice, single);
+  twice.merge(single);
+  EXPECT_EQ(twice.bins()[0].counts[0], 2 * expected);
 }
 
 TEST(SegmentPartition, KeepsTheOrderOfRows) {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <inlay/error.hpp>
 #include <inlay/model/multiclass_states.hpp>
+#include <new>
 #include <vector>
 
 // Bytes either are refused or are the one form of states that can be used.

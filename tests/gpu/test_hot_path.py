@@ -13,6 +13,7 @@ cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_watch_sees_what_it_is_there_for(torch: Any, watch: Any) -> None:
     tensor = torch.ones(1_000, device="cuda")
     stream = torch.cuda.Stream()
+    tensor.mul_(2.0)  # its kernel is loaded now, which waits
     torch.cuda.synchronize()
     with watch.calls() as seen:
         torch.cuda.synchronize()

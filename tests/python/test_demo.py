@@ -1,6 +1,7 @@
 """The demo, run as a user runs it, and its parts."""
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -21,7 +22,7 @@ for needed in ("duckdb", "fastapi", "httpx", "rich", "sklearn", "uvicorn"):
 
 import inlay.cli
 import inlay.demo
-from inlay.demo import overhead, report
+from inlay.demo import overhead, quality, report
 from inlay.demo.server import LEAST_EFFECT, LEAST_ROWS, Classifier, create_app
 from inlay.demo.traffic import Tally, plan
 
@@ -53,6 +54,8 @@ def check(done, folder, requests):
     assert re.search(r"Scraped \d+ times meanwhile: http://127.0.0.1:\d+/metrics", done.stdout)
     assert str(folder.resolve()) in done.stdout
     assert list(folder.glob("points/date=*/layer=app/*.parquet"))
+    assert "People looked at" in done.stdout
+    assert f"report '{folder}'" in done.stdout or f"report {folder}" in done.stdout
     counted = inlay.query(
         folder,
         "select sum(value)::bigint as n from points where metric = 'http.server.requests'",
@@ -100,6 +103,11 @@ def test_whole_demo_takes_less_than_a_minute(tmp_path):
     for route in ("/predict", "/predict/batch", "/predict/stream", "/images/{number}", "unmatched"):
         assert route in done.stdout
     assert "IndexError" in done.stdout
+    assert "site=south brings" in done.stdout
+    if importlib.util.find_spec("vl_convert") is not None:
+        page = (tmp_path / "report" / "models.html").read_text()
+        assert "site=south brings" in page
+        assert (tmp_path / "report" / "drift.html").exists()
 
 
 @pytest.mark.slow
@@ -151,7 +159,7 @@ def test_model_reads_most_digits(model):
 
 
 def test_plan_is_the_same_for_the_same_seed_and_has_everything(model):
-    first, again = (list(plan(1_000, model.images, seed=3)) for _ in range(2))
+    first, again = (list(plan(1_000, model.images, model.labels, seed=3)) for _ in range(2))
     assert first == again
     assert len(first) == 1_000
     statuses = Counter(planned.status for planned in first)
@@ -159,8 +167,44 @@ def test_plan_is_the_same_for_the_same_seed_and_has_everything(model):
     assert statuses[200] > 850
 
 
+def test_half_way_one_site_changes_to_a_scanner_that_moves_its_images(model):
+    planned = list(plan(1_000, model.images, model.labels, seed=3))
+    for number, each in enumerate(planned):
+        images = (each.body or {}).get("images", (each.body,))
+        for image, digit in zip(images, each.truths, strict=bool(each.truths)):
+            has_joined = number >= 500 and image["site"] == "south"
+            assert (image["scanner"] == "c") == has_joined
+            assert 0 <= digit <= 9
+    assert {len(each.truths) for each in planned} == {0, 1, 4, 16}
+
+
 def measured(outcomes, images=0):
     return report.Measured([], Counter(outcomes), [], [], [], images)
+
+
+def told(**changed):
+    rows = [{"segment": {"site": "south"}}, {"segment": {"site": "north"}}]
+    quality = {
+        "name": "digit",
+        "predictions": 2000,
+        "labels": 1500,
+        "segments": [{"metric": "accuracy", "by": [{"rows": rows}]}],
+        **changed,
+    }
+    return {"quality": [quality]}
+
+
+def test_differences_of_labels_are_named():
+    tally = Tally(images=2000, labels=1500)
+    assert quality.disagreements(told(), tally) == []
+    assert quality.disagreements(told(labels=1499, predictions=1), tally) == [
+        "predictions: the files say 1, the client counted 2000",
+        "labels: the files say 1499, the client counted 1500",
+    ]
+    (line,) = quality.disagreements(told(segments=[]), tally)
+    assert line.startswith("the site that got worse is south")
+    (line,) = quality.disagreements({"quality": []}, tally)
+    assert line == "the files have no quality 'digit'"
 
 
 def test_differences_are_named():

@@ -20,9 +20,11 @@ EXTRAS = {
     "files": "duckdb",
     "inlay._query": "duckdb",
     "inlay.integrations.otel": "opentelemetry.sdk",
+    "inlay.model.estimated.dle": "sklearn",
     "otel": "opentelemetry.sdk",
     "query": "duckdb",
     "report": "vl_convert",
+    "without_labels": "sklearn",
 }
 PACKAGES = [Path(path) for path in inlay.__path__]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE

@@ -21,7 +21,7 @@ def drawn(seed: int, rows: int, groups: int) -> tuple[Any, Any, Any]:
     return y, (rng.random(rows) < 0.3 + 0.4 * y).astype(int), rng.integers(0, groups, rows)
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32), st.integers(200, 600), st.integers(2, 6))
 def test_measures_are_those_of_fairlearn(seed: int, rows: int, groups: int) -> None:
     y, chosen, group = drawn(seed, rows, groups)

@@ -296,7 +296,7 @@ def test_bad_rows_are_counted_apart(kind: str) -> None:
         (lambda q: q.update([0], np.ones((1, 4))), InvalidArgumentError, r"\(1, 4\)"),
         (lambda q: q.update([0, 1], np.ones((1, 3))), InvalidArgumentError, "3"),
         (lambda q: q.update([0], np.ones(3)), InvalidArgumentError, r"\(3,\)"),
-        (lambda q: q.update([0], [[1.0, 0.0, 0.0], [1.0]]), (ValueError, TypeError), ""),
+        (lambda q: q.update([0], [[1.0, 0.0, 0.0], [1.0]]), InvalidArgumentError, "in each row"),
         (lambda q: q.update(["a"], np.ones((1, 3))), TypeError, "numbers"),
         (lambda q: q.update([0], np.ones((1, 3)), weights=[]), InvalidArgumentError, "weights"),
         (lambda q: q.merge(Multiclass(classes=4)), InvalidArgumentError, "4 classes"),

@@ -5,14 +5,22 @@ from pathlib import Path
 
 import chromium
 import comparison_dicts
+import model_points
 import pytest
 import report_dicts
 
-from inlay.report import check_page, comparison_page, profile_page
+from inlay.report import (
+    check_page,
+    comparison_page,
+    profile_page,
+    report_pages,
+    stored_report,
+)
 
 pytest.importorskip("vl_convert", reason="pages are drawn by vl-convert")
 
 DRAWN = Path(__file__).parents[1] / "data" / "report"
+PAGES = ["profile", "check", "comparison", "models"]
 WIDTH, HEIGHT, SCALE = 800, 1200, 0.25
 # Pixels of a picture of a quarter of the size are averaged in squares of this many.
 BLOCK = 20
@@ -57,10 +65,17 @@ def report():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
+    tables = model_points.write(tmp_path_factory.mktemp("tables"), *model_points.everything())
+    stored = {**stored_report(tables), "directory": "telemetry"}
+    stored["quality"][1]["calibration"] = model_points.CALIBRATION
+    of_stored = report_pages(stored)
     texts = {
         "profile": profile_page(profile(), title="Orders"),
         "check": check_page(report(), title="Orders"),
         "comparison": comparison_page(comparison_dicts.two(), title="Orders"),
+        "index": of_stored["index.html"],
+        "models": of_stored["models.html"],
+        "verdicts": of_stored["verdicts.html"],
         "empty": profile_page(report_dicts.profile([], rows=0)),
         "hostile": profile_page(
             report_dicts.profile([report_dicts.text("<script>fetch('//example.org')</script>")])
@@ -71,7 +86,7 @@ def pages(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["profile", "check", "comparison", "empty", "hostile"])
+@pytest.mark.parametrize("name", [*PAGES, "index", "verdicts", "empty", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_asks_for_nothing_and_complains_of_nothing(browser, pages, name, scheme):
     path = pages / f"{name}.html"
@@ -107,13 +122,13 @@ def test_a_script_that_got_into_a_page_would_not_run(browser, pages, tmp_path):
     assert any("Content Security Policy" in str(each) for each in browser.complaints())
 
 
-@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
+@pytest.mark.parametrize("name", [*PAGES, "index", "verdicts"])
 def test_a_page_fits_a_telephone(browser, pages, name):
     browser.open(pages / f"{name}.html", width=360, height=800)
     assert browser.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
+@pytest.mark.parametrize("name", PAGES)
 def test_the_keyboard_reaches_everything_that_opens_or_scrolls(browser, pages, name):
     browser.open(pages / f"{name}.html", width=360)
     browser.press("Tab")
@@ -165,6 +180,17 @@ def test_paper_shows_all_in_black_on_white(browser, pages):
     )
 
 
+def test_pages_of_a_set_lead_to_each_other(browser, pages):
+    browser.open(pages / "index.html")
+    links = browser.evaluate("[...document.querySelectorAll('nav a')].map(a => a.href)")
+    assert links == [(pages / f"{name}.html").as_uri() for name in ("models", "verdicts")]
+    browser.open(pages / "models.html")
+    assert browser.evaluate("document.querySelector('nav [aria-current]').textContent") == "Models"
+    links = browser.evaluate("[...document.querySelectorAll('nav a')].map(a => a.href)")
+    beside = [link for link in links if "#" not in link]
+    assert beside == [(pages / f"{name}.html").as_uri() for name in ("index", "verdicts")]
+
+
 def picture(browser, path, scheme):
     browser.open(path, width=WIDTH, height=HEIGHT, scheme=scheme)
     return browser.screenshot(width=WIDTH, height=HEIGHT, scale=SCALE)
@@ -204,7 +230,7 @@ def is_alike(one, other):
     return mean <= MEAN_OFF and most <= MOST_OFF
 
 
-@pytest.mark.parametrize("name", ["profile", "check", "comparison"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_looks_as_it_was_drawn(browser, pages, name, scheme, record_property):
     """`INLAY_DRAW=1 pytest …` draws the pictures anew, to be looked at and committed."""

@@ -132,6 +132,36 @@ class BoundHistogram:
     def time(self) -> Timer: ...
     def exemplar(self, value: float, trace_id: str, span_id: str) -> None: ...
 
+class BoundGeneration:
+    @property
+    def attributes(self) -> dict[str, str]: ...
+    def record(
+        self,
+        *,
+        prompt_tokens: float | None = None,
+        output_tokens: float | None = None,
+        cached_tokens: float | None = None,
+        reasoning_tokens: float | None = None,
+        ttft: float | None = None,
+        inter_token: object = None,
+        queue: float | None = None,
+        prefill: float | None = None,
+        decode: float | None = None,
+        e2e: float | None = None,
+        finish_reason: str | None = None,
+        cost: float | None = None,
+    ) -> None: ...
+
+def bind_generation(
+    histograms: tuple[BoundHistogram, ...],
+    counters: tuple[BoundCounter, ...],
+    bind: Callable[[str], BoundCounter],
+    reject: Callable[[str, str, int], None],
+    attributes: dict[str, str],
+    prices: tuple[float, float, float, float] | bool | None,
+    /,
+) -> BoundGeneration: ...
+
 class Timer:
     @property
     def seconds(self) -> float | None: ...

@@ -37,6 +37,9 @@ OPEN = {
 }
 
 
+# Types written against the C API call themselves members of these.
+PACKAGES_OF_TYPES = ("inlay", "inlay.model")
+
 # Special methods that say something to a type checker.
 C_API_SLOTS = {"__call__", "__enter__", "__exit__"}
 
@@ -143,7 +146,7 @@ def with_c_api_classes(body: list[ast.stmt]) -> list[ast.stmt]:
     """Put classes in the place of imports: these types call themselves members of the package."""
     made: list[ast.stmt] = []
     for node in body:
-        if isinstance(node, ast.ImportFrom) and node.module == "inlay":
+        if isinstance(node, ast.ImportFrom) and node.module in PACKAGES_OF_TYPES:
             made.extend(c_api_class(alias.name) for alias in node.names)
         else:
             made.append(node)

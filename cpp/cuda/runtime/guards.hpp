@@ -2,6 +2,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <string>
+
 #include "runtime/error.hpp"
 
 namespace inlay::cuda {
@@ -12,7 +14,8 @@ class DeviceGuard {
   explicit DeviceGuard(int device) {
     check(cudaGetDevice(&before_), "asking for the current device");
     if (before_ == device) return;
-    check(cudaSetDevice(device), "choosing a device");
+    const cudaError_t code = cudaSetDevice(device);
+    if (code != cudaSuccess) throw CudaError(code, "choosing device " + std::to_string(device));
     changed_ = true;
   }
   DeviceGuard(const DeviceGuard&) = delete;

@@ -16,6 +16,10 @@
 namespace inlay::cuda {
 namespace {
 
+/// One column of float64 has them all: at scale 5 a page is an octave, of which either sign has
+/// 2,046 and those below the smallest normal number; and half the pool stays free.
+constexpr std::size_t kLeastPages = 8192;
+
 // The largest float that is not above a finite value; minus infinity if there is none.
 float float_not_above(double value) {
   const auto nearest = static_cast<float>(value);
@@ -73,7 +77,7 @@ struct ColumnMonitor::Plan {
     const std::size_t pages = options.pages != 0 ? options.pages
                               : !options.histogram
                                   ? 64
-                                  : std::max(options.columns * 40, std::size_t{4096}) * steps;
+                                  : std::max(options.columns * 40, kLeastPages) * steps;
     layout.pages = std::bit_ceil(static_cast<std::uint32_t>(
         std::min<std::size_t>(std::max<std::size_t>(pages, 64), 1U << 28)));
 

@@ -30,7 +30,7 @@ class ColumnMonitor : public Monitor {
     bool moments = true;
     bool histogram = true;
     std::vector<std::vector<double>> edges = {};  // of each column, or none at all
-    /// Pages of 32 buckets that all columns share; 0: 40 per column and scale step, at least 4,096.
+    /// Pages of 32 buckets that all columns share; 0: 40 per column and scale step, at least 8,192.
     std::size_t pages = 0;
   };
 

@@ -31,11 +31,10 @@ struct BinaryLosses {
 /// | labels | i64          | u8                   | any: exact                                  |
 /// | within | f32 f64      | bits                 | any: exact                                  |
 /// | count  | f32 f64, u8  | integers             | any: exact                                  |
-/// | cells  | f32 f64, u8  | integers             | any: exact                                  |
 /// | places | f32 f64, u8  | nothing              | any: exact                                  |
 /// | losses | f64, u8      | f64                  | squares exact; p of row i to lane i % 16    |
 struct BinaryKernels {
-  /// Writes the lowest byte of each; returns whether all are 0 or 1.
+  /// Writes labels as bytes; false if any is neither 0 nor 1, and what was written is worthless.
   bool (*labels)(const std::int64_t* labels, std::size_t size, std::uint8_t* out) noexcept;
   /// Whether all scores lie from low to high.
   bool (*within_f32)(const float* scores, std::size_t size, float low, float high) noexcept;
@@ -44,11 +43,6 @@ struct BinaryKernels {
                     float threshold, BinaryCounts& out) noexcept;
   void (*count_f64)(const double* scores, const std::uint8_t* labels, std::size_t size,
                     double threshold, BinaryCounts& out) noexcept;
-  /// Twice the number of cuts that are not above the score, plus the label.
-  void (*cells_f32)(const float* scores, const std::uint8_t* labels, std::size_t size,
-                    const float* cuts, std::size_t num_cuts, std::uint8_t* out) noexcept;
-  void (*cells_f64)(const double* scores, const std::uint8_t* labels, std::size_t size,
-                    const double* cuts, std::size_t num_cuts, std::uint8_t* out) noexcept;
   /// Places of probabilities in a ScoreHistogram, plus the label.
   void (*places_f32)(const float* scores, const std::uint8_t* labels, std::size_t size,
                      std::uint16_t* out) noexcept;
@@ -58,7 +52,7 @@ struct BinaryKernels {
   /// counted from bit 52 on.
   void (*losses_f32)(const float* scores, const std::uint8_t* labels, std::size_t size,
                      std::uint64_t* units, BinaryLosses& out) noexcept;
-  /// `others` are 1 - score; null: to be computed.
+  /// `others` are 1 - score.
   void (*losses_f64)(const double* scores, const double* others, const std::uint8_t* labels,
                      std::size_t size, std::uint64_t* units, BinaryLosses& out) noexcept;
 };

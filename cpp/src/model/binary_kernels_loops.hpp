@@ -25,6 +25,42 @@ constexpr double kRounder = 4096.0;
 constexpr std::int64_t kRounderBits = 0x40B0000000000000;
 constexpr std::int64_t kOneRow = std::int64_t{1} << 52;
 
+#if defined(__x86_64__) && INLAY_KERNEL_WIDTH == 4
+// The compiler would narrow them in four steps.
+inline __m256i low_words(const std::int64_t* labels, __m256i& all) noexcept {
+  const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labels));
+  const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(labels + 4));
+  all = _mm256_or_si256(all, _mm256_or_si256(a, b));
+  return _mm256_castps_si256(
+      _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88));
+}
+
+bool labels_of(const std::int64_t* labels, std::size_t size, std::uint8_t* out) noexcept {
+  __m256i all = _mm256_setzero_si256();
+  std::size_t i = 0;
+  for (; i + 32 <= size; i += 32) {
+    const __m256i a = low_words(labels + i, all);
+    const __m256i b = low_words(labels + i + 8, all);
+    const __m256i c = low_words(labels + i + 16, all);
+    const __m256i d = low_words(labels + i + 24, all);
+    // Packing works in halves: the lower one has the first two of each four labels.
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
+    const __m128i low = _mm256_castsi256_si128(bytes);
+    const __m128i high = _mm256_extracti128_si256(bytes, 1);
+    auto* const to = reinterpret_cast<__m128i*>(out + i);
+    _mm_storeu_si128(to, _mm_unpacklo_epi16(low, high));
+    _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(low, high));
+  }
+  std::uint64_t each[4];
+  std::memcpy(each, &all, sizeof(each));
+  std::uint64_t rest = each[0] | each[1] | each[2] | each[3];
+  for (; i < size; ++i) {
+    rest |= static_cast<std::uint64_t>(labels[i]);
+    out[i] = static_cast<std::uint8_t>(labels[i]);
+  }
+  return rest <= 1;
+}
+#else
 bool labels_of(const std::int64_t* labels, std::size_t size, std::uint8_t* out) noexcept {
   std::uint64_t all = 0;
   for (std::size_t i = 0; i < size; ++i) {
@@ -33,6 +69,7 @@ bool labels_of(const std::int64_t* labels, std::size_t size, std::uint8_t* out) 
   }
   return all <= 1;
 }
+#endif
 
 template <class T>
 bool within(const T* scores, std::size_t size, T low, T high) noexcept {
@@ -111,29 +148,6 @@ inline void map_scores(const T* scores, const std::uint8_t* labels, std::size_t 
 }
 
 template <class T>
-void cells(const T* scores, const std::uint8_t* labels, std::size_t size, const T* cuts,
-           std::size_t num_cuts, std::uint8_t* out) noexcept {
-  using R = Register<T>;
-  map_scores(scores, labels, size, out,
-             [&](const typename R::Entries* entries, typename R::Integers* found) {
-               // Named, so that they stay in registers.
-               typename R::Integers a{}, b{}, c{}, d{};
-               const auto e = entries[0], f = entries[1], g = entries[2], h = entries[3];
-               for (std::size_t i = 0; i < num_cuts; ++i) {
-                 const auto cut = cuts[i] - typename R::Entries{};
-                 a += e >= cut;
-                 b += f >= cut;
-                 c += g >= cut;
-                 d += h >= cut;
-               }
-               found[0] = -2 * a;
-               found[1] = -2 * b;
-               found[2] = -2 * c;
-               found[3] = -2 * d;
-             });
-}
-
-template <class T>
 void places(const T* scores, const std::uint8_t* labels, std::size_t size,
             std::uint16_t* out) noexcept {
   using R = Register<T>;
@@ -184,9 +198,11 @@ struct LossLanes {
     }
   }
 
-  template <bool kGiven, class T>
+  // `others` are 1 - score; of floats they are computed.
+  template <class T>
   void add(const T* scores, const double* others, const std::uint8_t* labels,
            std::uint64_t* units) noexcept {
+    constexpr bool kGiven = sizeof(T) == sizeof(double);
     for (std::size_t part = 0; part < kParts; ++part) {
       const std::size_t i = part * kWidth;
       const Vector score = load(scores + i);
@@ -230,14 +246,15 @@ struct LossLanes {
   }
 };
 
-template <bool kGiven, class T>
+template <class T>
 void losses(const T* scores, const double* others, const std::uint8_t* labels, std::size_t size,
             std::uint64_t* units, BinaryLosses& out) noexcept {
+  constexpr bool kGiven = sizeof(T) == sizeof(double);
   LossLanes lanes;
   std::size_t i = 0;
   std::size_t factors = 0;
   for (; i + kLanes <= size; i += kLanes) {
-    lanes.add<kGiven>(scores + i, kGiven ? others + i : nullptr, labels + i, units + i);
+    lanes.add(scores + i, kGiven ? others + i : nullptr, labels + i, units + i);
     if (++factors == kFactors) {
       lanes.take_exponents();
       factors = 0;
@@ -254,7 +271,7 @@ void losses(const T* scores, const double* others, const std::uint8_t* labels, s
     std::memcpy(last_scores, scores + i, rows * sizeof(T));
     std::memcpy(last_labels, labels + i, rows);
     if (kGiven) std::memcpy(last_others, others + i, rows * sizeof(double));
-    lanes.add<kGiven>(last_scores, last_others, last_labels, last_units);
+    lanes.add(last_scores, last_others, last_labels, last_units);
     std::memcpy(units + i, last_units, rows * sizeof(std::uint64_t));
   }
   out = lanes.sum();
@@ -262,19 +279,13 @@ void losses(const T* scores, const double* others, const std::uint8_t* labels, s
 
 void losses_f32(const float* scores, const std::uint8_t* labels, std::size_t size,
                 std::uint64_t* units, BinaryLosses& out) noexcept {
-  losses<false>(scores, nullptr, labels, size, units, out);
-}
-
-void losses_f64(const double* scores, const double* others, const std::uint8_t* labels,
-                std::size_t size, std::uint64_t* units, BinaryLosses& out) noexcept {
-  if (others != nullptr) return losses<true>(scores, others, labels, size, units, out);
-  losses<false>(scores, others, labels, size, units, out);
+  losses(scores, nullptr, labels, size, units, out);
 }
 
 constexpr BinaryKernels make_binary_kernels() {
   return {
-      labels_of,     within<float>, within<double>, count<float>, count<double>, cells<float>,
-      cells<double>, places<float>, places<double>, losses_f32,   losses_f64,
+      labels_of,     within<float>,  within<double>, count<float>,   count<double>,
+      places<float>, places<double>, losses_f32,     losses<double>,
   };
 }
 

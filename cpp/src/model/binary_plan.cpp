@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <inlay/error.hpp>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,28 @@ BinarySettings checked(BinarySettings settings) {
   return settings;
 }
 
+template <class T>
+BinaryPlan::Search<T> search_of(const std::vector<double>& cuts) {
+  BinaryPlan::Search<T> out;
+  for (const double cut : cuts) {
+    const auto near = static_cast<T>(cut);
+    out.cuts.push_back(near < cut ? std::nextafter(near, T{2}) : near);
+  }
+  out.cuts.push_back(std::numeric_limits<T>::infinity());
+  // The last part is the score 1 alone.
+  std::size_t cell = 0;
+  for (std::size_t part = 0; part <= BinaryPlan::kGrid; ++part) {
+    const T low = static_cast<T>(part) / T{BinaryPlan::kGrid};
+    const T high = static_cast<T>(part + 1) / T{BinaryPlan::kGrid};
+    while (out.cuts[cell] <= low) ++cell;
+    out.begin.push_back(static_cast<std::uint8_t>(cell));
+    int inside = 0;
+    while (out.cuts[cell + static_cast<std::size_t>(inside)] < high) ++inside;
+    out.steps = std::max(out.steps, inside);
+  }
+  return out;
+}
+
 }  // namespace
 
 BinaryPlan::BinaryPlan(BinarySettings given) : settings(checked(std::move(given))) {
@@ -50,10 +73,8 @@ BinaryPlan::BinaryPlan(BinarySettings given) : settings(checked(std::move(given)
   }
   std::sort(cuts.begin(), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-  for (const double cut : cuts) {
-    const auto near = static_cast<float>(cut);
-    cuts_f32.push_back(near < cut ? std::nextafter(near, 2.0F) : near);
-  }
+  search_f32 = search_of<float>(cuts);
+  search_f64 = search_of<double>(cuts);
   for (const double threshold : settings.thresholds) {
     const auto at = std::lower_bound(cuts.begin(), cuts.end(), threshold);
     first.push_back(static_cast<std::size_t>(at - cuts.begin()) + 1);

@@ -24,6 +24,59 @@ Range range_of(ScoreKind kind) {
   return {-kMost, kMost};
 }
 
+// Whether no row has to be left out; may be false of labels where none has.
+bool all_count(const BinaryPlan& plan, const BinaryBlockRows& rows) noexcept {
+  const BinaryKernels& kernels = binary_kernels();
+  const auto [low, high] = range_of(plan.settings.kind);
+  if (plan.settings.kind == ScoreKind::kLabel) return false;
+  if (rows.scores_f32 != nullptr) {
+    constexpr double kMost = std::numeric_limits<float>::max();
+    if (!kernels.within_f32(rows.scores_f32, rows.size, static_cast<float>(std::max(low, -kMost)),
+                            static_cast<float>(std::min(high, kMost)))) {
+      return false;
+    }
+  } else if (!kernels.within_f64(rows.scores_f64, rows.size, low, high)) {
+    return false;
+  }
+  std::uint8_t labels = 0;
+  for (std::size_t i = 0; i < rows.size; ++i) labels |= rows.labels[i];
+  constexpr double kMost = std::numeric_limits<double>::max();
+  return labels <= 1 &&
+         (rows.weights == nullptr || kernels.within_f64(rows.weights, rows.size, 0.0, kMost));
+}
+
+// Twice a row's cell, which is the number of cuts not above its score, plus its label.
+template <class T>
+void find_cells(const BinaryPlan::Search<T>& search, const T* scores, const std::uint8_t* labels,
+                std::size_t size, std::uint8_t* out) noexcept {
+  const T* const cuts = search.cuts.data();
+  const std::uint8_t* const begin = search.begin.data();
+  const auto from = [begin](T score) {
+    return std::size_t{begin[static_cast<int>(score * T{BinaryPlan::kGrid})]};
+  };
+  if (search.steps <= 1) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t first = from(scores[i]);
+      const std::size_t cell = first + (scores[i] >= cuts[first] ? 1 : 0);
+      out[i] = static_cast<std::uint8_t>(2 * cell + labels[i]);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    std::size_t cell = from(scores[i]);
+    while (scores[i] >= cuts[cell]) ++cell;
+    out[i] = static_cast<std::uint8_t>(2 * cell + labels[i]);
+  }
+}
+
+void find_cells(const BinaryPlan& plan, const BinaryBlockRows& rows, std::uint8_t* out) noexcept {
+  if (rows.scores_f32 != nullptr) {
+    find_cells(plan.search_f32, rows.scores_f32, rows.labels, rows.size, out);
+  } else {
+    find_cells(plan.search_f64, rows.scores_f64, rows.labels, rows.size, out);
+  }
+}
+
 }  // namespace
 
 // What the loops write, and what they read where rows were left out or converted.
@@ -59,26 +112,9 @@ void BinaryState::weigh() {
 // The rows that count: these, or if any does not, copies of those that do.
 BinaryBlockRows BinaryState::accepted(const BinaryPlan& plan, const BinaryBlockRows& rows,
                                       Scratch& scratch) {
-  const BinaryKernels& kernels = binary_kernels();
+  if (all_count(plan, rows)) return rows;
   const ScoreKind kind = plan.settings.kind;
   const auto [low, high] = range_of(kind);
-  bool all = true;
-  if (rows.scores_f32 != nullptr) {
-    constexpr double kMost = std::numeric_limits<float>::max();
-    all = kernels.within_f32(rows.scores_f32, rows.size, static_cast<float>(std::max(low, -kMost)),
-                             static_cast<float>(std::min(high, kMost)));
-  } else {
-    all = kernels.within_f64(rows.scores_f64, rows.size, low, high);
-  }
-  std::uint8_t labels = 0;
-  for (std::size_t i = 0; i < rows.size; ++i) labels |= rows.labels[i];
-  all = all && labels <= 1 && kind != ScoreKind::kLabel;
-  if (rows.weights != nullptr) {
-    constexpr double kMost = std::numeric_limits<double>::max();
-    all = all && kernels.within_f64(rows.weights, rows.size, 0.0, kMost);
-  }
-  if (all) return rows;
-
   std::size_t kept = 0;
   for (std::size_t i = 0; i < rows.size; ++i) {
     const double score =
@@ -141,19 +177,10 @@ void BinaryState::update(const BinaryPlan& plan, const BinaryBlockRows& given) {
 // The confusion alone.
 void BinaryState::count(const BinaryPlan& plan, const BinaryBlockRows& rows, Scratch& scratch) {
   const BinaryKernels& kernels = binary_kernels();
-  const auto find_cells = [&] {
-    if (rows.scores_f32 != nullptr) {
-      kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
-                        plan.cuts.size(), scratch.cells);
-    } else {
-      kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
-                        scratch.cells);
-    }
-  };
   // With few cuts it is quicker to count at each than to look for the cell of each row.
   constexpr std::size_t kFewCuts = 4;
   if (plan.cuts.size() > kFewCuts || weighted) {
-    find_cells();
+    find_cells(plan, rows, scratch.cells);
     for (std::size_t i = 0; i < rows.size; ++i) ++cells[scratch.cells[i]].rows;
     return;
   }
@@ -164,7 +191,7 @@ void BinaryState::count(const BinaryPlan& plan, const BinaryBlockRows& rows, Scr
   for (std::size_t cut = 0; cut < plan.cuts.size(); ++cut) {
     BinaryCounts found;
     if (rows.scores_f32 != nullptr) {
-      kernels.count_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32[cut], found);
+      kernels.count_f32(rows.scores_f32, rows.labels, rows.size, plan.search_f32.cuts[cut], found);
     } else {
       kernels.count_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts[cut], found);
     }
@@ -183,23 +210,21 @@ void BinaryState::count_scores(const BinaryPlan& plan, const BinaryBlockRows& ro
                                const double* logits, Scratch& scratch) {
   const BinaryKernels& kernels = binary_kernels();
   BinaryLosses losses;
+  find_cells(plan, rows, scratch.cells);
   if (rows.scores_f32 != nullptr) {
-    kernels.cells_f32(rows.scores_f32, rows.labels, rows.size, plan.cuts_f32.data(),
-                      plan.cuts.size(), scratch.cells);
     kernels.places_f32(rows.scores_f32, rows.labels, rows.size, scratch.places);
     kernels.losses_f32(rows.scores_f32, rows.labels, rows.size, scratch.units, losses);
   } else {
-    kernels.cells_f64(rows.scores_f64, rows.labels, rows.size, plan.cuts.data(), plan.cuts.size(),
-                      scratch.cells);
     if (logits == nullptr) {
       kernels.places_f64(rows.scores_f64, rows.labels, rows.size, scratch.places);
+      for (std::size_t i = 0; i < rows.size; ++i) scratch.others[i] = 1.0 - rows.scores_f64[i];
     } else {
       for (std::size_t i = 0; i < rows.size; ++i) {
         scratch.places[i] = static_cast<std::uint16_t>(logit_place(logits[i]) + rows.labels[i]);
       }
     }
-    kernels.losses_f64(rows.scores_f64, logits == nullptr ? nullptr : scratch.others, rows.labels,
-                       rows.size, scratch.units, losses);
+    kernels.losses_f64(rows.scores_f64, scratch.others, rows.labels, rows.size, scratch.units,
+                       losses);
   }
   histogram.add(scratch.places, rows.weights, rows.size);
   squared_errors.add(static_cast<std::uint64_t>(losses.squared_errors * 0x1p40));
@@ -240,6 +265,26 @@ void BinaryState::count_weights(const BinaryPlan& plan, const BinaryBlockRows& r
     const double wrong = rows.labels[i] != 0 ? other : score;
     weighted->squared_errors += weight * (wrong * wrong);
     weighted->log_loss += weight * -std::log(std::max(right, kLeastProbability));
+  }
+}
+
+bool count_by_segment(const BinaryPlan& plan, const BinaryBlockRows& rows,
+                      const std::uint32_t* segments, std::uint32_t* counts) noexcept {
+  // Of logits the probability decides, which the other way works out.
+  if (plan.settings.kind != ScoreKind::kProbability || !all_count(plan, rows)) return false;
+  std::uint8_t cells[kBinaryBlock];
+  find_cells(plan, rows, cells);
+  const std::size_t stride = 2 * plan.num_cells();
+  for (std::size_t i = 0; i < rows.size; ++i) ++counts[segments[i] * stride + cells[i]];
+  return true;
+}
+
+void BinaryState::add_rows(const std::uint32_t* counts) noexcept {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    cells[i].rows += counts[i];
+    if (!weighted) continue;
+    weighted->cells[i].rows += counts[i];
+    weighted->cells[i].squares += counts[i];
   }
 }
 

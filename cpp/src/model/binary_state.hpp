@@ -79,6 +79,8 @@ class BinaryState {
 
   /// @throws std::bad_alloc; a part of the rows may then have been counted.
   void update(const BinaryPlan& plan, const BinaryBlockRows& rows);
+  /// Adds rows without weights or scores by cell and label.
+  void add_rows(const std::uint32_t* counts) noexcept;
   /// @throws std::bad_alloc; a part may then have been added.
   void merge(const BinaryState& other);
 
@@ -120,6 +122,12 @@ class BinaryState {
                     Scratch& scratch);
   void count_weights(const BinaryPlan& plan, const BinaryBlockRows& rows, const Scratch& scratch);
 };
+
+/// Counts up to kBinaryBlock rows without weights, where only the confusion is kept: adds 1 to
+/// counts[segment * 2 * cells + 2 * cell + label] of each, and returns true; or does nothing and
+/// returns false if any has to be left out.
+bool count_by_segment(const BinaryPlan& plan, const BinaryBlockRows& rows,
+                      const std::uint32_t* segments, std::uint32_t* counts) noexcept;
 
 }  // namespace detail
 }  // namespace inlay

@@ -10,10 +10,47 @@
 namespace inlay {
 namespace {
 
-void check_segment(std::uint32_t segment) {
-  if (segment < kMaxSegments) return;
+// Counts of all segments that fit a fast cache.
+constexpr std::size_t kMostCounts = std::size_t{1} << 15;
+
+void check_segment(std::int64_t segment) {
+  if (segment >= 0 && segment < std::int64_t{kMaxSegments}) return;
   detail::fail<InvalidArgument>(
       "a segment is an index below " + std::to_string(kMaxSegments) + ", not", segment);
+}
+
+std::uint64_t all_bits(const BinaryRows& rows) {
+  std::uint64_t all = 0;
+  if (rows.segments != nullptr) {
+    for (std::size_t i = 0; i < rows.size; ++i) all |= rows.segments[i];
+  } else {
+    for (std::size_t i = 0; i < rows.size; ++i) {
+      all |= static_cast<std::uint64_t>(rows.segments_i64[i]);
+    }
+  }
+  return all;
+}
+
+std::int64_t segment_at(const BinaryRows& rows, std::size_t i) {
+  return rows.segments != nullptr ? rows.segments[i] : rows.segments_i64[i];
+}
+
+// Rows from `at` on, with their labels as the loops take them.
+detail::BinaryBlockRows block_of(const BinaryRows& rows, std::size_t at, std::size_t size,
+                                 std::uint8_t* labels) {
+  const std::uint8_t* as_they_lie = rows.labels_u8 == nullptr ? nullptr : rows.labels_u8 + at;
+  if (as_they_lie == nullptr) {
+    const std::int64_t* from = rows.labels_i64 + at;
+    if (!detail::binary_kernels().labels(from, size, labels)) {
+      for (std::size_t i = 0; i < size; ++i) {
+        labels[i] = from[i] == 0 || from[i] == 1 ? static_cast<std::uint8_t>(from[i]) : 2;
+      }
+    }
+    as_they_lie = labels;
+  }
+  return {rows.scores_f32 == nullptr ? nullptr : rows.scores_f32 + at,
+          rows.scores_f64 == nullptr ? nullptr : rows.scores_f64 + at, as_they_lie,
+          rows.weights == nullptr ? nullptr : rows.weights + at, size};
 }
 
 }  // namespace
@@ -51,40 +88,54 @@ const detail::BinaryState* BinaryStates::find(std::uint32_t segment) const noexc
 }
 
 void BinaryStates::update(const BinaryRows& rows) {
-  // Rows from `at` on, with their labels as the loops take them.
-  const auto block_of = [&](std::size_t at, std::size_t size, std::uint8_t* labels) {
-    const std::uint8_t* as_they_lie = rows.labels_u8 == nullptr ? nullptr : rows.labels_u8 + at;
-    if (as_they_lie == nullptr) {
-      const std::int64_t* from = rows.labels_i64 + at;
-      if (!detail::binary_kernels().labels(from, size, labels)) {
-        for (std::size_t i = 0; i < size; ++i) {
-          if (from[i] < 0 || from[i] > 1) labels[i] = 2;
-        }
-      }
-      as_they_lie = labels;
-    }
-    return detail::BinaryBlockRows{rows.scores_f32 == nullptr ? nullptr : rows.scores_f32 + at,
-                                   rows.scores_f64 == nullptr ? nullptr : rows.scores_f64 + at,
-                                   as_they_lie,
-                                   rows.weights == nullptr ? nullptr : rows.weights + at, size};
-  };
-  std::uint8_t labels_of_block[detail::SegmentPartition::kBlock];
-  if (rows.segments == nullptr) {
-    check_segment(rows.segment);
-    if (rows.size == 0) return;
-    detail::BinaryState& state = state_at(rows.segment);
-    for (std::size_t at = 0; at < rows.size; at += detail::kBinaryBlock) {
-      const std::size_t size = std::min(rows.size - at, detail::kBinaryBlock);
-      state.update(*plan_, block_of(at, size, labels_of_block));
-    }
-    return;
+  if (rows.segments != nullptr || rows.segments_i64 != nullptr) return update_segments(rows);
+  check_segment(rows.segment);
+  if (rows.size == 0) return;
+  detail::BinaryState& state = state_at(rows.segment);
+  std::uint8_t labels[detail::kBinaryBlock];
+  for (std::size_t at = 0; at < rows.size; at += detail::kBinaryBlock) {
+    const std::size_t size = std::min(rows.size - at, detail::kBinaryBlock);
+    state.update(*plan_, block_of(rows, at, size, labels));
   }
-  for (std::size_t i = 0; i < rows.size; ++i) check_segment(rows.segments[i]);
+}
+
+void BinaryStates::update_segments(const BinaryRows& rows) {
+  // Segments lie below a power of two, and so do their bits together.
+  const std::size_t most = all_bits(rows);
+  if (most >= kMaxSegments) {
+    for (std::size_t i = 0; i < rows.size; ++i) check_segment(segment_at(rows, i));
+  }
+  // Where there are few counts beside the rows it is quicker to count rows where they lie.
+  const std::size_t counts = (most + 1) * 2 * plan_->num_cells();
+  const bool few = counts <= rows.size / 2 && counts <= kMostCounts && rows.size <= UINT32_MAX;
+  std::vector<std::uint32_t> counted;
+  if (few && !plan_->settings.scores && rows.weights == nullptr) counted.resize(counts);
   if (!partition_) partition_ = std::make_unique<detail::SegmentPartition>();
-  for (std::size_t at = 0; at < rows.size; at += detail::SegmentPartition::kBlock) {
-    const std::size_t size = std::min(rows.size - at, detail::SegmentPartition::kBlock);
-    partition_->sort(rows.segments + at, size);
-    update_groups(block_of(at, size, labels_of_block));
+  std::uint8_t labels[detail::SegmentPartition::kBlock];
+  std::uint32_t narrowed[detail::SegmentPartition::kBlock];
+  const std::size_t step =
+      counted.empty() ? detail::SegmentPartition::kBlock : detail::kBinaryBlock;
+  for (std::size_t at = 0; at < rows.size; at += step) {
+    const std::size_t size = std::min(rows.size - at, step);
+    const detail::BinaryBlockRows block = block_of(rows, at, size, labels);
+    const std::uint32_t* segments = rows.segments == nullptr ? narrowed : rows.segments + at;
+    if (rows.segments == nullptr) {
+      for (std::size_t i = 0; i < size; ++i) {
+        narrowed[i] = static_cast<std::uint32_t>(rows.segments_i64[at + i]);
+      }
+    }
+    if (!counted.empty() && detail::count_by_segment(*plan_, block, segments, counted.data())) {
+      continue;
+    }
+    partition_->sort(segments, size);
+    update_groups(block);
+  }
+  const std::size_t stride = 2 * plan_->num_cells();
+  for (std::size_t at = 0; at < counted.size(); at += stride) {
+    const auto begin = counted.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = begin + static_cast<std::ptrdiff_t>(stride);
+    if (std::all_of(begin, end, [](std::uint32_t n) { return n == 0; })) continue;
+    state_at(static_cast<std::uint32_t>(at / stride)).add_rows(&*begin);
   }
 }
 

@@ -10,6 +10,8 @@ namespace inlay {
 namespace {
 
 constexpr std::uint64_t kCarry = std::uint64_t{1} << 31;
+// Rows after which it is looked for counts to carry: seldom, and long before any overflows.
+constexpr std::uint64_t kCarryEvery = std::uint64_t{1} << 20;
 
 }  // namespace
 
@@ -63,7 +65,7 @@ void ScoreHistogram::carry(Page& page) {
 }
 
 void ScoreHistogram::add(const std::uint16_t* places, const double* weights, std::size_t size) {
-  if (since_carry_ + size > kCarry) {
+  if (since_carry_ + size > kCarryEvery) {
     for (const std::unique_ptr<Page>& page : pages_) {
       if (page) carry(*page);
     }

@@ -86,8 +86,10 @@ ScoreRanks ScoreHistogram::ranks() const {
       // At best positives come first and tie, at worst they come last, one by one.
       const double high = p * (tp + p) / (rows + p);
       const double low = std::min(precision_area(tp, rows + q, 1.0, 0.0, p), high);
-      const double between =
-          weighted_ ? p * (tp + p / 2) / (rows + (p + q) / 2) : precisions(tp, rows, p, q);
+      // In units of a positive's mean weight.
+      const auto count = static_cast<double>(bin->counts[1]);
+      const double unit = p / count;
+      const double between = unit * precisions(tp / unit, rows / unit, count, q / unit);
       out.average_precision += std::clamp(between, low, high);
       out.average_precision_low += low;
       out.average_precision_high += high;

@@ -27,21 +27,26 @@ class SegmentPartition {
   void sort(const std::uint32_t* segments, std::size_t size) {
     groups_.clear();
     rows_.resize(kBlock);
+    std::uint32_t most = 0;
+    for (std::size_t i = 0; i < size; ++i) most = segments[i] > most ? segments[i] : most;
+    if (most >= counts_.size()) counts_.resize(most + std::size_t{1});
+    // Read once: what is written could be they, for all that a compiler knows.
+    std::uint32_t* const counts = counts_.data();
+    std::uint16_t* const rows = rows_.data();
     for (std::size_t i = 0; i < size; ++i) {
-      if (segments[i] >= counts_.size()) counts_.resize(segments[i] + std::size_t{1});
-      if (counts_[segments[i]]++ == 0) groups_.push_back({segments[i], 0, 0});
+      if (counts[segments[i]]++ == 0) groups_.push_back({segments[i], 0, 0});
     }
     std::uint32_t next = 0;
     for (Group& group : groups_) {
       group.begin = next;
-      next += counts_[group.segment];
+      next += counts[group.segment];
       group.end = next;
-      counts_[group.segment] = group.begin;
+      counts[group.segment] = group.begin;
     }
     for (std::size_t i = 0; i < size; ++i) {
-      rows_[counts_[segments[i]]++] = static_cast<std::uint16_t>(i);
+      rows[counts[segments[i]]++] = static_cast<std::uint16_t>(i);
     }
-    for (const Group& group : groups_) counts_[group.segment] = 0;
+    for (const Group& group : groups_) counts[group.segment] = 0;
   }
 
   /// Of the last block, each segment once, in the order in which they first appear.
@@ -51,7 +56,9 @@ class SegmentPartition {
   /// Copies a group's entries of a column together.
   template <class T>
   void gather(const Group& group, const T* column, T* out) const noexcept {
-    for (std::uint32_t i = group.begin; i < group.end; ++i) *out++ = column[rows_[i]];
+    const std::uint16_t* const rows = rows_.data() + group.begin;
+    const std::size_t size = group.end - group.begin;
+    for (std::size_t i = 0; i < size; ++i) out[i] = column[rows[i]];
   }
 
  private:

@@ -11,13 +11,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SCANNERS", "STRANGER", "features", "moved_right"]
+__all__ = ["SCANNERS", "SITES", "STRANGER", "STRANGER_SITE", "features", "moved_right"]
 
 SCANNERS = ("a", "b")
 """The scanners that the training images came from."""
 
 STRANGER = "c"
 """The scanner that joins half-way. Its images lie one pixel too far to the right."""
+
+SITES = ("north", "south")
+"""Where images are scanned, half of them at each."""
+
+STRANGER_SITE = "south"
+"""The site that changes to the new scanner."""
 
 _SIDE = 8
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from inlay.demo.traffic import Outcome, Tally
 
-__all__ = ["Measured", "command_to_judge", "command_to_try", "disagreements", "read", "show"]
+__all__ = [
+    "Measured",
+    "command_to_judge",
+    "command_to_report",
+    "command_to_try",
+    "disagreements",
+    "read",
+    "show",
+]
 
 _ROUTES = """
     select
@@ -210,6 +218,22 @@ def command_to_judge(folder: Path) -> str:
     # Nobody writes there any more, so no window need wait for a process.
     chosen = f"--threshold {LEAST_EFFECT} --min-rows {LEAST_ROWS} --idle 0"
     return f"{program()} judge {where} {chosen}"
+
+
+def command_to_report(folder: Path) -> str:
+    """Give a command line that makes pages of the files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+
+    Returns
+    -------
+    str
+        For a POSIX shell.
+    """
+    return f"{program()} report {shlex.quote(str(folder))}"
 
 
 def show(measured: Measured, tally: Tally, console: Console) -> None:

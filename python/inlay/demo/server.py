@@ -7,6 +7,7 @@ where the numbers are. The requests themselves are the middleware's business.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 import inlay
-from inlay.demo.features import SCANNERS, features
+from inlay.demo.features import SCANNERS, SITES, features
 from inlay.drift import CategoryJudge, DriftJudge
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ WHITE = 16.0  # the largest value of a pixel
 # The images are those of a few people, others than the training's: small differences are real ones
 # and of no interest here.
 PANE_SECONDS, LEAST_EFFECT, LEAST_ROWS = 1.0, 0.15, 50
+QUALITY, HORIZON_SECONDS, LEAST_LABELS = "digit", 600.0, 20
 
 
 class Classifier:
@@ -47,17 +49,19 @@ class Classifier:
         Share of the held-out images that it reads rightly.
     images : ndarray of float64, shape (n, 64)
         The held-out images, values from 0 to 16.
+    labels : ndarray of int64, shape (n,)
+        Which digits these are.
     reference : Profile
         What the model was fed in training: the features of those images, frozen.
     """
 
     def __init__(self) -> None:
         digits = load_digits()
-        train, self.images, train_labels, labels = train_test_split(
+        train, self.images, train_labels, self.labels = train_test_split(
             digits.data, digits.target, test_size=0.25, random_state=0
         )
         self._model = LogisticRegression(max_iter=200).fit(train / WHITE, train_labels)
-        self.accuracy = float(self._model.score(self.images / WHITE, labels))
+        self.accuracy = float(self._model.score(self.images / WHITE, self.labels))
         scanners = [SCANNERS[number % len(SCANNERS)] for number in range(len(train))]
         self.reference = inlay.Profile.of(features(train, scanners), reference=True)
 
@@ -85,6 +89,20 @@ class Image(BaseModel):
 
     pixels: list[float] = Field(min_length=PIXELS, max_length=PIXELS)
     scanner: str = Field(default=SCANNERS[0], max_length=100)
+    site: str = Field(default=SITES[0], max_length=100)
+
+
+class Label(BaseModel):
+    """What a digit turned out to be, and the id of the answer that read it."""
+
+    id: str = Field(min_length=1, max_length=100)
+    digit: int = Field(ge=0, le=9)
+
+
+class Labels(BaseModel):
+    """Several labels, however late."""
+
+    labels: list[Label] = Field(min_length=1, max_length=10_000)
 
 
 class Images(BaseModel):
@@ -132,9 +150,23 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
         ],
     )
 
+    # What was said waits for what is true: people look at some of the images, later.
+    quality = observer.quality(
+        QUALITY,
+        task="multiclass",
+        kind="label",
+        classes=10,
+        attributes=("site",),
+        every=PANE_SECONDS,
+        horizon=HORIZON_SECONDS,
+        min_n=LEAST_LABELS,
+    )
+
     def read(images: list[Image]) -> list[dict[str, Any]]:
         rows = np.array([image.pixels for image in images])
         digits, confidences = model.predict(rows)
+        ids = [uuid.uuid4().hex for _ in images]
+        quality.predicted(ids, digits, site=[image.site for image in images])
         watch.update(features(rows, [image.scanner for image in images]))
         # Whole arrays at once: the values never become Python objects.
         pixel.record_many(rows.ravel())
@@ -143,8 +175,8 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
         for digit in digits:
             count_digit[digit](1)
         return [
-            {"digit": int(digit), "confidence": float(value)}
-            for digit, value in zip(digits, confidences, strict=True)
+            {"id": name, "digit": int(digit), "confidence": float(value)}
+            for name, digit, value in zip(ids, digits, confidences, strict=True)
         ]
 
     app = FastAPI(title="digits")
@@ -168,6 +200,11 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
                 yield json.dumps(read([image])[0]) + "\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    @app.post("/labels")
+    async def labels(known: Labels) -> dict[str, int]:
+        ids = [label.id for label in known.labels]
+        return {"joined": quality.labelled(ids, [label.digit for label in known.labels])}
 
     @app.get("/images/{number}")
     async def image(number: int) -> Image:

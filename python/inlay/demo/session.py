@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from starlette.routing import Route
 
 import inlay
-from inlay.demo import overhead, report
+from inlay.demo import overhead, quality, report
 from inlay.demo.server import Classifier, create_app
 from inlay.demo.serving import Served
 from inlay.demo.traffic import Tally, plan, send_all
@@ -72,8 +72,11 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     app = create_app(model, observer)
     app.router.routes.append(Route("/metrics", metrics.asgi))
     tally = Tally()
+    begun = time.time()
+    # What is said of images later comes by a road of its own: it is no request to the model.
+    watched = Middleware(app, observer=observer, exclude=["/metrics", "/labels"])
     try:
-        served = Served(Middleware(app, observer=observer, exclude=["/metrics"]), port=port)
+        served = Served(watched, port=port)
     except OSError as error:
         console.print(f"[bold red]cannot listen on port {port}:[/] {error}", highlight=False)
         return 2
@@ -87,7 +90,9 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
 
     measured = report.read(folder, observer.core.origin)
     report.show(measured, tally, console)
-    differences = report.disagreements(measured, tally)
+    told = quality.read(folder, begun)
+    quality.show(told, console)
+    differences = report.disagreements(measured, tally) + quality.disagreements(told, tally)
     if scrapes.requests != tally.outcomes.total():
         differences.append(
             f"/metrics said {scrapes.requests} requests, "
@@ -111,6 +116,11 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     console.print(f"The Parquet lies in {folder.resolve()}", highlight=False, soft_wrap=True)
     console.print("Ask it something:")
     console.print(report.command_to_try(folder), highlight=False, markup=False, soft_wrap=True)
+    page = quality.write_pages(told, folder / "report")
+    if page is not None:
+        console.print(f"All of it as pages: {page.resolve()}", highlight=False, soft_wrap=True)
+    console.print("The same as pages, of any time:")
+    console.print(report.command_to_report(folder), highlight=False, markup=False, soft_wrap=True)
     console.print("Judge it anew, by the threshold of the demo (the default says yes of more):")
     console.print(report.command_to_judge(folder), highlight=False, markup=False, soft_wrap=True)
     return 1 if differences else 0
@@ -163,7 +173,8 @@ async def _traffic(
         bar = progress.add_task("requests", total=requests)
         scraper = asyncio.create_task(scrapes.repeat())
         try:
-            await send_all(url, plan(requests, model.images), tally, lambda: progress.advance(bar))
+            planned = plan(requests, model.images, model.labels)
+            await send_all(url, planned, tally, lambda: progress.advance(bar))
         finally:
             scraper.cancel()
         with suppress(asyncio.CancelledError):

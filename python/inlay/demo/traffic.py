@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from inlay.demo.features import SCANNERS, STRANGER, moved_right
+from inlay.demo.features import SCANNERS, SITES, STRANGER, STRANGER_SITE, moved_right
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,8 @@ __all__ = ["Outcome", "Planned", "Tally", "plan", "send_all"]
 # Requests under way at a time.
 _CLIENTS = 16
 _BATCH = 16
+# People look at this share of the images, so long after they were read.
+_LOOKED_AT, _LABELS_AFTER_S, _LABELS_EVERY_S = 0.9, 1.5, 0.2
 
 #: Method, route template and status code of a request.
 Outcome = tuple[str, str, int]
@@ -37,6 +40,7 @@ class Planned:
     path: str
     status: int
     body: Any = None
+    truths: tuple[int, ...] = ()  # the digits that its images are of
 
     @property
     def is_strange(self) -> bool:
@@ -53,12 +57,15 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     images: int = 0
+    labels: int = 0  # sent, and of images that were answered
     strange: float | None = None  # Unix time of the first image from the new scanner
     elapsed: float = 0.0
 
 
-def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[Planned]:
-    """Make up requests. Half-way a third scanner joins, which sends half of the images from there.
+def plan(
+    count: int, images: NDArray[np.float64], labels: NDArray[np.int64], *, seed: int = 0
+) -> Iterator[Planned]:
+    """Make up requests. Half-way one of the two sites changes to a new scanner.
 
     Parameters
     ----------
@@ -66,6 +73,8 @@ def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[
         How many.
     images : ndarray of float64, shape (n, 64)
         Images to send.
+    labels : ndarray of int64, shape (n,)
+        The digits that they are of.
     seed : int
         The same seed gives the same requests.
 
@@ -77,24 +86,30 @@ def plan(count: int, images: NDArray[np.float64], *, seed: int = 0) -> Iterator[
     chance = random.Random(seed)
     rows = images.tolist()
     moved = moved_right(images).tolist()
+    truths = labels.tolist()
     joined = False
 
-    def one() -> dict[str, Any]:
-        if joined and chance.random() < 0.5:
-            return {"pixels": chance.choice(moved), "scanner": STRANGER}
-        return {"pixels": chance.choice(rows), "scanner": chance.choice(SCANNERS)}
+    def one() -> tuple[dict[str, Any], int]:
+        number, site = chance.randrange(len(rows)), chance.choice(SITES)
+        if joined and site == STRANGER_SITE:
+            image = {"pixels": moved[number], "scanner": STRANGER, "site": site}
+        else:
+            image = {"pixels": rows[number], "scanner": chance.choice(SCANNERS), "site": site}
+        return image, truths[number]
 
-    def body(number: int) -> dict[str, Any]:
-        return {"images": [one() for _ in range(number)]}
+    def several(route: str, number: int) -> Planned:
+        images, digits = zip(*(one() for _ in range(number)), strict=True)
+        return Planned("POST", route, route, 200, {"images": list(images)}, digits)
 
     def predict() -> Planned:
-        return Planned("POST", "/predict", "/predict", 200, one())
+        body, digit = one()
+        return Planned("POST", "/predict", "/predict", 200, body, (digit,))
 
     def batch() -> Planned:
-        return Planned("POST", "/predict/batch", "/predict/batch", 200, body(_BATCH))
+        return several("/predict/batch", _BATCH)
 
     def stream() -> Planned:
-        return Planned("POST", "/predict/stream", "/predict/stream", 200, body(4))
+        return several("/predict/stream", 4)
 
     def image() -> Planned:
         path = f"/images/{chance.randrange(len(rows))}"
@@ -152,6 +167,7 @@ async def send_all(
     advance : callable
         Called after each request.
     """
+    looking = _Looking(tally)
     limits = httpx.Limits(max_connections=_CLIENTS, max_keepalive_connections=_CLIENTS)
     begun = time.perf_counter()
     async with httpx.AsyncClient(base_url=base_url, limits=limits, timeout=30.0) as client:
@@ -169,7 +185,8 @@ async def send_all(
                 tally.seconds.append(time.perf_counter() - start)
                 tally.outcomes[planned.method, planned.route, response.status_code] += 1
                 if response.status_code == 200 and planned.body is not None:
-                    tally.images += len(planned.body.get("images", (None,)))
+                    tally.images += len(planned.truths)
+                    looking.at(_ids(response), planned.truths)
                 if response.status_code != planned.status:
                     tally.unexpected.append(
                         f"{planned.method} {planned.path}: expected {planned.status}, "
@@ -179,10 +196,57 @@ async def send_all(
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(_CLIENTS):
-                    group.create_task(work())
+                labels = group.create_task(looking.send(client))
+                workers = [group.create_task(work()) for _ in range(_CLIENTS)]
+                await asyncio.gather(*workers)
+                tally.elapsed = time.perf_counter() - begun
+                looking.is_over = True
+                await labels
         finally:
-            tally.elapsed = time.perf_counter() - begun
+            tally.elapsed = tally.elapsed or time.perf_counter() - begun
+
+
+class _Looking:
+    """People who look at images after they were read, and say what most of them are."""
+
+    def __init__(self, tally: Tally, *, seed: int = 0) -> None:
+        self.is_over = False
+        self._tally = tally
+        self._chance = random.Random(seed)
+        self._waiting: deque[tuple[float, str, int]] = deque()
+
+    def at(self, ids: list[str], digits: Iterable[int]) -> None:
+        now = time.monotonic()
+        for name, digit in zip(ids, digits, strict=True):
+            if self._chance.random() < _LOOKED_AT:
+                self._waiting.append((now + _LABELS_AFTER_S, name, digit))
+
+    async def send(self, client: httpx.AsyncClient) -> None:
+        """Send labels once they are due, until all requests and labels are sent."""
+        while self._waiting or not self.is_over:
+            due = []
+            while self._waiting and self._waiting[0][0] <= time.monotonic():
+                _, name, digit = self._waiting.popleft()
+                due.append({"id": name, "digit": digit})
+            if not due:
+                await asyncio.sleep(_LABELS_EVERY_S)
+                continue
+            try:
+                response = await client.post("/labels", json={"labels": due})
+            except httpx.HTTPError as error:
+                self._tally.unexpected.append(f"{len(due)} labels: {error!r}")
+                continue
+            self._tally.labels += len(due)
+            if response.status_code != 200 or response.json()["joined"] != len(due):
+                self._tally.unexpected.append(f"{len(due)} labels: {response.text}")
+
+
+def _ids(response: httpx.Response) -> list[str]:
+    """Return the ids of answers: of one, of a list, of a line each."""
+    if response.headers["content-type"].startswith("application/x-ndjson"):
+        return [json.loads(line)["id"] for line in response.text.splitlines()]
+    answered = response.json()
+    return [each["id"] for each in (answered if isinstance(answered, list) else [answered])]
 
 
 async def _ask(client: httpx.AsyncClient, planned: Planned) -> httpx.Response:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Matrix", "named_rows", "refuse_columns", "rows_of", "two_sides"]
+__all__ = ["Matrix", "matrix_of", "named_rows", "refuse_columns", "rows_of", "two_sides"]
 
 if TYPE_CHECKING:
     Matrix = npt.NDArray[np.floating[Any]]
@@ -59,6 +59,34 @@ def named_rows(
     """Return what `rows_of` does, and the names of the columns; None if they have none."""
     import numpy as np
 
+    array, nulls, names = matrix_of(data, name, columns=columns)
+    finite = np.isfinite(array).all(axis=1)
+    if finite.all():
+        return array, nulls, names
+    return array[finite], nulls + int(array.shape[0] - finite.sum()), names
+
+
+def matrix_of(
+    data: Any, name: str, *, columns: tuple[str, ...] | None = None
+) -> tuple[Matrix, int, tuple[str, ...] | None]:
+    """Turn data into a matrix as `rows_of` does, rows that are not finite among them.
+
+    Returns
+    -------
+    rows : ndarray of float32 or float64, shape (n, d)
+        NaN where a table or a column has a null.
+    nulls : int
+        Rows that a column of lists lacks.
+    names : tuple of str or None
+        Of a table's columns.
+
+    Raises
+    ------
+    InvalidArgumentError, TypeError
+        As by `rows_of`.
+    """
+    import numpy as np
+
     array, nulls, names = _array(data, name)
     if names is not None and columns is not None and names != columns:
         array, names = array.take(_places(names, columns, name), axis=1), columns
@@ -72,10 +100,7 @@ def named_rows(
     if array.ndim != 2 or array.shape[1] == 0:
         message = f"{name} must have the shape (rows, columns): {array.shape}"
         raise InvalidArgumentError(message)
-    finite = np.isfinite(array).all(axis=1)
-    if finite.all():
-        return array, nulls, names
-    return array[finite], nulls + int(array.shape[0] - finite.sum()), names
+    return array, nulls, names
 
 
 def _places(names: tuple[str, ...], columns: tuple[str, ...], side: str) -> list[int]:

@@ -133,7 +133,7 @@ class Accumulator:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        equal: bool = self._native.equals(other._native)  # type: ignore[attr-defined]
+        equal: bool = self._native.equals(other._native)
         return equal
 
     __hash__ = None  # type: ignore[assignment]

@@ -90,7 +90,7 @@ class Binary:
     >>> quality.update([0, 1, 0, 1], [0.2, 0.9, 0.6, float("nan")])
     >>> metrics = quality.compute()
     >>> metrics.accuracy
-    Estimate(0.666667 [0.207655, 0.93851], n=3, wilson)
+    Estimate(0.666667 [0.20766, 0.938508], n=3, wilson)
     >>> float(metrics.auroc), quality.rejected["nan_score"]
     (1.0, 1)
     """
@@ -124,17 +124,20 @@ class Binary:
     @property
     def thresholds(self) -> tuple[float, ...]:
         """From where on a row is predicted positive, rising."""
-        return tuple(self._native.thresholds)
+        found: tuple[float, ...] = self._native.settings["thresholds"]
+        return found
 
     @property
     def kind(self) -> str:
         """What scores are."""
-        return self._native.kind
+        found: str = self._native.settings["kind"]
+        return found
 
     @property
     def bins(self) -> int:
         """Of the reliability table."""
-        return self._native.bins
+        found: int = self._native.settings["bins"]
+        return found
 
     @property
     def rows(self) -> int:
@@ -182,7 +185,7 @@ class Binary:
         """
         self._native.update(y_true, y_score, weights)
 
-    def merge(self, other: Binary) -> None:
+    def merge(self, other: Any) -> None:
         """Add what another object counted.
 
         Parameters
@@ -197,7 +200,10 @@ class Binary:
         TypeError
             If it is of another type.
         """
-        self._native.merge(_native_of(other))
+        if not isinstance(other, Binary):
+            message = f"expected a Binary, got {type(other).__name__}"
+            raise TypeError(message)
+        self._native.merge(other._native)
 
     def reset(self) -> None:
         """Forget everything counted so far."""
@@ -231,7 +237,7 @@ class Binary:
         InvalidArgumentError
             If the confidence does not lie between 0 and 1.
         """
-        return derive(self._native.figures(), {"thresholds": self.thresholds}, confidence)
+        return derive(self._native.figures(), self._native.settings, confidence)
 
     def confusion(self, threshold: float | None = None) -> tuple[float, float, float, float]:
         """Return true negatives, false positives, false negatives and true positives.
@@ -284,10 +290,11 @@ class Binary:
             wilson(hits, n, squares=squares if figures["weighted"] else None, confidence=confidence)
             for n, hits, _, squares in figures["calibration"]
         ]
-        bins = range(self.bins)
+        count = self.bins
+        bins = range(count)
         columns = {
-            "low": [i / self.bins for i in bins],
-            "high": [(i + 1) / self.bins for i in bins],
+            "low": [i / count for i in bins],
+            "high": [(i + 1) / count for i in bins],
             "n": [float(n) for n, *_ in figures["calibration"]],
             "mean_score": [scores / n if n else None for n, _, scores, _ in figures["calibration"]],
             "share": [share.value for share in shares],
@@ -362,8 +369,8 @@ class Binary:
         )
 
     def _figures_of_scores(self) -> dict[str, Any]:
-        if not self._native.scores:
-            message = f"only the confusion is kept: scores={self._native.scores}"
+        if not self._native.settings["scores"]:
+            message = "only the confusion is kept: scores=False"
             raise InvalidArgumentError(message)
         return self._native.figures()
 
@@ -420,10 +427,3 @@ class Binary:
 
     def _repr_html_(self) -> str:
         return self.compute()._repr_html_()
-
-
-def _native_of(other: Binary) -> _core.BinaryStates:
-    if not isinstance(other, Binary):
-        message = f"expected a Binary, got {type(other).__name__}"
-        raise TypeError(message)
-    return other._native

@@ -79,7 +79,7 @@ def confusion_metrics(
     Examples
     --------
     >>> confusion_metrics((50, 10, 5, 35))["f1"]
-    Estimate(0.823529 [0.736842, 0.886646], n=50, wilson of J)
+    Estimate(0.823529 [0.719997, 0.894395], n=50, wilson of J)
     """
     found: dict[str, Estimate] = {}
     empty = not _sum(confusion, _ALL)
@@ -180,7 +180,7 @@ def derive(
     figures : mapping
         What ``figures(segment)`` of the native state returned.
     settings : mapping
-        ``thresholds`` of the state; others are not looked at.
+        ``settings`` of the native state, of which ``thresholds`` are looked at.
     confidence : float, default 0.95
         Of the two-sided intervals.
 

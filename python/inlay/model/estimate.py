@@ -109,32 +109,38 @@ def normal_quantile(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def _share(k: float, n: float) -> float:
-    """Return k / n of a proportion that makes sense, 0 of none."""
-    if not (0.0 <= k <= n * (1.0 + _ROUNDING) and isfinite(n)):
-        message = f"a proportion is of 0 to n rows, n at least 0: {k!r} of {n!r}"
-        raise InvalidArgumentError(message)
-    return min(k / n, 1.0) if n else 0.0
-
-
 def _effective(n: float, squares: float | None) -> float:
     """Return Kish's number of rows, of the sums of weights and of their squares."""
     if squares is None:
         return n
-    if not (squares >= 0.0 and isfinite(squares)):
+    if not 0.0 <= squares < inf:
         message = f"a sum of squared weights is finite and at least 0: {squares!r}"
         raise InvalidArgumentError(message)
     return n * n / squares if squares else 0.0
 
 
-def _wilson_ends(share: float, n: float, confidence: float) -> tuple[float, float]:
-    z2 = normal_quantile(confidence) ** 2
-    middle = share + z2 / (2 * n)
-    half = sqrt(z2 * (share * (1.0 - share) / n + z2 / (4 * n * n)))
-    whole = 1.0 + z2 / n
-    low = 0.0 if share == 0.0 else max((middle - half) / whole, 0.0)
-    high = 1.0 if share == 1.0 else min((middle + half) / whole, 1.0)
-    return min(low, share), max(high, share)
+def _check_share(k: float, n: float) -> None:
+    if not (0.0 <= k <= n * (1.0 + _ROUNDING) and n < inf):
+        message = f"a proportion is of 0 to n rows, n at least 0: {k!r} of {n!r}"
+        raise InvalidArgumentError(message)
+
+
+def _wilson(
+    k: float, n: float, squares: float | None, confidence: float
+) -> tuple[float, float, float, float]:
+    """Return a proportion, its ends and the number of rows, which is 0 if all are undefined."""
+    _check_share(k, n)
+    z = normal_quantile(confidence)
+    rows = _effective(n, squares)
+    if not rows:
+        return 0.0, 0.0, 1.0, 0.0
+    share = min(k / n, 1.0)
+    whole = 1.0 + z * z / rows
+    middle = (share + z * z / (2 * rows)) / whole
+    half = z * sqrt(share * (1.0 - share) / rows + z * z / (4 * rows * rows)) / whole
+    low = 0.0 if share == 0.0 else min(max(middle - half, 0.0), share)
+    high = 1.0 if share == 1.0 else max(min(middle + half, 1.0), share)
+    return share, low, high, rows
 
 
 def wilson(
@@ -177,12 +183,9 @@ def wilson(
     >>> float(wilson(3, 4))
     0.75
     """
-    share = _share(k, n)
-    rows = _effective(n, squares)
+    share, low, high, rows = _wilson(k, n, squares, confidence)
     if not rows:
-        normal_quantile(confidence)
         return Estimate.undefined(reason)
-    low, high = _wilson_ends(share, rows, confidence)
     method = _WILSON if squares is None else _WILSON + _KISH
     return Estimate(share, low, high, round(rows), None, method)
 
@@ -225,12 +228,12 @@ def newcombe_difference(
     R. G. Newcombe, "Interval estimation for the difference between independent proportions",
     Statistics in Medicine 17 (1998), method 10.
     """
-    first, second = _pair(k1, n1, k2, n2, squares, confidence)
-    rows = min(first.n, second.n)
-    if first.low is None or second.low is None:
+    of1, of2 = (None, None) if squares is None else squares
+    p1, l1, u1, rows1 = _wilson(k1, n1, of1, confidence)
+    p2, l2, u2, rows2 = _wilson(k2, n2, of2, confidence)
+    rows = round(min(rows1, rows2))
+    if not (rows1 and rows2):
         return Estimate.undefined(reason, rows)
-    p1, l1, u1 = _ends(first)
-    p2, l2, u2 = _ends(second)
     value = p1 - p2
     low = value - sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2)
     high = value + sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2)
@@ -281,12 +284,12 @@ def ratio_interval(
     A. Donner and G. Y. Zou, "Closed-form confidence intervals for functions of the normal mean and
     standard deviation", Statistical Methods in Medical Research 21 (2012).
     """
-    first, second = _pair(k1, n1, k2, n2, squares, confidence)
-    rows = min(first.n, second.n)
-    if first.low is None or second.low is None:
+    of1, of2 = (None, None) if squares is None else squares
+    p1, l1, u1, rows1 = _wilson(k1, n1, of1, confidence)
+    p2, l2, u2, rows2 = _wilson(k2, n2, of2, confidence)
+    rows = round(min(rows1, rows2))
+    if not (rows1 and rows2):
         return Estimate.undefined(reason, rows)
-    p1, l1, u1 = _ends(first)
-    p2, l2, u2 = _ends(second)
     if p2 == 0.0:
         return Estimate.undefined("zero_denominator", rows)
     product = p1 * p2
@@ -298,28 +301,6 @@ def ratio_interval(
     value = p1 / p2
     method = "mover-r" if squares is None else "mover-r" + _KISH
     return Estimate(value, min(low, value), max(high, value), rows, None, method)
-
-
-def _pair(
-    k1: float,
-    n1: float,
-    k2: float,
-    n2: float,
-    squares: tuple[float, float] | None,
-    confidence: float,
-) -> tuple[Estimate, Estimate]:
-    of1, of2 = (None, None) if squares is None else squares
-    return (
-        wilson(k1, n1, squares=of1, confidence=confidence),
-        wilson(k2, n2, squares=of2, confidence=confidence),
-    )
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    value, low, high = estimate.value, estimate.low, estimate.high
-    if value is None or low is None or high is None:
-        raise InvalidArgumentError(str(estimate.reason))
-    return value, low, high
 
 
 def normal_interval(
@@ -453,7 +434,7 @@ def clopper_pearson(
     >>> clopper_pearson(0, 10)
     Estimate(0 [0, 0.308497], n=10, clopper-pearson)
     """
-    share = _share(k, n)
+    _check_share(k, n)
     normal_quantile(confidence)
     if not n:
         return Estimate.undefined(reason)
@@ -462,4 +443,4 @@ def clopper_pearson(
     tail = (1.0 - confidence) / 2
     low = beta_quantile(tail, k, n - k + 1) if k else 0.0
     high = 1.0 - beta_quantile(tail, n - k, k + 1) if k < n else 1.0
-    return Estimate(share, low, high, n, None, "clopper-pearson")
+    return Estimate(k / n, low, high, n, None, "clopper-pearson")

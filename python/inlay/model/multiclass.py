@@ -349,7 +349,7 @@ class Multiclass(Accumulator):
             return NotImplemented
         return self._names == other._names and self._native.equals(other._native)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _restore(data: bytes, names: tuple[Any, ...] | None) -> Multiclass:

@@ -147,6 +147,8 @@ class _Confusion:
             return Estimate(value, None, None, round(self.n), "insufficient")
         mean = squares = 0.0
         for a, b, weight in self.cells():
+            if not weight:
+                continue
             slope = gradient(a, b)
             mean += weight * slope
             squares += weight * slope * slope

@@ -191,8 +191,8 @@ class OfflineLabels:
         return state
 
     def _save(self, state: _State) -> None:
-        from inlay._files.parquet import sync_folder
         from inlay._container import pack, write_file
+        from inlay._files.parquet import sync_folder
 
         header = {
             "version": _VERSION,

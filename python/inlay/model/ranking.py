@@ -72,7 +72,9 @@ class Ranking(Accumulator):
     _native: _core.RankingStates
 
     def __init__(self, *, k: Sequence[int] = (1, 5, 10)) -> None:
-        self._native = _core.RankingStates(k=sorted(at_least("k", cut, 1) for cut in k))
+        self._native = _core.RankingStates(
+            k=sorted(min(at_least("k", cut, 1), 2**31 - 1) for cut in k)
+        )
 
     @property
     def k(self) -> tuple[int, ...]:

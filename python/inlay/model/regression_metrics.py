@@ -6,7 +6,13 @@ from dataclasses import replace
 from math import atanh, inf, isfinite, nan, sqrt, tanh
 from typing import TYPE_CHECKING, Any
 
-from inlay.model.estimate import Estimate, normal_interval, normal_mean, wilson
+from inlay.model.estimate import (
+    Estimate,
+    normal_interval,
+    normal_mean,
+    normal_quantile,
+    wilson,
+)
 from inlay.model.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -62,9 +68,12 @@ def derive(
     """
     if not isfinite(figures["weight_squares"]):
         empty = {**figures, "rows": 0, "weighted": False, "weight": 0.0, "weight_squares": 0.0}
+        empty |= {"weight_of_zeros": 0.0, "crossings": 0, "between": (0, 0.0)}
+        empty |= {"quantiles": [(0, 0.0, 0.0, 0.0)] * len(settings["quantiles"])}
         all_names = derive(empty, settings, confidence)
         return Metrics(dict.fromkeys(all_names, Estimate.undefined("overflow")), title="Regression")
     found: dict[str, Estimate] = {}
+    normal_quantile(confidence)  # where no figure has an interval, it is checked all the same
     names = [*_POINT]
     names += _RELATIVE if settings["relative"] else ()
     names += _DISTRIBUTION if settings["distribution"] else ()
@@ -127,7 +136,6 @@ def _point_metrics(figures: Mapping[str, Any], confidence: float) -> dict[str, E
     weight, squares, n = figures["weight"], _squares(figures), _rows(figures)
     mean, m2 = figures["error_mean"], figures["error_m2"]
     if not n:
-        normal_mean(0.0, 0.0, 0.0, confidence=confidence)  # checks the confidence
         return dict.fromkeys(_POINT, Estimate.undefined("no_rows"))
     total = m2 + weight * mean * mean  # of squared errors
 
@@ -227,7 +235,7 @@ def _distribution_metrics(figures: Mapping[str, Any], confidence: float) -> dict
     histogram, n = figures["distribution"], figures["rows"]
     if figures["weighted"]:
         return dict.fromkeys(_DISTRIBUTION, Estimate.undefined("unweighted", n))
-    if not histogram.count:
+    if not histogram.count or not n:
         reason = "overflow" if n else "no_rows"
         return dict.fromkeys(_DISTRIBUTION, Estimate.undefined(reason, n))
     found = {}
@@ -256,7 +264,8 @@ def _quantile_metrics(
         found["pinball"] = Estimate.undefined("overflow" if n else "no_rows", n)
     else:
         found["pinball"] = _plain(sum(x for x in losses if x is not None) / len(losses), n)
-    found["coverage"] = _share(figures, *figures["between"], confidence)
+    rows, rows_weight = figures["between"]
+    found["coverage"] = _share(figures, rows, rows_weight, confidence)
     found["crossing"] = wilson(figures["crossings"], figures["rows"], confidence=confidence)
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from inlay.report.charts import Drawing
 from inlay.report.comparison_charts import overlay_drawing, parts_drawing
 from inlay.report.comparisons import (
     DISTANCE_HEADINGS,
@@ -22,10 +21,10 @@ from inlay.report.comparisons import (
     verdict_class,
     verdict_word,
 )
+from inlay.report.drawn import chart_table, figure
 from inlay.report.formats import count, escape_controls, number
 from inlay.report.given import check_comparison
 from inlay.report.page import details, document, escape, facts, table
-from inlay.report.svg import draw
 
 __all__ = ["comparison_page"]
 
@@ -49,7 +48,12 @@ _BESIDE = (
 )
 
 
-def comparison_page(comparison: Mapping[str, Any], *, title: str = "Comparison") -> str:
+def comparison_page(
+    comparison: Mapping[str, Any],
+    *,
+    title: str = "Comparison",
+    pages: Sequence[tuple[str, str]] = (),
+) -> str:
     """Make a page of a comparison: one file without a script that loads nothing from elsewhere.
 
     Parameters
@@ -58,6 +62,8 @@ def comparison_page(comparison: Mapping[str, Any], *, title: str = "Comparison")
         What ``Comparison.to_dict()`` gave.
     title : str, default: "Comparison"
         The page's heading.
+    pages : sequence of (str, str), optional
+        Addresses and names of the pages beside it.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def comparison_page(comparison: Mapping[str, Any], *, title: str = "Comparison")
         body += [_section(column, place, by) for place, column in enumerate(columns)]
         body.append("</section>")
         links.append(("each", "Each column"))
-    return document(title=title, subtitle=summary, body="\n".join(body), links=links)
+    return document(title=title, subtitle=summary, body="\n".join(body), links=links, pages=pages)
 
 
 def _overview(comparison: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -196,8 +202,8 @@ def _section(column: Mapping[str, Any], place: int, by: Sequence[str]) -> str:
             f'<p><span class="verdict {verdict_class(verdict)}">{verdict_word(verdict)}</span> '
             f"{escape(escape_controls(str(column['reason'])))}</p>",
             f'<div class="split"><div>{facts(_facts(column))}{_beside(column)}</div>'
-            f"{_figure(overlay)}</div>",
-            _chart_table(overlay),
+            f"{figure(overlay)}</div>",
+            chart_table(overlay),
             _parts(column, has_charts=has_charts),
             _distances(column),
             _new_names(column),
@@ -233,25 +239,6 @@ def _beside(column: Mapping[str, Any]) -> str:
     return table(("", "reference", "current"), rows, label="Both sides", numbers=(1, 2))
 
 
-def _figure(drawn: Drawing | None) -> str:
-    if drawn is None:
-        return ""
-    return (
-        f"<figure>{draw(drawn.spec, drawn.label)}"
-        f"<figcaption>{escape(drawn.note)}</figcaption></figure>"
-    )
-
-
-def _chart_table(drawn: Drawing | None) -> str:
-    if drawn is None:
-        return ""
-    numbers = range(0 if drawn.headings[0] == "from" else 1, len(drawn.headings))
-    return details(
-        "Numbers of the chart",
-        table(drawn.headings, drawn.rows, label=drawn.note, numbers=numbers),
-    )
-
-
 def _parts(column: Mapping[str, Any], *, has_charts: bool) -> str:
     drawn = parts_drawing(column)
     if drawn is None:
@@ -259,7 +246,7 @@ def _parts(column: Mapping[str, Any], *, has_charts: bool) -> str:
     numbers = range(1, len(drawn.headings))
     return details(
         "What each cell adds",
-        (_figure(drawn) if has_charts else "")
+        (figure(drawn) if has_charts else "")
         + table(drawn.headings, drawn.rows, label=drawn.note, numbers=numbers),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "count",
+    "counted",
     "detail",
     "escape_controls",
     "moment",
@@ -33,6 +34,11 @@ _TIMESTAMP = re.compile(
 def count(number_of: int | None) -> str:
     """Write a count with its thousands set apart; a dash without one."""
     return _NO_VALUE if number_of is None else f"{number_of:,}"
+
+
+def counted(number_of: int, word: str) -> str:
+    """Write how many there are of something that takes an s for more than one."""
+    return f"{count(number_of)} {word}{'' if number_of == 1 else 's'}"
 
 
 def share(part: int | None, whole: int | None) -> str:

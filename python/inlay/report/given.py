@@ -7,7 +7,7 @@ from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["check_comparison", "check_profile", "check_report"]
+__all__ = ["check_comparison", "check_profile", "check_report", "check_stored_report"]
 
 
 def check_profile(given: Any) -> None:
@@ -32,6 +32,13 @@ def check_comparison(given: Any) -> None:
     """See that something is what ``Comparison.to_dict()`` gives; raises as `check_profile`."""
     keys = ("verdict", "drifted", "reference", "current", "columns", "level", "threshold")
     _check(given, keys, "Comparison.to_dict()")
+
+
+def check_stored_report(given: Any) -> None:
+    """See that something is what ``stored_report()`` gives; raises as `check_profile`."""
+    parts = ("quality", "measured", "rates", "verdicts", "comparisons", "profile")
+    keys = ("directory", "start", "end", "split", "notes", *parts)
+    _check(given, keys, "stored_report()")
 
 
 def _check(given: Any, keys: tuple[str, ...], origin: str) -> None:

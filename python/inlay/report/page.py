@@ -44,6 +44,7 @@ def document(
     subtitle: str,
     body: str,
     links: Sequence[tuple[str, str]] = (),
+    pages: Sequence[tuple[str, str]] = (),
     scripts: str = "",
 ) -> str:
     """Make the document.
@@ -56,6 +57,8 @@ def document(
         HTML of the main part.
     links : sequence of (str, str)
         Anchors in the page and their plain text, for the navigation.
+    pages : sequence of (str, str)
+        Addresses of the pages beside it and their plain text; an empty address is this one.
     scripts : str, default: ""
         Script elements. Without them the page forbids every script.
 
@@ -67,6 +70,14 @@ def document(
     policy = _SCRIPT_POLICY if scripts else _STATIC_POLICY
     navigation = " · ".join(f'<a href="#{anchor}">{escape(text)}</a>' for anchor, text in links)
     nav = f'<nav aria-label="Sections">{navigation}</nav>' if navigation else ""
+    if pages:
+        beside = " · ".join(
+            f'<a href="{escape(address)}">{escape(text)}</a>'
+            if address
+            else f'<b aria-current="page">{escape(text)}</b>'
+            for address, text in pages
+        )
+        nav = f'<nav aria-label="Pages">{beside}</nav>{nav}'
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'

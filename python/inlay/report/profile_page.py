@@ -8,6 +8,7 @@ from typing import Any
 
 from inlay.report.charts import Drawing, drawing
 from inlay.report.columns import HEADINGS, NUMBERS, column_facts, column_row, group_rows, undefined
+from inlay.report.drawn import chart_table
 from inlay.report.formats import count, escape_controls, number, share, value
 from inlay.report.given import check_profile
 from inlay.report.page import details, document, escape, facts, table
@@ -27,7 +28,11 @@ for (const [id, spec] of Object.entries(JSON.parse(document.getElementById('spec
 
 
 def profile_page(
-    profile: Mapping[str, Any], *, title: str = "Data profile", interactive: bool = False
+    profile: Mapping[str, Any],
+    *,
+    title: str = "Data profile",
+    interactive: bool = False,
+    pages: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Make a page of a profile: one file without a script that loads nothing from elsewhere.
 
@@ -40,6 +45,8 @@ def profile_page(
     interactive : bool, default: False
         Whether the charts tell values under the pointer. That puts Vega, about 0.9 MB of script,
         into the page; it loads nothing from elsewhere either.
+    pages : sequence of (str, str), optional
+        Addresses and names of the pages beside it.
 
     Returns
     -------
@@ -83,7 +90,12 @@ def profile_page(
         links.append(("each", "Each column"))
     scripts = _scripts(specs) if interactive and specs else ""
     return document(
-        title=title, subtitle=_subtitle(profile), body="\n".join(body), links=links, scripts=scripts
+        title=title,
+        subtitle=_subtitle(profile),
+        body="\n".join(body),
+        links=links,
+        pages=pages,
+        scripts=scripts,
     )
 
 
@@ -152,7 +164,7 @@ def _section(column: Mapping[str, Any], place: int, specs: dict[str, Any]) -> st
             f'<h3 id="h{place}"><bdi>{name}</bdi> '
             f'<span class="type">{escape(column["type"])}</span>{hashed}</h3>',
             f'<div class="split">{facts(column_facts(column))}{_figure(drawn, place, specs)}</div>',
-            _chart_table(drawn),
+            chart_table(drawn),
             _quantiles(column),
             _top(column, drawn),
             _edges(column),
@@ -170,17 +182,6 @@ def _figure(drawn: Drawing | None, place: int, specs: dict[str, Any]) -> str:
     return (
         f'<figure><div id="v{place}">{draw(drawn.spec, drawn.label)}</div>'
         f"<figcaption>{escape(drawn.note)}</figcaption></figure>"
-    )
-
-
-def _chart_table(drawn: Drawing | None) -> str:
-    if drawn is None:
-        return ""
-    first = 0 if drawn.headings[0] == "from" else 1
-    numbers = range(first, len(drawn.headings))
-    return details(
-        "Numbers of the chart",
-        table(drawn.headings, drawn.rows, label=drawn.note, numbers=numbers),
     )
 
 

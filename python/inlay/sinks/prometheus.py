@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inlay.observer import Observer
+    from inlay.semconv import Renamed
     from inlay.table import Batch
 
     _Peek = tuple[_core.Table, _core.Table, int, int]
@@ -31,6 +32,9 @@ _CATCH_UP_S = 0.25
 
 # Publishing may take this share of the time: with very many series it happens less often.
 _PUBLISH_SHARE = 0.02
+
+# Exponents of the edges of durations, 122 µs to 256 s, and their resolution.
+_SECONDS = (-13, 8, 0)
 
 _GAUGE_MERGES = ("pid", "sum", "min", "max", "last")
 
@@ -112,6 +116,9 @@ class Prometheus(Sink):
     publish : float
         How often a worker shows its totals to the others, in seconds. It also does after each
         window and before each answer of its own.
+    semconv : str, optional
+        Under which conventions streams of generations are shown, a version of `inlay.semconv`; by
+        default each as `Observer.generation` was told, or under inlay's own names.
 
     Raises
     ------
@@ -147,6 +154,7 @@ class Prometheus(Sink):
         classic: bool = True,
         created: bool = False,
         publish: float = 1.0,
+        semconv: str | None = None,
     ) -> None:
         if port is not None and not 0 <= port <= 65535:
             message = f"port must be between 0 and 65535, got {port!r}"
@@ -160,6 +168,11 @@ class Prometheus(Sink):
         if not (publish > 0 and math.isfinite(publish)):
             message = f"publish must be a positive number of seconds, got {publish!r}"
             raise ValueError(message)
+        if semconv is not None:
+            from inlay.semconv import checked_version
+
+            checked_version(semconv)
+        self._semconv = semconv
         self._port, self._host, self._path = port, host, path
         self._directory = None if directory is None else os.fspath(directory)
         self._run = run
@@ -220,7 +233,7 @@ class Prometheus(Sink):
         """Add a window. One that comes a second time is not added twice."""
         totals = self._current()
         self._describe(totals)
-        totals.accumulator.add(*_tables(batch))
+        totals.accumulator.add(*self._tables(batch))
         if totals.shared:
             totals.accumulator.publish(None, _now_us())
         with totals.written:
@@ -322,9 +335,26 @@ class Prometheus(Sink):
         if observer is None:
             return None
         try:
-            return _tables(observer.peek())
+            return self._tables(observer.peek())
         except StoppedError:  # its last window was written, or will be in a moment
             return None
+
+    def _tables(self, batch: Batch) -> _Peek:
+        points: Any = batch.points
+        semconv = self._conventions()
+        if semconv:
+            from inlay.semconv import renamed_points
+
+            points = renamed_points(batch.points.to_pyarrow(), semconv)
+        return _core.Table(points), _core.Table(batch.exemplars), batch.origin, batch.window_seq
+
+    def _conventions(self) -> str | dict[str, str] | None:
+        """Return the version for all streams of generations, or by the name of each."""
+        if self._semconv is not None:
+            return self._semconv
+        observer = None if self._observer is None else self._observer()
+        streams = None if observer is None else observer._generations
+        return None if streams is None else streams.semconv()
 
     @staticmethod
     def _catch_up(totals: _Totals, peek: _Peek) -> None:
@@ -344,7 +374,25 @@ class Prometheus(Sink):
         for instrument in observer.core.instruments():
             if instrument not in totals.described:
                 totals.accumulator.describe(*instrument)
+                self._describe_renamed(totals, *instrument)
                 totals.described.add(instrument)
+
+    def _describe_renamed(
+        self, totals: _Totals, metric: str, kind: str, unit: str, description: str
+    ) -> None:
+        """Give what a convention calls a figure its help text, and the edges that it advises."""
+        semconv = self._conventions()
+        if not semconv:
+            return
+        from inlay.semconv import renamed_metric
+
+        named = renamed_metric(metric, kind, {}, semconv)
+        if named is None:
+            return
+        totals.accumulator.describe(named.metric, named.kind, named.unit, description)
+        edges = _edges_of(named, unit)
+        if edges is not None and named.metric not in self._edges:
+            totals.accumulator.set_edges(named.metric, *edges)
 
     # ---- processes ---------------------------------------------------------------------------
     def _make(self) -> _Totals:
@@ -416,17 +464,17 @@ class Prometheus(Sink):
         self._pid = os.getpid()
 
 
+def _edges_of(named: Renamed, unit: str) -> tuple[int, int, int] | None:
+    """Return edges for a figure under another name, as `set_edges` takes them."""
+    edges = named.boundaries
+    if edges is not None and edges[0] == 1.0 and edges[1] == 4.0:  # powers of 4: ours, too
+        return 0, len(edges) - 1, -1
+    # A name that ends otherwise than its unit has none here, and would get the edges of numbers.
+    return _SECONDS if unit == "s" and named.kind == "histogram" else None
+
+
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-
-def _tables(batch: Batch) -> _Peek:
-    return (
-        _core.Table(batch.points),
-        _core.Table(batch.exemplars),
-        batch.origin,
-        batch.window_seq,
-    )
 
 
 def _edges(metric: str, given: tuple[float, ...]) -> tuple[int, int, int]:

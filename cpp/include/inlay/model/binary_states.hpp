@@ -40,9 +40,11 @@ struct INLAY_API BinaryRows {
   /// One of these: 0 or 1; anything else is no label.
   const std::uint8_t* labels_u8 = nullptr;
   const std::int64_t* labels_i64 = nullptr;
-  const double* weights = nullptr;          ///< or null: all 1
-  const std::uint32_t* segments = nullptr;  ///< of each row, below kMaxSegments, or null
-  std::uint32_t segment = 0;                ///< of all rows, if segments is null
+  const double* weights = nullptr;  ///< or null: all 1
+  /// Of each row, below kMaxSegments: one of these, or none.
+  const std::uint32_t* segments = nullptr;
+  const std::int64_t* segments_i64 = nullptr;
+  std::uint32_t segment = 0;  ///< of all rows, where there is none of each
   std::size_t size = 0;
 };
 
@@ -139,6 +141,7 @@ class INLAY_API BinaryStates {
  private:
   explicit BinaryStates(std::shared_ptr<const detail::BinaryPlan> plan);
   detail::BinaryState& state_at(std::uint32_t segment);
+  void update_segments(const BinaryRows& rows);
   void update_groups(const detail::BinaryBlockRows& block);
   const detail::BinaryState* find(std::uint32_t segment) const noexcept;
 

@@ -4,15 +4,13 @@
 #include <cstdint>
 #include <inlay/export.hpp>
 #include <inlay/model/confusion_cells.hpp>
+#include <inlay/model/score_histogram.hpp>
 #include <inlay/model/segment_states.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace inlay {
-
-/// What a score of a classifier is.
-enum class ScoreKind : std::uint8_t { kProbability, kLogit, kLabel };
 
 struct INLAY_API MulticlassSettings {
   std::int32_t classes = 2;
@@ -122,7 +120,7 @@ class INLAY_API MulticlassState {
 };
 
 using MulticlassStates = SegmentStates<MulticlassState>;
-extern template class SegmentStates<MulticlassState>;
+extern template class INLAY_API SegmentStates<MulticlassState>;
 
 /// Rows of labels: `predicted` is given; or of scores: `scores` is.
 struct INLAY_API MulticlassBatch {

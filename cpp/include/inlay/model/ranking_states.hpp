@@ -112,7 +112,7 @@ class INLAY_API RankingState {
 };
 
 using RankingStates = SegmentStates<RankingState>;
-extern template class SegmentStates<RankingState>;
+extern template class INLAY_API SegmentStates<RankingState>;
 
 /// Rows of queries. All rows of a query are in one batch; `queries` may be in any order.
 struct INLAY_API RankingBatch {

@@ -137,7 +137,7 @@ class INLAY_API RegressionState {
 };
 
 using RegressionStates = SegmentStates<RegressionState>;
-extern template class SegmentStates<RegressionState>;
+extern template class INLAY_API SegmentStates<RegressionState>;
 
 struct INLAY_API RegressionBatch {
   const double* labels = nullptr;

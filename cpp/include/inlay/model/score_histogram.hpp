@@ -34,8 +34,8 @@ struct INLAY_API ScoreRanks {
 struct INLAY_API ScoreSpreads {
   double squared_errors_squared = 0;  ///< Σ w (s - y)⁴
   double log_losses_squared = 0;      ///< Σ w ln² p
-  double equal_mass_error = 0;  ///< Σ |Σ w (y - s)| over groups of equally many rows
-  double equal_mass_spread = 0;  ///< Σ n p (1 - p) over these groups, p the share of positives
+  double equal_mass_error = 0;        ///< Σ |Σ w (y - s)| over groups of equally many rows
+  double equal_mass_spread = 0;       ///< Σ n p (1 - p) over these groups, p the share of positives
 };
 
 /// Counts of scores by label, in bins that are narrow where scores are told apart best.
@@ -119,7 +119,7 @@ class INLAY_API ScoreHistogram {
   }
 
  private:
-  // A count is low + 2^31 high; every 2^31 rows the low ones are brought below 2^31 again.
+  // A count is low + 2^31 high; now and then the low ones are brought below 2^31 again.
   struct Page {
     std::array<std::uint32_t, 2 * kPageBins> low{};
     std::unique_ptr<std::array<std::uint32_t, 2 * kPageBins>> high;

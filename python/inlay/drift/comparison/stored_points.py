@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +33,6 @@ _COLUMN, _UNSEEN, _PANE, _PROFILE = (
 _METRICS = (_COLUMN, _UNSEEN, _PANE, _PROFILE)
 _SUMMARIES: dict[str, Any] = {"moments": Moments, "quantiles": Kll}
 _APART = ("null_count", "nan_count", "pos_inf_count", "neg_inf_count")
-# A file that moves on while it is read; each time the directory is listed anew.
-_MOST_TRIES = 20
 
 
 class StoredPoints:
@@ -166,24 +163,11 @@ class StoredPoints:
         return list(found.values())
 
     def _tables(self) -> Iterator[pa.Table]:
-        from inlay._files.snapshot import take_snapshot
+        from inlay._files.rows import chosen_rows
 
-        for tries in range(_MOST_TRIES):
-            with tempfile.TemporaryDirectory(prefix="inlay-") as scratch:
-                try:
-                    snapshot = take_snapshot(self.directory, Path(scratch))
-                    points = snapshot.tables.get("points")
-                    if points is None:
-                        return
-                    yield from [
-                        *(self._chosen(table) for table in points.streams),
-                        *(self._chosen(_read_parquet(path)) for path in points.parquet),
-                    ]
-                except FileNotFoundError:
-                    if tries + 1 == _MOST_TRIES:
-                        raise
-                else:
-                    return
+        only = {"points": [("metric", "in", _METRICS)]}
+        found = chosen_rows(self.directory, {"points": self._chosen}, filters=only)
+        yield from found.tables.get("points", ())
 
     def _chosen(self, table: pa.Table) -> pa.Table:
         import pyarrow as pa
@@ -244,20 +228,6 @@ def is_points_directory(path: Path) -> bool:
     from inlay._files.layout import MARKER
 
     return path.is_dir() and ((path / MARKER).is_file() or (path / "points" / "live").is_dir())
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    from inlay._exceptions import SerializationError
-
-    try:
-        return pq.read_table(path, partitioning=None, filters=[("metric", "in", _METRICS)])
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:  # pyarrow's own errors are both of these
-        message = f"{path}: {error}"
-        raise SerializationError(message) from error
 
 
 def _column(path: str, rows: list[dict[str, Any]]) -> ColumnSide:

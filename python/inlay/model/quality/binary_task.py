@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
-from inlay._exceptions import SerializationError
 from inlay.model.quality.task import Rows, Task
 from inlay.summary._reference import hash_of_edges
 
@@ -59,13 +58,7 @@ class BinaryTask(Task):
 
     def read(self, data: bytes) -> _core.BinaryStates:
         """Return the states that bytes hold."""
-        states = _core.BinaryStates.from_bytes(data)
-        for name in self.settings:
-            found, own = getattr(states, name), getattr(self._empty, name)
-            if found != own:
-                message = f"the states have {name} {found!r}, not {own!r}"
-                raise SerializationError(message)
-        return states
+        return self.checked(_core.BinaryStates.from_bytes(data), self._empty)
 
     def derive(self, figures: Any, confidence: float) -> Metrics:
         """Return what the figures of a segment come to."""

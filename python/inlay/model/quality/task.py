@@ -114,11 +114,12 @@ class Task(abc.ABC):
 
     def series(self, name: str) -> tuple[str, dict[str, str]]:
         """Return the metric of a figure and what its attributes have besides the segment's."""
-        metric, bracket, rest = name.partition("[")
+        head, bracket, rest = name.partition("[")
+        metric, at, cut = head.partition("@")
+        more = {self.at: cut} if at else {}
         if bracket:
-            return metric, {"class": rest[:-1]}
-        metric, at, rest = name.partition("@")
-        return metric, {self.at: rest} if at else {}
+            more["class"] = rest[:-1]
+        return metric, more
 
     # ---- predictions that wait for labels --------------------------------------------------------
     def predictions(self, scores: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What a generative model does for its requests, as an observer counts it."""
