@@ -252,7 +252,7 @@ std::shared_ptr<Joined> take_labels(SharedJoin& self, const Ids& ids,
   // Safe: as above.
   self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
-    found.rows.reserve(std::min<std::size_t>(ids.size(), join.pending()));
+    found.reserve(std::min<std::size_t>(ids.size(), join.pending()));
     std::size_t valid = 0;
     for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
       LabelRows rows;

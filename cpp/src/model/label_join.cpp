@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/label_join_state.hpp"
+#include "model/large_pages.hpp"
 
 namespace inlay {
 
@@ -24,6 +25,16 @@ constexpr std::size_t kAhead = 64;
 // Making room takes a pass over the table, so it is made for several.
 constexpr std::uint64_t kRoomShare = 64;
 
+// Panes that rows may lie apart however few they are.
+constexpr std::uint64_t kFewPanes = 1024;
+
+template <class T>
+void resize_untouched(std::vector<T>& values, std::size_t size) {
+  values.reserve(size);
+  detail::use_large_pages(values.data(), size * sizeof(T));
+  values.resize(size);
+}
+
 constexpr std::string_view kTasks[] = {"binary", "multiclass", "regression"};
 
 }  // namespace
@@ -38,38 +49,58 @@ LabelTask label_task_of(std::string_view name) {
                                 name);
 }
 
-JoinedColumns JoinedColumns::of(const std::vector<JoinedLabel>& rows) {
+void JoinedLabels::reserve(std::size_t size) {
+  rows.reserve(size);
+  detail::use_large_pages(rows.data(), rows.capacity() * sizeof(JoinedLabel));
+}
+
+JoinedColumns JoinedColumns::of(const std::vector<JoinedLabel>& joined) {
   JoinedColumns made;
-  if (rows.empty()) return made;
-  std::unordered_map<std::int64_t, std::size_t> sizes;  // by pane, then where its next row goes
-  std::int64_t last = rows[0].pane;
-  std::size_t* of_last = &sizes[last];
-  const auto of_pane = [&](std::int64_t pane) -> std::size_t& {
-    if (pane != last) of_last = &sizes[last = pane];
-    return *of_last;
-  };
-  for (const JoinedLabel& row : rows) ++of_pane(row.pane);
-  for (const auto& [pane, size] : sizes) made.groups.push_back({pane, 0, size});
-  std::sort(made.groups.begin(), made.groups.end(),
-            [](const Group& a, const Group& b) { return a.pane < b.pane; });
-  std::size_t next = 0;
-  for (Group& group : made.groups) {
-    group.begin = next;
-    next = group.end += next;
-    sizes[group.pane] = group.begin;
-  }
-  made.scores.resize(next);
-  made.outcomes.resize(next);
-  made.segments.resize(next);
-  made.rows.resize(next);
-  for (const JoinedLabel& row : rows) {
-    const std::size_t to = of_pane(row.pane)++;
-    made.scores[to] = row.score;
-    made.outcomes[to] = row.outcome;
-    made.segments[to] = row.segment;
-    made.rows[to] = row.row;
+  if (joined.empty()) return made;
+  const auto [least, most] = std::minmax_element(
+      joined.begin(), joined.end(),
+      [](const JoinedLabel& a, const JoinedLabel& b) { return a.pane < b.pane; });
+  const std::int64_t first = least->pane;
+  const auto span = static_cast<std::uint64_t>(most->pane) - static_cast<std::uint64_t>(first) + 1;
+  // Where the next row of each pane goes: by its place after the first where that takes no more
+  // room than the rows, as a horizon of panes does.
+  if (span <= joined.size() + kFewPanes) {
+    std::vector<std::size_t> next(static_cast<std::size_t>(span));
+    made.fill(joined, [&, first](std::int64_t pane) -> std::size_t& {
+      return next[static_cast<std::size_t>(pane - first)];
+    });
+  } else {
+    std::unordered_map<std::int64_t, std::size_t> next;
+    made.fill(joined, [&](std::int64_t pane) -> std::size_t& { return next[pane]; });
   }
   return made;
+}
+
+template <class NextOf>
+void JoinedColumns::fill(const std::vector<JoinedLabel>& joined, NextOf next_of) {
+  for (const JoinedLabel& row : joined) {
+    if (next_of(row.pane)++ == 0) groups.push_back({row.pane, 0, 0});
+  }
+  std::sort(groups.begin(), groups.end(),
+            [](const Group& a, const Group& b) { return a.pane < b.pane; });
+  std::size_t at = 0;
+  for (Group& group : groups) {
+    std::size_t& next = next_of(group.pane);
+    group.begin = at;
+    group.end = at += next;
+    next = group.begin;
+  }
+  resize_untouched(scores, at);
+  resize_untouched(outcomes, at);
+  resize_untouched(segments, at);
+  resize_untouched(rows, at);
+  for (const JoinedLabel& row : joined) {
+    const std::size_t to = next_of(row.pane)++;
+    scores[to] = row.score;
+    outcomes[to] = row.outcome;
+    segments[to] = row.segment;
+    rows[to] = row.row;
+  }
 }
 
 LabelJoin::LabelJoin(LabelTask task, std::int64_t horizon_panes, std::uint64_t capacity)

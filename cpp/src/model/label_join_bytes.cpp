@@ -11,7 +11,7 @@
 // Version 1, after the magic "inLJ" and the version byte: the task (text), horizon and capacity
 // (varint), the kind of ids (u8), whether anything expired (u8) and before which pane (zigzag), the
 // counts (varint), the number of entries (varint), from which pane on theirs are counted (zigzag;
-// if there are any), and of each, in the order of their hashes: the hash's high and low half (u64),
+// if there are any), and of each, the largest hash first: the hash's high and low half (u64),
 // the state (u8), the pane (varint), the segment (varint) and the score or outcome (f64).
 
 namespace inlay {
@@ -102,7 +102,7 @@ LabelJoin LabelJoin::from_bytes(const std::uint8_t* bytes, std::size_t size) {
     LabelEntry entry{};
     entry.id.high = in.u64();
     entry.id.low = in.u64();
-    if (i != 0 && std::pair(entry.id.high, entry.id.low) <=
+    if (i != 0 && std::pair(entry.id.high, entry.id.low) >=
                       std::pair(entries.back().id.high, entries.back().id.low)) {
       in.refuse("have entries out of order; entry", i);
     }

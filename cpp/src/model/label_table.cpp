@@ -1,26 +1,14 @@
 #include "model/label_table.hpp"
 
-#include <sys/mman.h>
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
+#include "model/large_pages.hpp"
+
 namespace inlay::detail {
 namespace {
-
-/// Asks for large pages: the slots of a batch lie anywhere in a large table, each in a page of its
-/// own otherwise. Only a hint.
-void use_large_pages(const NothrowArray<LabelEntry>& entries) noexcept {
-#ifdef MADV_HUGEPAGE
-  constexpr std::size_t kLarge = std::size_t{1} << 22;
-  constexpr std::uintptr_t kPage = 4096;
-  if (entries.bytes() < kLarge) return;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(entries.data()) + kPage - 1) / kPage * kPage;
-  const auto end = reinterpret_cast<std::uintptr_t>(entries.data()) + entries.bytes();
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-}
 
 // At most 4 of 5 slots are taken: 40 bytes an entry.
 constexpr std::size_t kTaken = 4;
@@ -35,11 +23,25 @@ std::size_t slots_for(std::size_t entries) noexcept {
 
 }  // namespace
 
+void LabelSlots::allocate(std::size_t size) {
+  constexpr std::size_t kLine = 64;
+  if (!memory_.resize(size * sizeof(LabelEntry) + kLine)) throw std::bad_alloc();
+  use_large_pages(memory_.data(), memory_.bytes());
+  const auto at = reinterpret_cast<std::uintptr_t>(memory_.data());
+  first_ = reinterpret_cast<LabelEntry*>(memory_.data() + (kLine - at % kLine) % kLine);
+  size_ = size;
+}
+
+void LabelSlots::swap(LabelSlots& other) noexcept {
+  memory_.swap(other.memory_);
+  std::swap(first_, other.first_);
+  std::swap(size_, other.size_);
+}
+
 LabelTable::LabelTable(const LabelTable& other) : slots_(other.slots_), size_(other.size_) {
-  if (!entries_.resize(other.entries_.size())) throw std::bad_alloc();
-  if (entries_.size() != 0) {
-    std::memcpy(entries_.data(), other.entries_.data(), entries_.bytes());
-  }
+  if (other.entries_.size() == 0) return;
+  entries_.allocate(other.entries_.size());
+  std::memcpy(entries_.data(), other.entries_.data(), entries_.size() * sizeof(LabelEntry));
 }
 
 void LabelTable::swap(LabelTable& other) noexcept {
@@ -52,9 +54,8 @@ void LabelTable::assign(const std::vector<LabelEntry>& entries) {
   const std::size_t slots = slots_for(entries.size());
   std::size_t next = 0;
   for (const LabelEntry& entry : entries) next = std::max(next, home(entry.id.high, slots)) + 1;
-  NothrowArray<LabelEntry> made;
-  if (!made.resize(std::max(slots, next) + kBehind)) throw std::bad_alloc();
-  use_large_pages(made);
+  LabelSlots made;
+  made.allocate(std::max(slots, next) + kBehind);
   next = 0;
   for (const LabelEntry& entry : entries) {
     next = std::max(next, home(entry.id.high, slots));
@@ -72,7 +73,7 @@ void LabelTable::insert(LabelEntry* at, const LabelEntry& entry, std::size_t mor
       grow(more, most);
       at = find(entry.id);
     }
-    LabelEntry* const last = entries_.data() + entries_.size() - 1;
+    LabelEntry* const last = entries_.data() + entries_.size() - kLooked;
     LabelEntry* free = at;
     while (free != last && free->mark != 0) ++free;
     if (free != last) {
@@ -95,9 +96,8 @@ void LabelTable::grow(std::size_t more, std::size_t most) {
 void LabelTable::rebuild(std::size_t slots) {
   std::size_t next = 0;
   for_each([&](const LabelEntry& entry) { next = std::max(next, home(entry.id.high, slots)) + 1; });
-  NothrowArray<LabelEntry> made;
-  if (!made.resize(std::max(slots, next) + kBehind)) throw std::bad_alloc();
-  use_large_pages(made);
+  LabelSlots made;
+  made.allocate(std::max(slots, next) + kBehind);
   next = 0;
   for_each([&](const LabelEntry& entry) {
     next = std::max(next, home(entry.id.high, slots));

@@ -37,11 +37,32 @@ struct LabelEntry {
 };
 static_assert(sizeof(LabelEntry) == 32);
 
-/// Entries in the order of their ids' hashes, with gaps: open addressing whose slot grows with the
-/// hash, so that a search ends at the first larger one, growing and removing are one pass in
-/// order, and equal sets lie alike. Not thread-safe.
+/// Memory of slots, zero at first, that begins with a cache line, so that two slots share one.
+class LabelSlots {
+ public:
+  /// @throws std::bad_alloc
+  void allocate(std::size_t size);
+  void swap(LabelSlots& other) noexcept;
+  LabelEntry* data() noexcept { return first_; }
+  const LabelEntry* data() const noexcept { return first_; }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t bytes() const noexcept { return memory_.bytes(); }
+  LabelEntry& operator[](std::size_t i) noexcept { return first_[i]; }
+  const LabelEntry& operator[](std::size_t i) const noexcept { return first_[i]; }
+
+ private:
+  NothrowArray<std::byte> memory_;
+  LabelEntry* first_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Entries in the order of their ids' hashes, largest first, with gaps: open addressing whose slot
+/// follows the hash, so that a search ends at the first smaller one, growing and removing are one
+/// pass in order, and equal sets lie alike. Not thread-safe.
 class LabelTable {
  public:
+  static constexpr std::size_t kLooked = 3;  // slots that a search looks at at once
+
   LabelTable() = default;
   LabelTable(const LabelTable& other);
   LabelTable(LabelTable&& other) noexcept { swap(other); }
@@ -55,11 +76,13 @@ class LabelTable {
   std::size_t size() const noexcept { return size_; }
   std::size_t bytes() const noexcept { return entries_.bytes(); }
 
-  /// Entries in ascending order of their ids, none twice.
+  /// Entries in descending order of their ids, none twice.
   /// @throws std::bad_alloc
   void assign(const std::vector<LabelEntry>& entries);
 
-  void prefetch(IdHash id) const noexcept {
+  /// Always inlined: gcc takes a function that fetches ahead alone for one without an effect, and
+  /// leaves its calls out.
+  [[gnu::always_inline]] void prefetch(IdHash id) const noexcept {
     if (slots_ == 0) return;
     const LabelEntry* at = entries_.data() + home(id.high, slots_);
     __builtin_prefetch(at, 1);
@@ -70,8 +93,16 @@ class LabelTable {
   LabelEntry* find(IdHash id) noexcept {
     if (slots_ == 0) return nullptr;
     LabelEntry* at = entries_.data() + home(id.high, slots_);
-    // Free slots come after all smaller entries. The last slot is never taken.
-    while (at->mark != 0 && less(at->id, id)) ++at;
+    // Larger ones come first, then free slots, which are 0, and smaller ones. So the larger ones
+    // can be counted, those of two cache lines at a time: how many there are no branch would
+    // foresee. The last slots are never taken.
+    for (;;) {
+      std::size_t larger = 0;
+      for (std::size_t i = 0; i < kLooked; ++i) larger += std::size_t{at[i].id.high > id.high};
+      at += larger;
+      if (larger < kLooked) break;
+    }
+    while (at->mark != 0 && at->id.high == id.high && at->id.low > id.low) ++at;
     return at;
   }
   static bool holds(const LabelEntry* at, IdHash id) noexcept {
@@ -117,16 +148,13 @@ class LabelTable {
  private:
   __extension__ typedef unsigned __int128 Product;
   static std::size_t home(std::uint64_t high, std::size_t slots) noexcept {
-    return static_cast<std::size_t>((static_cast<Product>(high) * slots) >> 64);
-  }
-  static bool less(IdHash a, IdHash b) noexcept {
-    return a.high < b.high || (a.high == b.high && a.low < b.low);
+    return static_cast<std::size_t>((static_cast<Product>(~high) * slots) >> 64);
   }
   void grow(std::size_t more, std::size_t most);
   void rebuild(std::size_t slots);
   void shrink() noexcept;
 
-  NothrowArray<LabelEntry> entries_;  // a few more than slots_, for those at the end
+  LabelSlots entries_;  // a few more than slots_, for those at the end
   std::size_t slots_ = 0;
   std::size_t size_ = 0;
 };

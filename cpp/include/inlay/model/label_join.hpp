@@ -45,6 +45,8 @@ struct JoinedLabel {
 /// What a call joined, in the order in which it was. A plain value.
 struct JoinedLabels {
   std::vector<JoinedLabel> rows;
+  /// Makes room for so many rows. @throws std::bad_alloc
+  INLAY_API void reserve(std::size_t size);
   /// Numbers of the predictions that were not taken: doubles, those that came too late.
   std::vector<std::uint64_t> refused;
 };
@@ -60,7 +62,11 @@ struct JoinedColumns {
   std::vector<std::uint32_t> segments, rows;
   std::vector<Group> groups;
 
-  INLAY_API static JoinedColumns of(const std::vector<JoinedLabel>& rows);
+  INLAY_API static JoinedColumns of(const std::vector<JoinedLabel>& joined);
+
+ private:
+  template <class NextOf>
+  void fill(const std::vector<JoinedLabel>& joined, NextOf next_of);
 };
 
 /// Joins labels to predictions by id, whichever comes first, over a horizon of panes.
