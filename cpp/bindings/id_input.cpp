@@ -1,7 +1,10 @@
 #include "id_input.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace inlay::python {
 namespace {
@@ -44,6 +47,23 @@ py::object without_uuids(const py::handle& given) {
 
 IdInput::IdInput(const py::handle& object) : ItemInput(without_uuids(object).ptr()) {
   for_each_run([&](const Run& run) { take_run_kind(run.dictionary ? *run.dictionary : run); });
+}
+
+void IdInput::read(Taker& taker) const noexcept {
+  IdHash hashes[kHashed];
+  for_each_placed_block([&]<class T>(const T* items, std::size_t size, std::size_t at) {
+    for (std::size_t from = 0; from < size; from += kHashed) {
+      const std::size_t part = std::min(size - from, kHashed);
+      if constexpr (std::is_same_v<T, std::string_view>) {
+        hash_ids(items + from, part, kind_, hashes);
+      } else if constexpr (sizeof(T) == sizeof(std::uint64_t) && std::is_integral_v<T>) {
+        hash_ids(reinterpret_cast<const std::uint64_t*>(items) + from, part, hashes);
+      } else {
+        return;  // refused before
+      }
+      taker.take(hashes, part, at + from);
+    }
+  });
 }
 
 void IdInput::take_kind(IdKind kind) {

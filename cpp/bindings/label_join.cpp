@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <exception>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
@@ -25,10 +25,10 @@ namespace {
 
 using SharedJoin = Shared<LabelJoin>;
 
-// Longer runs lie in the caller's memory, shorter ones perhaps in a block that is used again.
-constexpr std::size_t kOneBlock = 1024;
+// How many values are read at once.
+constexpr std::size_t kBlock = HashedIds::kHashed;
 
-/// Numbers as doubles, NaN for a null: where they lie, or copied.
+/// Numbers as doubles, NaN for a null. Packed arrays of the usual types are read where they lie.
 class Doubles {
  public:
   explicit Doubles(const py::handle& values) {
@@ -37,32 +37,82 @@ class Doubles {
       const double value = PyFloat_AsDouble(object);
       if (value == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
       copied_.push_back(value);
+    } else if (take_packed(object)) {
+      return;
     } else {
-      input_ = std::make_unique<ColumnInput>(object);
-      const std::size_t size = input_->size();
-      copied_.reserve(size);  // here, since reading must not throw
-      input_->for_each_span_in_place([&](const double* run, std::size_t part) {
-        if (part == size && part > kOneBlock) {
-          data_ = run;
-        } else {
-          copied_.insert(copied_.end(), run, run + part);
-        }
+      const ColumnInput input(object);
+      copied_.reserve(input.size());  // here, since reading must not throw
+      input.for_each_span_in_place([&](const double* run, std::size_t part) {
+        copied_.insert(copied_.end(), run, run + part);
         return true;
       });
-      size_ = size;
-      if (input_->rounded() != 0) warn_of_rounding(input_->rounded());
+      if (input.rounded() != 0) warn_of_rounding(input.rounded());
     }
-    if (data_ != nullptr) return;
-    data_ = copied_.data();
     size_ = copied_.size();
   }
-  const double* data() const { return data_; }
+  Doubles(const Doubles&) = delete;
+  Doubles& operator=(const Doubles&) = delete;
+  ~Doubles() {
+    if (kind_ != '\0') PyBuffer_Release(&view_);
+  }
   std::size_t size() const { return size_; }
 
+  /// The values at..at+size-1, perhaps in `scratch`; at most kBlock. Touches no Python object.
+  const double* block(std::size_t at, std::size_t size, double* scratch) const {
+    switch (kind_) {
+      case 'd':
+        return static_cast<const double*>(view_.buf) + at;
+      case 'f':
+        return widen(static_cast<const float*>(view_.buf) + at, size, scratch);
+      case 'l':
+        return widen(static_cast<const std::int64_t*>(view_.buf) + at, size, scratch);
+      default:
+        return copied_.data() + at;
+    }
+  }
+
  private:
-  std::unique_ptr<ColumnInput> input_;
+  template <class T>
+  static const double* widen(const T* from, std::size_t size, double* to) {
+    for (std::size_t i = 0; i < size; ++i) to[i] = static_cast<double>(from[i]);
+    return to;
+  }
+
+  bool take_packed(PyObject* object) {
+    // A masked array's buffer says nothing of its mask.
+    if (PyObject_CheckBuffer(object) == 0 ||
+        std::strcmp(Py_TYPE(object)->tp_name, "MaskedArray") == 0) {
+      return false;
+    }
+    if (PyObject_GetBuffer(object, &view_, PyBUF_FORMAT | PyBUF_ND) != 0) {
+      PyErr_Clear();  // not packed, for one
+      return false;
+    }
+    const std::string format = view_.format == nullptr ? "" : view_.format;
+    if (view_.ndim == 1 && reinterpret_cast<std::uintptr_t>(view_.buf) % sizeof(double) == 0) {
+      if (format == "d" || format == "f") kind_ = format[0];
+      // Of integers beyond 2^53 ColumnInput warns; classes and outcomes are none.
+      if ((format == "l" || format == "q") && view_.itemsize == 8 && are_exact()) kind_ = 'l';
+    }
+    if (kind_ == '\0') {
+      PyBuffer_Release(&view_);
+      return false;
+    }
+    size_ = static_cast<std::size_t>(view_.shape[0]);
+    return true;
+  }
+
+  bool are_exact() const {
+    constexpr std::uint64_t kExact = std::uint64_t{1} << 53;
+    const auto* values = static_cast<const std::uint64_t*>(view_.buf);
+    std::uint64_t beyond = 0;
+    for (py::ssize_t i = 0; i < view_.shape[0]; ++i) beyond |= values[i] + kExact;
+    return beyond <= 2 * kExact - 1;
+  }
+
+  Py_buffer view_{};
+  char kind_ = '\0';  // of what lies in the view; none if all was copied
   std::vector<double> copied_;
-  const double* data_ = nullptr;
   std::size_t size_ = 0;
 };
 
@@ -158,56 +208,39 @@ void require_sizes(const char* what, std::size_t ids, std::size_t values) {
                         std::to_string(ids) + " ids, " + std::to_string(values));
 }
 
-// Memory may run out inside, which the loops over a column do not let pass.
-template <class Ids, class F>
-void for_each_hashed_block(const Ids& ids, F&& f) {
-  std::exception_ptr failed;
-  ids.for_each_hashed_block([&](const IdHash* hashes, std::size_t size, std::size_t at) {
-    if (failed) return;
-    try {
-      f(hashes, size, at);
-    } catch (...) {
-      failed = std::current_exception();
-    }
-  });
-  if (failed) std::rethrow_exception(failed);
-}
-
 /// Ids by the halves of their hashes, as prediction_id_hash() gives them.
-class HashedIds {
+class HalvedIds final : public HashedIds {
  public:
-  HashedIds(const py::handle& high, const py::handle& low)
+  HalvedIds(const py::handle& high, const py::handle& low)
       : high_(high, count_of(high), "halves"), low_(low, high_.size(), "halves") {}
-  std::size_t size() const { return high_.size(); }
-  IdKind kind() const { return IdKind::kNone; }
-  template <class F>
-  void for_each_hashed_block(F&& f) const {
-    constexpr std::size_t kHashed = 512;
+  std::size_t count() const noexcept override { return high_.size(); }
+  IdKind kind() const noexcept override { return IdKind::kNone; }
+
+ private:
+  void read(Taker& taker) const noexcept override {
     IdHash hashes[kHashed];
-    for (std::size_t at = 0; at < size(); at += kHashed) {
-      const std::size_t part = std::min(size() - at, kHashed);
+    for (std::size_t at = 0; at < count(); at += kHashed) {
+      const std::size_t part = std::min(count() - at, kHashed);
       for (std::size_t i = 0; i < part; ++i) {
         hashes[i] = {static_cast<std::uint64_t>(high_.data()[at + i]),
                      static_cast<std::uint64_t>(low_.data()[at + i])};
       }
-      f(static_cast<const IdHash*>(hashes), part, at);
+      taker.take(hashes, part, at);
     }
   }
 
- private:
   static std::size_t count_of(const py::handle& column) { return ItemInput(column.ptr()).size(); }
   Integers high_, low_;
 };
 
-template <class Ids>
-std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
+std::shared_ptr<Joined> take_predictions(SharedJoin& self, const HashedIds& ids,
                                          const py::object& scores_given,
                                          const py::object& panes_given,
                                          const py::object& segments_given) {
   const Doubles scores(scores_given);
-  require_sizes("scores", ids.size(), scores.size());
-  const Integers panes(panes_given, ids.size(), "panes");
-  const Integers segments(segments_given, ids.size(), "segments");
+  require_sizes("scores", ids.count(), scores.size());
+  const Integers panes(panes_given, ids.count(), "panes");
+  const Integers segments(segments_given, ids.count(), "segments");
   LabelJoin::check_segments(segments.data(), segments.size());
   auto joined = std::make_shared<Joined>();
   JoinedLabels found;
@@ -216,18 +249,19 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
     join.expect_ids(ids.kind());
     join.check_panes(panes.data(), panes.size());
     std::size_t next = 0;
+    double values[kBlock];
     const auto skip = [&](std::size_t to) {
       join.add_null_ids(to - next);
       for (; next < to; ++next) found.refused.push_back(next);
     };
-    for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
+    ids.for_each_hashed_block([&](const IdHash* hashes, std::size_t size, std::size_t at) {
       skip(at);
       LabelRows rows;
       rows.ids = hashes;
-      rows.values = scores.data() + at;
+      rows.values = scores.block(at, size, values);
       rows.size = size;
       rows.first_row = at;
-      rows.following = ids.size() - at - size;
+      rows.following = ids.count() - at - size;
       rows.panes = panes.data() + at * panes.step();
       rows.pane_step = panes.step();
       rows.segments = segments.data() + at * segments.step();
@@ -235,35 +269,35 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
       join.predicted(rows, found);
       next = at + size;
     });
-    skip(ids.size());
-    joined->accepted = ids.size() - found.refused.size();
+    skip(ids.count());
+    joined->accepted = ids.count() - found.refused.size();
     joined->finish(join.task(), found);
   });
   return joined;
 }
 
-template <class Ids>
-std::shared_ptr<Joined> take_labels(SharedJoin& self, const Ids& ids,
+std::shared_ptr<Joined> take_labels(SharedJoin& self, const HashedIds& ids,
                                     const py::object& outcomes_given, std::int64_t now) {
   const Doubles outcomes(outcomes_given);
-  require_sizes("outcomes", ids.size(), outcomes.size());
+  require_sizes("outcomes", ids.count(), outcomes.size());
   auto joined = std::make_shared<Joined>();
   JoinedLabels found;
   // Safe: as above.
   self.without_gil([&](LabelJoin& join) {
     join.expect_ids(ids.kind());
-    found.reserve(std::min<std::size_t>(ids.size(), join.pending()));
+    found.reserve(std::min<std::size_t>(ids.count(), join.pending()));
     std::size_t valid = 0;
-    for_each_hashed_block(ids, [&](const IdHash* hashes, std::size_t size, std::size_t at) {
+    double values[kBlock];
+    ids.for_each_hashed_block([&](const IdHash* hashes, std::size_t size, std::size_t at) {
       LabelRows rows;
       rows.ids = hashes;
-      rows.values = outcomes.data() + at;
+      rows.values = outcomes.block(at, size, values);
       rows.size = size;
       rows.first_row = at;
       join.labelled(rows, now, found);
       valid += size;
     });
-    join.add_null_ids(ids.size() - valid);
+    join.add_null_ids(ids.count() - valid);
     joined->accepted = found.rows.size();
     joined->finish(join.task(), found);
   });
@@ -318,8 +352,8 @@ std::unique_ptr<SharedJoin> join_from_bytes(const py::object& bytes, const py::o
 /// The halves of each id's hash, int64, both 0 for a null.
 py::typing::Tuple<py::memoryview, py::memoryview> prediction_id_hash(const py::object& ids_given) {
   const IdInput ids(ids_given);
-  std::vector<std::uint64_t> high(ids.size());
-  std::vector<std::uint64_t> low(ids.size());
+  std::vector<std::uint64_t> high(ids.count());
+  std::vector<std::uint64_t> low(ids.count());
   {
     const py::gil_scoped_release release;  // a column is read without touching a Python object
     ids.for_each_hashed_block([&](const IdHash* hashes, std::size_t size, std::size_t at) {
@@ -421,7 +455,7 @@ void register_label_join(py::module_& m) {
           "predicted_hashed",
           [](SharedJoin& self, const py::object& high, const py::object& low,
              const py::object& scores, const py::object& pane, const py::object& segments) {
-            return take_predictions(self, HashedIds(high, low), scores, pane, segments);
+            return take_predictions(self, HalvedIds(high, low), scores, pane, segments);
           },
           py::arg("high"), py::arg("low"), py::arg("scores"), py::arg("pane"),
           py::arg("segments") = 0, "Take predictions by the hashes of their ids.")
@@ -429,7 +463,7 @@ void register_label_join(py::module_& m) {
           "labelled_hashed",
           [](SharedJoin& self, const py::object& high, const py::object& low,
              const py::object& outcomes,
-             std::int64_t now) { return take_labels(self, HashedIds(high, low), outcomes, now); },
+             std::int64_t now) { return take_labels(self, HalvedIds(high, low), outcomes, now); },
           py::arg("high"), py::arg("low"), py::arg("outcomes"), py::arg("pane_now"),
           "Take labels by the hashes of their ids.")
       .def("expire", &expire, py::arg("before_pane"),

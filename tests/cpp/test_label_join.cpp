@@ -255,6 +255,11 @@ TEST(LabelJoin, groups_rows_by_pane) {
   EXPECT_EQ(made.segments, (std::vector<std::uint32_t>{1, 5, 4, 0, 2, 3}));
   EXPECT_EQ(made.rows, made.segments);
   EXPECT_TRUE(JoinedColumns::of({}).groups.empty());
+  for (JoinedLabel& row : rows) row.pane = (row.pane - 2) << 60;  // too far apart for a table
+  const JoinedColumns far = JoinedColumns::of(rows);
+  ASSERT_EQ(far.groups.size(), 3U);
+  EXPECT_EQ(far.groups[0].pane, -(std::int64_t{1} << 60));
+  EXPECT_EQ(far.scores, made.scores);
 }
 
 TEST(LabelJoin, refuses_what_it_cannot_keep) {

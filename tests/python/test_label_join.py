@@ -193,6 +193,35 @@ def test_classes_come_as_integers() -> None:
     assert [row[:2] for row in rows_of(found)] == [(2, 2), (0, -1), (-1, 7)]
 
 
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [0.25, 0.5, None] * 300,
+        np.array([0.25, 0.5, np.nan] * 300),
+        np.array([0.25, 0.5, np.nan] * 300, np.float32),
+        np.array([0.25, 0.5, np.nan] * 300, np.float16),
+        np.array([0.25, 9.0, 0.5, 9.0, np.nan, 9.0] * 300)[::2],
+        np.ma.masked_array([0.25, 0.5, 0.75] * 300, [False, False, True] * 300),
+        pa.array([0.25, 0.5, None] * 300),
+        pa.chunked_array([[0.25], [0.5, None] + [0.25, 0.5, None] * 299]),
+    ],
+    ids=["list", "float64", "float32", "float16", "strided", "masked", "arrow", "chunked"],
+)
+def test_scores_come_from_any_column(scores: Any) -> None:
+    join = _core.LabelJoin("regression", 1, 1000)
+    join.predicted(np.arange(900), scores, 0)
+    outcomes = np.arange(900)
+    found = join.labelled(np.arange(900), outcomes, 0)
+    np.testing.assert_array_equal(np.asarray(found.score), [0.25, 0.5, np.nan] * 300)
+    np.testing.assert_array_equal(np.asarray(found.outcome), outcomes)
+
+
+def test_integers_that_no_double_holds_are_told() -> None:
+    join = _core.LabelJoin("regression", 1, 10)
+    with pytest.warns(inlay.InlayWarning, match=r"rounded.*1"):
+        join.predicted(np.array([1]), np.array([2**53 + 1]), 0)
+
+
 def test_rows_that_are_not_taken_are_told() -> None:
     join = _core.LabelJoin("regression", 2, 100)
     join.predicted([1], [0.5], 5)
