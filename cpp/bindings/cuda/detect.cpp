@@ -319,8 +319,7 @@ void register_detect(py::module_& m) {
           self.update(input.tensor(), input.stream());
         });
       },
-      py::arg("rows"), py::pos_only(), py::arg("stream") = py::none(),
-      "Enqueue rows.");
+      py::arg("rows"), py::pos_only(), py::arg("stream") = py::none(), "Enqueue rows.");
   type.def(
       "take",
       [](Monitor& self) {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
+from inlay.model.estimate import newcombe_difference, ratio_interval
 from inlay.model.parity.intervals import (
     Intervals,
     absolute,
@@ -68,6 +70,8 @@ LIMITS = dict.fromkeys((*MEASURES, *OVERALL), 0.1)
 """How large an effect may be; of a ratio it is 1 less the smaller of it and its inverse."""
 LIMITS["disparate_impact"] = LIMITS["demographic_parity_ratio"] = 0.2
 
+_SINGLE = [RATES.index(name) for name in ("predicted_positive_rate", "recall", "precision")]
+_ODDS = [RATES.index(name) for name in ("recall", "fpr")]
 _RATIOS = ("disparate_impact", "demographic_parity_ratio")
 
 
@@ -169,21 +173,28 @@ def with_reference(
     list of Compared
         By measure, then group.
     """
-    import numpy as np
-
-    groups = np.flatnonzero(np.arange(len(rates.counts)) != reference)
-    base = np.full(len(groups), reference)
-    # Two rates that hold together share what the interval may miss.
-    known = {
-        size: rates.intervals(1.0 - (1.0 - confidence) / size)
-        for size in {len(names) for names in MEASURES.values()}
+    whole = rates.intervals(confidence)
+    base = (slice(None), slice(reference, reference + 1))
+    single, chosen = whole.take(_SINGLE), whole.take(0)
+    differences = difference(single, single.take(base))
+    # The two rates of the odds share what the interval may miss.
+    z = normal_quantile(1.0 - (1.0 - confidence) / 2)
+    odds = shares(rates.k[_ODDS], rates.n[_ODDS], z=z)
+    sizes = absolute(difference(odds, odds.take(base)))
+    made = {
+        "demographic_parity_difference": differences.take(0),
+        "disparate_impact": ratio(chosen, chosen.take(base[1:])),
+        "equal_opportunity_difference": differences.take(1),
+        "equalized_odds_difference": Intervals(*(ends.max(axis=0) for ends in sizes)),
+        "predictive_parity_difference": differences.take(2),
     }
+    values = whole.value.tolist()
     found: list[Compared] = []
     for measure, names in MEASURES.items():
         places = [RATES.index(name) for name in names]
-        each = known[len(names)]
-        sides = [(each.take((at, groups)), each.take((at, base))) for at in places]
-        found += _pairs(rates, measure, places, groups, base, sides, min_n)
+        found += _compared(
+            rates, measure, places, reference, made[measure], values[places[0]], min_n
+        )
     return found
 
 
@@ -215,15 +226,12 @@ def over_all(rates: GroupRates, *, min_n: int, confidence: float) -> list[Compar
             if len(usable) < 2:
                 continue
             ordered = usable[np.argsort(values[rate, usable], kind="stable")]
-            low, high = ordered[:1], ordered[-1:]
+            low, high = ordered[0], ordered[-1]
             if measure in _RATIOS:
                 low, high = high, low  # the smallest rate by the largest
             # The one pair is chosen among all, for each of the rates.
             tests = len(names) * len(usable) * (len(usable) - 1) // 2
-            z = normal_quantile(1.0 - (1.0 - confidence) / tests)
-            k, n = rates.k[rate], rates.n[rate]
-            sides = [(shares(k[high], n[high], z=z), shares(k[low], n[low], z=z))]
-            (one,) = _pairs(rates, measure, [rate], high, low, sides, min_n)
+            one = _pair(rates, measure, rate, int(high), int(low), 1.0 - (1.0 - confidence) / tests)
             if best is None or (one.value or 0.0) > (best.value or 0.0):
                 best = one
         found.append(best or _undefined_over_all(rates, measure, names))
@@ -235,38 +243,57 @@ def _undefined_over_all(rates: GroupRates, measure: str, names: tuple[str, ...])
     return Compared(measure, -1, -1, None, None, None, largest, 0, "insufficient", None)
 
 
-def _pairs(
+def _pair(
+    rates: GroupRates, measure: str, rate: int, first: int, second: int, confidence: float
+) -> Compared:
+    """Compare a rate of two groups, which have enough rows."""
+    k, n = rates.k[rate].tolist(), rates.n[rate].tolist()
+    four = (k[first], n[first], k[second], n[second])
+    estimate = ratio_interval if measure in _RATIOS else newcombe_difference
+    one = estimate(*four, confidence=confidence)
+    both = None if one.value is None else (k[first] / n[first], k[second] / n[second])
+    rest = (n[first], n[second], one.reason, both)
+    return Compared(measure, first, second, one.value, one.low, one.high, *rest)
+
+
+def _compared(
     rates: GroupRates,
     measure: str,
     places: list[int],
-    first: Any,
-    second: Any,
-    sides: list[tuple[Intervals, Intervals]],
+    reference: int,
+    made: Intervals,
+    values: list[float],
     min_n: int,
 ) -> list[Compared]:
-    """Compare groups one by one with others, whose rates with intervals are given."""
+    """Return what each group but the reference comes to, whose measures are given."""
     import numpy as np
 
-    parts = [(ratio if measure in _RATIOS else difference)(*both) for both in sides]
-    if len(parts) == 1:
-        made = parts[0]
-    else:
-        sizes = [absolute(part) for part in parts]
-        made = Intervals(*(np.stack(ends).max(axis=0) for ends in zip(*sizes, strict=True)))
     n = rates.n[places].min(axis=0)
-    few = (n[first] < min_n) | (n[second] < min_n) | np.isnan(made.value)
-    columns = (first, second, *made, n[first], n[second], sides[0][0].value, sides[0][1].value, few)
-    found = []
-    for mine, theirs, value, low, high, n1, n2, p1, p2, is_undefined in zip(
-        *(column.tolist() for column in columns), strict=True
-    ):
-        if is_undefined:
-            reasons = (rates.reason(at, g, min_n) for at in places for g in (mine, theirs))
-            reason = next((each for each in reasons if each), "zero_denominator")
-            found.append(Compared(measure, mine, theirs, None, None, None, n1, n2, reason, None))
-        else:
-            ends = (value, low, high)
-            found.append(Compared(measure, mine, theirs, *ends, n1, n2, None, (p1, p2)))
+    few = (n < min_n) | (n[reference] < min_n) | np.isnan(made.value)
+    counts = n.tolist()
+    found = list(
+        map(
+            Compared._make,
+            zip(
+                repeat(measure),
+                range(len(counts)),
+                repeat(reference),
+                *(ends.tolist() for ends in made),
+                counts,
+                repeat(counts[reference]),
+                repeat(None),
+                zip(values, repeat(values[reference]), strict=False),
+                strict=False,
+            ),
+        )
+    )
+    for at in np.flatnonzero(few).tolist():
+        reasons = (
+            rates.reason(place, group, min_n) for place in places for group in (at, reference)
+        )
+        reason = next((each for each in reasons if each), "zero_denominator")
+        found[at] = found[at]._replace(value=None, low=None, high=None, reason=reason, rates=None)
+    del found[reference]
     return found
 
 

@@ -24,6 +24,9 @@ Key: TypeAlias = tuple[str, ...] | None
 
 # Up to so many combinations a table of them is quicker than sorting.
 _TABLE = 1 << 20
+# Tables that are kept for the next rows, and how large they are at most.
+_MOST_KEPT = 32
+_KEPT = 1 << 14
 _NARROW = 1 << 31
 # Integers of a span like this are told apart by subtracting.
 _SPAN = 1 << 12
@@ -41,7 +44,7 @@ class Segments:
         How many sets are kept apart; rows of later ones go to one more.
     """
 
-    __slots__ = ("_known", "_plain", "cap", "keys", "names", "overflowed")
+    __slots__ = ("_known", "_plain", "_tables", "cap", "keys", "names", "overflowed")
 
     def __init__(self, names: tuple[str, ...], *, cap: int) -> None:
         self.names = names
@@ -51,6 +54,8 @@ class Segments:
         self._known: dict[Key, int] = {}
         # As a caller gives them, which saves making texts: type and value of each.
         self._plain: dict[tuple[Any, ...], int] = {}
+        # By the texts that arrays of values have: the segment of each combination, -1 unless known.
+        self._tables: dict[tuple[tuple[str, ...], ...], np.ndarray[Any, Any]] = {}
 
     def __len__(self) -> int:
         """Return how many segments there are."""
@@ -136,18 +141,34 @@ class Segments:
                 wide = codes.astype(np.int64) if size > _NARROW else codes
                 codes = wide * len(known) + of_row
         if size <= _TABLE:
-            seen = np.zeros(size, bool)
-            seen[codes] = True
-            present = np.flatnonzero(seen)
-            place = np.zeros(size, np.int32)
-            place[present] = self._indices(present.tolist(), texts)
-            found: np.ndarray[Any, Any] = place[codes]
+            found = self._looked_up(codes, texts, size)
         else:
             present, inverse = np.unique(codes, return_inverse=True)
             found = np.asarray(self._indices(present.tolist(), texts), np.int32)[inverse]
         beyond = self._known.get(None)
         if beyond is not None:
             self.overflowed += int((found == beyond).sum())
+        return found
+
+    def _looked_up(
+        self, codes: np.ndarray[Any, Any], texts: Sequence[list[str]], size: int
+    ) -> np.ndarray[Any, Any]:
+        """Return the segment of each row by a table, which is kept for the next rows like these."""
+        import numpy as np
+
+        key = tuple([tuple(known) for known in texts])
+        table = self._tables.get(key)
+        if table is None:
+            table = np.full(size, -1, np.int32)
+            if size <= _KEPT:
+                if len(self._tables) >= _MOST_KEPT:
+                    self._tables.clear()
+                self._tables[key] = table
+        found: np.ndarray[Any, Any] = table[codes]
+        if len(found) and found.min() < 0:
+            missing = np.unique(codes[found < 0])
+            table[missing] = self._indices(missing.tolist(), texts)
+            found = table[codes]
         return found
 
     def _indices(self, codes: Sequence[int], texts: Sequence[list[str]]) -> list[int]:
