@@ -24,19 +24,7 @@ void read_classes(ColumnBlocks& column, std::size_t size, std::int32_t classes,
     column.integers(size, scratch);
     whole = scratch;
   }
-  const auto limit = static_cast<std::uint64_t>(classes);
-  std::uint32_t bad = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto value = static_cast<std::uint64_t>(whole[i]);
-    bad |= value >= limit ? 1U : 0U;
-    out[i] = static_cast<std::int32_t>(value);
-  }
-  if (bad == 0) return;
-  for (std::size_t i = 0; i < size; ++i) {
-    if (static_cast<std::uint64_t>(whole[i]) < limit) continue;
-    out[i] = whole[i] == ColumnBlocks::kNoInteger ? MulticlassState::kNullClass
-                                                  : MulticlassState::kOutsideClass;
-  }
+  MulticlassState::read_classes(whole, size, classes, ColumnBlocks::kNoInteger, out);
 }
 
 void update(SharedStates& self, const py::object& y_true, const py::object& y_score,

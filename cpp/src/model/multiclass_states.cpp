@@ -19,19 +19,32 @@ constexpr std::size_t kBlock = 2048;
 // first-level cache.
 constexpr std::size_t kScoreBlock = 256;
 
+// What is found of a block's rows.
 template <class T>
-struct ScanRoom {
+struct Found {
   T top[kScoreBlock];
   T low[kScoreBlock];
   T own[kScoreBlock];
   double sum[kScoreBlock];
   double squares[kScoreBlock];
+  double terms[kScoreBlock];          // sums of exp(logit - top)
+  double squared_terms[kScoreBlock];  // of their squares
+  double own_terms[kScoreBlock];
   std::int32_t best[kScoreBlock];
   std::int32_t rank[kScoreBlock];
-  // Rows that stay, closed up.
+};
+
+// What counts of the rows that stay, closed up.
+struct Kept {
   std::int32_t labels[kScoreBlock];
   std::int32_t predicted[kScoreBlock];
+  std::int32_t rank[kScoreBlock];
   double weights[kScoreBlock];
+  double confidence[kScoreBlock];  // the largest probability
+  double brier[kScoreBlock];
+  double log_of[kScoreBlock];  // the log loss is `above` - its logarithm
+  double above[kScoreBlock];
+  double logs[kScoreBlock];
 };
 
 const char* name_of(ScoreKind kind) noexcept {
@@ -45,15 +58,27 @@ const char* name_of(ScoreKind kind) noexcept {
   }
 }
 
-// [i / bins, (i + 1) / bins), compared with the ends themselves; 1 is in the last.
-std::size_t bin_of(double confidence, std::int32_t bins) noexcept {
-  const auto width = static_cast<double>(bins);
-  auto bin = static_cast<std::int32_t>(confidence * width);
-  if (bin >= bins) bin = bins - 1;
-  if (confidence < bin / width) --bin;
-  if (bin + 1 < bins && confidence >= (bin + 1) / width) ++bin;
-  return static_cast<std::size_t>(std::max(bin, 0));
-}
+// Where bins begin: i / bins.
+class BinEdges {
+ public:
+  explicit BinEdges(std::int32_t bins) : bins_(bins), last_(static_cast<std::size_t>(bins) - 1) {
+    for (std::int32_t i = 0; i <= bins; ++i) edges_[i] = i / static_cast<double>(bins);
+  }
+
+  // [i / bins, (i + 1) / bins), compared with the ends themselves; 1 is in the last.
+  std::size_t bin_of(double confidence) const noexcept {
+    const auto near = static_cast<std::size_t>(confidence * bins_);
+    std::size_t bin = std::min(near, last_);
+    bin -= confidence < edges_[bin] ? 1U : 0U;
+    bin += bin < last_ && confidence >= edges_[bin + 1] ? 1U : 0U;
+    return bin;
+  }
+
+ private:
+  double bins_;
+  std::size_t last_;
+  double edges_[MulticlassSettings::kMaxBins + 1];
+};
 
 void scan(const float* scores, const std::int32_t* labels, std::size_t rows, std::size_t columns,
           const detail::ScoreRows<float>& out) noexcept {
@@ -63,35 +88,13 @@ void scan(const double* scores, const std::int32_t* labels, std::size_t rows, st
           const detail::ScoreRows<double>& out) noexcept {
   detail::score_kernels().scan_f64(scores, labels, rows, columns, out);
 }
-
-// What counts of a row of scores that stays.
-struct Judged {
-  double confidence;  // the largest probability
-  double own;         // the true class's
-  double log_loss;
-  double brier;
-};
-
-Judged judge_probabilities(double top, double own, double squares) noexcept {
-  return {top, own, -std::log(std::max(own, MulticlassState::kLeastProbability)),
-          std::max(0.0, squares - 2 * own + 1)};
+void softmax(const float* scores, const Found<float>& found, std::size_t rows, std::size_t columns,
+             const detail::SoftmaxRows& out) noexcept {
+  detail::score_kernels().softmax_f32(scores, found.top, found.own, rows, columns, out);
 }
-
-template <class T>
-Judged judge_logits(const T* row, std::size_t columns, double top, double own) noexcept {
-  double sum = 0;
-  double squares = 0;
-  for (std::size_t c = 0; c < columns; ++c) {
-    const double term = detail::exp2_double((static_cast<double>(row[c]) - top) * detail::kLog2E);
-    sum += term;
-    squares += term * term;
-  }
-  const double own_term = detail::exp2_double((own - top) * detail::kLog2E);
-  const double probability = own_term / sum;
-  const double loss = std::log(sum) - (own - top);
-  constexpr double kMostLoss = 53 * detail::kLn2;
-  return {1 / sum, probability, std::min(loss, kMostLoss),
-          std::max(0.0, squares / (sum * sum) - 2 * probability + 1)};
+void softmax(const double* scores, const Found<double>& found, std::size_t rows,
+             std::size_t columns, const detail::SoftmaxRows& out) noexcept {
+  detail::score_kernels().softmax_f64(scores, found.top, found.own, rows, columns, out);
 }
 
 }  // namespace
@@ -161,6 +164,23 @@ MulticlassState::MulticlassState(const Settings& settings) : cells_(settings.cla
   bins_.resize(static_cast<std::size_t>(settings.bins));
 }
 
+void MulticlassState::read_classes(const std::int64_t* values, std::size_t size,
+                                   std::int32_t classes, std::int64_t null,
+                                   std::int32_t* out) noexcept {
+  const auto limit = static_cast<std::uint64_t>(classes);
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    all |= static_cast<std::uint64_t>(values[i]);
+    out[i] = static_cast<std::int32_t>(values[i]);
+  }
+  // If no value has a bit above 31, what is no class is still none as it was written.
+  if (all <= INT32_MAX) return;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (static_cast<std::uint64_t>(values[i]) < limit) continue;
+    out[i] = values[i] == null ? kNullClass : kOutsideClass;
+  }
+}
+
 void MulticlassState::update_labels(const Settings& settings, const std::int32_t* labels,
                                     const std::int32_t* predicted, const double* weights,
                                     std::size_t size) {
@@ -217,17 +237,18 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
                                  const T* scores, const double* weights, std::size_t size) {
   const auto columns = static_cast<std::size_t>(settings.classes);
   const bool logits = settings.kind == ScoreKind::kLogit;
-  ScanRoom<T> r;
-  const detail::ScoreRows<T> out{r.top, r.low, r.own, r.sum, r.squares, r.best, r.rank};
+  const BinEdges edges(settings.bins);
+  Found<T> f;
+  Kept k;
   for (std::size_t at = 0; at < size; at += kScoreBlock) {
     const std::size_t rows = std::min(kScoreBlock, size - at);
     const T* const block = scores + at * columns;
     for (std::size_t i = 0; i < rows; ++i) {
       const std::int32_t label = labels[at + i];
-      r.labels[i] = label >= 0 && label < settings.classes ? label : 0;
+      k.labels[i] = label >= 0 && label < settings.classes ? label : 0;
     }
-    scan(block, r.labels, rows, columns, out);
-    Sums sums;
+    scan(block, k.labels, rows, columns, {f.top, f.low, f.own, f.sum, f.squares, f.best, f.rank});
+    if (logits) softmax(block, f, rows, columns, {f.terms, f.squared_terms, f.own_terms});
     std::size_t n = 0;
     for (std::size_t i = 0; i < rows; ++i) {
       const std::int32_t label = labels[at + i];
@@ -236,9 +257,9 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
         continue;
       }
       // Infinities of both signs add up to NaN too, so that a NaN is looked for.
-      const bool in_range = logits ? std::isfinite(r.top[i]) && std::isfinite(r.low[i])
-                                   : r.low[i] >= 0 && r.top[i] <= 1;
-      if (std::isnan(r.sum[i]) || !in_range) {
+      const bool in_range = logits ? std::isfinite(f.top[i]) && std::isfinite(f.low[i])
+                                   : f.low[i] >= 0 && f.top[i] <= 1;
+      if (std::isnan(f.sum[i]) || !in_range) {
         const T* row = block + i * columns;
         const bool nan = std::any_of(row, row + columns, [](T score) { return std::isnan(score); });
         ++(nan ? faults_.nan_score : faults_.out_of_range);
@@ -246,41 +267,60 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
       }
       const double w = weights == nullptr ? 1.0 : weights[at + i];
       if (weights != nullptr && !detail::is_weight(w, faults_)) continue;
-      const auto top = static_cast<double>(r.top[i]);
-      const auto own = static_cast<double>(r.own[i]);
-      const Judged row = logits ? judge_logits(block + i * columns, columns, top, own)
-                                : judge_probabilities(top, own, r.squares[i]);
-      clipped_ += row.own < kLeastProbability ? 1 : 0;
-      if (!logits) unnormalised_ += std::abs(r.sum[i] - 1) > kSumTolerance ? 1 : 0;
-      const bool hit = r.best[i] == label;
-      Tally& bin = bins_[bin_of(row.confidence, settings.bins)];
+      const auto top = static_cast<double>(f.top[i]);
+      const auto own = static_cast<double>(f.own[i]);
+      double probability = own;
+      if (logits) {
+        probability = f.own_terms[i] / f.terms[i];
+        k.confidence[n] = 1 / f.terms[i];
+        k.brier[n] = f.squared_terms[i] / (f.terms[i] * f.terms[i]) - 2 * probability + 1;
+        k.log_of[n] = f.terms[i];
+        k.above[n] = top - own;  // which may be more than a double's probability shows
+      } else {
+        k.confidence[n] = top;
+        k.brier[n] = f.squares[i] - 2 * own + 1;
+        k.log_of[n] = std::max(own, kLeastProbability);
+        k.above[n] = 0;
+        unnormalised_ += std::abs(f.sum[i] - 1) > kSumTolerance ? 1 : 0;
+      }
+      clipped_ += probability < kLeastProbability ? 1 : 0;
+      k.labels[n] = label;
+      k.predicted[n] = f.best[i];
+      k.rank[n] = f.rank[i];
+      k.weights[n] = w;
+      ++n;
+    }
+    detail::score_kernels().logs(k.log_of, n, k.logs);
+    constexpr double kMostLoss = 53 * detail::kLn2;
+    Sums sums;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double w = k.weights[i];
+      const double brier = std::max(0.0, k.brier[i]);
+      const double loss = logits ? std::min(k.above[i] + k.logs[i], kMostLoss) : -k.logs[i];
+      const bool hit = k.predicted[i] == k.labels[i];
+      Tally& bin = bins_[edges.bin_of(k.confidence[i])];
       ++bin.rows;
       bin.hits += hit ? 1 : 0;
       bin.weight += w;
       bin.hit_weight += hit ? w : 0.0;
-      bin.confidence += w * row.confidence;
+      bin.confidence += w * k.confidence[i];
       sums.weight += w;
       sums.weight_squares += w * w;
-      sums.log_loss += w * row.log_loss;
-      sums.log_loss_squares += w * (row.log_loss * row.log_loss);
-      sums.brier += w * row.brier;
-      sums.brier_squares += w * (row.brier * row.brier);
-      r.labels[n] = label;
-      r.predicted[n] = r.best[i];
-      r.rank[n] = r.rank[i];
-      r.weights[n] = w;
-      ++n;
+      sums.log_loss += w * loss;
+      sums.log_loss_squares += w * (loss * loss);
+      sums.brier += w * brier;
+      sums.brier_squares += w * (brier * brier);
     }
-    cells_.update(r.labels, r.predicted, weights == nullptr ? nullptr : r.weights, n);
+    cells_.update(k.labels, k.predicted, weights == nullptr ? nullptr : k.weights, n);
     if (!ranks_.empty()) {
       if (weights != nullptr && rank_weights_.empty()) {
         rank_weights_.assign(ranks_.begin(), ranks_.end());
       }
       const auto last = static_cast<std::int32_t>(ranks_.size() - 1);
       for (std::size_t i = 0; i < n; ++i) {
-        const auto rank = static_cast<std::size_t>(std::min(r.rank[i], last));
+        const auto rank = static_cast<std::size_t>(std::min(k.rank[i], last));
         ++ranks_[rank];
-        if (!rank_weights_.empty()) rank_weights_[rank] += r.weights[i];
+        if (!rank_weights_.empty()) rank_weights_[rank] += k.weights[i];
       }
     }
     rows_ += static_cast<std::int64_t>(n);

@@ -18,18 +18,33 @@ struct ScoreRows {
   std::int32_t* rank;  // of the true class, from 0: scores above its own, and equal ones before it
 };
 
+/// What the terms exp(score - top) of a row of logits come to. Terms below 2^-1021 count as that.
+struct SoftmaxRows {
+  double* sum;
+  double* squares;  // of the terms' squares
+  double* own;      // the true class's term
+};
+
 /// The loops over rows of scores, one set per instruction set, with the same results bit for bit.
 /// Scores lie row by row, `columns` a row; labels within 0 to columns - 1.
 ///
-/// | loop | reads   | accumulates                                        | order                  |
-/// |------|---------|----------------------------------------------------|------------------------|
-/// | scan | f32 f64 | extremes; sums of 16 classes as read, then in f64  | class by class; a row a
-/// lane |
+/// | loop    | reads   | accumulates                                       | order |
+/// |---------|---------|---------------------------------------------------|-------------------------|
+/// | scan    | f32 f64 | extremes; sums of 16 classes as read, then in f64 | class by class; a row
+/// a | | softmax | f32 f64 | f64                                               | lane | | logs    |
+/// f64     | nothing; 4e-16 relative                           |                         |
 struct ScoreKernels {
   void (*scan_f32)(const float* scores, const std::int32_t* labels, std::size_t rows,
                    std::size_t columns, const ScoreRows<float>& out) noexcept;
   void (*scan_f64)(const double* scores, const std::int32_t* labels, std::size_t rows,
                    std::size_t columns, const ScoreRows<double>& out) noexcept;
+  /// `top` and `own` as scan() found them. Of a row that is not finite: anything.
+  void (*softmax_f32)(const float* scores, const float* top, const float* own, std::size_t rows,
+                      std::size_t columns, const SoftmaxRows& out) noexcept;
+  void (*softmax_f64)(const double* scores, const double* top, const double* own, std::size_t rows,
+                      std::size_t columns, const SoftmaxRows& out) noexcept;
+  /// Natural logarithms of positive normal numbers.
+  void (*logs)(const double* values, std::size_t size, double* out) noexcept;
 };
 
 extern const ScoreKernels kScoreKernelsScalar;

@@ -55,6 +55,10 @@ class INLAY_API MulticlassState {
 
   explicit MulticlassState(const Settings& settings);
 
+  /// Writes classes as updates take them: what is none becomes some number that is none, `null`
+  /// kNullClass.
+  static void read_classes(const std::int64_t* values, std::size_t size, std::int32_t classes,
+                           std::int64_t null, std::int32_t* out) noexcept;
   /// Counts rows of kind label: pairs of classes or codes of none. Weights may be null.
   /// @throws std::bad_alloc; a part of the rows may then have been counted.
   void update_labels(const Settings& settings, const std::int32_t* labels,
