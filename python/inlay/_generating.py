@@ -146,4 +146,6 @@ class Generating:
         known = self._generations.find(name, settings)
         if known is not None:
             return known
-        return self._generations.add(Generation(observer, name, **settings), settings)
+        made = self._generations.add(Generation(observer, name, **settings), settings)
+        # Another thread may have made it with other settings.
+        return self._generations.find(name, settings) or made

@@ -632,3 +632,26 @@ def test_the_native_handle_refuses_other_series(obs: inlay.Observer) -> None:
         handle.record()
     with pytest.raises(TypeError, match="cannot create"):
         BoundGeneration()
+
+
+def test_counts_that_are_no_whole_numbers_are_left_out() -> None:
+    obs = inlay.Observer({"service.name": "assistant"}, clock=inlay.ManualClock())
+    stream = obs.generation("whole")
+    stream.retrieval(hits=2.5)
+    stream.agent(steps=1.5, duration=2.5)
+    rows = {(row["metric"], row["attrs"]): row["value"] for row in obs.collect().points.to_pylist()}
+    assert rows["whole.rejected", '{"field":"hits","reason":"not_whole"}'] == 1
+    assert rows["whole.rejected", '{"field":"steps","reason":"not_whole"}'] == 1
+    assert not [
+        metric for metric, _ in rows if metric in ("whole.retrieval.hits", "whole.agent.steps")
+    ]
+    assert ("whole.agent.duration", "{}") in rows
+    obs.stop()
+
+
+def test_log_probabilities_of_another_class_are_refused() -> None:
+    obs = inlay.Observer({"service.name": "assistant"}, clock=inlay.ManualClock())
+    for wrong in (["a"], "abc", [[-0.1], [-0.2, -0.3]]):
+        with pytest.raises(TypeError, match="log_probs must be numbers"):
+            obs.generation("classes").answer("a b", log_probs=wrong)
+    obs.stop()
