@@ -567,6 +567,17 @@ def test_a_stream_made_before_install_counts_after_it() -> None:
     assert chat.judged_rate("leak").rate.n == 1
 
 
+def test_streams_made_before_each_install_have_rates() -> None:
+    judge = {"evaluator": "judge", "evaluator_version": "1", "range": (0, 1), "direction": "lower"}
+    for _ in range(2):
+        chat = inlay.get_observer().generation("again-chat")
+        with inlay.Observer({"service.name": "assistant"}).install() as observer:
+            chat.evaluation("leak", 0.5, threshold=0.5, **judge)  # type: ignore[arg-type]
+            metrics = [row["metric"] for row in observer.collect().points.to_pylist()]
+            observer.uninstall()
+        assert "again-chat.evaluation.rate" in metrics
+
+
 def test_a_disabled_observer_takes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INLAY_DISABLED", "1")
     observer = inlay.Observer()
