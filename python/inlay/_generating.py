@@ -143,7 +143,10 @@ class Generating:
             if self._generations is None:
                 self._generations = Generations()
                 observer.probe(self._generations)
-        known = self._generations.find(name, settings)
+            streams = self._generations
+        known = streams.find(name, settings)
         if known is not None:
             return known
-        return self._generations.add(Generation(observer, name, **settings), settings)
+        made = streams.add(Generation(observer, name, **settings), settings)
+        # Another thread may have made it with other settings.
+        return streams.find(name, settings) or made

@@ -375,6 +375,7 @@ class NoopObserver(Observer):
                     del self._made[name]
                     self._callbacks.pop(name, None)
             probes, self._probes = self._probes, []
+            self._generations = None  # among the probes: its streams stay with the target, too
             watches, self._detached_watches = self._detached_watches, []
             qualities, self._detached_qualities = self._detached_qualities, []
         target.probe(*probes)

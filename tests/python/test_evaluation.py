@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import inlay
-from inlay.model import Generation, JudgedRate
+from inlay.model import Binary, Generation, JudgedRate
 from inlay.model.estimate import wilson
 from inlay.model.text import rogan_gladen
 
@@ -389,3 +389,63 @@ def test_the_interval_holds_its_confidence(
         assert found.high is not None
         hits += found.low <= p <= found.high
     assert hits >= 925
+
+
+def test_flags_and_scores_have_intervals_apart(obs: inlay.Observer, chat: Generation) -> None:
+    human, scores, _ = judged(chat, np.random.default_rng(8), 200)
+    chat.labelled("hallucination", range(200), human)
+    metrics = chat.evaluator("hallucination")
+    direct = Binary(bins=10)
+    direct.update(human, scores)
+    assert metrics.f1 == direct.compute().f1
+    assert metrics.ece == direct.compute().ece
+    assert metrics.f1.low is not None
+    assert metrics.ece.low is not None
+    chat.evaluation(
+        "tone", label="rude", flagged_labels="rude", response_id=1, **{**JUDGE, "threshold": None}
+    )
+    chat.labelled("tone", 1, True)
+    worth = chat.evaluator("tone")
+    assert float(worth.accuracy) == 1.0
+    assert (worth.ece.reason, worth.brier.reason) == ("no_scores", "no_scores")
+
+
+def test_integers_of_arrays_are_ids(obs: inlay.Observer, chat: Generation) -> None:
+    ids = np.arange(3)
+    for one in ids:
+        chat.evaluation("hallucination", 0.9, response_id=one, **JUDGE)
+    chat.labelled("hallucination", ids, np.array([True, False, True]))
+    chat.labelled("hallucination", ids[0], True)  # a second time
+    assert chat.judged_rate("hallucination").labelled == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "outcomes", "told"),
+    [
+        (5, "a", True, "name of an evaluation"),
+        ("hallucination", ["a"], True, "outcomes of several"),
+        ("hallucination", 1.5, True, "a response's id"),
+        ("hallucination", None, True, "a response's id"),
+        ("hallucination", "a", np.array([1, 0]), "an outcome must"),
+    ],
+)
+def test_labels_of_another_class_are_refused(
+    chat: Generation, name: Any, ids: Any, outcomes: Any, told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        chat.labelled(name, ids, outcomes)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"threshold": "abc"}, "threshold must be a number"),
+        ({"range": "01"}, "range must be"),
+        ({"flagged_labels": [1]}, "flagged_labels must be str"),
+    ],
+)
+def test_settings_of_another_class_are_refused(
+    chat: Generation, setting: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        chat.evaluation("hallucination", 0.9, **{**JUDGE, **setting})

@@ -567,6 +567,17 @@ def test_a_stream_made_before_install_counts_after_it() -> None:
     assert chat.judged_rate("leak").rate.n == 1
 
 
+def test_streams_made_before_each_install_have_rates() -> None:
+    judge = {"evaluator": "judge", "evaluator_version": "1", "range": (0, 1), "direction": "lower"}
+    for _ in range(2):
+        chat = inlay.get_observer().generation("again-chat")
+        with inlay.Observer({"service.name": "assistant"}).install() as observer:
+            chat.evaluation("leak", 0.5, threshold=0.5, **judge)  # type: ignore[arg-type]
+            metrics = [row["metric"] for row in observer.collect().points.to_pylist()]
+            observer.uninstall()
+        assert "again-chat.evaluation.rate" in metrics
+
+
 def test_a_disabled_observer_takes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INLAY_DISABLED", "1")
     observer = inlay.Observer()
@@ -632,3 +643,26 @@ def test_the_native_handle_refuses_other_series(obs: inlay.Observer) -> None:
         handle.record()
     with pytest.raises(TypeError, match="cannot create"):
         BoundGeneration()
+
+
+def test_counts_that_are_no_whole_numbers_are_left_out() -> None:
+    obs = inlay.Observer({"service.name": "assistant"}, clock=inlay.ManualClock())
+    stream = obs.generation("whole")
+    stream.retrieval(hits=2.5)
+    stream.agent(steps=1.5, duration=2.5)
+    rows = {(row["metric"], row["attrs"]): row["value"] for row in obs.collect().points.to_pylist()}
+    assert rows["whole.rejected", '{"field":"hits","reason":"not_whole"}'] == 1
+    assert rows["whole.rejected", '{"field":"steps","reason":"not_whole"}'] == 1
+    assert not [
+        metric for metric, _ in rows if metric in ("whole.retrieval.hits", "whole.agent.steps")
+    ]
+    assert ("whole.agent.duration", "{}") in rows
+    obs.stop()
+
+
+def test_log_probabilities_of_another_class_are_refused() -> None:
+    obs = inlay.Observer({"service.name": "assistant"}, clock=inlay.ManualClock())
+    for wrong in (["a"], "abc", [[-0.1], [-0.2, -0.3]]):
+        with pytest.raises(TypeError, match="log_probs must be numbers"):
+            obs.generation("classes").answer("a b", log_probs=wrong)
+    obs.stop()

@@ -7,6 +7,7 @@ import logging
 import pickle
 import socket
 import sys
+import threading
 import types
 import urllib.request
 import warnings
@@ -15,6 +16,7 @@ import pytest
 from point_rows import points_by_metric
 
 import inlay
+from inlay.integrations import ray_serve
 from inlay.integrations.ray_serve import observed
 
 
@@ -248,6 +250,27 @@ def test_a_function_writes_its_last_window_when_ray_ends_it(tmp_path):
     double.__del__()
     sql = "select value from points where metric = 'inference.requests'"
     assert inlay.query(tmp_path, sql).to_pylist() == [{"value": 1.0}]
+
+
+def test_threads_that_call_a_function_at_once_make_one_recorder():
+    made = []
+    inside, late = threading.Event(), threading.Event()
+
+    def make(name):
+        made.append(name)
+        inside.set()
+        late.wait(0.2)  # for ever, if the other one waits as it should
+        return types.SimpleNamespace()
+
+    recorder_of = ray_serve._OfFunction(make, "double")
+    first = threading.Thread(target=recorder_of, args=((),))
+    first.start()
+    assert inside.wait(10)
+    second = threading.Thread(target=lambda: (recorder_of(()), late.set()))
+    second.start()
+    first.join()
+    second.join()
+    assert made == ["double"]
 
 
 def test_what_a_class_does_at_its_end_is_done(observer):

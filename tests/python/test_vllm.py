@@ -379,6 +379,14 @@ def test_plugin_beside_a_logger_of_the_program_records_nothing(observer, vllm):
     assert points_by_metric(observer.collect())["generation.requests"][0]["value"] == 1
 
 
+def test_plugin_that_is_made_anew_for_its_engine_goes_on(observer, vllm):
+    config = Config()
+    vllm.PluginStatLogger(config, [0])
+    scaled = vllm.PluginStatLogger(config, [0, 1])  # vLLM does so when it scales an engine
+    scaled.record(scheduler(), step(finished_requests=[finished()]), engine_idx=1)
+    assert points_by_metric(observer.collect())["generation.requests"][0]["value"] == 1
+
+
 def rows_of(directory, metric):
     pytest.importorskip("duckdb", reason="reading the files needs duckdb")
     rows = inlay.query(directory, "select metric from points").to_pylist()

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inlay._core import now_ns
+from inlay._threads import new_lock
 from inlay.integrations._calls import Calls, error_of
 from inlay.integrations._host_observer import HostObserver
 from inlay.integrations._streams import observed_async_generator, observed_generator
@@ -176,11 +177,16 @@ class _OfFunction:
         self._make = make
         self._name = name
         self._made: _Recorder | None = None
+        self._lock = new_lock()
 
     def __call__(self, _args: tuple[Any, ...]) -> _Recorder:
-        if self._made is None:
-            self._made = self._make(self._name)
-        return self._made
+        made = self._made
+        if made is None:
+            with self._lock:  # two would hold the observer, of which one is released
+                made = self._made
+                if made is None:
+                    made = self._made = self._make(self._name)
+        return made
 
     def release(self) -> None:
         if self._made is not None:

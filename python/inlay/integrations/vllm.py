@@ -81,7 +81,9 @@ class StatLogger(AggregateStatLoggerBase):  # type: ignore[misc]
         self._recording = self._failures.guard("statistics")
         with self._failures.guard("start"):
             _recorded[:] = [ref for ref in _recorded if ref() is not None]
-            _recorded.append(weakref.ref(vllm_config))
+            # Not for a plugin's: when vLLM scales an engine it makes the loggers anew.
+            if not isinstance(self, PluginStatLogger):
+                _recorded.append(weakref.ref(vllm_config))
         with self._failures.guard("start"):
             self._make(_model_of(vllm_config), indexes)
 

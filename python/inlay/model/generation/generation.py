@@ -10,7 +10,7 @@ from inlay._threads import new_lock
 from inlay.model.generation.evaluations import Evaluations
 from inlay.model.generation.instruments import GenerationInstruments, checked_keys
 from inlay.model.generation.judgements import Judgements
-from inlay.model.generation.numbers import fault_of, number_of
+from inlay.model.generation.numbers import count_fault_of, fault_of, number_of
 from inlay.model.generation.prices import ANY_MODEL, prices_of
 from inlay.model.generation.texts import Texts
 from inlay.model.series_names import checked_name
@@ -340,7 +340,7 @@ class Generation(Judgements):
         """Record a number that is at least 0, or count why it is none."""
         if value is None:
             return
-        fault = fault_of(field, value)
+        fault = (fault_of if field == "duration" else count_fault_of)(field, value)
         if fault is not None:
             self._instruments.reject(field, fault, attributes)
             return

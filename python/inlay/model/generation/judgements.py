@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
@@ -9,7 +11,7 @@ from inlay.model.generation.judging import Evaluator
 from inlay.model.generation.numbers import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from inlay.model.generation.evaluations import Agreed, Evaluations
     from inlay.model.generation.instruments import GenerationInstruments
@@ -99,7 +101,7 @@ class Judgements:
             message = f"label must be a str: {label!r}"
             raise TypeError(message)
         if response_id is not None:
-            _check_id(response_id)
+            response_id = _id(response_id)
         if score is not None:
             score = number_of("score", score)
         self._evaluations.declared(its)
@@ -156,6 +158,10 @@ class Judgements:
         ``unmatched``. Labels count under the attributes of the judgement, and what is left out
         before there is one under ``unknown``.
         """
+        what: Any = name
+        if not isinstance(what, str):
+            message = f"name of an evaluation must be a str: {name!r}"
+            raise TypeError(message)
         for response_id, human in _pairs(response_ids, outcomes):
             if not self._observer.enabled:
                 continue
@@ -244,24 +250,37 @@ class Judgements:
         return self._evaluations.metrics(name, evaluator, evaluator_version, confidence)
 
 
-def _check_id(response_id: Any) -> None:
-    if not isinstance(response_id, (str, int)):
+def _id(response_id: Any) -> str | int:
+    if isinstance(response_id, str):
+        return response_id
+    try:
+        return index(response_id)  # of numpy's integers, too
+    except TypeError:
         message = f"a response's id must be a str or int: {response_id!r}"
-        raise TypeError(message)
+        raise TypeError(message) from None
 
 
 def _pairs(ids: Any, outcomes: Any) -> list[tuple[str | int, bool]]:
-    if isinstance(ids, (str, int)):
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
         ids, outcomes = [ids], [outcomes]
+    elif not isinstance(outcomes, Iterable):
+        message = f"outcomes of several answers must be a sequence: {outcomes!r}"
+        raise TypeError(message)
     ids, outcomes = list(ids), list(outcomes)
     if len(ids) != len(outcomes):
         message = f"there must be an outcome for each of {len(ids)} answers: {len(outcomes)}"
         raise InvalidArgumentError(message)
     pairs = []
     for response_id, outcome in zip(ids, outcomes, strict=True):
-        _check_id(response_id)
-        if outcome not in (True, False):
-            message = f"an outcome must be True or False: {outcome!r}"
-            raise TypeError(message)
-        pairs.append((response_id, bool(outcome)))
+        pairs.append((_id(response_id), _outcome(outcome)))
     return pairs
+
+
+def _outcome(outcome: Any) -> bool:
+    try:
+        if outcome in (True, False):
+            return bool(outcome)
+    except (TypeError, ValueError):  # an array, or what is missing: neither true nor false
+        pass
+    message = f"an outcome must be True or False: {outcome!r}"
+    raise TypeError(message)

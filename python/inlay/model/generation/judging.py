@@ -7,7 +7,9 @@ from math import isnan
 from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.model.estimate import Estimate, normal_mean, wilson
+from inlay.model.binary import Binary
+from inlay.model.estimate import Estimate
+from inlay.model.generation.numbers import number_of
 from inlay.model.metrics import Metrics
 
 __all__ = ["DIRECTIONS", "Agreement", "Evaluator"]
@@ -16,6 +18,8 @@ DIRECTIONS = ("higher", "lower")
 """Which scores are the better ones."""
 
 _BINS = 10
+_OF_FLAGS = ("accuracy", "precision", "recall", "specificity", "f1", "prevalence")
+_OF_SCORES = ("ece", "brier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Evaluator:
                 message = f"{what} of an evaluation must not be empty: {text!r}"
                 raise InvalidArgumentError(message)
         try:
-            low, high = (float(end) for end in range)
+            low, high = (number_of("range", end) for end in range)
         except (TypeError, ValueError) as error:
             message = f"range must be the lowest and the highest score: {range!r}"
             raise TypeError(message) from error
@@ -89,11 +93,15 @@ class Evaluator:
             message = f"direction must be 'higher' or 'lower', whichever is better: {direction!r}"
             raise InvalidArgumentError(message)
         if threshold is not None:
-            threshold = float(threshold)
+            threshold = number_of("threshold", threshold)
             if not low <= threshold <= high:
                 message = f"threshold must lie in the range {low!r} to {high!r}: {threshold!r}"
                 raise InvalidArgumentError(message)
         labels = (flagged_labels,) if isinstance(flagged_labels, str) else tuple(flagged_labels)
+        for word in labels:
+            if not isinstance(word, str):
+                message = f"flagged_labels must be str: {word!r}"
+                raise TypeError(message)
         return cls(evaluation, name, version, (low, high), direction, threshold, frozenset(labels))
 
     @property
@@ -131,79 +139,44 @@ class Evaluator:
 class Agreement:
     """How an evaluator's judgements go with people's. Guarded by who has it."""
 
-    __slots__ = ("_bins", "_counts", "_squares")
+    __slots__ = ("_flags", "_scores")
 
     def __init__(self) -> None:
-        self._counts = {(judged, human): 0 for judged in (True, False) for human in (True, False)}
-        # Of scores: rows, those that people flagged, sum of badness.
-        self._bins = [[0.0, 0.0, 0.0] for _ in range(_BINS)]
-        self._squares = [0.0, 0.0]  # sums of squared errors, and of their squares
+        # Apart, as labels flag too: neither the rows nor the flags need be those of the scores.
+        self._flags = Binary(kind="label")
+        self._scores = Binary(bins=_BINS)
 
     def add(self, flagged: bool | None, badness: float | None, human: bool) -> None:
         """Count an answer that both judged."""
         if flagged is not None:
-            self._counts[flagged, human] += 1
+            self._flags.update([human], [flagged])
         if badness is not None:
-            cell = self._bins[min(int(badness * _BINS), _BINS - 1)]
-            cell[0] += 1
-            cell[1] += human
-            cell[2] += badness
-            squared = (badness - human) ** 2
-            self._squares[0] += squared
-            self._squares[1] += squared * squared
+            self._scores.update([human], [badness])
 
     @property
     def labelled(self) -> int:
         """Answers that both flagged or did not flag."""
-        return sum(self._counts.values())
+        return self._flags.rows
 
     @property
     def sensitivity(self) -> tuple[int, int]:
         """Of answers that people flagged: those it flagged, and all."""
-        hits = self._counts[True, True]
-        return hits, hits + self._counts[False, True]
+        _, _, misses, hits = map(int, self._flags.confusion())
+        return hits, hits + misses
 
     @property
     def specificity(self) -> tuple[int, int]:
         """Of answers that people did not flag: those it did not flag, and all."""
-        passes = self._counts[False, False]
-        return passes, passes + self._counts[True, False]
+        passes, alarms, _, _ = map(int, self._flags.confusion())
+        return passes, passes + alarms
 
     def metrics(self, title: str, confidence: float) -> Metrics:
         """Return what the evaluator is worth, with people's labels as the truth."""
-        counts = self._counts
-        hits, passes = counts[True, True], counts[False, False]
-        flagged, clear = hits + counts[True, False], passes + counts[False, True]
-        people, others = self.sensitivity[1], self.specificity[1]
-        n = flagged + clear
-        scored = int(sum(cell[0] for cell in self._bins))
-        either = hits + (n - passes)  # 2 tp + fp + fn
-        return Metrics(
-            {
-                "accuracy": wilson(hits + passes, n, confidence=confidence),
-                "precision": wilson(
-                    hits, flagged, confidence=confidence, reason="no_predicted_positives"
-                ),
-                "recall": wilson(hits, people, confidence=confidence, reason="no_positives"),
-                "specificity": wilson(passes, others, confidence=confidence, reason="no_negatives"),
-                "f1": Estimate(2 * hits / either, None, None, n, "no_interval")
-                if either
-                else Estimate.undefined("no_positives" if n else "no_rows", n),
-                "prevalence": wilson(people, n, confidence=confidence),
-                "ece": Estimate(self._ece(scored), None, None, scored, "no_interval")
-                if scored
-                else Estimate.undefined("no_scores"),
-                "brier": normal_mean(
-                    self._squares[0],
-                    self._squares[1],
-                    scored,
-                    confidence=confidence,
-                    within=(0.0, 1.0),
-                    reason="no_scores",
-                ),
-            },
-            title=title,
-        )
-
-    def _ece(self, scored: int) -> float:
-        return sum(abs(cell[2] - cell[1]) for cell in self._bins) / scored
+        flags = self._flags.compute(confidence=confidence)
+        found = {name: flags[name] for name in _OF_FLAGS}
+        if self._scores.rows:
+            scores = self._scores.compute(confidence=confidence)
+            found.update((name, scores[name]) for name in _OF_SCORES)
+        else:
+            found.update(dict.fromkeys(_OF_SCORES, Estimate.undefined("no_scores")))
+        return Metrics(found, title=title)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 from typing import Any
 
-__all__ = ["fault_of", "number_of"]
+__all__ = ["count_fault_of", "fault_of", "number_of"]
 
 
 def number_of(field: str, value: Any) -> float:
@@ -41,3 +41,17 @@ def fault_of(field: str, value: Any) -> str | None:
     if number < 0.0:
         return "negative"
     return "infinite" if number == inf else None
+
+
+def count_fault_of(field: str, value: Any) -> str | None:
+    """Return why a number is no count; None if it is.
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    """
+    fault = fault_of(field, value)
+    if fault is None and not number_of(field, value).is_integer():
+        return "not_whole"
+    return fault

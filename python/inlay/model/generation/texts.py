@@ -160,7 +160,11 @@ class Texts:
     def _mean_log_prob(self, log_probs: Any, attributes: Mapping[str, str | int]) -> float | None:
         import numpy as np
 
-        values = np.asarray(log_probs, dtype=np.float64).reshape(-1)
+        try:
+            values = np.asarray(log_probs, dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError) as error:
+            message = f"log_probs must be numbers: {log_probs!r}"
+            raise TypeError(message) from error
         good = values[values <= 0.0]  # not NaN
         bad = len(values) - len(good)
         if bad:
