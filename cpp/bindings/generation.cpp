@@ -253,6 +253,10 @@ struct InterTokenTimes {
 bool learn_fields(GenerationObject* self, PyObject* names) {
   const Py_ssize_t count = PyTuple_GET_SIZE(names);
   std::array<uint8_t, kFields> fields{};
+  if (count > kFields) {  // as subclasses of str may repeat
+    PyErr_Format(PyExc_TypeError, "a generation has %d fields, got %zd", int{kFields}, count);
+    return false;
+  }
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* const name = PyTuple_GET_ITEM(names, i);
     uint8_t field = 0;
@@ -269,8 +273,7 @@ bool learn_fields(GenerationObject* self, PyObject* names) {
       }
       return false;
     }
-    fields[static_cast<size_t>(i)] =
-        field;  // keywords do not repeat: there are no more than fields
+    fields[static_cast<size_t>(i)] = field;
   }
   self->last_fields = fields;
   Py_XSETREF(self->last_names, Py_NewRef(names));

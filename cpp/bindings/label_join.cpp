@@ -213,8 +213,8 @@ std::shared_ptr<Joined> take_predictions(SharedJoin& self, const Ids& ids,
   JoinedLabels found;
   // Safe: the columns are held, the lock holds the join, and no Python object is touched.
   self.without_gil([&](LabelJoin& join) {
+    join.check_panes(panes.data(), panes.size());  // first: what is refused changes nothing
     join.expect_ids(ids.kind());
-    join.check_panes(panes.data(), panes.size());
     std::size_t next = 0;
     const auto skip = [&](std::size_t to) {
       join.add_null_ids(to - next);

@@ -447,5 +447,5 @@ class JoinMachine(RuleBasedStateMachine):
             assert self.join.counts == self.model.all_counts()
 
 
-JoinMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+JoinMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestJoinMachine = JoinMachine.TestCase

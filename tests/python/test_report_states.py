@@ -200,9 +200,11 @@ def test_several_classes_are_told_with_their_names(tmp_path):
     found = metrics(report)
     assert {"accuracy", "macro_f1", "recall (class cat)"} <= found.keys()
     assert found["accuracy"]["later"]["n"] == 200 * PANES
-    (explained,) = [
-        each for each in report["quality"][0]["segments"] if each["metric"] == "accuracy"
-    ]
+    names = list(found)
+    assert names.index("kappa") < names.index("precision (class cat)")
+    explained, *rest = report["quality"][0]["segments"]
+    assert explained["metric"] == "accuracy"
+    assert not [each["metric"] for each in rest if "class" in each["metric"]]
     assert explained["by"][0]["rows"][0]["segment"] == {"region": "eu"}
 
 

@@ -224,7 +224,7 @@ def test_of_several_attributes_the_telling_one_stands_first(tmp_path):
 
 
 # ---- verdicts, measurements, drift -------------------------------------------------------------
-def test_the_newest_verdict_of_each_subject_is_told_yes_first(tmp_path):
+def test_the_newest_decided_verdict_of_each_subject_is_told_yes_first(tmp_path):
     said = [
         points.verdict("fairness.a", "no", pane=0),
         points.verdict("fairness.a", "yes", pane=1, part_names=["f"], part_values=[0.4]),
@@ -232,6 +232,7 @@ def test_the_newest_verdict_of_each_subject_is_told_yes_first(tmp_path):
         points.verdict("fairness.b", "yes", pane=0),
         points.verdict("fairness.b", "no", pane=1, revision=0),
         points.verdict("fairness.b", "undefined", pane=1, revision=1, reason="insufficient"),
+        points.verdict("fairness.c", "undefined", reason="empty"),
         points.verdict("drift", "no", judge="DriftJudge", metric="other"),
     ]
     report = read(tmp_path, points.degrading(2), said)
@@ -241,13 +242,14 @@ def test_the_newest_verdict_of_each_subject_is_told_yes_first(tmp_path):
     ]
     assert told == [
         ("fairness.a", "yes", 2, 3),
-        ("fairness.b", "undefined", 1, 2),
+        ("fairness.b", "yes", 1, 2),
+        ("fairness.c", "undefined", 0, 1),
         ("drift", "no", 0, 1),
     ]
     assert report["verdicts"][0]["first_yes"] == at(2).isoformat()
-    assert report["verdicts"][1]["reason"] == "insufficient"
+    assert [each["then"] for each in report["verdicts"]] == [None, "insufficient", None, None]
     fairness = report["quality"][0]["fairness"]
-    assert [each["method"] for each in fairness] == ["fairness.a", "fairness.b"]
+    assert [each["method"] for each in fairness] == ["fairness.a", "fairness.b", "fairness.c"]
 
 
 def test_histograms_and_counters_of_the_layer_are_added_up(tmp_path):

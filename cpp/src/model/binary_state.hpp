@@ -30,8 +30,9 @@ class ExactSum {
     part_ &= kOne - 1;
   }
   void add(const ExactSum& other) noexcept {
+    const std::uint64_t whole = other.whole_;  // perhaps this very object's
     add(other.part_);
-    whole_ += other.whole_;
+    whole_ += whole;
   }
   std::uint64_t whole() const noexcept { return whole_; }
   std::uint64_t part() const noexcept { return part_; }

@@ -103,8 +103,8 @@ ExactSum read_sum(ByteReader& in, std::uint64_t rows) {
 
 double read_weight(ByteReader& in) {
   const double weight = in.f64();
-  if (!(weight >= 0.0 && std::isfinite(weight)) || std::signbit(weight)) {
-    in.refuse("have a sum that is negative or not finite", weight);
+  if (!(weight >= 0.0) || std::signbit(weight)) {  // infinite where squares overflowed
+    in.refuse("have a sum that is negative or NaN", weight);
   }
   return weight;
 }

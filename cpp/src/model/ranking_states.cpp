@@ -11,7 +11,11 @@
 namespace inlay {
 namespace {
 
-double gain(double relevance) noexcept { return std::exp2(relevance) - 1; }
+double gain(double relevance) noexcept {
+  // Of a small one the difference would keep no digits.
+  constexpr double kLn2 = 0x1.62e42fefa39efp-1;
+  return relevance < 0x1p-10 ? std::expm1(relevance * kLn2) : std::exp2(relevance) - 1;
+}
 double discount(std::size_t place) noexcept {
   return 1 / std::log2(static_cast<double>(place) + 1);
 }

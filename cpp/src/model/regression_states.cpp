@@ -33,9 +33,9 @@ RegressionState::Sums sums_of(const detail::RegressionTerms& terms, double first
   const double error = terms.error / weight;
   out.label_mean = first_label + label;
   out.error_mean = first_error + error;
-  // Rounding may leave a little below zero.
-  out.label_m2 = std::max(0.0, terms.label_squares - terms.label * label);
-  out.error_m2 = std::max(0.0, terms.error_squares - terms.error * error);
+  // Rounding may leave a little below zero; what is NaN stays so.
+  out.label_m2 = std::max(terms.label_squares - terms.label * label, 0.0);
+  out.error_m2 = std::max(terms.error_squares - terms.error * error, 0.0);
   out.co_moment = terms.product - terms.label * error;
   out.absolute = terms.absolute;
   out.fourth = terms.fourth;

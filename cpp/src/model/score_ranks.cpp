@@ -132,7 +132,8 @@ ScoreSpreads ScoreHistogram::spreads(std::size_t groups) const {
     }
     // A bin goes to the group in which its middle row lies.
     const double share = (before + weight / 2) / total;
-    const auto own = static_cast<std::size_t>(share * static_cast<double>(groups));
+    const bool known = share >= 0.0 && share <= 1.0;  // not of weights that are all 0
+    const auto own = known ? static_cast<std::size_t>(share * static_cast<double>(groups)) : 0;
     if (own != group) close_group();
     group = own;
     gap += bin.weights[1] - weight * score;

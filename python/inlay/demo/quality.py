@@ -24,6 +24,8 @@ __all__ = ["disagreements", "read", "show", "write_pages"]
 
 # With fewer labels chance hides what the site adds.
 _ENOUGH = 1000
+# Of the columns that a report has: a terminal is narrow.
+_SHOWN = (0, 1, 2, 5, 6)
 
 
 def read(folder: Path, begun: float) -> dict[str, Any]:
@@ -97,10 +99,12 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     if by_site is None:
         return
     table = Table(title="Who brings the change of the accuracy", title_justify="left")
-    for place, heading in enumerate(SEGMENT_HEADINGS):
-        table.add_column(heading, justify="right" if place in SEGMENT_NUMBERS else "left")
+    for place in _SHOWN:
+        table.add_column(
+            SEGMENT_HEADINGS[place], justify="right" if place in SEGMENT_NUMBERS else "left"
+        )
     for row in segment_rows(by_site):
-        table.add_row(*row)
+        table.add_row(*(row[place] for place in _SHOWN))
     console.print(table)
     console.print(f"It is the site {STRANGER_SITE!r} that the scanner {STRANGER!r} joined at.")
 

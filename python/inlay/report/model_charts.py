@@ -49,8 +49,10 @@ def history_drawing(metric: Mapping[str, Any], split: str | None) -> Drawing | N
         return None
     layers: list[dict[str, Any]] = []
     drawn = [*realised_runs, *estimated_runs]
-    x = _time_axis(drawn)
-    if split is not None and drawn[0][0]["t"] < _time(split) < max(run[-1]["t"] for run in drawn):
+    x = _time_axis([*points, *estimated])
+    if split is not None and min(run[0]["t"] for run in drawn) < _time(split) < max(
+        run[-1]["t"] for run in drawn
+    ):
         layers.append(
             {
                 "data": {"values": [{"t": _time(split)}]},
@@ -73,16 +75,16 @@ def history_drawing(metric: Mapping[str, Any], split: str | None) -> Drawing | N
     )
 
 
-def _time_axis(runs: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Encode times, said as shortly as their range allows."""
-    times = [each["t"] for run in runs for each in run]
-    length = max(times) - min(times)
-    form = next((form for most, form in _FORMS if length <= most), "%Y-%m")
+def _time_axis(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Encode times, said as shortly as their range allows; undefined panes have their place too."""
+    first = min(_time(point["start"]) for point in points)
+    last = max(_time(point["end"]) for point in points)
+    form = next((form for most, form in _FORMS if last - first <= most), "%Y-%m")
     return {
         "field": "t",
         "type": "temporal",
-        "axis": {"tickCount": 5, "labelOverlap": True, "format": form},
-        "scale": {"type": "utc", "nice": False},
+        "axis": {"tickCount": 3 if form.endswith("S") else 5, "labelOverlap": True, "format": form},
+        "scale": {"type": "utc", "nice": False, "domain": [first, last]},
     }
 
 

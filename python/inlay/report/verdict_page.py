@@ -25,6 +25,7 @@ _HEADINGS = (
     "rows",
     "yes in",
     "first yes",
+    "until",
     "reason",
 )
 _NUMBERS = (3, 4, 5, 6, 7, 8, 9)
@@ -51,7 +52,7 @@ def verdict_page(
     Returns
     -------
     str
-        HTML: the newest verdict of each subject and method, those that say yes first.
+        HTML: the newest decided verdict of each subject and method, those that say yes first.
     """
     body: list[str] = []
     links: list[tuple[str, str]] = []
@@ -100,6 +101,7 @@ def verdict_table(verdicts: Sequence[Mapping[str, Any]], *, label: str) -> str:
                 number(each["n"]),
                 f"{count(each['yes'])} of {count(each['windows'])}",
                 "" if each["first_yes"] is None else moment(each["first_yes"]),
+                moment(each["end"]),
                 _reason(each),
             )
         )
@@ -117,4 +119,5 @@ def _subject(verdict: Mapping[str, Any]) -> str:
 def _reason(verdict: Mapping[str, Any]) -> str:
     parts = [f"{name} {short(of)}" for name, of in list(verdict["parts"].items())[:_MOST_PARTS]]
     reason = str(verdict["reason"] or "")
-    return escape_controls("; ".join(part for part in (reason, ", ".join(parts)) if part))
+    then = f"since then undefined: {verdict['then']}" if verdict["then"] else ""
+    return escape_controls("; ".join(part for part in (reason, ", ".join(parts), then) if part))

@@ -11,6 +11,7 @@ __all__ = [
     "direction",
     "explained",
     "is_explained",
+    "is_of_class",
     "is_share",
     "label_of",
 ]
@@ -139,9 +140,14 @@ def direction(metric: str) -> int:
     return 0 if base in _NEITHER else -1 if base in _LOWER else 1
 
 
+def is_of_class(metric: str) -> bool:
+    """Return whether a metric is that of one class or label among several."""
+    return " (class " in metric or " (label " in metric
+
+
 def is_explained(metric: str) -> bool:
     """Return whether segments explain the change of a metric."""
-    return base_of(metric) in _EXPLAINED and adds_up(metric)
+    return base_of(metric) in _EXPLAINED and adds_up(metric) and not is_of_class(metric)
 
 
 def explained(metrics: list[str]) -> list[str]:

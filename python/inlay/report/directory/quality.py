@@ -19,7 +19,7 @@ from inlay.report.directory.estimates import (
     read_judged,
 )
 from inlay.report.directory.figures import Figure, difference, pooled
-from inlay.report.directory.metric_kinds import HEADLINES, base_of, direction, label_of
+from inlay.report.directory.metric_kinds import HEADLINES, base_of, direction, is_of_class, label_of
 from inlay.report.directory.rows import as_dicts
 from inlay.report.directory.segments import segments_of
 from inlay.report.directory.sides import Sides
@@ -133,9 +133,13 @@ def _is_estimated(metric: str) -> bool:
     return metric.startswith(ESTIMATED)
 
 
-def _place(metric: str) -> tuple[int, str]:
+def _place(metric: str) -> tuple[bool, int, str]:
     base = base_of(metric)
-    return (HEADLINES.index(base) if base in HEADLINES else len(HEADLINES), metric)
+    return (
+        is_of_class(metric),
+        HEADLINES.index(base) if base in HEADLINES else len(HEADLINES),
+        metric,
+    )
 
 
 def _metric(

@@ -29,12 +29,14 @@ def verdicts_of(verdicts: pa.Table) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each subject, method, judge and scope: those whose newest verdict is yes first, then
-        those that were yes, then undefined ones. ``windows`` and ``yes`` count, ``first_yes`` is
-        the end of the first window that was yes; the rest is the newest verdict's.
+        One for each subject, method, judge and scope: the newest verdict that is yes or no, or
+        without any the newest undefined one; those that say yes first, then those that did, then
+        undefined ones. ``windows`` and ``yes`` count, ``first_yes`` is the end of the first window
+        that was yes, ``then`` why later windows are undefined.
     """
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not verdicts.num_rows:
         return []
@@ -50,14 +52,19 @@ def verdicts_of(verdicts: pa.Table) -> list[dict[str, Any]]:
     numbered = numbered.append_column("yes", pa.array(is_yes.astype(np.int64)))
     first = pa.array(ordered["time"].cast("int64").to_numpy(), mask=~is_yes)
     numbered = numbered.append_column("first", first)
+    is_decided = is_yes | np.equal(ordered["verdict"].to_numpy(zero_copy_only=False), "no")
+    decided = pa.array(np.arange(ordered.num_rows), mask=~is_decided)
+    numbered = numbered.append_column("decided", decided)
     found = numbered.group_by([*_KEY, "origin"], use_threads=False).aggregate(
-        [("#", "max"), ("#", "count"), ("yes", "sum"), ("first", "min")]
+        [("#", "max"), ("#", "count"), ("yes", "sum"), ("first", "min"), ("decided", "max")]
     )
     newest = as_dicts(ordered.take(found["#_max"]))
+    told = as_dicts(ordered.take(pc.coalesce(found["decided_max"], found["#_max"])))
     times = found["first_min"].cast(ordered.schema.field("time").type).to_pylist()
     made = [
-        _said(row, windows, yes, moment)
-        for row, windows, yes, moment in zip(
+        {**_said(row, windows, yes, moment), "then": None if row == last else last["reason"]}
+        for row, last, windows, yes, moment in zip(
+            told,
             newest,
             found["#_count"].to_pylist(),
             found["yes_sum"].to_pylist(),
