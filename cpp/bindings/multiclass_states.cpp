@@ -119,7 +119,10 @@ py::dict figures(SharedStates& self, std::size_t segment) {
   if (state.weighted()) out["rank_weights"] = py::cast(state.rank_weights());
   py::list bins;
   for (const MulticlassState::Tally& bin : state.bins()) {
-    bins.append(py::make_tuple(bin.rows, bin.hits, bin.weight, bin.hit_weight, bin.confidence));
+    const bool weighted = state.weighted();
+    bins.append(
+        py::make_tuple(bin.rows, bin.hits, weighted ? bin.weight : static_cast<double>(bin.rows),
+                       weighted ? bin.hit_weight : static_cast<double>(bin.hits), bin.confidence));
   }
   out["bins"] = bins;
   out["clipped"] = state.clipped();

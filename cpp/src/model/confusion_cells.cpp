@@ -31,7 +31,7 @@ void ConfusionCells::make_room() {
   if (classes_ <= kAlwaysDense || entries_.size() * 4 >= table_size()) make_dense();
 }
 
-void ConfusionCells::start_weighing() {
+void ConfusionCells::weigh() {
   if (weighted_) return;
   if (is_dense()) weights_.assign(rows_.begin(), rows_.end());
   for (auto& [index, entry] : entries_) entry.weight = static_cast<double>(entry.rows);
@@ -40,7 +40,7 @@ void ConfusionCells::start_weighing() {
 
 void ConfusionCells::update(const std::int32_t* labels, const std::int32_t* predicted,
                             const double* weights, std::size_t size) {
-  if (weights != nullptr) start_weighing();
+  if (weights != nullptr) weigh();
   make_room();
   const auto index_of = [&](std::size_t i) {
     return static_cast<std::uint32_t>(labels[i] * classes_ + predicted[i]);
@@ -76,7 +76,7 @@ void ConfusionCells::update(const std::int32_t* labels, const std::int32_t* pred
 }
 
 void ConfusionCells::add(const Cell& cell, bool weighted) {
-  if (weighted) start_weighing();
+  if (weighted) weigh();
   make_room();
   if (is_dense()) {
     rows_[cell.index] += cell.rows;
@@ -91,7 +91,7 @@ void ConfusionCells::add(const Cell& cell, bool weighted) {
 void ConfusionCells::merge(const ConfusionCells& other) {
   const bool weighted = other.weighted_;
   for (const Cell& cell : other.cells()) add(cell, weighted);
-  if (weighted) start_weighing();
+  if (weighted) weigh();
 }
 
 std::vector<ConfusionCells::Cell> ConfusionCells::cells() const {

@@ -7,46 +7,12 @@
 #include <inlay/model/multiclass_states.hpp>
 
 #include "model/row_faults.hpp"
-#include "model/score_kernels.hpp"
 #include "model/segment_states_body.hpp"
-#include "model/softmax_terms.hpp"
 
 namespace inlay {
 namespace {
 
 constexpr std::size_t kBlock = 2048;
-// What is found of so many rows of scores, and is summed before it is added to the state, fits the
-// first-level cache.
-constexpr std::size_t kScoreBlock = 256;
-
-// What is found of a block's rows.
-template <class T>
-struct Found {
-  T top[kScoreBlock];
-  T low[kScoreBlock];
-  T own[kScoreBlock];
-  double sum[kScoreBlock];
-  double squares[kScoreBlock];
-  double terms[kScoreBlock];          // sums of exp(logit - top)
-  double squared_terms[kScoreBlock];  // of their squares
-  double own_terms[kScoreBlock];
-  std::int32_t best[kScoreBlock];
-  std::int32_t rank[kScoreBlock];
-};
-
-// What counts of the rows that stay, closed up.
-struct Kept {
-  std::int32_t labels[kScoreBlock];
-  std::int32_t predicted[kScoreBlock];
-  std::int32_t rank[kScoreBlock];
-  double weights[kScoreBlock];
-  double confidence[kScoreBlock];  // the largest probability
-  double brier[kScoreBlock];
-  double log_of[kScoreBlock];  // the log loss is `above` - its logarithm
-  double above[kScoreBlock];
-  double logs[kScoreBlock];
-};
-
 const char* name_of(ScoreKind kind) noexcept {
   switch (kind) {
     case ScoreKind::kProbability:
@@ -56,45 +22,6 @@ const char* name_of(ScoreKind kind) noexcept {
     default:
       return "label";
   }
-}
-
-// Where bins begin: i / bins.
-class BinEdges {
- public:
-  explicit BinEdges(std::int32_t bins) : bins_(bins), last_(static_cast<std::size_t>(bins) - 1) {
-    for (std::int32_t i = 0; i <= bins; ++i) edges_[i] = i / static_cast<double>(bins);
-  }
-
-  // [i / bins, (i + 1) / bins), compared with the ends themselves; 1 is in the last.
-  std::size_t bin_of(double confidence) const noexcept {
-    const auto near = static_cast<std::size_t>(confidence * bins_);
-    std::size_t bin = std::min(near, last_);
-    bin -= confidence < edges_[bin] ? 1U : 0U;
-    bin += bin < last_ && confidence >= edges_[bin + 1] ? 1U : 0U;
-    return bin;
-  }
-
- private:
-  double bins_;
-  std::size_t last_;
-  double edges_[MulticlassSettings::kMaxBins + 1];
-};
-
-void scan(const float* scores, const std::int32_t* labels, std::size_t rows, std::size_t columns,
-          const detail::ScoreRows<float>& out) noexcept {
-  detail::score_kernels().scan_f32(scores, labels, rows, columns, out);
-}
-void scan(const double* scores, const std::int32_t* labels, std::size_t rows, std::size_t columns,
-          const detail::ScoreRows<double>& out) noexcept {
-  detail::score_kernels().scan_f64(scores, labels, rows, columns, out);
-}
-void softmax(const float* scores, const Found<float>& found, std::size_t rows, std::size_t columns,
-             const detail::SoftmaxRows& out) noexcept {
-  detail::score_kernels().softmax_f32(scores, found.top, found.own, rows, columns, out);
-}
-void softmax(const double* scores, const Found<double>& found, std::size_t rows,
-             std::size_t columns, const detail::SoftmaxRows& out) noexcept {
-  detail::score_kernels().softmax_f64(scores, found.top, found.own, rows, columns, out);
 }
 
 }  // namespace
@@ -232,141 +159,40 @@ void MulticlassState::update_labels(const Settings& settings, const std::int32_t
   }
 }
 
-template <class T>
-void MulticlassState::add_scores(const Settings& settings, const std::int32_t* labels,
-                                 const T* scores, const double* weights, std::size_t size) {
-  const auto columns = static_cast<std::size_t>(settings.classes);
-  const bool logits = settings.kind == ScoreKind::kLogit;
-  const BinEdges edges(settings.bins);
-  Found<T> f;
-  Kept k;
-  for (std::size_t at = 0; at < size; at += kScoreBlock) {
-    const std::size_t rows = std::min(kScoreBlock, size - at);
-    const T* const block = scores + at * columns;
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::int32_t label = labels[at + i];
-      k.labels[i] = label >= 0 && label < settings.classes ? label : 0;
-    }
-    scan(block, k.labels, rows, columns, {f.top, f.low, f.own, f.sum, f.squares, f.best, f.rank});
-    if (logits) softmax(block, f, rows, columns, {f.terms, f.squared_terms, f.own_terms});
-    std::size_t n = 0;
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::int32_t label = labels[at + i];
-      if (label < 0 || label >= settings.classes) {
-        ++faults_.bad_label;
-        continue;
-      }
-      // Infinities of both signs add up to NaN too, so that a NaN is looked for.
-      const bool in_range = logits ? std::isfinite(f.top[i]) && std::isfinite(f.low[i])
-                                   : f.low[i] >= 0 && f.top[i] <= 1;
-      if (std::isnan(f.sum[i]) || !in_range) {
-        const T* row = block + i * columns;
-        const bool nan = std::any_of(row, row + columns, [](T score) { return std::isnan(score); });
-        ++(nan ? faults_.nan_score : faults_.out_of_range);
-        continue;
-      }
-      const double w = weights == nullptr ? 1.0 : weights[at + i];
-      if (weights != nullptr && !detail::is_weight(w, faults_)) continue;
-      const auto top = static_cast<double>(f.top[i]);
-      const auto own = static_cast<double>(f.own[i]);
-      double probability = own;
-      if (logits) {
-        probability = f.own_terms[i] / f.terms[i];
-        k.confidence[n] = 1 / f.terms[i];
-        k.brier[n] = f.squared_terms[i] / (f.terms[i] * f.terms[i]) - 2 * probability + 1;
-        k.log_of[n] = f.terms[i];
-        k.above[n] = top - own;  // which may be more than a double's probability shows
-      } else {
-        k.confidence[n] = top;
-        k.brier[n] = f.squares[i] - 2 * own + 1;
-        k.log_of[n] = std::max(own, kLeastProbability);
-        k.above[n] = 0;
-        unnormalised_ += std::abs(f.sum[i] - 1) > kSumTolerance ? 1 : 0;
-      }
-      clipped_ += probability < kLeastProbability ? 1 : 0;
-      k.labels[n] = label;
-      k.predicted[n] = f.best[i];
-      k.rank[n] = f.rank[i];
-      k.weights[n] = w;
-      ++n;
-    }
-    detail::score_kernels().logs(k.log_of, n, k.logs);
-    constexpr double kMostLoss = 53 * detail::kLn2;
-    Sums sums;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double w = k.weights[i];
-      const double brier = std::max(0.0, k.brier[i]);
-      const double loss = logits ? std::min(k.above[i] + k.logs[i], kMostLoss) : -k.logs[i];
-      const bool hit = k.predicted[i] == k.labels[i];
-      Tally& bin = bins_[edges.bin_of(k.confidence[i])];
-      ++bin.rows;
-      bin.hits += hit ? 1 : 0;
-      bin.weight += w;
-      bin.hit_weight += hit ? w : 0.0;
-      bin.confidence += w * k.confidence[i];
-      sums.weight += w;
-      sums.weight_squares += w * w;
-      sums.log_loss += w * loss;
-      sums.log_loss_squares += w * (loss * loss);
-      sums.brier += w * brier;
-      sums.brier_squares += w * (brier * brier);
-    }
-    cells_.update(k.labels, k.predicted, weights == nullptr ? nullptr : k.weights, n);
-    if (!ranks_.empty()) {
-      if (weights != nullptr && rank_weights_.empty()) {
-        rank_weights_.assign(ranks_.begin(), ranks_.end());
-      }
-      const auto last = static_cast<std::int32_t>(ranks_.size() - 1);
-      for (std::size_t i = 0; i < n; ++i) {
-        const auto rank = static_cast<std::size_t>(std::min(k.rank[i], last));
-        ++ranks_[rank];
-        if (!rank_weights_.empty()) rank_weights_[rank] += k.weights[i];
-      }
-    }
-    rows_ += static_cast<std::int64_t>(n);
-    add(sums);
-  }
-}
-
-void MulticlassState::update_scores(const Settings& settings, const std::int32_t* labels,
-                                    const float* scores, const double* weights, std::size_t size) {
-  add_scores(settings, labels, scores, weights, size);
-}
-
-void MulticlassState::update_scores(const Settings& settings, const std::int32_t* labels,
-                                    const double* scores, const double* weights, std::size_t size) {
-  add_scores(settings, labels, scores, weights, size);
-}
-
 void MulticlassState::merge(const MulticlassState& other) {
   rows_ += other.rows_;
   faults_.merge(other.faults_);
-  if (!ranks_.empty()) {
-    const auto as_weights = [](const MulticlassState& state) {
-      return state.rank_weights_.empty()
-                 ? std::vector<double>(state.ranks_.begin(), state.ranks_.end())
-                 : state.rank_weights_;
-    };
-    if (weighted() || other.weighted()) {
-      std::vector<double> sum = as_weights(*this);
-      const std::vector<double> added = as_weights(other);
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += added[i];
-      rank_weights_ = std::move(sum);
+  if (weighted() || other.weighted()) {
+    weigh();
+    MulticlassState added = other;  // perhaps this very object
+    added.weigh();
+    for (std::size_t i = 0; i < ranks_.size(); ++i) rank_weights_[i] += added.rank_weights_[i];
+    for (std::size_t i = 0; i < bins_.size(); ++i) {
+      bins_[i].weight += added.bins_[i].weight;
+      bins_[i].hit_weight += added.bins_[i].hit_weight;
     }
-    for (std::size_t i = 0; i < ranks_.size(); ++i) ranks_[i] += other.ranks_[i];
   }
+  for (std::size_t i = 0; i < ranks_.size(); ++i) ranks_[i] += other.ranks_[i];
   cells_.merge(other.cells_);
   for (std::size_t i = 0; i < bins_.size(); ++i) {
     bins_[i].rows += other.bins_[i].rows;
     bins_[i].hits += other.bins_[i].hits;
-    bins_[i].weight += other.bins_[i].weight;
-    bins_[i].hit_weight += other.bins_[i].hit_weight;
     bins_[i].confidence += other.bins_[i].confidence;
   }
   clipped_ += other.clipped_;
   unnormalised_ += other.unnormalised_;
   const Sums added = other.sums_;  // perhaps this very object's
   add(added);
+}
+
+void MulticlassState::weigh() {
+  if (weighted()) return;
+  rank_weights_.assign(ranks_.begin(), ranks_.end());
+  for (Tally& bin : bins_) {
+    bin.weight = static_cast<double>(bin.rows);
+    bin.hit_weight = static_cast<double>(bin.hits);
+  }
+  cells_.weigh();
 }
 
 void MulticlassState::add(const Sums& sums) noexcept {
@@ -385,7 +211,7 @@ void update(MulticlassStates& states, const MulticlassBatch& batch) {
   std::vector<std::int32_t> labels(rows);
   std::vector<std::int32_t> predicted(batch.scores == nullptr ? rows : 0);
   std::vector<double> weights(batch.weights == nullptr ? 0 : rows);
-  std::vector<double> scores(batch.scores == nullptr ? 0 : kScoreBlock * columns);
+  std::vector<double> scores(batch.scores == nullptr ? 0 : MulticlassState::kScoreBlock * columns);
   detail::for_each_group(
       states, batch.segments, batch.size,
       [&](MulticlassState& state, const auto& group, const auto& partition, std::size_t at) {
@@ -401,8 +227,8 @@ void update(MulticlassStates& states, const MulticlassBatch& batch) {
           state.update_labels(settings, labels.data(), predicted.data(), w, size);
           return;
         }
-        for (std::size_t from = 0; from < size; from += kScoreBlock) {
-          const std::size_t part = std::min(kScoreBlock, size - from);
+        for (std::size_t from = 0; from < size; from += MulticlassState::kScoreBlock) {
+          const std::size_t part = std::min(MulticlassState::kScoreBlock, size - from);
           for (std::size_t i = 0; i < part; ++i) {
             const std::size_t row = at + partition.rows()[group.begin + from + i];
             std::copy_n(batch.scores + row * columns, columns, scores.data() + i * columns);
@@ -426,7 +252,8 @@ bool operator==(const MulticlassState& a, const MulticlassState& b) {
 
 // ---- bytes ------------------------------------------------------------------------------------
 // A state: rows; faults; the cells; two sums of weights. With scores: four sums more; the rows of
-// each rank and, if weighted, their weights; of each bin rows, hits and three doubles; rows clipped
+// each rank and, if weighted, their weights; of each bin rows, hits, sum of confidences and, if
+// weighted, two weights; rows clipped
 // and those whose probabilities do not sum to 1. Integers are base-128.
 
 void MulticlassState::write(const Settings& settings, detail::ByteWriter& out) const {
@@ -441,15 +268,14 @@ void MulticlassState::write(const Settings& settings, detail::ByteWriter& out) c
     out.f64(sum);
   }
   for (const std::int64_t rows : ranks_) detail::write_count(out, rows);
-  if (weighted() && !ranks_.empty()) {
-    for (std::size_t i = 0; i < ranks_.size(); ++i) {
-      out.f64(rank_weights_.empty() ? static_cast<double>(ranks_[i]) : rank_weights_[i]);
-    }
-  }
+  for (const double weight : rank_weights_) out.f64(weight);
   for (const Tally& bin : bins_) {
     detail::write_count(out, bin.rows);
     detail::write_count(out, bin.hits);
-    for (const double sum : {bin.weight, bin.hit_weight, bin.confidence}) out.f64(sum);
+    out.f64(bin.confidence);
+    if (!weighted()) continue;
+    out.f64(bin.weight);
+    out.f64(bin.hit_weight);
   }
   detail::write_count(out, clipped_);
   detail::write_count(out, unnormalised_);
@@ -494,9 +320,10 @@ MulticlassState MulticlassState::read(const Settings& settings, detail::ByteRead
     bin.rows = part(detail::read_count(in));
     bin.hits = detail::read_count(in);
     if (bin.hits > bin.rows) in.refuse("count more hits than rows", bin.hits);
-    for (double* sum : {&bin.weight, &bin.hit_weight, &bin.confidence}) {
-      *sum = double_of_rows(in.f64());
-    }
+    bin.confidence = double_of_rows(in.f64());
+    if (!out.weighted()) continue;
+    bin.weight = double_of_rows(in.f64());
+    bin.hit_weight = double_of_rows(in.f64());
   }
   if (left != 0) in.refuse("count fewer rows in bins than rows, by", left);
   left = out.rows_;

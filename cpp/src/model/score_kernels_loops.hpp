@@ -109,11 +109,19 @@ void scan(const T* scores, const std::int32_t* labels, std::size_t rows, std::si
     put(out.top + at, &top, size, kRows);
     put(out.low + at, &low, size, kRows);
     put(out.own + at, &own, size, kRows);
+    // Of a constant size where it can be: copies of any size are slow to begin.
+    if (size == kRows) {
+      std::memcpy(out.sum + at, sums, sizeof(sums));
+      std::memcpy(out.squares + at, squares, sizeof(squares));
+      for (std::size_t r = 0; r < kRows; ++r) {
+        out.best[at + r] = static_cast<std::int32_t>(bests[r]);
+        out.rank[at + r] = static_cast<std::int32_t>(ranks[r]);
+      }
+      continue;
+    }
     for (std::size_t r = 0; r < size; ++r) {
       out.sum[at + r] = sums[r];
       out.squares[at + r] = squares[r];
-    }
-    for (std::size_t r = 0; r < size; ++r) {
       out.best[at + r] = static_cast<std::int32_t>(bests[r]);
       out.rank[at + r] = static_cast<std::int32_t>(ranks[r]);
     }

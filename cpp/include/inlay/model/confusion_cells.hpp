@@ -44,6 +44,8 @@ class INLAY_API ConfusionCells {
   /// @throws std::bad_alloc
   void add(const Cell& cell, bool weighted);
   void merge(const ConfusionCells& other);
+  /// Keeps weights from here on; rows so far weigh 1.
+  void weigh();
 
   std::int32_t classes() const noexcept { return classes_; }
   bool weighted() const noexcept { return weighted_; }
@@ -67,7 +69,6 @@ class INLAY_API ConfusionCells {
   bool is_dense() const noexcept { return !rows_.empty(); }
   void make_room();
   void make_dense();
-  void start_weighing();
 
   std::int32_t classes_;
   bool weighted_ = false;

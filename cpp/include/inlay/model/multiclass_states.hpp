@@ -49,6 +49,8 @@ class INLAY_API MulticlassState {
   static constexpr double kLeastProbability = 0x1p-53;
   /// Sums of probabilities of a row further from 1 than this are counted.
   static constexpr double kSumTolerance = 1e-2;
+  /// Rows of scores whose figures are summed before they are added to the state.
+  static constexpr std::size_t kScoreBlock = 256;
   // Codes of a class that is none.
   static constexpr std::int32_t kNullClass = -1;
   static constexpr std::int32_t kOutsideClass = -2;
@@ -70,11 +72,11 @@ class INLAY_API MulticlassState {
                      const double* weights, std::size_t size);
   void merge(const MulticlassState& other);
 
-  /// Of rows whose largest probability lies in one bin, or whose true class has one rank.
+  /// Of rows whose largest probability lies in one bin.
   struct Tally {
     std::int64_t rows = 0;
     std::int64_t hits = 0;  ///< rows whose predicted class is the true one
-    double weight = 0;
+    double weight = 0;      ///< kept from the first weights given on, as hit_weight is
     double hit_weight = 0;
     double confidence = 0;  ///< of largest probabilities, times the rows' weights
   };
@@ -94,6 +96,7 @@ class INLAY_API MulticlassState {
   const Sums& sums() const noexcept { return sums_; }
   /// Rows by the rank of the true class: entry i of rank i + 1, the last of all beyond.
   const std::vector<std::int64_t>& ranks() const noexcept { return ranks_; }
+  /// Kept from the first weights given on.
   const std::vector<double>& rank_weights() const noexcept { return rank_weights_; }
   const std::vector<Tally>& bins() const noexcept { return bins_; }
   /// Rows whose true class had a probability below kLeastProbability.
@@ -107,9 +110,19 @@ class INLAY_API MulticlassState {
   friend INLAY_API bool operator==(const MulticlassState& a, const MulticlassState& b);
 
  private:
+  struct ScoreBlock;
+
   template <class T>
   void add_scores(const Settings& settings, const std::int32_t* labels, const T* scores,
                   const double* weights, std::size_t size);
+  // Puts the rows that stay into the block, and returns how many they are.
+  template <class Found, class T>
+  std::size_t keep(const Found& found, const Settings& settings, const T* scores,
+                   const std::int32_t* labels, const double* weights, std::size_t rows,
+                   ScoreBlock& out);
+  template <bool kWeighted, class Edges>
+  void count(const ScoreBlock& block, const Edges& edges, std::size_t size);
+  void weigh();
   void add(const Sums& sums) noexcept;
 
   std::int64_t rows_ = 0;
