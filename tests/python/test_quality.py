@@ -226,6 +226,16 @@ def test_labels_that_never_come_are_told_when_the_horizon_has_passed() -> None:
     assert m.quality.compute()["accuracy"].n == 0  # the pane is no longer held
 
 
+def test_a_label_after_the_horizon_is_late_though_no_cut_came_between() -> None:
+    m = Measured(horizon=120)
+    m.quality.predicted([1], [0.9])
+    m.at(240)
+    assert m.quality.labelled([1], [1]) == 0
+    m.collect()
+    assert m.rejected() == {"expired_predictions": 1, "late_labels": 1}
+    assert m.figures("coverage") == {0: 0.0}
+
+
 def test_rows_that_cannot_be_counted_are_told_by_reason() -> None:
     m = Measured()
     m.quality.observed([1, 0, 1, 1], [0.9, float("nan"), 1.5, 0.9])

@@ -168,6 +168,7 @@ class Stream:
         """Join labels to predictions; return how many found theirs."""
         now = self.core.now_us()
         values = self.task.outcomes(outcomes)
+        self._expire(now)  # no cut may have come since the horizon passed
         return self._take(self._joined().labelled(ids, values, now // self.settings.every))
 
     def _joined(self) -> Any:
