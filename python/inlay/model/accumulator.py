@@ -1,17 +1,20 @@
-"""What accumulators of a task have in common: one segment of a native state."""
+"""What accumulators have in common: one segment of a native state, and names of its columns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from inlay._exceptions import SerializationError
+from inlay._exceptions import InvalidArgumentError, SerializationError
+from inlay.model.class_codes import class_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow
 
     from inlay.model.metrics import Metrics
 
-__all__ = ["Accumulator"]
+__all__ = ["Accumulator", "NamedAccumulator"]
 
 
 class Accumulator:
@@ -144,3 +147,70 @@ class Accumulator:
 
     def _repr_html_(self) -> str:
         return self.compute()._repr_html_()
+
+
+class NamedAccumulator(Accumulator):
+    """One whose classes or labels may have names, which its native state does not hold."""
+
+    __slots__ = ("_count", "_names")
+
+    _named: ClassVar[str]  # what has names: the setting and the property
+    _names: tuple[Any, ...] | None
+    _count: int
+
+    @classmethod
+    def _of(cls, native: Any) -> Self:
+        made = super()._of(native)
+        made._names, made._count = None, native.settings[cls._named]
+        return made
+
+    @property
+    def _shown(self) -> tuple[Any, ...]:
+        """The names, 0 and so on unless given."""
+        return tuple(range(self._count)) if self._names is None else self._names
+
+    def merge(self, other: Self) -> None:
+        """Add what another object counted.
+
+        Parameters
+        ----------
+        other : of the same type
+            It is not changed.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it has other settings or names.
+        TypeError
+            If it is of another type.
+        """
+        if type(other) is type(self) and other._names != self._names:
+            message = f"{self._named} differ: {self._shown!r} and {other._shown!r}"
+            raise InvalidArgumentError(message)
+        super().merge(other)
+
+    def copy(self) -> Self:
+        """Return an independent copy."""
+        copied = super().copy()
+        copied._names = self._names
+        return copied
+
+    @classmethod
+    def _restored(cls, data: Any, names: Sequence[Any] | None) -> Self:
+        """Return the object whose state and names these are."""
+        made = super().from_bytes(data)
+        made._names = None if names is None else class_names(names)
+        if made._names is not None and len(made._names) != made._count:
+            message = f"the bytes are of {made._count} {cls._named}, not {len(made._names)}"
+            raise InvalidArgumentError(message)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._restored, (self.to_bytes(), self._names)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._names == other._names and super().__eq__(other)
+
+    __hash__ = None

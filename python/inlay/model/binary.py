@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inlay import _core
 from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
+from inlay.model.accumulator import Accumulator
 from inlay.model.binary_metrics import derive
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Binary"]
 
 
-class Binary:
+class Binary(Accumulator):
     """Confusion, AUROC, average precision, calibration, Brier score and log loss of a stream.
 
     Memory is bounded, whatever comes; states of shards and processes merge; each figure has an
@@ -96,8 +97,9 @@ class Binary:
     """
 
     __module__ = "inlay.model"
-    __slots__ = ("__weakref__", "_native")
+    __slots__ = ()
 
+    _states: ClassVar[Any] = _core.BinaryStates
     _native: _core.BinaryStates
 
     def __init__(
@@ -114,12 +116,6 @@ class Binary:
             bins=at_least("bins", bins, 1),
             scores=kind != "label" if scores is None else bool(scores),
         )
-
-    @classmethod
-    def _of(cls, native: _core.BinaryStates) -> Self:
-        binary = cls.__new__(cls)
-        binary._native = native
-        return binary
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -138,19 +134,6 @@ class Binary:
         """Of the reliability table."""
         found: int = self._native.settings["bins"]
         return found
-
-    @property
-    def rows(self) -> int:
-        """How many rows were counted."""
-        return self._native.rows()
-
-    @property
-    def rejected(self) -> dict[str, int]:
-        """How many rows were left out, by what was wrong with them.
-
-        In this order, of which the first counts: bad_label, nan_score, out_of_range, bad_weight.
-        """
-        return self._native.counted()
 
     @property
     def clipped(self) -> int:
@@ -184,34 +167,6 @@ class Binary:
         O(rows), one pass. float32 and float64 scores and int64 labels are read where they lie.
         """
         self._native.update(y_true, y_score, weights)
-
-    def merge(self, other: Any) -> None:
-        """Add what another object counted.
-
-        Parameters
-        ----------
-        other : Binary
-            It is not changed.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If it has other settings.
-        TypeError
-            If it is of another type.
-        """
-        if not isinstance(other, Binary):
-            message = f"expected a Binary, got {type(other).__name__}"
-            raise TypeError(message)
-        self._native.merge(other._native)
-
-    def reset(self) -> None:
-        """Forget everything counted so far."""
-        self._native.reset()
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-        return self._of(self._native.copy())
 
     # ---- what was counted --------------------------------------------------------------------
     def compute(self, *, confidence: float = 0.95) -> Metrics:
@@ -374,56 +329,7 @@ class Binary:
             raise InvalidArgumentError(message)
         return self._native.figures()
 
-    def to_arrow(self) -> pyarrow.Table:
-        """Return `compute()` as a table, see `Metrics.to_arrow`."""
-        return self.compute().to_arrow()
-
-    # ---- bytes -------------------------------------------------------------------------------
-    def to_bytes(self) -> bytes:
-        """Return the state; equal states give equal bytes, on every machine."""
-        return self._native.to_bytes()
-
-    @classmethod
-    def from_bytes(cls, data: Any) -> Self:
-        """Return the object that `to_bytes` wrote.
-
-        Parameters
-        ----------
-        data : bytes-like
-
-        Raises
-        ------
-        SerializationError
-            If they are not what it wrote, of a newer version, or of several segments.
-        """
-        native = _core.BinaryStates.from_bytes(data)
-        if native.segments > 1:
-            from inlay._exceptions import SerializationError
-
-            message = f"the bytes are of several segments: {native.segments}"
-            raise SerializationError(message)
-        return cls._of(native)
-
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        return type(self).from_bytes, (self.to_bytes(),)
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Binary):
-            return NotImplemented
-        return self._native.equals(other._native)
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         left_out = sum(self.rejected.values())
         shown = f"{type(self).__name__}(kind={self.kind!r}, rows={self.rows}"
         return f"{shown}, rejected={left_out})"
-
-    def _repr_html_(self) -> str:
-        return self.compute()._repr_html_()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from inlay import _core
 from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
-from inlay.model.accumulator import Accumulator
+from inlay.model.accumulator import NamedAccumulator
 from inlay.model.class_codes import class_codes, class_names
 from inlay.model.multiclass_metrics import derive
 from inlay.model.score_matrix import score_matrix
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Multiclass"]
 
 
-class Multiclass(Accumulator):
+class Multiclass(NamedAccumulator):
     """Confusion, averages, top-k accuracy, calibration, log loss and Brier score of a stream.
 
     Memory is bounded, whatever comes; states of shards and processes merge; each figure names the
@@ -93,12 +93,11 @@ class Multiclass(Accumulator):
     """
 
     __module__ = "inlay.model"
-    __slots__ = ("_count", "_kind", "_names")
+    __slots__ = ("_kind",)
 
     _states: ClassVar[Any] = _core.MulticlassStates
+    _named: ClassVar[str] = "classes"
     _native: _core.MulticlassStates
-    _names: tuple[Any, ...] | None
-    _count: int
     _kind: str
 
     def __init__(
@@ -124,16 +123,13 @@ class Multiclass(Accumulator):
     @classmethod
     def _of(cls, native: Any) -> Self:
         made = super()._of(native)
-        settings = native.settings
-        made._names, made._count, made._kind = None, settings["classes"], settings["kind"]
+        made._kind = native.settings["kind"]
         return made
 
     @property
     def classes(self) -> tuple[Any, ...]:
         """Names of the classes, 0 to K - 1 unless given."""
-        if self._names is not None:
-            return self._names
-        return tuple(range(self._count))
+        return self._shown
 
     @property
     def kind(self) -> str:
@@ -185,32 +181,6 @@ class Multiclass(Accumulator):
         if not labels_alone:
             y_score = score_matrix(y_score, self._count)
         self._native.update(y_true, y_score, weights)
-
-    def merge(self, other: Self) -> None:
-        """Add what another object counted.
-
-        Parameters
-        ----------
-        other : Multiclass
-            It is not changed.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If it has other settings or names of classes.
-        TypeError
-            If it is of another type.
-        """
-        if isinstance(other, Multiclass) and other._names != self._names:
-            message = f"classes differ: {self.classes!r} and {other.classes!r}"
-            raise InvalidArgumentError(message)
-        super().merge(other)
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-        copied = super().copy()
-        copied._names = self._names
-        return copied
 
     def compute(self, *, confidence: float = 0.95, per_class: bool = True) -> Metrics:
         """Return all metrics.
@@ -334,23 +304,4 @@ class Multiclass(Accumulator):
         InvalidArgumentError
             If there are not as many names as classes.
         """
-        made = super().from_bytes(data)
-        made._names = None if classes is None else class_names(classes)
-        if made._names is not None and len(made._names) != made._count:
-            message = f"the bytes are of {made._count} classes, not {len(made._names)}"
-            raise InvalidArgumentError(message)
-        return made
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.to_bytes(), self._names)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Multiclass):
-            return NotImplemented
-        return self._names == other._names and self._native.equals(other._native)
-
-    __hash__ = None
-
-
-def _restore(data: bytes, names: tuple[Any, ...] | None) -> Multiclass:
-    return Multiclass.from_bytes(data, classes=names)
+        return cls._restored(data, classes)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from inlay import _core
 from inlay._arguments import at_least
-from inlay._exceptions import InvalidArgumentError
-from inlay.model.accumulator import Accumulator
+from inlay.model.accumulator import NamedAccumulator
 from inlay.model.class_codes import class_names
 from inlay.model.multilabel_metrics import derive
 from inlay.model.score_matrix import score_matrix
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Multilabel"]
 
 
-class Multilabel(Accumulator):
+class Multilabel(NamedAccumulator):
     """Subset accuracy, Hamming loss, averages, and all that `Binary` keeps, of each of L labels.
 
     Memory is bounded, whatever comes; states of shards and processes merge; each figure names the
@@ -72,12 +71,11 @@ class Multilabel(Accumulator):
     """
 
     __module__ = "inlay.model"
-    __slots__ = ("_count", "_names")
+    __slots__ = ()
 
     _states: ClassVar[Any] = _core.MultilabelStates
+    _named: ClassVar[str] = "labels"
     _native: _core.MultilabelStates
-    _names: tuple[Any, ...] | None
-    _count: int
 
     def __init__(
         self,
@@ -99,16 +97,10 @@ class Multilabel(Accumulator):
         )
         self._count = count
 
-    @classmethod
-    def _of(cls, native: Any) -> Self:
-        made = super()._of(native)
-        made._names, made._count = None, native.settings["labels"]
-        return made
-
     @property
     def labels(self) -> tuple[Any, ...]:
         """Names of the labels, 0 to L - 1 unless given."""
-        return tuple(range(self._count)) if self._names is None else self._names
+        return self._shown
 
     @property
     def complete(self) -> int:
@@ -142,32 +134,6 @@ class Multilabel(Accumulator):
         """
         y_true = score_matrix(y_true, self._count, name="y_true")
         self._native.update(y_true, score_matrix(y_score, self._count), weights)
-
-    def merge(self, other: Self) -> None:
-        """Add what another object counted.
-
-        Parameters
-        ----------
-        other : Multilabel
-            It is not changed.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If it has other settings or names of labels.
-        TypeError
-            If it is of another type.
-        """
-        if isinstance(other, Multilabel) and other._names != self._names:
-            message = f"labels differ: {self.labels!r} and {other.labels!r}"
-            raise InvalidArgumentError(message)
-        super().merge(other)
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-        copied = super().copy()
-        copied._names = self._names
-        return copied
 
     def compute(self, *, confidence: float = 0.95, per_label: bool = True) -> Metrics:
         """Return all metrics.
@@ -217,23 +183,4 @@ class Multilabel(Accumulator):
         InvalidArgumentError
             If there are not as many names as labels.
         """
-        made = super().from_bytes(data)
-        made._names = None if labels is None else class_names(labels)
-        if made._names is not None and len(made._names) != made._count:
-            message = f"the bytes are of {made._count} labels, not {len(made._names)}"
-            raise InvalidArgumentError(message)
-        return made
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.to_bytes(), self._names)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Multilabel):
-            return NotImplemented
-        return self._names == other._names and self._native.equals(other._native)
-
-    __hash__ = None
-
-
-def _restore(data: bytes, names: tuple[Any, ...] | None) -> Multilabel:
-    return Multilabel.from_bytes(data, labels=names)
+        return cls._restored(data, labels)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from inlay._container import pack, unpack
-from inlay._exceptions import InlayError, InvalidArgumentError, SerializationError
+from inlay._checkpoint import contradictions_told, read_checkpoint
+from inlay._container import pack
 from inlay._restored import integer, integer_or_none
 from inlay.model.quality.panes import Pane
 
@@ -18,15 +18,6 @@ __all__ = ["pack_stream", "unpack_stream"]
 _MAGIC = b"INLAYQLT"
 _VERSION = 1
 _DURATIONS = ("every", "horizon", "refresh")
-_CONTRADICTIONS = (
-    InlayError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    StopIteration,
-)
 
 
 def pack_stream(stream: Stream) -> bytes:
@@ -81,44 +72,21 @@ def unpack_stream(data: Any, where: str, stream: Stream) -> None:
     InvalidArgumentError
         If they are the state of another quality; the message names what differs.
     """
-    header, blobs = unpack(data, where, magic=_MAGIC, what="checkpoint of a quality")
-    version = header.get("version")
-    if version != _VERSION:
-        message = f"{where}: its version is {version!r}, this inlay knows {_VERSION}"
-        raise SerializationError(message)
-    _must_fit(header, where, stream)
-    try:
+    header, blobs = read_checkpoint(
+        data,
+        where,
+        magic=_MAGIC,
+        version=_VERSION,
+        what="quality",
+        mine={
+            **stream.settings.to_json(),
+            **stream.task.to_json(),
+            "judges": stream.judging.describe(),
+        },
+        durations=_DURATIONS,
+    )
+    with contradictions_told(where, "quality"):
         _restore(header, iter(blobs), stream)
-    except _CONTRADICTIONS as error:
-        reason = f"{type(error).__name__}: {error}"
-        message = f"{where}: its parts are no quality or contradict one another: {reason}"
-        raise SerializationError(message) from error
-
-
-def _must_fit(header: dict[str, Any], where: str, stream: Stream) -> None:
-    settings = header.get("settings")
-    if not isinstance(settings, dict):
-        message = f"{where}: it holds no settings: {settings!r}"
-        raise SerializationError(message)
-    mine = {**stream.settings.to_json(), **stream.task.to_json()}
-    names = list(mine) + [name for name in settings if name not in mine]
-    pairs = [(name, settings.get(name), mine.get(name)) for name in names]
-    pairs.append(("judges", header.get("judges"), stream.judging.describe()))
-    differ = [
-        f"its {name} is {_shown(name, theirs)}, here it is {_shown(name, own)}"
-        for name, theirs, own in pairs
-        if theirs != own
-    ]
-    if differ:
-        message = f"{where} is of another quality: {'; '.join(differ)}"
-        raise InvalidArgumentError(message)
-
-
-def _shown(name: str, value: Any) -> str:
-    """Return a setting as it was given: times in seconds."""
-    if name in _DURATIONS and isinstance(value, int):
-        return f"{value / 1e6:g} s"
-    return repr(value)
 
 
 def _restore(header: dict[str, Any], blobs: Iterator[bytes], stream: Stream) -> None:
