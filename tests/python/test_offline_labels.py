@@ -152,6 +152,26 @@ def test_a_label_counts_once(stored: tuple[Told, Path], tmp_path: Path) -> None:
     assert sorted(row["value"] for row in newest) == pytest.approx(expected_shares)
 
 
+def test_all_who_wrote_know_the_coverage_together(
+    stored: tuple[Told, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("duckdb")
+    told, directory = stored
+    labels = told.labels(tmp_path / "labels.parquet", told.shuffled[:450])
+    assert main(["label", str(directory), labels]) == 0
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "delayed_labels.md"
+    sql = guide.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
+    shares = inlay.query(directory, sql).to_pylist()
+    parts = np.array_split(np.arange(ROWS), 4)
+    expected = [np.isin(part, told.shuffled[:450]).mean() for part in parts]
+    assert [row["coverage"] for row in shares] == pytest.approx(expected)
+
+    metrics = inlay.report.stored_report(directory)["quality"][0]["metrics"]
+    coverage = next(each for each in metrics if each["metric"] == "coverage")
+    assert [point["value"] for point in coverage["points"]] == pytest.approx(expected)
+    assert {point["n"] for point in coverage["points"]} == {ROWS / 4}
+
+
 def test_what_is_left_out_is_counted_by_reason(
     stored: tuple[Told, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
