@@ -28,6 +28,7 @@ _WORDS = {
     "conflicting_labels": "joined before, another",
     "null_labels": "without an outcome",
     "null_ids": "without an id",
+    "bad_label": "no label of this task",
 }
 
 
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "predictions": joined.predictions,
                 "labels": joined.labels,
                 "joined": joined.joined,
-                "coverage": joined.known / joined.predictions,
+                "coverage": _share(joined),
                 "panes": joined.panes,
                 "apart": joined.apart,
                 "points": joined.points.num_rows,
@@ -101,8 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _share(joined: JoinedOffline) -> float:
+    return joined.known / joined.predictions if joined.predictions else 0.0
+
+
 def _show(joined: JoinedOffline) -> None:
-    share = joined.known / joined.predictions
+    share = _share(joined)
     write_line(
         f"{joined.name}: {joined.joined:,} of {joined.labels:,} labels joined, in {joined.panes:,} "
         f"panes; {joined.known:,} of {joined.predictions:,} predictions ({share:.1%}) have one now"

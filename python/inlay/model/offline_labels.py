@@ -40,7 +40,8 @@ class JoinedOffline(NamedTuple):
         Predictions with a label from files, those of earlier runs included.
     apart : dict of str to int
         The other labels, by reason: ``null_ids``, ``null_labels``, ``orphan_labels`` (no such
-        prediction), ``duplicate_labels``, ``conflicting_labels``; and ``duplicate_predictions``.
+        prediction), ``duplicate_labels``, ``conflicting_labels``, ``bad_label`` (none of the task);
+        and predictions: ``duplicate_predictions``, ``nan_score``, ``out_of_range``.
     panes : int
         Panes that changed.
     notes : tuple of str

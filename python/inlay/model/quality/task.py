@@ -10,6 +10,8 @@ from inlay import _core
 from inlay._exceptions import InvalidArgumentError, SerializationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from inlay.model.metrics import Metrics
     from inlay.model.quality.settings import Settings
 
@@ -129,6 +131,20 @@ class Task(abc.ABC):
     def outcomes(self, outcomes: Any) -> Any:
         """Return labels as a join takes them."""
         return outcomes
+
+    def are_scores(self, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which predictions, as a join takes them, are of the declared kind."""
+        import numpy as np
+
+        made: np.ndarray[Any, Any] = np.isfinite(scores)
+        return made
+
+    def are_outcomes(self, outcomes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which labels, as a join takes them, are such of this task; NaN is none."""
+        import numpy as np
+
+        made: np.ndarray[Any, Any] = np.isfinite(outcomes)
+        return made
 
     def new_join(self, settings: Settings) -> Any:
         """Return an empty join.
