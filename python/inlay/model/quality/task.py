@@ -157,7 +157,9 @@ class Task(abc.ABC):
         if not self.joins:
             message = (
                 f"a prediction of task {self.name!r} and these settings is no single number that "
-                "can wait for its label: use observed"
+                "can wait for its label, as those of binary, of multiclass with kind='label' (the "
+                "best class, scores.argmax(axis=1)) and of regression without quantiles can: use "
+                "observed"
             )
             raise InvalidArgumentError(message)
         return _core.LabelJoin(self.name, settings.horizon_panes, settings.capacity)
