@@ -11,6 +11,8 @@ from inlay._report_output import write_json
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from inlay.model.offline_labels import JoinedOffline
 
 __all__ = ["add_parser", "run"]
@@ -74,8 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from inlay.model.offline_labels import OfflineLabels
 
-    joined = OfflineLabels(Path(arguments.directory), name=arguments.name).run(
-        arguments.labels,
+    labels = OfflineLabels(Path(arguments.directory), name=arguments.name)
+    joined = labels.run(
+        _read(arguments.labels, [arguments.id, arguments.outcome, arguments.time]),
         id=arguments.id,
         outcome=arguments.outcome,
         time_column=arguments.time,
@@ -100,6 +103,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(joined)
     return 0
+
+
+def _read(path: str, names: list[str | None]) -> pa.Table:
+    """Read columns of a file."""
+    import pyarrow as pa
+
+    from inlay.data.sources import open_source
+
+    columns = list(dict.fromkeys(name for name in names if name is not None))
+    source = open_source(path, columns=columns)
+    return pa.Table.from_batches(list(source.batches()), source.schema)
 
 
 def _share(joined: JoinedOffline) -> float:

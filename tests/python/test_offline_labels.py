@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import inlay
+from inlay import InvalidArgumentError
 from inlay._files.compaction import compact
 from inlay.cli import main
 from inlay.model.offline_join import OfflineJoin
@@ -231,7 +232,7 @@ def test_a_run_that_was_killed_is_made_up_for(
 ) -> None:
     pytest.importorskip("duckdb")
     told, directory = stored
-    labels = told.labels(tmp_path / "labels.parquet", told.shuffled[:300])
+    labels = pq.read_table(told.labels(tmp_path / "labels.parquet", told.shuffled[:300]))
     runner = OfflineLabels(directory)
     with monkeypatch.context() as patched:
         patched.setattr(Files, "write", lambda *_: (_ for _ in ()).throw(OSError("no room")))
@@ -359,6 +360,8 @@ def test_labels_of_another_type_find_nothing_and_it_is_said(
     path.write_text("id,outcome\n1,1\n2,0\n")
     assert main(["label", str(directory), str(path)]) == 0
     assert "are the ids of the type" in capsys.readouterr().out
-    pq.write_table(pa.table({"id": [1.5], "outcome": [1]}), tmp_path / "floats.parquet")
+    floats = pa.table({"id": [1.5], "outcome": [1]})
     with pytest.raises(TypeError, match="floats"):
-        OfflineLabels(directory).run(tmp_path / "floats.parquet")
+        OfflineLabels(directory).run(floats)
+    with pytest.raises(InvalidArgumentError, match="no column 'key'"):
+        OfflineLabels(directory).run(floats, id="key")
