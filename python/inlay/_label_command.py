@@ -11,6 +11,8 @@ from inlay._report_output import write_json
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from inlay.model.offline_labels import JoinedOffline
 
 __all__ = ["add_parser", "run"]
@@ -28,6 +30,7 @@ _WORDS = {
     "conflicting_labels": "joined before, another",
     "null_labels": "without an outcome",
     "null_ids": "without an id",
+    "bad_label": "no label of this task",
 }
 
 
@@ -73,8 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from inlay.model.offline_labels import OfflineLabels
 
-    joined = OfflineLabels(Path(arguments.directory), name=arguments.name).run(
-        arguments.labels,
+    labels = OfflineLabels(Path(arguments.directory), name=arguments.name)
+    joined = labels.run(
+        _read(arguments.labels, [arguments.id, arguments.outcome, arguments.time]),
         id=arguments.id,
         outcome=arguments.outcome,
         time_column=arguments.time,
@@ -89,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "predictions": joined.predictions,
                 "labels": joined.labels,
                 "joined": joined.joined,
-                "coverage": joined.known / joined.predictions,
+                "coverage": _share(joined),
                 "panes": joined.panes,
                 "apart": joined.apart,
                 "points": joined.points.num_rows,
@@ -101,8 +105,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _read(path: str, names: list[str | None]) -> pa.Table:
+    """Read columns of a file."""
+    import pyarrow as pa
+
+    from inlay.data.sources import open_source
+
+    columns = list(dict.fromkeys(name for name in names if name is not None))
+    source = open_source(path, columns=columns)
+    return pa.Table.from_batches(list(source.batches()), source.schema)
+
+
+def _share(joined: JoinedOffline) -> float:
+    return joined.known / joined.predictions if joined.predictions else 0.0
+
+
 def _show(joined: JoinedOffline) -> None:
-    share = joined.known / joined.predictions
+    share = _share(joined)
     write_line(
         f"{joined.name}: {joined.joined:,} of {joined.labels:,} labels joined, in {joined.panes:,} "
         f"panes; {joined.known:,} of {joined.predictions:,} predictions ({share:.1%}) have one now"

@@ -11,11 +11,11 @@ from typing import Any
 
 from inlay._exceptions import InlayError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
-# Command -> the module that defines it, by add_parser(subparsers) and run(arguments) -> exit
-# status, and what it says of itself. Only the module of the command that runs is loaded.
-_COMMANDS: dict[str, tuple[str, str]] = {
+#: Command -> the module that defines it, by add_parser(subparsers) and run(arguments) -> exit
+#: status, and what it says of itself. Only the module of the command that runs is loaded.
+COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("inlay.bench", "tell the overhead on this machine"),
     "demo": ("inlay.demo", "serve a model, send it requests, show what was measured"),
     "profile": ("inlay._profile_command", "tell what is in a table, column by column"),
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     command = next((word for word in words if not word.startswith("-")), None)
     module: Any = None
-    for name, (home, summary) in _COMMANDS.items():
+    for name, (home, summary) in COMMANDS.items():
         if name == command:
             module = importlib.import_module(home)
             module.add_parser(subparsers)

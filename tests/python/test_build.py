@@ -59,6 +59,18 @@ def test_main_without_a_question_is_an_error(capsys) -> None:
     assert "nothing was asked for" in capsys.readouterr().err
 
 
+def test_main_hands_commands_on(capsys) -> None:
+    for command in ("label", "judge", "report"):
+        with pytest.raises(SystemExit, match="0"):
+            main([command, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: inlay {command} ")
+    with pytest.raises(SystemExit, match="2"):
+        main(["labels"])
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "--include" in capsys.readouterr().out
+
+
 def test_every_installed_directory_holds_what_it_promises() -> None:
     assert (Path(inlay.get_include()) / "inlay" / "version.h").is_file()
     assert (Path(inlay.get_cmake_dir()) / "inlayConfig.cmake").is_file()

@@ -138,7 +138,7 @@ def test_help_version_and_wrong_calls(capsys):
 
 
 def test_every_command_loads_and_is_listed(capsys):
-    for name, (_, summary) in cli._COMMANDS.items():
+    for name, (_, summary) in cli.COMMANDS.items():
         with pytest.raises(SystemExit) as stopped:
             run(name, "--help")
         assert stopped.value.code == 0
@@ -146,7 +146,7 @@ def test_every_command_loads_and_is_listed(capsys):
         assert summary
     run()
     listed = capsys.readouterr().out
-    assert all(name in listed for name in cli._COMMANDS)
+    assert all(name in listed for name in cli.COMMANDS)
 
 
 def test_a_reader_that_leaves_early_is_no_error(directory):

@@ -1,7 +1,9 @@
 """What `import inlay` does to a process: little."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,16 @@ def test_a_name_is_resolved_once() -> None:
         "print('build_info' in vars(inlay))"
     )
     assert run(code) == "True"
+
+
+def test_rooms_do_not_import_each_other() -> None:
+    rooms = ("data", "model", "infra", "training")
+    found = re.compile(rf"^\s*(?:from|import) inlay\.({'|'.join(rooms)})\b", re.MULTILINE)
+    crossing = [
+        f"{path}: {other}"
+        for room in rooms
+        for path in (Path(inlay.__file__).parent / room).rglob("*.py")
+        for other in found.findall(path.read_text(encoding="utf-8"))
+        if other != room
+    ]
+    assert not crossing

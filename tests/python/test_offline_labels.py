@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import inlay
+from inlay import InvalidArgumentError
 from inlay._files.compaction import compact
 from inlay.cli import main
+from inlay.model.offline_join import OfflineJoin
 from inlay.model.offline_labels import OfflineLabels
+from inlay.model.stored_predictions import read_predictions
 from inlay.sinks import Files
 
 START = 1_800_000_000.0
@@ -152,17 +155,37 @@ def test_a_label_counts_once(stored: tuple[Told, Path], tmp_path: Path) -> None:
     assert sorted(row["value"] for row in newest) == pytest.approx(expected_shares)
 
 
+def test_all_who_wrote_know_the_coverage_together(
+    stored: tuple[Told, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("duckdb")
+    told, directory = stored
+    labels = told.labels(tmp_path / "labels.parquet", told.shuffled[:450])
+    assert main(["label", str(directory), labels]) == 0
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "delayed_labels.md"
+    sql = guide.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
+    shares = inlay.query(directory, sql).to_pylist()
+    parts = np.array_split(np.arange(ROWS), 4)
+    expected = [np.isin(part, told.shuffled[:450]).mean() for part in parts]
+    assert [row["coverage"] for row in shares] == pytest.approx(expected)
+
+    metrics = inlay.report.stored_report(directory)["quality"][0]["metrics"]
+    coverage = next(each for each in metrics if each["metric"] == "coverage")
+    assert [point["value"] for point in coverage["points"]] == pytest.approx(expected)
+    assert {point["n"] for point in coverage["points"]} == {ROWS / 4}
+
+
 def test_what_is_left_out_is_counted_by_reason(
     stored: tuple[Told, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told, directory = stored
-    ids = [*told.ids[:4], told.ids[0], told.ids[1], "nobody", None, told.ids[5]]
-    outcomes = [1, 0, 1, 0, 1, 1, 1, 1, None]
+    ids = [*told.ids[:4], told.ids[0], told.ids[1], "nobody", None, *told.ids[5:7]]
+    outcomes = [1, 0, 1, 0, 1, 1, 1, 1, None, 7]
     path = tmp_path / "labels.parquet"
     pq.write_table(pa.table({"id": ids, "outcome": outcomes}), path)
     assert main(["label", str(directory), str(path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["labels"] == 9
+    assert said["labels"] == 10
     assert said["joined"] == 4
     assert said["predictions"] == ROWS
     assert said["coverage"] == 4 / ROWS
@@ -173,11 +196,17 @@ def test_what_is_left_out_is_counted_by_reason(
         "orphan_labels": 1,
         "duplicate_labels": 1,
         "conflicting_labels": 1,
+        "bad_label": 1,
+        "nan_score": 0,
+        "out_of_range": 0,
     }
     assert main(["label", str(directory), str(path)]) == 0
     text = capsys.readouterr().out
-    assert "0 of 9 labels joined" in text
+    assert "0 of 10 labels joined" in text
     assert "joined before, the same" in text
+    assert "no label of this task" in text
+    corrected = pa.table({"id": [told.ids[6]], "outcome": [1]})
+    assert OfflineLabels(directory).run(corrected).joined == 1
 
 
 def test_the_earlier_label_stands(stored: tuple[Told, Path], tmp_path: Path) -> None:
@@ -203,7 +232,7 @@ def test_a_run_that_was_killed_is_made_up_for(
 ) -> None:
     pytest.importorskip("duckdb")
     told, directory = stored
-    labels = told.labels(tmp_path / "labels.parquet", told.shuffled[:300])
+    labels = pq.read_table(told.labels(tmp_path / "labels.parquet", told.shuffled[:300]))
     runner = OfflineLabels(directory)
     with monkeypatch.context() as patched:
         patched.setattr(Files, "write", lambda *_: (_ for _ in ()).throw(OSError("no room")))
@@ -260,12 +289,12 @@ def test_predictions_are_logged_with_what_they_were(tmp_path: Path) -> None:
     clicks.predicted([9], [0.75], predicted_at=[START - 60.0], region="us")
     batch = obs.collect()
     rows = batch["predictions"].to_pylist()
-    assert [row["score"] for row in rows] == [0.25, None, 0.75]
-    assert [row["attrs"] for row in rows] == ['{"region":"eu"}'] + ['{"region":"us"}'] * 2
-    assert [row["time"].timestamp() for row in rows] == [START, START, START - 60.0]
+    assert [row["score"] for row in rows] == [0.25, 0.75]  # one that is null is none
+    assert [row["attrs"] for row in rows] == ['{"region":"eu"}', '{"region":"us"}']
+    assert [row["time"].timestamp() for row in rows] == [START, START - 60.0]
     assert {row["origin"] for row in rows} == {batch.origin}
     assert {row["resource"] for row in rows} == {batch.resource}
-    high, low = inlay._core.prediction_id_hash([7, 8, 9])
+    high, low = inlay._core.prediction_id_hash([7, 9])
     assert [(row["id_high"], row["id_low"]) for row in rows] == list(zip(high, low, strict=True))
     series = {
         row["attrs"]: row["series_id"]
@@ -274,6 +303,21 @@ def test_predictions_are_logged_with_what_they_were(tmp_path: Path) -> None:
     }
     assert {row["attrs"]: row["series_id"] for row in rows if row["attrs"] in series}
     assert "predictions" not in obs.collect()
+
+
+def test_predictions_that_cannot_count_are_not_covered(tmp_path: Path) -> None:
+    told, directory = Told(), tmp_path / "telemetry"
+    obs, _, _ = serve(told, directory, log=True)
+    obs.collect()
+    obs.stop()
+    known = read_predictions(directory, None, 0)
+    older = [np.nan, 1.5, np.inf, *known.scores[3:]]  # which versions before wrote down, too
+    known = known._replace(scores=np.array(older))
+    labels = pa.table({"id": told.ids, "outcome": told.outcomes})
+    join = OfflineJoin(known, labels["id"], labels["outcome"])
+    assert (join.predictions, len(join.fresh)) == (ROWS - 3, ROWS - 3)
+    assert (join.apart["nan_score"], join.apart["out_of_range"]) == (1, 2)
+    assert join.apart["orphan_labels"] == 3
 
 
 @pytest.mark.parametrize(
@@ -316,6 +360,8 @@ def test_labels_of_another_type_find_nothing_and_it_is_said(
     path.write_text("id,outcome\n1,1\n2,0\n")
     assert main(["label", str(directory), str(path)]) == 0
     assert "are the ids of the type" in capsys.readouterr().out
-    pq.write_table(pa.table({"id": [1.5], "outcome": [1]}), tmp_path / "floats.parquet")
+    floats = pa.table({"id": [1.5], "outcome": [1]})
     with pytest.raises(TypeError, match="floats"):
-        OfflineLabels(directory).run(tmp_path / "floats.parquet")
+        OfflineLabels(directory).run(floats)
+    with pytest.raises(InvalidArgumentError, match="no column 'key'"):
+        OfflineLabels(directory).run(floats, id="key")

@@ -244,6 +244,31 @@ def test_rows_that_cannot_be_counted_are_told_by_reason() -> None:
     assert m.counts() == {(0, "{}"): [0, 0, 0, 2]}
 
 
+@pytest.mark.parametrize("kind", [list, np.array, pa.array])
+def test_a_label_that_is_none_leaves_its_prediction_waiting(kind: Any) -> None:
+    m = Measured()
+    m.quality.predicted(kind([1, 2, 3]), [0.9, 0.2, 0.7])
+    assert m.quality.labelled(kind([2, 3]), kind([7, 1])) == 1
+    assert m.quality.labelled([2], [0.5]) == 0
+    assert m.quality.labelled([2], [0]) == 1
+    m.collect()
+    assert m.rejected() == {"bad_label": 2}
+    assert m.figures("coverage") == {0: pytest.approx(2 / 3)}
+    assert m.figures("accuracy") == {0: 1.0}
+
+
+@pytest.mark.parametrize("times", [None, [BEGAN] * 5])
+def test_predictions_that_cannot_count_do_not_wait(times: Any) -> None:
+    m = Measured()
+    scores = [0.9, float("nan"), 1.5, None, 0.2]
+    assert m.quality.predicted(["a", "b", "c", "d", "e"], scores, predicted_at=times) == 2
+    assert m.quality.labelled(["a", "b", "c", "d", "e"], [1, 1, 1, 1, 0]) == 2
+    assert m.quality.predicted(["b"], [0.7]) == 1  # its label has come
+    m.collect()
+    assert m.rejected() == {"nan_score": 2, "out_of_range": 1}
+    assert m.figures("coverage") == {0: 1.0}
+
+
 def test_few_rows_are_insufficient_and_none_are_undefined() -> None:
     m = Measured(min_n=3)
     m.quality.observed([0, 0, 0], [0.9, 0.2, 0.1])

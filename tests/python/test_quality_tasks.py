@@ -215,7 +215,7 @@ def test_weights_count_in_figures_and_rows_in_counts() -> None:
 def test_labels_of_classes_and_numbers_are_joined() -> None:
     m = Measured("multiclass", classes=NAMES, kind="label")
     m.quality.predicted([1, 2, 3], ["ask", "wait", "other"])
-    assert m.quality.labelled([1, 2, 3], ["ask", "deny", "ask"]) == 3
+    assert m.quality.labelled([1, 2, 3], ["ask", "deny", "ask"]) == 2
     m.collect()
     assert m.figures("accuracy") == {0: 0.5}
     assert m.rejected() == {"out_of_range": 1}
@@ -242,6 +242,19 @@ def test_predictions_that_are_no_single_number_cannot_wait(task: str, options: A
         m.quality.predicted([1], [1])
     with pytest.raises(InvalidArgumentError, match="use observed"):
         m.quality.labelled([1], [1])
+
+
+def test_a_refusal_says_which_settings_wait_and_they_do() -> None:
+    m = Measured("multiclass", classes=3)
+    scores = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]])
+    with pytest.raises(InvalidArgumentError, match=r"kind='label' .*scores\.argmax\(axis=1\)"):
+        m.quality.predicted([1, 2], scores)
+    m.quality.close()
+    m = Measured("multiclass", classes=3, kind="label")
+    assert m.quality.predicted([1, 2], scores.argmax(axis=1)) == 2
+    assert m.quality.labelled([1, 2], [1, 1]) == 2
+    m.collect()
+    assert m.figures("accuracy") == {0: 0.5}
 
 
 def test_rows_of_several_panes_are_taken_apart_for_each_task() -> None:

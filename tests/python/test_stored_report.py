@@ -97,6 +97,26 @@ def test_processes_are_put_together_where_a_figure_adds_up(tmp_path):
     assert report["quality"][0]["processes"] == 2
 
 
+def test_coverage_is_that_of_the_counters_of_all_who_wrote(tmp_path):
+    rows = [
+        points.estimate_row("accuracy", wilson(90, 100)),
+        points.estimate_row("coverage", wilson(0, 100)),
+        points.estimate_row("coverage", wilson(90, 100), origin=2),
+        points.estimate_row("coverage", wilson(30, 100), pane=1),
+    ]
+    for region, predictions, labels in (("eu", 60.0, 58.0), ("us", 40.0, 32.0)):
+        rows.append(points.counter_row("click.predictions", predictions, region=region))
+        rows.append(
+            {**points.counter_row("click.labels", labels, region=region), "origin": 2},
+        )
+    coverage = metric(read(tmp_path, rows), "coverage")
+    whole = wilson(90, 100)
+    first = coverage["points"][0]
+    assert (first["value"], first["n"]) == (0.9, 100)
+    assert (first["low"], first["high"]) == (whole.low, whole.high)
+    assert values(coverage) == [0.9, 0.3]  # the second has no counters
+
+
 def test_what_is_undefined_says_why(tmp_path):
     rows = [
         points.estimate_row("auroc", Estimate.undefined("one_class", 10)),

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
+from inlay.model.quality.sound_rows import score_faults
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,9 @@ class OfflineJoin:
     ) -> None:
         import numpy as np
 
-        self._known = known
+        now = int(known.panes[-1])
+        faults = score_faults(known.task, known.scores)
+        known = self._known = _without(known, faults["nan_score"] | faults["out_of_range"])
         null_ids = ids.null_count
         if null_ids:
             valid = ids.is_valid()
@@ -60,7 +63,6 @@ class OfflineJoin:
         taken = join.predicted_hashed(
             known.high, known.low, known.scores, known.panes, known.segments
         )
-        now = int(known.panes[-1])
         self.predictions: int = taken.accepted
         self._refused = np.asarray(taken.refused).astype(np.int64)
         self.before: JoinedLabels = join.labelled_hashed(
@@ -68,6 +70,8 @@ class OfflineJoin:
         )
         counts = join.counts
         values = np.asarray(known.task.outcomes(outcomes), np.float64)
+        is_bad = ~(known.task.are_outcomes(values) | np.isnan(values))  # the join tells nulls
+        high, low, values = high[~is_bad], low[~is_bad], values[~is_bad]
         self.fresh: JoinedLabels = join.labelled_hashed(high, low, values, now)
         rows = np.asarray(self.fresh.row).astype(np.int64)
         self._high, self._low = high[rows], low[rows]
@@ -79,6 +83,8 @@ class OfflineJoin:
             "orphan_labels": more["early"],
             "duplicate_labels": more["duplicate_labels"],
             "conflicting_labels": more["conflicting_labels"],
+            "bad_label": int(is_bad.sum()),
+            **{reason: int(rows.sum()) for reason, rows in faults.items()},
         }
 
     def points(self, *, origin: int, sequence: int, now: int) -> pa.Table:
@@ -206,6 +212,14 @@ class OfflineJoin:
         places = place_of[self._known.segments[rows]]
         found, counts = np.unique(places[places >= 0], return_counts=True)
         return {int(place): int(count) for place, count in zip(found, counts, strict=True)}
+
+
+def _without(known: StoredPredictions, rows: np.ndarray[Any, Any]) -> StoredPredictions:
+    """Leave predictions out."""
+    if not rows.any():
+        return known
+    columns = ("high", "low", "scores", "panes", "segments")
+    return known._replace(**{name: getattr(known, name)[~rows] for name in columns})
 
 
 def _place(stream: Stream, attrs: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError, SerializationError
 from inlay._files.locks import Lock
@@ -40,7 +40,8 @@ class JoinedOffline(NamedTuple):
         Predictions with a label from files, those of earlier runs included.
     apart : dict of str to int
         The other labels, by reason: ``null_ids``, ``null_labels``, ``orphan_labels`` (no such
-        prediction), ``duplicate_labels``, ``conflicting_labels``; and ``duplicate_predictions``.
+        prediction), ``duplicate_labels``, ``conflicting_labels``, ``bad_label`` (none of the task);
+        and predictions: ``duplicate_predictions``, ``nan_score``, ``out_of_range``.
     panes : int
         Panes that changed.
     notes : tuple of str
@@ -89,7 +90,7 @@ class OfflineLabels:
 
     def run(
         self,
-        labels: Any,
+        labels: pa.Table,
         *,
         id: str = "id",
         outcome: str = "outcome",
@@ -100,8 +101,7 @@ class OfflineLabels:
 
         Parameters
         ----------
-        labels : object
-            A table, or the path of a Parquet, Arrow or CSV file.
+        labels : pyarrow.Table
         id, outcome : str
             The columns of ids, of the type that was predicted with, and of what turned out to be
             true.
@@ -139,10 +139,17 @@ class OfflineLabels:
             self._lock.release()
 
     def _run(
-        self, labels: Any, id_name: str, outcome: str, when: str | None, state: _State, *, dry: bool
+        self,
+        labels: pa.Table,
+        id_name: str,
+        outcome: str,
+        when: str | None,
+        state: _State,
+        *,
+        dry: bool,
     ) -> JoinedOffline:
         now = time.time_ns() // 1000
-        given = _read_labels(labels, id_name, outcome, when)
+        given = _in_order(labels, id_name, outcome, when)
         known = read_predictions(self.directory, self._name, state.origin)
         join = OfflineJoin(known, given[id_name], given[outcome])
         sequence = state.sequence + 1
@@ -254,13 +261,10 @@ def _stream(table: pa.Table) -> bytes:
     return data
 
 
-def _read_labels(labels: Any, id_name: str, outcome: str, when: str | None) -> pa.Table:
-    import pyarrow as pa
-
-    from inlay.data.sources import open_source
-
-    columns = list(dict.fromkeys([id_name, outcome, *([] if when is None else [when])]))
-    source = open_source(labels, columns=columns)
-    table = pa.Table.from_batches(list(source.batches()), source.schema)
-    # The order in which they are is that in which they stand.
-    return table if when is None else table.sort_by([(when, "ascending")])
+def _in_order(labels: pa.Table, id_name: str, outcome: str, when: str | None) -> pa.Table:
+    """Return the labels in the order in which they stand: that of their times, else as they are."""
+    for name in (id_name, outcome, when):
+        if name is not None and name not in labels.column_names:
+            message = f"the labels have no column {name!r}, but {labels.column_names}"
+            raise InvalidArgumentError(message)
+    return labels if when is None else labels.sort_by([(when, "ascending")])

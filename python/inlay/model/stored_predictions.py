@@ -122,11 +122,15 @@ def _read(directory: Path, name: str | None, origin: int, scratch: Path) -> Stor
         snapshot, "points", ("start_time", "revision", "origin"), ("metric", f"{name}.labels")
     )
     written = written.filter(pc.equal(written["origin"], origin))
-    latest = written.group_by("start_time").aggregate([("revision", "max")]).to_pydict()
+    latest = written.group_by("start_time").aggregate([("revision", "max")])
     every = settings.every
     revisions = {
-        _microseconds(start) // every: revision + 1
-        for start, revision in zip(latest["start_time"], latest["revision_max"], strict=True)
+        start // every: revision + 1
+        for start, revision in zip(
+            latest["start_time"].cast("int64").to_pylist(),
+            latest["revision_max"].to_pylist(),
+            strict=True,
+        )
     }
     series, segments = _series_of(rows["attrs"], rows["resource"])
     return StoredPredictions(
@@ -150,12 +154,6 @@ def _read(directory: Path, name: str | None, origin: int, scratch: Path) -> Stor
 def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     numbers: np.ndarray[Any, Any] = column.to_numpy()
     return numbers
-
-
-def _microseconds(moment: Any) -> int:
-    from inlay.data.point_stamp import microseconds_of
-
-    return microseconds_of(moment, "start_time")
 
 
 def _name_of(directory: Path, snapshot: Snapshot, name: str | None) -> str:

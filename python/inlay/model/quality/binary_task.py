@@ -66,6 +66,20 @@ class BinaryTask(Task):
 
         return derive(figures, self._given, confidence)
 
+    def are_scores(self, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which predictions are probabilities, finite logits or labels, as was declared."""
+        import numpy as np
+
+        kind = self._given["kind"]
+        if kind == "label":
+            return self.are_outcomes(scores)
+        return np.isfinite(scores) if kind == "logit" else (scores >= 0.0) & (scores <= 1.0)
+
+    def are_outcomes(self, outcomes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which labels are 0 or 1."""
+        made: np.ndarray[Any, Any] = (outcomes == 0.0) | (outcomes == 1.0)
+        return made
+
     def confusion(self, figures: Any) -> np.ndarray[Any, Any]:
         """Return the counts of rows at each threshold.
 

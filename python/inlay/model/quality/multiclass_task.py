@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
@@ -14,6 +14,9 @@ from inlay.model.multiclass_metrics import derive
 from inlay.model.quality.task import Rows, Task
 from inlay.model.score_matrix import score_matrix
 from inlay.summary._reference import hash_of_names
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["MulticlassTask"]
 
@@ -78,6 +81,17 @@ class MulticlassTask(Task):
     def outcomes(self, outcomes: Any) -> Any:
         """Return classes by number."""
         return outcomes if self._names is None else class_codes(outcomes, self._names)
+
+    def are_scores(self, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which predicted classes there are."""
+        return self.are_outcomes(scores)
+
+    def are_outcomes(self, outcomes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which classes there are, by number."""
+        import numpy as np
+
+        is_whole: np.ndarray[Any, Any] = outcomes == np.floor(outcomes)
+        return is_whole & (outcomes >= 0.0) & (outcomes < len(self._classes))
 
     def derive(self, figures: Any, confidence: float) -> Metrics:
         """Return what the figures of a segment come to."""

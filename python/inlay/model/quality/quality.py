@@ -214,8 +214,9 @@ class Quality:
         ids : array-like of int64, str, UUID or bytes, shape (n,)
             One kind always.
         scores : array-like, shape (n,)
-            Of the kind that was declared; of multiclass also of shape (n, classes), of which the
-            best class is kept.
+            Of task binary, of the kind that was declared; of multiclass with ``kind="label"`` the
+            class, such as ``scores.argmax(axis=1)``; of regression without quantiles the number.
+            Of other settings a prediction is no single number and cannot wait.
         predicted_at, **attributes
             As for `observed`.
 

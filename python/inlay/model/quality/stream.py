@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from inlay import _core
 from inlay._arguments import moment_us
@@ -12,6 +12,7 @@ from inlay.model.prediction_log import PredictionLog
 from inlay.model.quality.panes import Pane
 from inlay.model.quality.rows import QualityRows
 from inlay.model.quality.segments import Segments
+from inlay.model.quality.sound_rows import numbers_of, score_faults
 from inlay.model.quality.times import microseconds_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = ["Stream"]
 
 _ERROR = 17
 _FUTURE, _TOO_LATE = "future", "too_late"
+_BAD_LABEL = "bad_label"
 # Rows of a pane that may be written at each cut, and for each one more how much later the next
 # time is: about 20 times what writing it takes.
 _MANY = 5_000
@@ -130,18 +132,33 @@ class Stream:
             at = now if predicted_at is None else moment_us("predicted_at", predicted_at)
             if not self._is_in_time(at, now, rows):
                 return 0
-            if self._log is not None:
-                self._log.add(ids, values, at, segments, self.segments.attrs)
-            return self._wait_for(ids, values, at // self.settings.every, segments)
+            return self._keep(ids, values, at, at // self.settings.every, segments)
+        at_each = microseconds_of(predicted_at, rows)
         placed = 0
         for number, where in self._placed(predicted_at, rows, now):
             some = segments if isinstance(segments, int) else segments[where]
             some_ids, some_values = _chosen(ids, where), _chosen(values, where)
-            if self._log is not None:
-                at_each = microseconds_of(predicted_at, rows)[where]
-                self._log.add(some_ids, some_values, at_each, some, self.segments.attrs)
-            placed += self._wait_for(some_ids, some_values, number, some)
+            placed += self._keep(some_ids, some_values, at_each[where], number, some)
         return placed
+
+    def _keep(self, ids: Any, values: Any, at: Any, number: int, segments: Any) -> int:
+        """Let those predictions of one pane wait that can count; return how many do."""
+        scores = numbers_of(values)
+        if _is_column(scores, ids):
+            faults = score_faults(self.task, scores)
+            is_faulty = faults["nan_score"] | faults["out_of_range"]
+            if is_faulty.any():
+                for reason, rows in faults.items():
+                    self._count_apart(reason, int(rows.sum()))
+                kept = (~is_faulty).nonzero()[0]
+                ids, values = _chosen(ids, kept), scores[kept]
+                at = at if isinstance(at, int) else at[kept]
+                segments = segments if isinstance(segments, int) else segments[kept]
+                if not len(kept):
+                    return 0
+        if self._log is not None:
+            self._log.add(ids, values, at, segments, self.segments.attrs)
+        return self._wait_for(ids, values, number, segments)
 
     def _wait_for(self, ids: Any, values: Any, number: int, segments: Any) -> int:
         """Let predictions of one pane wait; return how many do, or did until now."""
@@ -168,6 +185,17 @@ class Stream:
         """Join labels to predictions; return how many found theirs."""
         now = self.core.now_us()
         values = self.task.outcomes(outcomes)
+        numbers = numbers_of(values)
+        if _is_column(numbers, ids):
+            is_bad = ~(
+                self.task.are_outcomes(numbers) | (numbers != numbers)
+            )  # the join tells nulls
+            if is_bad.any():
+                self._count_apart(_BAD_LABEL, int(is_bad.sum()))
+                kept = (~is_bad).nonzero()[0]
+                ids, values = _chosen(ids, kept), numbers[kept]
+                if not len(kept):
+                    return 0
         self._expire(now)  # no cut may have come since the horizon passed
         return self._take(self._joined().labelled(ids, values, now // self.settings.every))
 
@@ -421,6 +449,13 @@ def _count(counts: dict[int, int], segments: Any) -> None:
         counts[index] = counts.get(index, 0) + int(rows[index])
 
 
+def _is_column(numbers: np.ndarray[Any, Any] | None, ids: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+    """Return whether there is one number an id; if not, the join says what is wrong."""
+    if numbers is None or numbers.ndim != 1 or isinstance(ids, (str, bytes)):
+        return False
+    return length_of(ids) == len(numbers)
+
+
 def _is_moment(value: Any) -> bool:
     import datetime
 
@@ -435,4 +470,6 @@ def _chosen(values: Any, where: np.ndarray[Any, Any]) -> Any:
         return None
     if hasattr(values, "take") and hasattr(values, "type"):  # of Arrow
         return values.take(where)
+    if isinstance(values, (list, tuple)):  # as they are: numpy makes one type of several
+        return [values[row] for row in where.tolist()]
     return np.asarray(values)[where]

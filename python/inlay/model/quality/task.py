@@ -10,6 +10,8 @@ from inlay import _core
 from inlay._exceptions import InvalidArgumentError, SerializationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from inlay.model.metrics import Metrics
     from inlay.model.quality.settings import Settings
 
@@ -130,6 +132,20 @@ class Task(abc.ABC):
         """Return labels as a join takes them."""
         return outcomes
 
+    def are_scores(self, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which predictions, as a join takes them, are of the declared kind."""
+        import numpy as np
+
+        made: np.ndarray[Any, Any] = np.isfinite(scores)
+        return made
+
+    def are_outcomes(self, outcomes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return which labels, as a join takes them, are such of this task; NaN is none."""
+        import numpy as np
+
+        made: np.ndarray[Any, Any] = np.isfinite(outcomes)
+        return made
+
     def new_join(self, settings: Settings) -> Any:
         """Return an empty join.
 
@@ -141,7 +157,9 @@ class Task(abc.ABC):
         if not self.joins:
             message = (
                 f"a prediction of task {self.name!r} and these settings is no single number that "
-                "can wait for its label: use observed"
+                "can wait for its label, as those of binary, of multiclass with kind='label' (the "
+                "best class, scores.argmax(axis=1)) and of regression without quantiles can: use "
+                "observed"
             )
             raise InvalidArgumentError(message)
         return _core.LabelJoin(self.name, settings.horizon_panes, settings.capacity)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inlay.report.directory.calibration import calibration_of
+from inlay.report.directory.coverage import coverage_of
 from inlay.report.directory.estimates import (
     ESTIMATED,
     JUDGED,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["judged_rates", "quality_of"]
 
 _OVERFLOW = "otel.metric.overflow"
+_COVERAGE = "coverage"
 
 
 def quality_of(
@@ -58,6 +60,9 @@ def quality_of(
         What could not be put together.
     """
     found = read_estimates(points)
+    for name, each in found.items():
+        if _COVERAGE in each.metrics:
+            each.metrics[_COVERAGE] = coverage_of(points, name, each.metrics[_COVERAGE])
     at = microseconds(split)
     origins = {name: each.origins for name, each in found.items()}
     states, notes = read_states(points, at, origins)
