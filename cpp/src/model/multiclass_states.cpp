@@ -149,6 +149,7 @@ void MulticlassState::update_labels(const Settings& settings, const std::int32_t
       y = kept_y;
       p = kept_p;
       if (w != nullptr) w = kept_w;
+      if (rows == 0) continue;
     } else {
       weight = weight_squares = static_cast<double>(rows);
     }
