@@ -26,16 +26,8 @@ using SharedStates = Shared<BinaryStates>;
 using Figures = py::typing::Dict<py::str, py::object>;
 using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
-constexpr std::array<const char*, 3> kKinds{"probability", "logit", "label"};
 constexpr std::array<const char*, 4> kRejected{"bad_label", "nan_score", "out_of_range",
                                                "bad_weight"};
-
-ScoreKind kind_of(const std::string& name) {
-  for (std::size_t i = 0; i < kKinds.size(); ++i) {
-    if (name == kKinds[i]) return static_cast<ScoreKind>(i);
-  }
-  throw InvalidArgument("kind is 'probability', 'logit' or 'label': '" + name + "'");
-}
 
 // Rows converted a block at a time.
 struct Block {
@@ -166,7 +158,7 @@ Figures settings(SharedStates& self) {
   const BinarySettings found = self.with([](const BinaryStates& v) { return v.settings(); });
   Figures out;
   out["thresholds"] = py::tuple(py::cast(found.thresholds));
-  out["kind"] = kKinds[static_cast<std::size_t>(found.kind)];
+  out["kind"] = name_of(found.kind);
   out["bins"] = found.bins;
   out["scores"] = found.scores;
   return out;
@@ -198,7 +190,7 @@ void register_binary_states(py::module_& m) {
       .def(py::init(
                [](std::vector<double> thresholds, const std::string& kind, int bins, bool scores) {
                  return std::make_unique<SharedStates>(
-                     BinaryStates({std::move(thresholds), kind_of(kind), bins, scores}));
+                     BinaryStates({std::move(thresholds), score_kind_of(kind), bins, scores}));
                }),
            py::kw_only(), py::arg("thresholds") = std::vector<double>{0.5},
            py::arg("kind") = "probability", py::arg("bins") = 15, py::arg("scores") = true)

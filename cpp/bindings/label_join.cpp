@@ -119,7 +119,11 @@ class Doubles {
 /// One integer for all rows, or one a row.
 class Integers {
  public:
-  Integers(const py::handle& values, std::size_t rows, const char* what) {
+  /// What becomes of numbers of 2^63 and above: the most there is, or the number of the same bits.
+  enum class Above { kMost, kSameBits };
+
+  Integers(const py::handle& values, std::size_t rows, const char* what,
+           Above above = Above::kMost) {
     if (PyLong_Check(values.ptr()) != 0) {
       numbers_.push_back(PyLong_AsLongLong(values.ptr()));
       if (numbers_[0] == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
@@ -136,9 +140,11 @@ class Integers {
       if constexpr (std::is_same_v<T, std::int64_t>) {
         numbers_.insert(numbers_.end(), items, items + size);
       } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+        const std::uint64_t most = above == Above::kMost
+                                       ? std::numeric_limits<std::int64_t>::max()
+                                       : std::numeric_limits<std::uint64_t>::max();
         for (std::size_t i = 0; i < size; ++i) {
-          const std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-          numbers_.push_back(static_cast<std::int64_t>(items[i] < most ? items[i] : most));
+          numbers_.push_back(static_cast<std::int64_t>(std::min(items[i], most)));
         }
       } else {
         whole = false;
@@ -208,24 +214,33 @@ void require_sizes(const char* what, std::size_t ids, std::size_t values) {
                         std::to_string(ids) + " ids, " + std::to_string(values));
 }
 
-/// Ids by the halves of their hashes, as prediction_id_hash() gives them.
+/// Ids by the halves of their hashes, as prediction_id_hash() gives them, or uint64 of the same
+/// bits. Both 0 are a null.
 class HalvedIds final : public HashedIds {
  public:
   HalvedIds(const py::handle& high, const py::handle& low)
-      : high_(high, count_of(high), "halves"), low_(low, high_.size(), "halves") {}
+      : high_(high, count_of(high), "halves", Integers::Above::kSameBits),
+        low_(low, high_.size(), "halves", Integers::Above::kSameBits) {
+    if (low_.size() == high_.size()) return;  // one number alone stands for no more than one row
+    throw InvalidArgument("an id has two halves: " + std::to_string(high_.size()) + " high ones, " +
+                          std::to_string(low_.size()) + " low ones");
+  }
   std::size_t count() const noexcept override { return high_.size(); }
   IdKind kind() const noexcept override { return IdKind::kNone; }
 
  private:
   void read(Taker& taker) const noexcept override {
     IdHash hashes[kHashed];
-    for (std::size_t at = 0; at < count(); at += kHashed) {
-      const std::size_t part = std::min(count() - at, kHashed);
-      for (std::size_t i = 0; i < part; ++i) {
-        hashes[i] = {static_cast<std::uint64_t>(high_.data()[at + i]),
-                     static_cast<std::uint64_t>(low_.data()[at + i])};
+    for (std::size_t at = 0; at < count();) {
+      std::size_t part = 0;
+      for (; at + part < count() && part < kHashed; ++part) {
+        const std::int64_t high = high_.data()[at + part];
+        const std::int64_t low = low_.data()[at + part];
+        if (high == 0 && low == 0) break;
+        hashes[part] = {static_cast<std::uint64_t>(high), static_cast<std::uint64_t>(low)};
       }
-      taker.take(hashes, part, at);
+      if (part != 0) taker.take(hashes, part, at);
+      at += std::max<std::size_t>(part, 1);
     }
   }
 
@@ -284,6 +299,7 @@ std::shared_ptr<Joined> take_labels(SharedJoin& self, const HashedIds& ids,
   JoinedLabels found;
   // Safe: as above.
   self.without_gil([&](LabelJoin& join) {
+    join.check_pane_now(now);  // first, as above
     join.expect_ids(ids.kind());
     found.reserve(std::min<std::size_t>(ids.count(), join.pending()));
     std::size_t valid = 0;

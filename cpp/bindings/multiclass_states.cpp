@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "components.hpp"
-#include "score_kind.hpp"
 #include "segment_input.hpp"
 #include "segment_states.hpp"
 
@@ -137,7 +136,7 @@ void register_multiclass_states(py::module_& m) {
   type.def(py::init([](std::int32_t classes, std::vector<std::int32_t> top_k, std::int32_t bins,
                        const std::string& kind) {
              return std::make_unique<SharedStates>(MulticlassStates(
-                 MulticlassSettings{classes, std::move(top_k), bins, score_kind(kind)}));
+                 MulticlassSettings{classes, std::move(top_k), bins, score_kind_of(kind)}));
            }),
            py::kw_only(), py::arg("classes"), py::arg("top_k") = py::make_tuple(1),
            py::arg("bins") = 15, py::arg("kind") = "probability")

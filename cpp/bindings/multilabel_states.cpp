@@ -14,7 +14,6 @@
 
 #include "column_blocks.hpp"
 #include "components.hpp"
-#include "score_kind.hpp"
 #include "segment_input.hpp"
 #include "shared_summary.hpp"
 
@@ -113,8 +112,8 @@ void register_multilabel_states(py::module_& m) {
   py::class_<SharedStates>(m, "MultilabelStates", "Rows of several binary labels, by segment.")
       .def(py::init([](std::uint32_t labels, std::vector<double> thresholds,
                        const std::string& kind, int bins, bool scores) {
-             return std::make_unique<SharedStates>(
-                 MultilabelStates(labels, {std::move(thresholds), score_kind(kind), bins, scores}));
+             return std::make_unique<SharedStates>(MultilabelStates(
+                 labels, {std::move(thresholds), score_kind_of(kind), bins, scores}));
            }),
            py::kw_only(), py::arg("labels"), py::arg("thresholds") = std::vector<double>{0.5},
            py::arg("kind") = "probability", py::arg("bins") = 15, py::arg("scores") = true)

@@ -55,10 +55,11 @@ SegmentInput::SegmentInput(PyObject* object, std::size_t rows, bool in_place) : 
     const std::int64_t* found = column.packed_integers(size);
     if (found == nullptr) {
       column.integers(size, block);
-      found = block;
+    } else {
+      std::copy_n(found, size, block);  // what is looked at is what is kept: others may write there
     }
-    for (std::size_t i = 0; i < size; ++i) each_[at + i] = static_cast<std::uint32_t>(found[i]);
-    check(found, size, at);
+    for (std::size_t i = 0; i < size; ++i) each_[at + i] = static_cast<std::uint32_t>(block[i]);
+    check(block, size, at);
   }
 }
 

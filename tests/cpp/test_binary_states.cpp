@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/binary_kernels.hpp"
+#include "model/binary_state.hpp"
 #include "model/score_place.hpp"
 #include "model/segment_partition.hpp"
 #include "summary/kernels.hpp"
@@ -264,6 +265,32 @@ TEST(SegmentPartition, KeepsTheOrderOfRows) {
   }
   partition.sort(segments.data(), 0);
   EXPECT_TRUE(partition.groups().empty());
+}
+
+TEST(ExactSum, AddsItselfWithACarry) {
+  using detail::ExactSum;
+  ExactSum sum(1, ExactSum::kOne - 1);
+  sum.add(sum);
+  EXPECT_EQ(sum, ExactSum(3, ExactSum::kOne - 2));
+}
+
+TEST(ScoreHistogram, WeightsThatAreAllZeroSpreadNothing) {
+  ScoreHistogram histogram(ScoreKind::kProbability);
+  histogram.weigh();
+  for (const double score : {0.1, 0.4, 0.9}) {
+    histogram.add(ScoreHistogram::place_of(ScoreKind::kProbability, score), 2, 0.0);
+  }
+  const ScoreSpreads spreads = histogram.spreads(15);
+  EXPECT_EQ(spreads.squared_errors_squared, 0.0);
+  EXPECT_EQ(spreads.equal_mass_error, 0.0);
+  EXPECT_EQ(spreads.equal_mass_spread, 0.0);
+}
+
+TEST(BinaryStates, AThresholdOfNegativeZeroIsZero) {
+  const BinaryStates states(with_thresholds({-0.0, 0.5}));
+  const std::vector<std::uint8_t> bytes = states.to_bytes();
+  EXPECT_EQ(BinaryStates::from_bytes(bytes.data(), bytes.size()), states);
+  EXPECT_EQ(bytes, BinaryStates(with_thresholds({0.0, 0.5})).to_bytes());
 }
 
 TEST(BinaryStates, BytesComeBackAndAreChecked) {

@@ -88,6 +88,39 @@ TEST(RankingStates, OffsetsAndGroupsInAnyOrderTellTheSame) {
   EXPECT_EQ(by_groups, by_offsets);
 }
 
+TEST(RankingStates, WhatIsRefusedMakesNoSegmentAndOffsetsCountWithoutRowsToo) {
+  RankingStates states{RankingSettings{}};
+  const double values[] = {1, 0};
+  const std::int64_t offsets[] = {0, 9};
+  RankingBatch batch;
+  batch.relevance = values;
+  batch.scores = values;
+  batch.offsets = offsets;
+  batch.num_queries = 1;
+  batch.segment = 4;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{2}}) {
+    batch.size = size;
+    EXPECT_THROW(update(states, batch), InvalidArgument);
+    EXPECT_EQ(states.size(), 0U);
+  }
+}
+
+TEST(RankingStates, CountsOfMoreRowsThanDoublesHoldAreRefused) {
+  RankingStates states{RankingSettings{}};
+  for (const std::int64_t rows : {std::int64_t{1} << 53, (std::int64_t{1} << 53) + 1}) {
+    states.reset();
+    RowFaults faults;
+    faults.bad_label = rows;
+    states.at(0).add_fault(faults);
+    const auto bytes = states.to_bytes();
+    if (rows == std::int64_t{1} << 53) {
+      EXPECT_EQ(RankingStates::from_bytes(bytes.data(), bytes.size()), states);
+    } else {
+      EXPECT_THROW(RankingStates::from_bytes(bytes.data(), bytes.size()), SerializationError);
+    }
+  }
+}
+
 TEST(RankingStates, BytesGiveTheStatesBackAndAnythingElseIsRefused) {
   RankingStates states({{2, 4}});
   const double relevance[] = {1, 0, 2};

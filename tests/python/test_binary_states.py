@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import pickle
 import subprocess
 import sys
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -316,3 +318,44 @@ def test_threads_share_one_object() -> None:
         list(pool.map(lambda _: binary.update(y, s), range(8)))
     assert binary.rows == 160_000
     assert binary.confusion() == tuple(8 * n for n in counted(y, s).confusion())
+
+
+# ---- writers -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("segmented", [False, True])
+@pytest.mark.parametrize("scores", [False, True])
+def test_who_writes_while_rows_are_counted_breaks_no_memory(scores: bool, segmented: bool) -> None:
+    rows = 1 << 16
+    y = np.zeros(rows, np.int64)
+    s = np.full(rows, 0.5)
+    segments = np.zeros(rows, np.int64)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            for score, segment in ((0.5, 0), (-1e300, -(2**62)), (0.5, 0), (np.inf, 60_000)):
+                s.fill(score)
+                segments.fill(segment)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        states = _core.BinaryStates(thresholds=THRESHOLDS, scores=scores)
+        for _ in range(150):
+            with contextlib.suppress(InvalidArgumentError):
+                states.update(y, s, segments=segments if segmented else 0)
+    finally:
+        done.set()
+        writer.join()
+    assert _core.BinaryStates.from_bytes(states.to_bytes()).equals(states)
+
+
+def test_only_rows_that_count_have_weights() -> None:
+    states = _core.BinaryStates()
+    states.update([0, 1], [0.5, 0.5], weights=[-1, np.nan])
+    assert not states.figures()["weighted"]
+    labels = _core.MulticlassStates(classes=2)
+    labels.update([0, 1], [[0.5, 0.5]] * 2, weights=[-1, np.nan])
+    assert not labels.figures()["weighted"]
+    queries = _core.RankingStates()
+    queries.update([0, 1], [0.5, 0.5], groups=[1, 2], weights=[-1, np.nan])
+    assert not queries.figures()["weighted"]

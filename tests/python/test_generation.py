@@ -257,6 +257,21 @@ def test_positional_values_are_refused(obs: inlay.Observer) -> None:
         bound(obs).record(3)  # type: ignore[call-arg,misc]
 
 
+class Alike(str):
+    """Text that is the same as no other, but in its letters."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_more_names_than_there_are_fields_are_refused(obs: inlay.Observer) -> None:
+    names: dict[str, Any] = {Alike("cost"): 1.0 for _ in range(400)}
+    with pytest.raises(TypeError, match="fields, got 400"):
+        bound(obs).record(**names)
+
+
 @pytest.mark.parametrize("attributes", [{}, {"model": 1.5}, {"model": "a", "route": "b"}])
 def test_attributes_that_do_not_fit(obs: inlay.Observer, attributes: dict[str, Any]) -> None:
     chat = chat_of(obs)

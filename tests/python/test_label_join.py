@@ -250,6 +250,35 @@ def test_hashes_stand_for_ids() -> None:
     assert join.labelled(["a"], [1], 3).accepted == 1
 
 
+def test_hashes_may_be_unsigned() -> None:
+    high, low = (np.array(half) for half in _core.prediction_id_hash([f"id{i}" for i in range(99)]))
+    assert (high < 0).any()
+    assert (low < 0).any()
+    join = _core.LabelJoin("binary", 2, 100)
+    unsigned = high.view(np.uint64), low.view(np.uint64)
+    assert join.predicted_hashed(*unsigned, np.full(99, 0.5), 3).accepted == 99
+    assert join.labelled_hashed(high, low, np.ones(99), 3).row.tolist() == list(range(99))
+
+
+def test_hashes_of_no_id_are_told() -> None:
+    join = _core.LabelJoin("binary", 2, 100)
+    high, low = _core.prediction_id_hash([None, "a", None, None, "b"])
+    taken = join.predicted_hashed(high, low, [0.1, 0.2, 0.3, 0.4, 0.5], 3)
+    assert (taken.accepted, taken.refused.tolist()) == (2, [0, 2, 3])
+    found = join.labelled_hashed(high, low, [1, 1, 1, 1, 0], 3)
+    assert rows_of(found) == [(0.2, 1.0, 0, 3), (0.5, 0.0, 0, 3)]
+    assert found.row.tolist() == [1, 4]
+    assert join.counts["null_ids"] == 6
+
+
+def test_labels_that_are_refused_fix_no_id_type() -> None:
+    join = _core.LabelJoin("binary", 2, 100)
+    with pytest.raises(inlay.InvalidArgumentError, match="pane"):
+        join.labelled(["a"], [1], 2**62)
+    join.predicted([1], [0.5], 0)  # integers are ids yet
+    assert join.counts["predictions"] == 1
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -263,6 +292,10 @@ def test_hashes_stand_for_ids() -> None:
         (lambda: _core.LabelJoin("binary", 1, 1).predicted([1], [0.5], 2**62), str(2**62)),
         (lambda: _core.LabelJoin("binary", 1, 1).predicted([1], [0.5], [None]), "no nulls"),
         (lambda: _core.LabelJoin("binary", 1, 1).labelled([1], [], 0), "1 ids, 0"),
+        (
+            lambda: _core.LabelJoin("binary", 1, 9).predicted_hashed([1, 2, 3], 1, [0, 0, 0], 0),
+            "3 high ones, 1 low",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_name(call: Any, named: str) -> None:

@@ -11,7 +11,8 @@ namespace inlay::detail {
 namespace {
 
 BinarySettings checked(BinarySettings settings) {
-  const std::vector<double>& thresholds = settings.thresholds;
+  std::vector<double>& thresholds = settings.thresholds;
+  for (double& threshold : thresholds) threshold += 0.0;  // 0 has one sign
   if (thresholds.empty() || thresholds.size() > BinarySettings::kMaxThresholds) {
     fail<InvalidArgument>(
         "there are 1 to " + std::to_string(BinarySettings::kMaxThresholds) + " thresholds, not",

@@ -35,6 +35,10 @@ std::int64_t segment_at(const BinaryRows& rows, std::size_t i) {
   return rows.segments != nullptr ? rows.segments[i] : rows.segments_i64[i];
 }
 
+[[noreturn]] void fail_changed() {
+  throw InvalidArgument("segments changed while their rows were counted");
+}
+
 // Rows from `at` on, with their labels as the loops take them.
 detail::BinaryBlockRows block_of(const BinaryRows& rows, std::size_t at, std::size_t size,
                                  std::uint8_t* labels) {
@@ -43,7 +47,8 @@ detail::BinaryBlockRows block_of(const BinaryRows& rows, std::size_t at, std::si
     const std::int64_t* from = rows.labels_i64 + at;
     if (!detail::binary_kernels().labels(from, size, labels)) {
       for (std::size_t i = 0; i < size; ++i) {
-        labels[i] = from[i] == 0 || from[i] == 1 ? static_cast<std::uint8_t>(from[i]) : 2;
+        const std::int64_t label = from[i];
+        labels[i] = label == 0 || label == 1 ? static_cast<std::uint8_t>(label) : 2;
       }
     }
     as_they_lie = labels;
@@ -52,6 +57,32 @@ detail::BinaryBlockRows block_of(const BinaryRows& rows, std::size_t at, std::si
           rows.scores_f64 == nullptr ? nullptr : rows.scores_f64 + at, as_they_lie,
           rows.weights == nullptr ? nullptr : rows.weights + at, size};
 }
+
+// A block's own rows: the caller's memory may change while they are counted, and a score that was
+// in range when it was looked at has to be so when its cell is looked for.
+struct OwnRows {
+  float scores_f32[detail::kBinaryBlock];
+  double scores_f64[detail::kBinaryBlock];
+  std::uint8_t labels[detail::kBinaryBlock];
+  double weights[detail::kBinaryBlock];
+
+  detail::BinaryBlockRows copy(const detail::BinaryBlockRows& rows) {
+    detail::BinaryBlockRows own = rows;
+    own.scores_f32 = copied(rows.scores_f32, rows.size, scores_f32);
+    own.scores_f64 = copied(rows.scores_f64, rows.size, scores_f64);
+    own.labels = copied(rows.labels, rows.size, labels);
+    own.weights = copied(rows.weights, rows.size, weights);
+    return own;
+  }
+
+ private:
+  template <class T>
+  static const T* copied(const T* from, std::size_t size, T* to) {
+    if (from == nullptr || from == to) return from;
+    std::copy_n(from, size, to);
+    return to;
+  }
+};
 
 }  // namespace
 
@@ -92,10 +123,10 @@ void BinaryStates::update(const BinaryRows& rows) {
   check_segment(rows.segment);
   if (rows.size == 0) return;
   detail::BinaryState& state = state_at(rows.segment);
-  std::uint8_t labels[detail::kBinaryBlock];
+  OwnRows own;
   for (std::size_t at = 0; at < rows.size; at += detail::kBinaryBlock) {
     const std::size_t size = std::min(rows.size - at, detail::kBinaryBlock);
-    state.update(*plan_, block_of(rows, at, size, labels));
+    state.update(*plan_, own.copy(block_of(rows, at, size, own.labels)));
   }
 }
 
@@ -104,6 +135,7 @@ void BinaryStates::update_segments(const BinaryRows& rows) {
   const std::size_t most = all_bits(rows);
   if (most >= kMaxSegments) {
     for (std::size_t i = 0; i < rows.size; ++i) check_segment(segment_at(rows, i));
+    fail_changed();
   }
   // Where there are few counts beside the rows it is quicker to count rows where they lie.
   const std::size_t counts = (most + 1) * 2 * plan_->num_cells();
@@ -112,19 +144,21 @@ void BinaryStates::update_segments(const BinaryRows& rows) {
   if (few && !plan_->settings.scores && rows.weights == nullptr) counted.resize(counts);
   if (!partition_) partition_ = std::make_unique<detail::SegmentPartition>();
   std::uint8_t labels[detail::SegmentPartition::kBlock];
-  std::uint32_t narrowed[detail::SegmentPartition::kBlock];
+  std::uint32_t segments[detail::SegmentPartition::kBlock];
+  OwnRows own;
   const std::size_t step =
       counted.empty() ? detail::SegmentPartition::kBlock : detail::kBinaryBlock;
   for (std::size_t at = 0; at < rows.size; at += step) {
     const std::size_t size = std::min(rows.size - at, step);
     const detail::BinaryBlockRows block = block_of(rows, at, size, labels);
-    const std::uint32_t* segments = rows.segments == nullptr ? narrowed : rows.segments + at;
-    if (rows.segments == nullptr) {
-      for (std::size_t i = 0; i < size; ++i) {
-        narrowed[i] = static_cast<std::uint32_t>(rows.segments_i64[at + i]);
-      }
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      segments[i] = static_cast<std::uint32_t>(segment_at(rows, at + i));
+      bits |= segments[i];
     }
-    if (!counted.empty() && detail::count_by_segment(*plan_, block, segments, counted.data())) {
+    if ((bits & ~most) != 0) fail_changed();
+    if (!counted.empty() &&
+        detail::count_by_segment(*plan_, own.copy(block), segments, counted.data())) {
       continue;
     }
     partition_->sort(segments, size);

@@ -6,6 +6,7 @@
 
 #include "model/binary_plan.hpp"
 #include "model/binary_state.hpp"
+#include "model/row_faults.hpp"
 #include "model/score_place.hpp"
 #include "summary/bytes.hpp"
 
@@ -27,11 +28,10 @@ using detail::BinaryState;
 using detail::ByteReader;
 using detail::ByteWriter;
 using detail::ExactSum;
+using detail::kMostRows;
 
 constexpr std::string_view kMagic = "inBS";
 constexpr std::uint8_t kVersion = 1;
-// Rows of one count that are believed, so that merging never overflows.
-constexpr std::uint64_t kMostRows = std::uint64_t{1} << 53;
 
 enum Presence : std::uint8_t { kAbsent, kPlain, kWeighted };
 
@@ -84,10 +84,8 @@ void write_state(ByteWriter& out, const BinaryState* state, bool scores) {
       [&](std::uint16_t, std::uint64_t, double weight) { out.f64(weight); });
 }
 
-std::uint64_t read_count(ByteReader& in) {
-  const std::uint64_t count = in.varint();
-  if (count > kMostRows) in.refuse("have too large a count", count);
-  return count;
+std::uint64_t count_in(ByteReader& in) {
+  return static_cast<std::uint64_t>(detail::read_count(in));
 }
 
 // A sum of as many numbers from 0 to 1.
@@ -152,7 +150,7 @@ void read_histogram(ByteReader& in, ScoreKind kind, BinaryState& state) {
     if (place >= 2 * std::int64_t{upper} || place % upper >= used) {
       in.refuse("have a score at place", place);
     }
-    const std::uint64_t count = read_count(in);
+    const std::uint64_t count = count_in(in);
     if (count == 0 || count > rows[place % 2]) {
       in.refuse("have another number of scores than rows; of a place", count);
     }
@@ -194,10 +192,10 @@ std::unique_ptr<BinaryState> read_state(ByteReader& in, const BinaryPlan& plan) 
   if (presence > kWeighted) in.refuse("have a segment of sort", presence);
   auto state = std::make_unique<BinaryState>(plan);
   const bool scores = plan.settings.scores;
-  for (std::uint64_t& count : state->rejected) count = read_count(in);
+  for (std::uint64_t& count : state->rejected) count = count_in(in);
   std::uint64_t rows = 0;
   for (detail::BinaryCell& cell : state->cells) {
-    cell.rows = read_count(in);
+    cell.rows = count_in(in);
     rows += cell.rows;
     if (scores) cell.scores = read_sum(in, cell.rows);
   }
@@ -205,7 +203,7 @@ std::unique_ptr<BinaryState> read_state(ByteReader& in, const BinaryPlan& plan) 
   if (scores) {
     state->squared_errors = read_sum(in, rows);
     state->log_loss = read_weight(in);
-    state->clipped = read_count(in);
+    state->clipped = count_in(in);
     if (state->clipped > rows) in.refuse("have more clipped rows than rows", state->clipped);
     read_histogram(in, plan.settings.kind, *state);
   }

@@ -138,13 +138,18 @@ void LabelJoin::expect_ids(IdKind kind) {
 void LabelJoin::check_panes(const std::int64_t* panes, std::size_t size) {
   if (size == 0) return;
   State& state = *state_;
-  if (state.table.size() == 0) state.has_base = false;
+  if (state.table.size() == 0) state.has_base = false;  // nothing is counted from it
   if (state.fits(panes[0])) state.set_base(panes[0]);
   for (std::size_t i = 0; i < size; ++i) {
     if (!state.fits(panes[i])) {
       detail::fail<InvalidArgument>("a pane is too far from the first one", panes[i]);
     }
   }
+}
+
+void LabelJoin::check_pane_now(std::int64_t now) {
+  now = state_->now_of(now);
+  check_panes(&now, 1);
 }
 
 void LabelJoin::check_segments(const std::int64_t* segments, std::size_t size) {
@@ -200,8 +205,8 @@ void LabelJoin::predicted(const LabelRows& rows, JoinedLabels& joined) {
 void LabelJoin::labelled(const LabelRows& rows, std::int64_t now, JoinedLabels& joined) {
   State& state = *state_;
   LabelTable& table = state.table;
-  if (state.has_expired) now = std::max(now, state.expired_before);
-  check_panes(&now, 1);
+  check_pane_now(now);
+  now = state.now_of(now);
   for (std::size_t from = 0; from < rows.size; from += kAhead) {
     const std::size_t end = std::min(rows.size, from + kAhead);
     for (std::size_t i = from; i < end; ++i) table.prefetch(rows.ids[i]);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <inlay/model/label_join.hpp>
@@ -41,6 +42,9 @@ struct LabelJoin::State {
     base = first_pane - (std::int64_t{1} << 31);
   }
   bool is_expired(std::int64_t pane) const noexcept { return has_expired && pane < expired_before; }
+  std::int64_t now_of(std::int64_t now) const noexcept {
+    return has_expired ? std::max(now, expired_before) : now;
+  }
   void make_room();
 };
 

@@ -113,7 +113,6 @@ template <class T>
 void MulticlassState::add_scores(const Settings& settings, const std::int32_t* labels,
                                  const T* scores, const double* weights, std::size_t size) {
   if (size == 0) return;
-  if (weights != nullptr) weigh();
   const auto columns = static_cast<std::size_t>(settings.classes);
   const bool logits = settings.kind == ScoreKind::kLogit;
   const BinEdges edges(settings.bins);
@@ -138,6 +137,8 @@ void MulticlassState::add_scores(const Settings& settings, const std::int32_t* l
     } else if (weighted()) {
       std::fill(k.weights, k.weights + rows, 1.0);
     }
+    if (n == 0) continue;
+    if (weights != nullptr) weigh();
     if (logits) {
       detail::score_kernels().logs(k.log_of, n, k.loss);
       constexpr double kMostLoss = 53 * detail::kLn2;

@@ -13,16 +13,6 @@ namespace inlay {
 namespace {
 
 constexpr std::size_t kBlock = 2048;
-const char* name_of(ScoreKind kind) noexcept {
-  switch (kind) {
-    case ScoreKind::kProbability:
-      return "probability";
-    case ScoreKind::kLogit:
-      return "logit";
-    default:
-      return "label";
-  }
-}
 
 }  // namespace
 
@@ -49,7 +39,8 @@ void MulticlassSettings::check() const {
 }
 
 std::string MulticlassSettings::text() const {
-  std::string out = std::to_string(classes) + " classes, kind " + name_of(kind);
+  std::string out = std::to_string(classes) + " classes, kind ";
+  out += name_of(kind);
   if (!has_scores()) return out;
   out += ", " + std::to_string(bins) + " bins, top-k (";
   for (const std::int32_t k : top_k) out += (out.back() == '(' ? "" : ", ") + std::to_string(k);
@@ -149,6 +140,7 @@ void MulticlassState::update_labels(const Settings& settings, const std::int32_t
       y = kept_y;
       p = kept_p;
       if (w != nullptr) w = kept_w;
+      if (rows == 0) continue;
     } else {
       weight = weight_squares = static_cast<double>(rows);
     }

@@ -184,7 +184,6 @@ void Query::add_to(RankingStates& states, const RankingBatch& batch, const std::
     return batch.segments == nullptr ? batch.segment : batch.segments[row];
   };
   RankingState& state = states.at(segment_of(rows[0]));
-  if (batch.weights != nullptr) state.set_weighted();
   const double weight = batch.weights == nullptr ? 1.0 : batch.weights[rows[0]];
   relevance.clear();
   scores.clear();
@@ -213,14 +212,33 @@ void Query::add_to(RankingStates& states, const RankingBatch& batch, const std::
   } else if (mixed) {
     return state.add_mixed();
   } else {
+    if (batch.weights != nullptr) state.set_weighted();
     return state.add(states.settings(), relevance.data(), scores.data(), size, weight);
   }
   state.add_fault(fault);
 }
 
+// Before anything is counted.
+void check_offsets(const RankingBatch& batch) {
+  std::int64_t before = 0;
+  for (std::size_t i = 0; i <= batch.num_queries; ++i) {
+    const std::int64_t offset = batch.offsets[i];
+    const bool first = i == 0 && offset != 0;
+    const bool last = i == batch.num_queries && offset != static_cast<std::int64_t>(batch.size);
+    if (first || last || offset < before) {
+      detail::fail<InvalidArgument>("offsets ascend from 0 to the number of rows, " +
+                                        std::to_string(batch.size) + "; offset " +
+                                        std::to_string(i) + " does not",
+                                    offset);
+    }
+    before = offset;
+  }
+}
+
 }  // namespace
 
 void update(RankingStates& states, const RankingBatch& batch) {
+  if (batch.queries == nullptr && batch.offsets != nullptr) check_offsets(batch);
   if (batch.size == 0) return;
   if (batch.segments == nullptr) {
     states.at(batch.segment);
@@ -231,19 +249,6 @@ void update(RankingStates& states, const RankingBatch& batch) {
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   Query query;
   if (batch.queries == nullptr) {
-    std::int64_t before = 0;
-    for (std::size_t i = 0; i <= batch.num_queries; ++i) {
-      const std::int64_t offset = batch.offsets[i];
-      const bool first = i == 0 && offset != 0;
-      const bool last = i == batch.num_queries && offset != static_cast<std::int64_t>(batch.size);
-      if (first || last || offset < before) {
-        detail::fail<InvalidArgument>("offsets ascend from 0 to the number of rows, " +
-                                          std::to_string(batch.size) + "; offset " +
-                                          std::to_string(i) + " does not",
-                                      offset);
-      }
-      before = offset;
-    }
     for (std::size_t i = 0; i < batch.num_queries; ++i) {
       const auto from = static_cast<std::size_t>(batch.offsets[i]);
       const auto to = static_cast<std::size_t>(batch.offsets[i + 1]);

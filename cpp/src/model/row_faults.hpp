@@ -16,7 +16,7 @@ inline bool is_weight(double weight, RowFaults& faults) noexcept {
 }
 
 /// More than will ever be counted, and so little that sums of some do not overflow.
-inline constexpr std::uint64_t kMostRows = std::uint64_t{1} << 60;
+inline constexpr std::uint64_t kMostRows = std::uint64_t{1} << 53;
 
 /// A number of rows as it was written.
 inline std::int64_t read_count(ByteReader& in) {

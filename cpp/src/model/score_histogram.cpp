@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <inlay/error.hpp>
 #include <inlay/model/score_histogram.hpp>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include "model/score_place.hpp"
@@ -13,7 +16,18 @@ constexpr std::uint64_t kCarry = std::uint64_t{1} << 31;
 // Rows after which it is looked for counts to carry: seldom, and long before any overflows.
 constexpr std::uint64_t kCarryEvery = std::uint64_t{1} << 20;
 
+constexpr std::string_view kKinds[] = {"probability", "logit", "label"};
+
 }  // namespace
+
+std::string_view name_of(ScoreKind kind) noexcept { return kKinds[static_cast<std::size_t>(kind)]; }
+
+ScoreKind score_kind_of(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) {
+    if (name == kKinds[i]) return static_cast<ScoreKind>(i);
+  }
+  throw InvalidArgument("kind is 'probability', 'logit' or 'label': '" + std::string(name) + "'");
+}
 
 std::unique_ptr<ScoreHistogram::Page> ScoreHistogram::copy_of(const Page& page) {
   auto out = std::make_unique<Page>();

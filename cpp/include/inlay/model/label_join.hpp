@@ -115,6 +115,8 @@ class INLAY_API LabelJoin {
   void expect_ids(IdKind kind);
   /// @throws InvalidArgument naming a pane that is more than 2^31 from the first one
   void check_panes(const std::int64_t* panes, std::size_t size);
+  /// The same of the pane in which labels come: as late as what has expired.
+  void check_pane_now(std::int64_t now);
   /// @throws InvalidArgument naming a segment below 0 or above 2^28 - 1
   static void check_segments(const std::int64_t* segments, std::size_t size);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <inlay/export.hpp>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace inlay {
@@ -15,6 +16,12 @@ enum class ScoreKind : std::uint8_t {
   kLogit,        ///< any finite number; the logistic function makes a probability of it
   kLabel,        ///< the predicted class itself, 0 or 1
 };
+
+/// "probability", "logit" or "label".
+INLAY_API std::string_view name_of(ScoreKind kind) noexcept;
+
+/// @throws InvalidArgument if it is none of them.
+INLAY_API ScoreKind score_kind_of(std::string_view name);
 
 /// How well scores order rows, from a histogram of them. NaN where there are no positives or no
 /// negatives.
