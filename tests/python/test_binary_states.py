@@ -354,7 +354,7 @@ def test_only_rows_that_count_have_weights() -> None:
     states.update([0, 1], [0.5, 0.5], weights=[-1, np.nan])
     assert not states.figures()["weighted"]
     labels = _core.MulticlassStates(classes=2)
-    labels.update([0, 1], [[0.5, 0.5]] * 2, weights=[-1, np.nan])
+    labels.update([0, 1], np.full((2, 2), 0.5), weights=[-1, np.nan])
     assert not labels.figures()["weighted"]
     queries = _core.RankingStates()
     queries.update([0, 1], [0.5, 0.5], groups=[1, 2], weights=[-1, np.nan])
