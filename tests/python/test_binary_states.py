@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -335,12 +336,13 @@ def test_who_writes_while_rows_are_counted_breaks_no_memory(scores: bool, segmen
             for score, segment in ((0.5, 0), (-1e300, -(2**62)), (0.5, 0), (np.inf, 60_000)):
                 s.fill(score)
                 segments.fill(segment)
+                time.sleep(0)  # lets go of the GIL
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         states = _core.BinaryStates(thresholds=THRESHOLDS, scores=scores)
-        for _ in range(150):
+        for _ in range(20):
             with contextlib.suppress(InvalidArgumentError):
                 states.update(y, s, segments=segments if segmented else 0)
     finally:
@@ -354,7 +356,7 @@ def test_only_rows_that_count_have_weights() -> None:
     states.update([0, 1], [0.5, 0.5], weights=[-1, np.nan])
     assert not states.figures()["weighted"]
     labels = _core.MulticlassStates(classes=2)
-    labels.update([0, 1], [[0.5, 0.5]] * 2, weights=[-1, np.nan])
+    labels.update([0, 1], np.full((2, 2), 0.5), weights=[-1, np.nan])
     assert not labels.figures()["weighted"]
     queries = _core.RankingStates()
     queries.update([0, 1], [0.5, 0.5], groups=[1, 2], weights=[-1, np.nan])

@@ -18,6 +18,8 @@ def numbers_of(values: Any) -> np.ndarray[Any, Any] | None:
     """Return a column of numbers as doubles, NaN for null; None if it is none that numpy reads."""
     import numpy as np
 
+    if type(values) is np.ndarray and values.dtype.kind in "biuf":
+        return values.astype(np.float64, copy=False)
     tensor = host_array(values)
     try:
         if isinstance(values, np.ma.MaskedArray):

@@ -145,17 +145,16 @@ class Stream:
         """Let those predictions of one pane wait that can count; return how many do."""
         scores = numbers_of(values)
         if _is_column(scores, ids):
-            faults = score_faults(self.task, scores)
-            is_faulty = faults["nan_score"] | faults["out_of_range"]
-            if is_faulty.any():
-                for reason, rows in faults.items():
+            is_sound = self.task.are_scores(scores)
+            if not is_sound.all():
+                for reason, rows in score_faults(self.task, scores).items():
                     self._count_apart(reason, int(rows.sum()))
-                kept = (~is_faulty).nonzero()[0]
+                kept = is_sound.nonzero()[0]
+                if not len(kept):
+                    return 0
                 ids, values = _chosen(ids, kept), scores[kept]
                 at = at if isinstance(at, int) else at[kept]
                 segments = segments if isinstance(segments, int) else segments[kept]
-                if not len(kept):
-                    return 0
         if self._log is not None:
             self._log.add(ids, values, at, segments, self.segments.attrs)
         return self._wait_for(ids, values, number, segments)
@@ -187,15 +186,14 @@ class Stream:
         values = self.task.outcomes(outcomes)
         numbers = numbers_of(values)
         if _is_column(numbers, ids):
-            is_bad = ~(
-                self.task.are_outcomes(numbers) | (numbers != numbers)
-            )  # the join tells nulls
-            if is_bad.any():
-                self._count_apart(_BAD_LABEL, int(is_bad.sum()))
-                kept = (~is_bad).nonzero()[0]
-                ids, values = _chosen(ids, kept), numbers[kept]
+            is_sound = self.task.are_outcomes(numbers)
+            if not is_sound.all():
+                is_sound |= numbers != numbers  # nulls, of which the join tells
+                kept = is_sound.nonzero()[0]
+                self._count_apart(_BAD_LABEL, len(numbers) - len(kept))
                 if not len(kept):
                     return 0
+                ids, values = _chosen(ids, kept), numbers[kept]
         self._expire(now)  # no cut may have come since the horizon passed
         return self._take(self._joined().labelled(ids, values, now // self.settings.every))
 
