@@ -304,10 +304,22 @@ def test_pairs_say_what_is_merged_into_what() -> None:
     theirs.update([1.0, 2.0], [1.0, 3.0], None, [0, 4])
     mine.merge(theirs, [(2, 4), (0, 0), (2, 0)])
     assert [mine.rows(i) for i in range(3)] == [1, 0, 2]
-    with pytest.raises(InvalidArgumentError, match="5"):
-        mine.merge(theirs, [(0, 5)])
+    mine.merge(theirs, [(0, 5), (1, 2)])  # they hold nothing
+    assert [mine.rows(i) for i in range(3)] == [1, 0, 2]
+    with pytest.raises(InvalidArgumentError, match="65536"):
+        mine.merge(theirs, [(0, 65_536)])
     taken = mine.take()
     assert (mine.segments, taken.segments) == (0, 3)
+
+
+def test_far_segment_holds_only_itself() -> None:
+    near, far = _core.RegressionStates(), _core.RegressionStates()
+    near.update([1.0, 2.0], [1.0, 3.0])
+    far.update([1.0, 2.0], [1.0, 3.0], None, [65_535, 65_535])
+    assert (far.segments, far.rows(0), far.rows(65_535)) == (65_536, 0, 2)
+    assert far.to_bytes(65_535) == near.to_bytes()
+    assert len(far.to_bytes()) < len(near.to_bytes()) + 65_540  # a byte for each that is not there
+    assert _core.RegressionStates.from_bytes(far.to_bytes()).equals(far)
 
 
 # ---- merging and bytes -------------------------------------------------------------------------

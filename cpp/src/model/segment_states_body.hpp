@@ -14,7 +14,7 @@
 namespace inlay {
 
 // Version 1, after the state's magic and the version byte: the settings; the number of segments;
-// each state.
+// for each, 0 if it does not exist or 1 and its state, the last of which exists.
 inline constexpr std::uint8_t kSegmentStatesVersion = 1;
 
 namespace detail {
@@ -28,7 +28,7 @@ void for_each_group(SegmentStates<State>& states, const std::uint32_t* segments,
   SegmentPartition partition;
   for (std::size_t at = 0; at < size; at += SegmentPartition::kBlock) {
     const std::size_t rows = std::min(SegmentPartition::kBlock, size - at);
-    states.at(*std::max_element(segments + at, segments + at + rows));
+    states.at(*std::max_element(segments + at, segments + at + rows));  // or nothing of the block
     partition.sort(segments + at, rows);
     for (const SegmentPartition::Group& group : partition.groups()) {
       f(states.at(group.segment), group, partition, at);
@@ -44,13 +44,28 @@ SegmentStates<State>::SegmentStates(Settings settings) : settings_(std::move(set
 }
 
 template <class State>
+SegmentStates<State>::SegmentStates(const SegmentStates& other) : settings_(other.settings_) {
+  states_.resize(other.states_.size());
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (other.states_[i]) states_[i] = std::make_unique<State>(*other.states_[i]);
+  }
+}
+
+template <class State>
+SegmentStates<State>& SegmentStates<State>::operator=(const SegmentStates& other) {
+  return *this = SegmentStates(other);
+}
+
+template <class State>
 State& SegmentStates<State>::at(std::size_t segment) {
   if (segment >= kMaxSegments) {
     detail::fail<InvalidArgument>(
         "segments are numbered from 0 to " + std::to_string(kMaxSegments - 1), segment);
   }
-  while (states_.size() <= segment) states_.emplace_back(settings_);
-  return states_[segment];
+  if (segment < states_.size() && states_[segment]) return *states_[segment];
+  auto made = std::make_unique<State>(settings_);
+  if (segment >= states_.size()) states_.resize(segment + 1);
+  return *(states_[segment] = std::move(made));
 }
 
 template <class State>
@@ -63,7 +78,9 @@ void SegmentStates<State>::require_same_settings(const SegmentStates& other) con
 template <class State>
 void SegmentStates<State>::merge(const SegmentStates& other) {
   require_same_settings(other);
-  for (std::size_t i = 0; i < other.states_.size(); ++i) at(i).merge(other.states_[i]);
+  for (std::size_t i = 0; i < other.states_.size(); ++i) {
+    if (other.states_[i]) at(i).merge(*other.states_[i]);
+  }
 }
 
 template <class State>
@@ -71,21 +88,27 @@ void SegmentStates<State>::merge(const SegmentStates& other,
                                  const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
   require_same_settings(other);
   for (const auto& [mine, theirs] : pairs) {
-    if (theirs >= other.states_.size()) {
-      detail::fail<InvalidArgument>("there is no such segment to merge", theirs);
+    for (const std::size_t segment : {mine, theirs}) {
+      if (segment >= kMaxSegments) {
+        detail::fail<InvalidArgument>("there is no such segment to merge", segment);
+      }
     }
-    at(mine);
   }
-  for (const auto& [mine, theirs] : pairs) states_[mine].merge(other.states_[theirs]);
+  for (const auto& [mine, theirs] : pairs) {
+    if (const State* added = other.find(theirs)) at(mine).merge(*added);
+  }
 }
 
 template <class State>
-std::vector<std::uint8_t> SegmentStates<State>::bytes_of(const State* states,
+std::vector<std::uint8_t> SegmentStates<State>::bytes_of(const std::unique_ptr<State>* states,
                                                          std::size_t size) const {
   detail::ByteWriter out(State::kMagic, kSegmentStatesVersion);
   settings_.write(out);
   out.varint(size);
-  for (std::size_t i = 0; i < size; ++i) states[i].write(settings_, out);
+  for (std::size_t i = 0; i < size; ++i) {
+    out.u8(states[i] ? 1 : 0);
+    if (states[i]) states[i]->write(settings_, out);
+  }
   return out.take();
 }
 
@@ -96,7 +119,7 @@ std::vector<std::uint8_t> SegmentStates<State>::to_bytes() const {
 
 template <class State>
 std::vector<std::uint8_t> SegmentStates<State>::to_bytes(std::size_t segment) const {
-  if (segment >= states_.size()) detail::fail<InvalidArgument>("there is no segment", segment);
+  if (find(segment) == nullptr) detail::fail<InvalidArgument>("there is no segment", segment);
   return bytes_of(&states_[segment], 1);
 }
 
@@ -106,11 +129,15 @@ SegmentStates<State> SegmentStates<State>::from_bytes(const std::uint8_t* bytes,
   in.expect(State::kMagic, kSegmentStatesVersion);
   SegmentStates out(Settings::read(in));
   const std::uint64_t segments = in.varint();
-  // A state takes more bytes than one, so that a claim alone reserves nothing.
+  // Each takes a byte at least, so that a claim alone reserves little.
   if (segments > kMaxSegments || segments > in.left()) in.refuse("have segments", segments);
   for (std::uint64_t i = 0; i < segments; ++i) {
-    out.states_.push_back(State::read(out.settings_, in));
+    const std::uint8_t exists = in.u8();
+    if (exists > 1) in.refuse("mark a segment by", exists);
+    out.states_.push_back(exists ? std::make_unique<State>(State::read(out.settings_, in))
+                                 : nullptr);
   }
+  if (segments > 0 && !out.states_.back()) in.refuse("end with an absent segment", segments - 1);
   in.expect_end();
   return out;
 }

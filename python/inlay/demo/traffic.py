@@ -250,13 +250,10 @@ def _ids(response: httpx.Response) -> list[str]:
 
 
 async def _ask(client: httpx.AsyncClient, planned: Planned) -> httpx.Response:
-    """Send a request; as browsers do, again if a kept connection was closed meanwhile.
+    """Send a request.
 
-    Uvicorn closes the connection on which an application raised, just after its answer.
+    Uvicorn closes the connection on which an application raised, just after its answer: that one is
+    not kept for another request, which might be lost with it.
     """
-    try:
-        return await client.request(planned.method, planned.path, json=planned.body)
-    except (httpx.ReadError, httpx.RemoteProtocolError):
-        if planned.body is not None:
-            raise
-        return await client.request(planned.method, planned.path)
+    headers = {"connection": "close"} if planned.status == 500 else None
+    return await client.request(planned.method, planned.path, json=planned.body, headers=headers)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <inlay/export.hpp>
 #include <inlay/model/segments.hpp>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct INLAY_API RowFaults {
   }
 };
 
-/// One state of a task for each segment, numbered from 0, made when first written to.
+/// One state of a task for each segment, numbered from 0, made when first written to: a segment
+/// that was never written to holds nothing.
 ///
 /// `State` is one of RegressionState, MulticlassState, RankingState. Not safe for concurrent use of
 /// one object when any of the uses changes it.
@@ -39,22 +41,27 @@ class SegmentStates {
 
   /// @throws InvalidArgument if the settings are none of the task's.
   explicit SegmentStates(Settings settings);
+  SegmentStates(const SegmentStates& other);
+  SegmentStates& operator=(const SegmentStates& other);
+  SegmentStates(SegmentStates&&) noexcept = default;
+  SegmentStates& operator=(SegmentStates&&) noexcept = default;
+  ~SegmentStates() = default;
 
   const Settings& settings() const noexcept { return settings_; }
   /// How many segments there are: one more than the highest written to.
   std::size_t size() const noexcept { return states_.size(); }
   /// Null for a segment that does not exist yet.
   const State* find(std::size_t segment) const noexcept {
-    return segment < states_.size() ? &states_[segment] : nullptr;
+    return segment < states_.size() ? states_[segment].get() : nullptr;
   }
-  /// Makes the segments up to this one.
+  /// Makes the segment if it does not exist.
   /// @throws InvalidArgument if it is kMaxSegments or above.
   State& at(std::size_t segment);
 
   /// Adds the states of `other`: all of them, each to the segment of the same index.
   /// @throws InvalidArgument if the settings differ; nothing is added then.
   void merge(const SegmentStates& other);
-  /// Adds those of the second indices to those of the first.
+  /// Adds those of the second indices to those of the first; one that does not exist adds nothing.
   /// @throws InvalidArgument also if an index is out of range.
   void merge(const SegmentStates& other,
              const std::vector<std::pair<std::size_t, std::size_t>>& pairs);
@@ -63,22 +70,31 @@ class SegmentStates {
   /// Equal states give equal bytes, on every machine.
   std::vector<std::uint8_t> to_bytes() const;
   /// Of one segment, which is segment 0 of what from_bytes() makes.
+  /// @throws InvalidArgument if it does not exist.
   std::vector<std::uint8_t> to_bytes(std::size_t segment) const;
   /// @throws SerializationError if the bytes are not what some to_bytes() of this task returned, or
   /// newer.
   static SegmentStates from_bytes(const std::uint8_t* bytes, std::size_t size);
 
+  /// A segment without a state equals none.
   friend bool operator==(const SegmentStates& a, const SegmentStates& b) {
-    return a.settings_ == b.settings_ && a.states_ == b.states_;
+    if (!(a.settings_ == b.settings_)) return false;
+    for (std::size_t i = 0; i < a.size() || i < b.size(); ++i) {
+      const State* of_a = a.find(i);
+      const State* of_b = b.find(i);
+      if ((of_a == nullptr) != (of_b == nullptr)) return false;
+      if (of_a != nullptr && !(*of_a == *of_b)) return false;
+    }
+    return true;
   }
   friend bool operator!=(const SegmentStates& a, const SegmentStates& b) { return !(a == b); }
 
  private:
-  std::vector<std::uint8_t> bytes_of(const State* states, std::size_t size) const;
+  std::vector<std::uint8_t> bytes_of(const std::unique_ptr<State>* states, std::size_t size) const;
   void require_same_settings(const SegmentStates& other) const;
 
   Settings settings_;
-  std::vector<State> states_;
+  std::vector<std::unique_ptr<State>> states_;
 };
 
 }  // namespace inlay
