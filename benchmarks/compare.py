@@ -1,8 +1,8 @@
 """Turn results into pages, or set two results side by side.
 
 ``compare.py RESULTS.json`` prints the tables; ``--write`` puts them into ``docs/benchmarks.md``
-and between the markers of ``README.md``, stored results of CUDA devices below; ``--check`` fails if
-those pages say something else.
+and between the markers of ``README.md``, stored results of other machines and of CUDA devices
+below; ``--check`` fails if those pages say something else.
 ``compare.py BEFORE.json AFTER.json`` prints how each of our own figures moved.
 """
 
@@ -44,7 +44,7 @@ def machine_line(machine: dict[str, Any]) -> str:
     )
 
 
-def page(results: dict[str, Any], devices: list[dict[str, Any]]) -> str:
+def page(results: dict[str, Any], others: list[dict[str, Any]]) -> str:
     """Return ``docs/benchmarks.md``."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -55,7 +55,7 @@ def page(results: dict[str, Any], devices: list[dict[str, Any]]) -> str:
         f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}.\n\n"
         "Cells are the median (lowest-highest) of the repeats, in the unit in brackets."
         f"{busy(results)}\n\n"
-        f"{markdown(results)}\n{''.join(map(device_part, devices))}"
+        f"{markdown(results)}\n{''.join(map(other_part, others))}"
     )
 
 
@@ -65,29 +65,36 @@ def taken(results: dict[str, Any]) -> str:
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def device_part(results: dict[str, Any]) -> str:
-    """Return what a CUDA device was measured to do, to follow the rest of the page."""
+def other_part(results: dict[str, Any]) -> str:
+    """Return what another machine or a CUDA device was measured to do, for the end of the page."""
     machine = results["machine"]
-    gpu = machine["gpu"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    if "gpu" in machine:
+        gpu = machine["gpu"]
+        head = (
+            f"## {gpu['name']}\n\n"
+            "From `make bench-gpu`. "
+            f"{gpu['memory_gib']} GiB, {gpu['multiprocessors']} multiprocessors, "
+            f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
+        )
+    else:
+        kind = f"family {machine['cpu_family']}, model {machine['cpu_model']}"
+        head = f"## {machine['cpu']} ({kind})\n\n"
     return (
-        f"\n## {gpu['name']}\n\n"
-        "From `make bench-gpu`. "
-        f"{gpu['memory_gib']} GiB, {gpu['multiprocessors']} multiprocessors, "
-        f"{gpu['l2_mib']} MiB of L2, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
-        f"{machine_line(machine)}; taken {taken(results)}. Versions: {versions}."
-        f"{noted(results)}\n\n"
+        f"\n{head}{machine_line(machine)}; taken {taken(results)}. Versions: {versions}."
+        f"{busy(results) if 'gpu' not in machine else ''}{noted(results)}\n\n"
         f"{markdown(results)}\n"
     )
 
 
-def of_devices() -> list[dict[str, Any]]:
-    """Return the stored results of CUDA devices."""
+def stored_beside(path: Path) -> list[dict[str, Any]]:
+    """Return the stored results of other machines than that of a file, those with devices last."""
     stored = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+        json.loads(other.read_text(encoding="utf-8"))
+        for other in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+        if other.resolve() != path.resolve()
     ]
-    return [results for results in stored if "gpu" in results["machine"]]
+    return sorted(stored, key=lambda results: "gpu" in results["machine"])
 
 
 def noted(results: dict[str, Any]) -> str:
@@ -107,16 +114,17 @@ def busy(results: dict[str, Any]) -> str:
     )
 
 
-def with_block(readme: str, results: dict[str, Any], devices: list[dict[str, Any]]) -> str:
+def with_block(readme: str, results: dict[str, Any], others: list[dict[str, Any]]) -> str:
     """Return the README with the table between its markers replaced."""
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
         raise SystemExit(f"README.md must hold each marker once: {BEGIN!r}, {END!r}")
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
     block = f"{machine_line(results['machine'])}; medians.{busy(results)}\n\n{headline(results)}"
-    for device in devices:
-        name = device["machine"]["gpu"]["name"]
-        block += f"\n\n{name}; medians.{noted(device)}\n\n{headline(device)}"
+    for other in others:
+        machine = other["machine"]
+        name = machine["gpu"]["name"] if "gpu" in machine else machine_line(machine)
+        block += f"\n\n{name}; medians.{noted(other)}\n\n{headline(other)}"
     return f"{head}{BEGIN}\n{block}\n{END}{tail}"
 
 
@@ -156,12 +164,13 @@ def main() -> int:
     if "gpu" in loaded[0]["machine"]:
         if args.write or args.check:
             parser.error("a device's results are taken into the page of a machine's, name those")
-        print(device_part(loaded[0]))
+        print(other_part(loaded[0]))
         return 0
     readme = ROOT / "README.md"
+    others = stored_beside(args.results[0])
     pages = {
-        ROOT / "docs" / "benchmarks.md": page(loaded[0], of_devices()),
-        readme: with_block(readme.read_text(encoding="utf-8"), loaded[0], of_devices()),
+        ROOT / "docs" / "benchmarks.md": page(loaded[0], others),
+        readme: with_block(readme.read_text(encoding="utf-8"), loaded[0], others),
     }
     if args.write:
         for path, text in pages.items():

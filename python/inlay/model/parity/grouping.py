@@ -80,17 +80,16 @@ def groupings(
     import numpy as np
 
     whole = [(members, counts) for members, counts in segments if members.keys() >= set(names)]
+    cells = np.asarray([counts for _, counts in whole], np.int64).reshape(-1, 4)
     found = []
     for size in range(1, len(names) + 1 if intersections else 2):
         for some in combinations(names, size):
-            sums: dict[tuple[str, ...], Any] = {}
-            for members, counts in whole:
-                key = tuple(members[name] for name in some)
-                known = sums.get(key)
-                sums[key] = counts if known is None else known + counts
-            keys = sorted(sums)
-            stacked = np.asarray([sums[key] for key in keys], np.int64).reshape(-1, 4)
-            found.append(Grouping(some, keys, stacked))
+            of_cells = [tuple(members[name] for name in some) for members, _ in whole]
+            keys = sorted(set(of_cells))
+            place = {key: at for at, key in enumerate(keys)}
+            sums = np.zeros((len(keys), 4), np.int64)
+            np.add.at(sums, np.asarray([place[key] for key in of_cells], np.intp), cells)
+            found.append(Grouping(some, keys, sums))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
@@ -21,11 +22,13 @@ from inlay.model.parity.measures import (
     OVERALL,
     RATES,
     Compared,
+    GroupRates,
     check_min_n,
     over_all,
     rates_of,
     with_reference,
 )
+from inlay.model.parity.of_groups import OfGroups
 
 if TYPE_CHECKING:
     import pyarrow
@@ -42,10 +45,10 @@ class Fairness:
 
     Attributes
     ----------
-    groups : dict of str to Metrics
+    groups : mapping of str to Metrics
         By group, such as ``"sex=f"`` or ``"sex=f,age=old"``: its rates. A rate without rows is
         undefined and says why.
-    compared : dict of str to Metrics
+    compared : mapping of str to Metrics
         By group: what compares it with its reference.
     overall : dict of str to Metrics
         By attributes, such as ``"sex"`` or ``"sex,age"``: between the groups with the largest and
@@ -78,8 +81,8 @@ class Fairness:
         left_out: Mapping[str, int] | None = None,
     ) -> None:
         self.left_out = {reason: rows for reason, rows in (left_out or {}).items() if rows}
-        self.groups: dict[str, Metrics] = {}
-        self.compared: dict[str, Metrics] = {}
+        self.groups = OfGroups()
+        self.compared = OfGroups()
         self.overall: dict[str, Metrics] = {}
         self.references: dict[str, str] = {}
         self.counts: dict[str, tuple[int, ...]] = {}
@@ -92,21 +95,11 @@ class Fairness:
         of = ",".join(grouping.names)
         labels = [label(grouping.names, key) for key in grouping.keys]
         rates = rates_of(grouping.counts)
-        made = rates.intervals(self._confidence)
-        value, low, high = (ends.T.tolist() for ends in made)
-        denominators = rates.n.T.tolist()
+        made = [ends.T.tolist() for ends in rates.intervals(self._confidence)]
+        self._of.update(dict.fromkeys(labels, of))
+        self.counts.update(zip(labels, map(tuple, grouping.counts.tolist()), strict=True))
         for at, text in enumerate(labels):
-            self._of[text] = of
-            self.counts[text] = tuple(grouping.counts[at].tolist())
-            self.groups[text] = Metrics(
-                {
-                    name: Estimate(value[at][i], low[at][i], high[at][i], n, None, "wilson")
-                    if (n := denominators[at][i])
-                    else Estimate.undefined(rates.reason(i, at, 1) or "no_rows")
-                    for i, name in enumerate(RATES)
-                },
-                title=text,
-            )
+            self.groups.add(text, partial(_rates, rates, made, at, text))
         how: dict[str, Any] = {"min_n": self._min_n, "confidence": self._confidence}
         self.overall[of] = Metrics(
             {one.measure: _estimate(one) for one in over_all(rates, **how)}, title=of
@@ -115,13 +108,12 @@ class Fairness:
         if base < 0:
             return
         self.references[of] = labels[base]
-        found: dict[int, dict[str, Estimate]] = {}
+        found: dict[int, list[Compared]] = {}
         for one in with_reference(rates, base, **how):
-            found.setdefault(one.group, {})[one.measure] = _estimate(one)
+            found.setdefault(one.group, []).append(one)
         for at, measures in found.items():
-            self.compared[labels[at]] = Metrics(
-                measures, title=f"{labels[at]} against {labels[base]}"
-            )
+            title = f"{labels[at]} against {labels[base]}"
+            self.compared.add(labels[at], partial(_measures, measures, title))
 
     @classmethod
     def of_counts(
@@ -416,6 +408,23 @@ def fairness(
         confidence=confidence,
         left_out=left_out,
     )
+
+
+def _rates(rates: GroupRates, made: list[list[list[float]]], at: int, title: str) -> Metrics:
+    value, low, high = (ends[at] for ends in made)
+    return Metrics(
+        {
+            name: Estimate(value[i], low[i], high[i], n, None, "wilson")
+            if (n := int(rates.n[i, at]))
+            else Estimate.undefined(rates.reason(i, at, 1) or "no_rows")
+            for i, name in enumerate(RATES)
+        },
+        title=title,
+    )
+
+
+def _measures(found: list[Compared], title: str) -> Metrics:
+    return Metrics({one.measure: _estimate(one) for one in found}, title=title)
 
 
 def _estimate(one: Compared) -> Estimate:
