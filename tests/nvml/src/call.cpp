@@ -230,4 +230,15 @@ unsigned rounded(double value) {
   return value > 0 ? static_cast<unsigned>(std::llround(std::min(value, 4294967295.0))) : 0;
 }
 
+int give_level(Call& call, const Device& device, double value, unsigned* number) {
+  if (number == nullptr) {
+    return call.gives(kInvalidArgument);
+  }
+  if (std::isnan(value) || device.is_mig()) {
+    return call.gives(kNotSupported);
+  }
+  *number = rounded(value);
+  return kSuccess;
+}
+
 }  // namespace fake_nvml

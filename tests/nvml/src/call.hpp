@@ -101,5 +101,7 @@ void list_visible(World& world);
 /// Writes text as the caller's buffer of `length` takes it.
 int copy_text(std::string_view text, char* buffer, unsigned length);
 unsigned rounded(double value);
+/// A level as callers get it, whole; not supported where there is none (NaN), and by instances.
+int give_level(Call& call, const Device& device, double value, unsigned* number);
 
 }  // namespace fake_nvml

@@ -67,8 +67,10 @@ Device* find_device(Matches matches) {
 
 }  // namespace
 
-FAKE_NVML_FUNCTION(nvmlDeviceGetCount_v2, unsigned* count) {
-  Call call(entry_of_nvmlDeviceGetCount_v2);
+namespace {
+
+int count_devices(Entry& entry, unsigned* count) {
+  Call call(entry);
   if (call.failed()) {
     return call.code();
   }
@@ -79,8 +81,8 @@ FAKE_NVML_FUNCTION(nvmlDeviceGetCount_v2, unsigned* count) {
   return kSuccess;
 }
 
-FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByIndex_v2, unsigned index, Device** device) {
-  Call call(entry_of_nvmlDeviceGetHandleByIndex_v2);
+int device_by_index(Entry& entry, unsigned index, Device** device) {
+  Call call(entry);
   if (call.failed()) {
     return call.code();
   }
@@ -88,6 +90,24 @@ FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByIndex_v2, unsigned index, Device** devic
     return call.gives(kInvalidArgument);
   }
   return hand_out(call, visible_device(index), device);
+}
+
+}  // namespace
+
+FAKE_NVML_FUNCTION(nvmlDeviceGetCount, unsigned* count) {
+  return count_devices(entry_of_nvmlDeviceGetCount, count);
+}
+
+FAKE_NVML_FUNCTION(nvmlDeviceGetCount_v2, unsigned* count) {
+  return count_devices(entry_of_nvmlDeviceGetCount_v2, count);
+}
+
+FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByIndex, unsigned index, Device** device) {
+  return device_by_index(entry_of_nvmlDeviceGetHandleByIndex, index, device);
+}
+
+FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByIndex_v2, unsigned index, Device** device) {
+  return device_by_index(entry_of_nvmlDeviceGetHandleByIndex_v2, index, device);
 }
 
 FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByUUID, const char* uuid, Device** device) {

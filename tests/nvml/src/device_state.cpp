@@ -10,25 +10,12 @@ namespace {
 
 bool is_divided(const Device& device) { return !device.instances.empty(); }
 
-/// One level as a whole number; not supported where the device has none, or by instances.
-int fill_level(Call& call, const Device& device, double value, unsigned* number,
-               bool of_instances = false) {
-  if (number == nullptr) {
-    return call.gives(kInvalidArgument);
-  }
-  if (std::isnan(value) || (device.is_mig() && !of_instances)) {
-    return call.gives(kNotSupported);
-  }
-  *number = rounded(value);
-  return kSuccess;
-}
-
 }  // namespace
 
 #define FAKE_NVML_LEVEL(function, group, what)                                    \
   FAKE_NVML_FUNCTION(function, Device* device, unsigned* number) {                \
     Call call(entry_of_##function, device, Group::group);                         \
-    return call.failed() ? call.code() : fill_level(call, *device, what, number); \
+    return call.failed() ? call.code() : give_level(call, *device, what, number); \
   }
 
 // ---- power and energy --------------------------------------------------------------------------
@@ -54,10 +41,10 @@ FAKE_NVML_FUNCTION(nvmlDeviceGetPowerManagementLimitConstraints, Device* device,
     return call.code();
   }
   const int code =
-      fill_level(call, *device, 1e3 * device->value(Quantity::power_limit_min, call.now()), lowest);
+      give_level(call, *device, 1e3 * device->value(Quantity::power_limit_min, call.now()), lowest);
   return code != kSuccess
              ? code
-             : fill_level(call, *device, 1e3 * device->value(Quantity::power_limit_max, call.now()),
+             : give_level(call, *device, 1e3 * device->value(Quantity::power_limit_max, call.now()),
                           highest);
 }
 
@@ -166,7 +153,7 @@ FAKE_NVML_FUNCTION(nvmlDeviceGetUtilizationRates, Device* device, Utilization* r
       return call.gives(kInvalidArgument);                                                  \
     }                                                                                       \
     *period_us = 167000;                                                                    \
-    return fill_level(                                                                      \
+    return give_level(                                                                      \
         call, *device,                                                                      \
         is_divided(*device) ? std::nan("") : device->value(Quantity::quantity, call.now()), \
         percent);                                                                           \
