@@ -12,12 +12,14 @@ from inlay._lazy import loader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inlay import (
+        alert,
         checks,
         cuda,
         data,
         detect,
         drift,
         infra,
+        joined,
         metric,
         model,
         points,
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from inlay.detect.embedding import Embedding
     from inlay.drift.backtesting import Backtest, backtest
     from inlay.drift.comparison.compare import compare
+    from inlay.joined.directory import context
+    from inlay.joined.evidence import Context
     from inlay.observer import Observer
     from inlay.summary import (
         Categories,
@@ -78,6 +82,7 @@ _HOMES = {
     "BoundCounter": "inlay._core",
     "BoundGauge": "inlay._core",
     "BoundHistogram": "inlay._core",
+    "Context": "inlay.joined.evidence",
     "Contract": "inlay.data.checks.contract",
     "ContractError": "inlay.data.checks.check",
     "Counter": "inlay._core",
@@ -108,10 +113,12 @@ _HOMES = {
     "Timer": "inlay._core",
     "Watch": "inlay.data.watch.watch",
     "__version__": "inlay._core",
+    "alert": "inlay.alert",
     "backtest": "inlay.drift.backtesting",
     "build_info": "inlay._build",
     "checks": "inlay.checks",
     "compare": "inlay.drift.comparison.compare",
+    "context": "inlay.joined.directory",
     "cuda": "inlay.cuda",
     "get_cmake_dir": "inlay._build",
     "get_include": "inlay._build",
@@ -123,6 +130,7 @@ _HOMES = {
     "drift": "inlay.drift",
     "Embedding": "inlay.detect.embedding",
     "infra": "inlay.infra",
+    "joined": "inlay.joined",
     "metric": "inlay.metric",
     "model": "inlay.model",
     "points": "inlay.points",
@@ -139,6 +147,7 @@ __all__ = [
     "BoundGauge",
     "BoundHistogram",
     "Categories",
+    "Context",
     "Contract",
     "ContractError",
     "Counter",
@@ -168,10 +177,12 @@ __all__ = [
     "TopK",
     "Watch",
     "__version__",
+    "alert",
     "backtest",
     "build_info",
     "checks",
     "compare",
+    "context",
     "cuda",
     "data",
     "detect",
@@ -182,6 +193,7 @@ __all__ = [
     "get_observer",
     "get_pkg_config_dir",
     "infra",
+    "joined",
     "metric",
     "model",
     "points",

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from inlay._probe import Probe
+    from inlay.alert.health import Health, HealthPolicy
+    from inlay.alert.trigger import Trigger
     from inlay.data.profile import Profile
     from inlay.data.watch.detached import DetachedWatch
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
+    from inlay.joined.evidence import Context
     from inlay.model.generation.generation import Generation
     from inlay.model.quality.detached import DetachedQuality
     from inlay.model.quality.quality import Quality
@@ -53,6 +56,7 @@ class NoopObserver(Observer):
         self._probes: list[Probe] = []
         self._detached_watches: list[DetachedWatch] = []
         self._detached_qualities: list[DetachedQuality] = []
+        self._detached_triggers: list[tuple[str, dict[str, Any]]] = []
         self._idle_core: ObserverCore | None = None
         self.target: Observer | None = None
         _process.track(self)
@@ -318,6 +322,38 @@ class NoopObserver(Observer):
             series_id=series_id,
         )
 
+    def context(self, **asked: Any) -> Context:
+        """Ask the target; without one nothing is known."""
+        if self.target is not None:
+            return self.target.context(**asked)
+        from inlay.joined.asking import Asked
+        from inlay.joined.evidence import Context
+        from inlay.joined.scoring import Focus
+
+        Asked(**asked)
+        reason = "no observer is installed, or INLAY_DISABLED is set"
+        return Context("nothing", None, None, Focus(), status="undefined", reason=reason)
+
+    def health(self, policy: HealthPolicy | None = None) -> Health:
+        """Return the target's health; without one there is nothing that could be wrong."""
+        if self.target is not None:
+            return self.target.health(policy)
+        from inlay.alert.health import Health
+
+        return Health(live=True, ready=True)
+
+    def trigger(self, name: str, **options: Any) -> Trigger:
+        """Add a trigger to the target, or keep it for one."""
+        if self.target is not None:
+            return self.target.trigger(name, **options)
+        from inlay.alert.trigger import Trigger
+
+        of_trigger = ("when", "hold", "cooldown", "event")
+        made = Trigger(name, **{k: v for k, v in options.items() if k in of_trigger})
+        with self._lock:
+            self._detached_triggers.append((name, options))
+        return made
+
     def collect(self) -> Batch:
         """Return the target's window, or a batch without rows."""
         return _empty_batch() if self.target is None else self.target.collect()
@@ -378,7 +414,17 @@ class NoopObserver(Observer):
             self._generations = None  # among the probes: its streams stay with the target, too
             watches, self._detached_watches = self._detached_watches, []
             qualities, self._detached_qualities = self._detached_qualities, []
+            triggers, self._detached_triggers = self._detached_triggers, []
         target.probe(*probes)
+        for name, options in triggers:
+            try:
+                target.trigger(name, **options)
+            except (ValueError, TypeError) as error:
+                warnings.warn(
+                    f"trigger {name!r} made before install() stays without effect: {error}",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
         detached: list[tuple[str, DetachedWatch | DetachedQuality]] = [
             *(("watch", watch) for watch in watches),
             *(("quality", quality) for quality in qualities),

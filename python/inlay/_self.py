@@ -40,6 +40,12 @@ class SelfMetrics:
         self._failing: set[str] = set()
         self.closed = False  # after stop() a record would only count itself as dropped
 
+    @property
+    def failing_callbacks(self) -> frozenset[str]:
+        """The callbacks and probes that failed when they last ran."""
+        with self._lock:
+            return frozenset(self._failing)
+
     def renew(self) -> None:
         """Start anew in a forked child, where a lock may be held by a thread that is gone."""
         self._lock = new_lock()

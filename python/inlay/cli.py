@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suggest": ("inlay._suggest_command", "suggest a contract from data that is good"),
     "report": ("inlay._report_command", "make pages of what is in a directory of tables"),
     "label": ("inlay._label_command", "join labels to the predictions in a directory"),
+    "context": ("inlay._context_command", "tell what was known of a request, a step or a moment"),
     "query": ("inlay._query_command", "run SQL over the tables in a directory"),
     "compact": ("inlay._compact_command", "tidy what dead processes left in a directory"),
 }

@@ -14,12 +14,14 @@ from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
 from inlay._generating import Generating
+from inlay._joining import Joining
 from inlay._measuring import Measuring
 from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes
 from inlay._self import SelfMetrics
 from inlay._threads import new_rlock
 from inlay._watching import Watching
+from inlay.joined.recent import Recent
 from inlay.metric._making import Instruments
 from inlay.metric._observables import GaugeCallback, Observables
 from inlay.sinks._channel import Channel
@@ -51,7 +53,7 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Observer(Instruments, Facts, Watching, Measuring, Generating):
+class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
     """Collects what a process records and hands it to sinks, window by window.
 
     Thread-safe. With ``INLAY_DISABLED=1`` in the environment a no-op with the same interface
@@ -80,6 +82,9 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
         How a failed write is repeated.
     callback_timeout : float
         What one callback or probe may take before a cut goes on without it, in seconds.
+    recent : float
+        For how many seconds turned windows are kept for `context` and `health`, by reference and
+        up to 128 MiB; 0 keeps none.
 
     Raises
     ------
@@ -119,10 +124,13 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
         queue: int = 64,
         retry: Retry | None = None,
         callback_timeout: float = 1.0,
+        recent: float = 600.0,
     ) -> None:
         window = _positive("window", window)
         expire = _positive("expire", expire)
         callback_timeout = _positive("callback_timeout", callback_timeout)
+        self._window = window
+        self._recent = Recent(recent)
         self._queue = int(_positive("queue", queue))
         self._retry = Retry() if retry is None else retry
         self._given = dict(resource or {})
@@ -144,6 +152,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
             self._core,
             observe=_observe_of(weakref.ref(self)),
             failed=self._self.delivery_failed,
+            passed=_turned_of(weakref.ref(self)),
         )
         self._lock = new_rlock()
         self._callbacks: dict[str, Callable[[], Any]] = {}
@@ -236,10 +245,12 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
         delivery = self._delivery
         if delivery.channels:
             delivery.start(self._resource, self._core.origin)
-        native = self._core.turn()
+        batch = Batch(self._core.turn())
+        self._recent.keep(batch)
         if not delivery.started:
             delivery.discard()
-        return Batch(native)
+            self._turned(batch)
+        return batch
 
     def peek(self) -> Batch:
         """Look at the open window without turning it.
@@ -411,6 +422,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
             now = time.monotonic()
             self._observables.run(now + (deadline - now) / 2)  # the sinks need the rest
             self._close_watches()
+            self._finish_joining(deadline)
         self._delivery.finish(deadline)
         self._core.observed()  # a cut that waits for a callback does not wait any longer
         self._core.stop()
@@ -433,6 +445,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
             except RuntimeError:  # the interpreter is ending and starts no threads
                 delivery.run_here(self._resource, self._core.origin)
         complete = delivery.join(deadline)
+        self._join_joining()
         _process.release(self)
         self._finalizer.detach()
         return complete
@@ -456,6 +469,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating):
         self._self.renew()
         self._observables = self._observables.renew()
         self._delivery = self._delivery.renew()
+        self._forked_joining()
         self._resource = resource_attributes(self._given)
         self._core.set_resource(canonical_json(self._resource))
         for watches in (self._watches, self._qualities, self._generations):
@@ -498,6 +512,15 @@ def _observe_of(reference: weakref.ref[Observer]) -> Callable[[], None]:
             observer._observables.run()
 
     return observe
+
+
+def _turned_of(reference: weakref.ref[Observer]) -> Callable[[Batch], None]:
+    def turned(batch: Batch) -> None:
+        observer = reference()
+        if observer is not None:
+            observer._turned(batch)
+
+    return turned
 
 
 def _restart_of(reference: weakref.ref[Observer]) -> Callable[[], None]:

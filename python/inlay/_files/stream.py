@@ -155,6 +155,58 @@ class StreamReader:
                 int(window[1]) if window else None, int(window[2]) if window else None, batch
             )
 
+    def chosen(self, columns: Iterable[str]) -> Iterator[Entry]:
+        """Iterate over the whole batches with some of their columns, as far as there are such.
+
+        The others are neither decompressed nor looked at. Batches whose sums fit hold what was
+        written, so they are not looked through again.
+
+        Parameters
+        ----------
+        columns : iterable of str
+            Their names; they come in the order of the stream.
+        """
+        if self.schema is None or not self._marked:
+            yield from (entry._replace(batch=_selected(entry.batch, columns)) for entry in self)
+            return
+        names = set(columns)
+        marks: list[bytes] = []
+        starts_at = self.whole_bytes
+        while True:
+            message, mark = self._next()
+            if message is None:
+                break
+            if message.type != "record batch":
+                self.damage = f"a message that is no record batch: {message.type}"
+                break
+            marks.append(mark)
+            self.whole_bytes = self._position
+        if not marks:
+            return
+        self._position = starts_at
+        fields = [i for i, name in enumerate(self.schema.names) if name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        try:
+            decoded = list(
+                pa.ipc.open_stream(self._data.slice(0, self.whole_bytes), options=options)
+            )
+        except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
+            decoded = []
+        if len(decoded) != len(marks):  # the other way says where it is that it fails
+            self.whole_bytes, self.damage = starts_at, None
+            for entry in self:
+                yield entry._replace(batch=_selected(entry.batch, columns))
+            return
+        self._position = self.whole_bytes
+        metadata = self.schema.metadata
+        for mark, batch in zip(marks, decoded, strict=True):
+            window = _WINDOW.search(mark)
+            yield Entry(
+                int(window[1]) if window else None,
+                int(window[2]) if window else None,
+                batch.replace_schema_metadata(metadata),
+            )
+
     def _read_schema(self) -> None:
         self._position = 0
         # The first message says whether all of them carry sums.
@@ -236,6 +288,11 @@ class StreamReader:
             return None, b""
         self._position += source.tell()
         return message, metadata
+
+
+def _selected(batch: pa.RecordBatch, columns: Iterable[str]) -> pa.RecordBatch:
+    names = set(columns)
+    return batch.select([name for name in batch.schema.names if name in names])
 
 
 def _first_line(error: BaseException) -> str:

@@ -112,6 +112,11 @@ class Channel:
         self._retries = 0
         self._dropped: collections.Counter[str] = collections.Counter()
 
+    @property
+    def full(self) -> bool:
+        """Whether one more batch would drop the oldest."""
+        return len(self._queue) >= self._capacity
+
     def renew(self) -> Channel:
         """Return an empty channel to the same sink, for a forked child.
 

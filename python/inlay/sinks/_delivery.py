@@ -51,6 +51,8 @@ class Delivery:
         Runs callbacks and probes before a cut; must not raise.
     failed : callable
         Takes an error of delivery itself.
+    passed : callable, optional
+        Takes each batch when the channels have it.
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class Delivery:
         *,
         observe: Callable[[], None],
         failed: Callable[[BaseException], None],
+        passed: Callable[[Batch], None] | None = None,
     ) -> None:
         self._core = core
         self._observe = observe
         self._failed = failed
+        self._take = passed
         self._condition = Condition()
         self._channels: tuple[Channel, ...] = ()
         self._thread: Thread | None = None
@@ -81,9 +85,14 @@ class Delivery:
         """Whether the thread was started."""
         return self._opening is not None
 
+    @property
+    def behind(self) -> int:
+        """How many turned windows have not gone to the channels yet; 0 before it starts."""
+        return max(0, self._core.window_seq - 1 - self._passed) if self.started else 0
+
     def renew(self) -> Delivery:
         """Return a delivery to the same sinks that is not started, for a forked child."""
-        fresh = Delivery(self._core, observe=self._observe, failed=self._failed)
+        fresh = Delivery(self._core, observe=self._observe, failed=self._failed, passed=self._take)
         fresh._channels = tuple(channel.renew() for channel in self._channels)
         return fresh
 
@@ -193,3 +202,5 @@ class Delivery:
         with self._condition:
             self._passed = max(self._passed, batch.window_seq)
             self._condition.notify_all()
+        if self._take is not None:
+            self._take(batch)

@@ -1,0 +1,231 @@
+"""Where rows come from: the last windows of an observer, or a directory of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from inlay.joined.intervals import Interval
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inlay._files.slices import Decoded
+    from inlay.table import Batch
+
+__all__ = ["FileSource", "RecentSource", "Source", "Wanted", "filtered"]
+
+# Files lie by the date on which rows were emitted. Rows of a stream of data may come late, and a
+# clock may be ahead of another: so many days around are read.
+_DAYS_BEFORE, _DAYS_AFTER = 1, 2
+_DAY_US = 86_400_000_000
+
+
+class Wanted(NamedTuple):
+    """Which rows.
+
+    Attributes
+    ----------
+    within : Interval or None
+        Those that meet it; of an event without an end, its instant.
+    column, values : str or None, tuple
+        Those that have one of the values in the column, or start with the only one if `prefix`.
+    prefix : bool
+    """
+
+    within: Interval | None = None
+    column: str | None = None
+    values: tuple[Any, ...] = ()
+    prefix: bool = False
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    @property
+    def place(self) -> str:
+        """How an error calls it."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be read."""
+
+    def read(self, name: str, columns: Sequence[str] | None, wanted: Wanted) -> pa.Table | None:
+        """Return rows of a table; None if there is none of that name."""
+
+    def extent(self) -> Interval | None:
+        """Return from when to when there are windows; None if there are none."""
+
+
+class RecentSource:
+    """Reads the windows that an observer keeps. Not thread-safe; made for one question.
+
+    Parameters
+    ----------
+    batches : sequence of Batch
+        Oldest first.
+    seconds : float
+        How far back they are kept.
+    """
+
+    notes: Sequence[str] = ()
+
+    def __init__(self, batches: Sequence[Batch], seconds: float) -> None:
+        self._batches = batches
+        self._seconds = seconds
+        self._joined: dict[str, pa.Table | None] = {}
+
+    @property
+    def place(self) -> str:
+        """How an error calls it."""
+        return f"the last {self._seconds:g} s ({len(self._batches)} windows)"
+
+    def extent(self) -> Interval | None:
+        """Return from when to when there are windows."""
+        if not self._batches:
+            return None
+        return Interval(
+            min(batch.start_time_us for batch in self._batches),
+            max(batch.time_us for batch in self._batches),
+        )
+
+    def read(self, name: str, columns: Sequence[str] | None, wanted: Wanted) -> pa.Table | None:
+        """Return rows of a table."""
+        if name not in self._joined:
+            self._joined[name] = self._join(name)
+        rows = self._joined[name]
+        if rows is None:
+            return _nothing(name, columns)
+        if columns is not None:
+            have = set(rows.column_names)
+            rows = rows.select([column for column in columns if column in have])
+        return filtered(rows, wanted)
+
+    def _join(self, name: str) -> pa.Table | None:
+        found = [batch.get(name) for batch in self._batches]
+        parts = [table.to_pyarrow() for table in found if table is not None and table.num_rows]
+        if not parts:
+            return None
+        try:
+            return pa.concat_tables(parts)
+        except pa.ArrowInvalid:  # a component's table whose columns changed
+            return pa.concat_tables(parts, promote_options="permissive")
+
+
+class FileSource:
+    """Reads a directory that `inlay.sinks.Files` wrote. Not thread-safe; made for one question.
+
+    Parameters
+    ----------
+    root : Path
+        The directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._notes: list[str] = []
+        # Growing files are decoded once for all that is read of a table.
+        self._decoded: dict[tuple[str, ...], dict[Path, Decoded]] = {}
+
+    @property
+    def place(self) -> str:
+        """How an error calls it."""
+        return str(self._root)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be read."""
+        return tuple(dict.fromkeys(self._notes))
+
+    def extent(self) -> Interval | None:
+        """Return from when to when there are points, by what is read of their times."""
+        points = self.read("points", ("time", "start_time"), Wanted())
+        if points is None or points.num_rows == 0:
+            return None
+        start = pc.min(points["start_time"]).cast(pa.int64()).as_py()
+        return Interval(start, pc.max(points["time"]).cast(pa.int64()).as_py())
+
+    def read(self, name: str, columns: Sequence[str] | None, wanted: Wanted) -> pa.Table | None:
+        """Return rows of a table; whole files and row groups are left out where they cannot fit."""
+        from inlay._files.slices import read_slice
+
+        days = None
+        if wanted.within is not None:
+            days = (
+                wanted.within.start - _DAYS_BEFORE * _DAY_US,
+                wanted.within.end + _DAYS_AFTER * _DAY_US,
+            )
+        found = read_slice(
+            self._root,
+            name,
+            columns=columns,
+            days=days,
+            filters=_filters(name, wanted),
+            choose=lambda rows: filtered(rows, wanted),
+            decoded=self._decoded.setdefault((name, *(columns or ("*",))), {}),
+        )
+        self._notes.extend(found.notes)
+        if not found.tables:
+            return _nothing(name, columns) if found.known else None
+        return pa.concat_tables(found.tables, promote_options="permissive")
+
+
+def _nothing(name: str, columns: Sequence[str] | None) -> pa.Table | None:
+    from inlay.points import SCHEMAS
+    from inlay.table import arrow_schema
+
+    if name not in SCHEMAS:
+        return None
+    empty = arrow_schema(name).empty_table()
+    return empty if columns is None else empty.select(list(columns))
+
+
+def _filters(name: str, wanted: Wanted) -> list[tuple[str, str, Any]]:
+    """Return what Parquet's statistics can tell: less than `filtered` does, never more."""
+    parts: list[tuple[str, str, Any]] = []
+    if wanted.within is not None:
+        starts = "time" if name == "events" else "start_time"
+        parts.append((starts, "<=", _moment(wanted.within.end)))
+        if name != "events":
+            parts.append(("time", ">=", _moment(wanted.within.start)))
+    if wanted.column is not None and not wanted.prefix:
+        parts.append((wanted.column, "in", list(wanted.values)))
+    return parts
+
+
+def filtered(rows: pa.Table, wanted: Wanted) -> pa.Table:
+    """Return the rows that are wanted."""
+    masks: list[Any] = []
+    names = rows.column_names
+    if wanted.within is not None:
+        end = rows["time"]
+        start = rows["start_time"] if "start_time" in names else end
+        if "end_time" in names:
+            end = pc.coalesce(rows["end_time"], rows["time"])
+        masks.append(pc.less_equal(start, _moment(wanted.within.end)))
+        masks.append(pc.greater_equal(end, _moment(wanted.within.start)))
+    if wanted.column is not None:
+        column = rows[wanted.column]
+        if wanted.prefix:
+            masks.append(pc.starts_with(column, wanted.values[0]))
+        else:
+            masks.append(pc.is_in(column, pa.array(wanted.values, column.type)))
+    if not masks or rows.num_rows == 0:
+        return rows
+    mask = _all(masks)
+    # A filter copies; most of the time every window is within what is asked for.
+    return rows if pc.all(mask).as_py() else rows.filter(mask)
+
+
+def _all(masks: Iterable[Any]) -> Any:
+    joined: Any = None
+    for mask in masks:
+        joined = mask if joined is None else pc.and_(joined, mask)
+    return joined
+
+
+def _moment(time_us: int) -> pa.Scalar:
+    return pa.scalar(time_us, pa.timestamp("us", "UTC"))
