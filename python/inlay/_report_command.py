@@ -23,14 +23,18 @@ examples:
   inlay report telemetry --json | jq '.quality[].segments'
 """
 
+# What the terminal shows: the first of each, and which columns a narrow one does without.
+_MOST_GPUS, _MOST_STEPS = 8, 5
+_OPTIONAL_OF_GPUS = (12, 11, 10, 8, 9, 4, 3)
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "report",
         help="make pages of what is in a directory of tables",
-        description="Tell how models did, for whom and since when, what drifted and what judges "
-        "said, from the tables that inlay wrote into a directory, as pages for a browser.",
+        description="Tell how models did, for whom and since when, what drifted, how GPUs, hosts "
+        "and trainings did and what judges said, from the tables that inlay wrote into a directory, as pages for a browser.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -127,4 +131,36 @@ def _write_summary(report: Mapping[str, Any]) -> None:
         said = each["comparison"]
         text = f"not compared: {each['reason']}" if said is None else comparison_summary(said)
         write_line(escape_controls(f"{each['watch'] or 'columns'}: {text}"))
+    _write_layers(report)
     write_line(f"verdicts: {verdicts_summary(report['verdicts'])}")
+
+
+def _write_layers(report: Mapping[str, Any]) -> None:
+    from inlay.report.formats import escape_controls
+    from inlay.report.infra_words import (
+        GPU_HEADINGS,
+        GPU_NUMBERS,
+        gpu_row,
+        gpus_first,
+        infra_headline,
+    )
+    from inlay.report.training_words import (
+        SLOW_HEADINGS,
+        SLOW_NUMBERS,
+        slow_rows,
+        training_headline,
+    )
+
+    infra, training = report["infra"], report["training"]
+    if infra is not None:
+        write_line(escape_controls(f"infrastructure: {infra_headline(report)}"))
+        if infra["gpus"]:
+            rows = [gpu_row(gpu) for gpu in gpus_first(infra["gpus"])[:_MOST_GPUS]]
+            write_table(GPU_HEADINGS, rows, numbers=GPU_NUMBERS, optional=_OPTIONAL_OF_GPUS)
+            write_line("")
+    if training is not None:
+        write_line(escape_controls(f"training: {training_headline(training)}"))
+        if training["slowest"]:
+            rows = slow_rows(training["slowest"][:_MOST_STEPS])
+            write_table(SLOW_HEADINGS, rows, numbers=SLOW_NUMBERS, optional=(4, 3, 2))
+            write_line("")

@@ -39,6 +39,8 @@ def chosen_rows(
     choose: Mapping[str, Callable[[pa.Table], pa.Table]],
     *,
     filters: Mapping[str, Sequence[tuple[str, str, Any]]] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    starting: Callable[[], None] | None = None,
 ) -> ChosenRows:
     """Read rows of tables.
 
@@ -51,6 +53,11 @@ def chosen_rows(
         delivered twice may come twice.
     filters : dict of str to sequence of (column, operator, value), optional
         What lets whole row groups of Parquet be left out; a part of what `choose` does.
+    columns : dict of str to sequence of str, optional
+        All columns that `choose` looks at, so that no others are read from Parquet; those that a
+        file lacks are left out.
+    starting : callable, optional
+        Called before the first table is read, and again if all is read anew.
 
     Returns
     -------
@@ -67,15 +74,18 @@ def chosen_rows(
         with tempfile.TemporaryDirectory(prefix="inlay-") as scratch:
             try:
                 snapshot = take_snapshot(root, Path(scratch))
+                if starting is not None:
+                    starting()
                 tables = {}
                 for name, chosen in choose.items():
                     found = snapshot.tables.get(name)
                     if found is None:
                         continue
                     parts = list((filters or {}).get(name, ()))
+                    only = (columns or {}).get(name)
                     tables[name] = [
                         *map(chosen, found.streams),
-                        *(chosen(_read_parquet(path, parts)) for path in found.parquet),
+                        *(chosen(_read_parquet(path, parts, only)) for path in found.parquet),
                     ]
                 return ChosenRows(tables, snapshot.notes)
             except FileNotFoundError:
@@ -84,9 +94,15 @@ def chosen_rows(
     raise AssertionError  # the last try returns or raises
 
 
-def _read_parquet(path: Path, filters: list[tuple[str, str, Any]]) -> pa.Table:
+def _read_parquet(
+    path: Path, filters: list[tuple[str, str, Any]], only: Sequence[str] | None
+) -> pa.Table:
     try:
-        return pq.read_table(path, partitioning=None, filters=filters or None)
+        columns = None
+        if only is not None:
+            known = set(pq.read_schema(path).names)
+            columns = [name for name in only if name in known]
+        return pq.read_table(path, columns=columns, partitioning=None, filters=filters or None)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # pyarrow's own errors are both of these

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from inlay.report.comparison_page import comparison_page
 from inlay.report.comparisons import comparison_summary, verdict_class
 from inlay.report.formats import count, counted, escape_controls, moment
 from inlay.report.given import check_stored_report
+from inlay.report.infra_page import infra_page
+from inlay.report.infra_words import infra_class, infra_headline
 from inlay.report.model_page import model_page
 from inlay.report.page import document, escape, facts, table
 from inlay.report.profile_page import profile_page
 from inlay.report.qualities import headline, quality_class, quality_name
+from inlay.report.training_page import training_page
+from inlay.report.training_words import training_class, training_headline
 from inlay.report.verdict_page import verdict_page, verdicts_summary
 
 __all__ = ["report_pages"]
 
 _INDEX, _MODELS, _VERDICTS, _PROFILE = "index.html", "models.html", "verdicts.html", "profile.html"
+_INFRA, _TRAINING = "infra.html", "training.html"
 
 
 def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict[str, str]:
@@ -35,7 +40,8 @@ def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict
     dict of str to str
         HTML by file name: ``index.html`` (what there is and what it says), ``models.html``,
         ``drift.html`` (each watch before and after; ``drift-2.html`` and so on for further ones),
-        ``profile.html`` if there are profiles of no watch, ``verdicts.html``.
+        ``profile.html`` if there are profiles of no watch, ``infra.html`` and ``training.html`` if
+        there is something of either, ``verdicts.html``.
 
     Raises
     ------
@@ -55,6 +61,7 @@ def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict
     files += [(name, f"Drift of {_watch(each)}") for name, each in drifts]
     if report["profile"] is not None:
         files.append((_PROFILE, "Profile"))
+    files += [(name, of) for name, key, of, _ in _LAYERS if report.get(key) is not None]
     files.append((_VERDICTS, "Verdicts"))
 
     def beside(name: str) -> list[tuple[str, str]]:
@@ -70,8 +77,17 @@ def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict
         pages[name] = comparison_page(each["comparison"], title=of, pages=beside(name))
     if report["profile"] is not None:
         pages[_PROFILE] = profile_page(report["profile"], pages=beside(_PROFILE))
+    for name, key, _, page in _LAYERS:
+        if report.get(key) is not None:
+            pages[name] = page(report, pages=beside(name))
     pages[_VERDICTS] = verdict_page(report["verdicts"], pages=beside(_VERDICTS))
     return pages
+
+
+_LAYERS: tuple[tuple[str, str, str, Callable[..., str]], ...] = (
+    (_INFRA, "infra", "Infrastructure", infra_page),
+    (_TRAINING, "training", "Training", training_page),
+)
 
 
 def _watch(each: Mapping[str, Any]) -> str:
@@ -89,6 +105,7 @@ def _index(
         *_of_models(report["quality"]),
         *_of_measured(report),
         *_of_drift(report, drifts),
+        *_of_layers(report),
         *_of_verdicts(report["verdicts"]),
     ]
     body = [
@@ -168,6 +185,21 @@ def _of_drift(
         yield "data", _link(_PROFILE, "profile"), _said("note", f"a profile of {rows} rows")
     elif not report["comparisons"]:
         yield "data", "", _said("note", "no drift: there are no points of a watch or of a profile")
+
+
+def _of_layers(report: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    if report.get("infra") is not None:
+        said = _said(infra_class(report), infra_headline(report))
+        yield "infrastructure", _link(_INFRA, "infrastructure"), said
+    else:
+        said = _said("note", "no points or events of layer infra")
+        yield "infrastructure", "", said
+    training = report.get("training")
+    if training is not None:
+        said = _said(training_class(training), training_headline(training))
+        yield "training", _link(_TRAINING, "training"), said
+    else:
+        yield "training", "", _said("note", "no training steps, points or events")
 
 
 def _of_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str, str]]:

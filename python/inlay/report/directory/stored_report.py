@@ -10,6 +10,7 @@ from typing import Any
 from inlay._exceptions import InvalidArgumentError
 from inlay.report.directory.drift import comparisons_of, profile_of, watched_in
 from inlay.report.directory.estimates import starts_of
+from inlay.report.directory.layers import layers_of
 from inlay.report.directory.measured import measured_of
 from inlay.report.directory.quality import judged_rates, quality_of
 from inlay.report.directory.rows import Span, stored_rows
@@ -25,7 +26,7 @@ def stored_report(
     end: datetime.datetime | None = None,
     split: datetime.datetime | None = None,
 ) -> dict[str, Any]:
-    """Read what a directory says of data and models.
+    """Read what a directory says of data, models, the infrastructure and trainings.
 
     Parameters
     ----------
@@ -43,8 +44,9 @@ def stored_report(
     dict
         ``directory``, ``start``, ``end``, ``split``, ``notes`` (what could not be read),
         ``quality``, ``measured`` (histograms and counters of layer ``model``), ``rates`` (of
-        judged answers), ``verdicts``, ``comparisons`` and ``profile``. All of it has a
-        place in JSON.
+        judged answers), ``verdicts``, ``comparisons``, ``profile``, ``timeline`` (the axis of what
+        follows, and what happened on it), ``infra`` and ``training``: None where there are no
+        rows. All of it has a place in JSON.
 
     Raises
     ------
@@ -86,6 +88,7 @@ def stored_report(
         "verdicts": verdicts,
         "comparisons": comparisons_of(root, span, split, watched.watches),
         "profile": profile_of(root, span) if watched.is_profiled else None,
+        **layers_of(root, span, rows.verdicts),
     }
 
 

@@ -1,0 +1,344 @@
+"""Points of the infrastructure and of trainings, put together by series and stretch of time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from inlay.report.directory.stretches import MOST_STRETCHES, Seen, microseconds_of, shift_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from inlay.report.directory.stretches import Timeline
+
+__all__ = ["COLUMNS", "LAYERS", "Binned", "BinnedPoints", "Series", "Unread"]
+
+LAYERS = ("infra", "training")
+#: Those that are read.
+COLUMNS = (
+    "time",
+    "start_time",
+    "observed_time",
+    "origin",
+    "window_seq",
+    "rank",
+    "layer",
+    "metric",
+    "kind",
+    "attrs",
+    "resource",
+    "status",
+    "value",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "mean",
+)
+_KEY = ("origin", "metric", "attrs", "resource", "kind", "start_time", "time")
+# Rows that are kept before they are put together further.
+_MOST_ROWS = 400_000
+_ADDED = ("value", "seconds", "weighted", "n", "rows")
+
+
+class Series(NamedTuple):
+    """What a series is of, whoever wrote it."""
+
+    host: str
+    layer: str
+    metric: str
+    kind: str
+    attrs: str
+
+
+class Unread(NamedTuple):
+    """A metric that had no value for a reason."""
+
+    host: str
+    metric: str
+    status: str
+
+
+class Binned(NamedTuple):
+    """A series on a timeline, arrays with an element for each stretch.
+
+    Attributes
+    ----------
+    series : Series
+    attrs : dict of str to str
+    value : numpy.ndarray
+        What a counter counted; NaN where nothing was read.
+    seconds : numpy.ndarray
+        For how long it was read.
+    mean, min, max : numpy.ndarray
+        Of a gauge or a histogram; NaN where nothing was read.
+    n : numpy.ndarray
+        How many values there were, 0 where nothing was read.
+    last : float or None
+        The newest value.
+    """
+
+    series: Series
+    attrs: dict[str, str]
+    value: np.ndarray
+    seconds: np.ndarray
+    mean: np.ndarray
+    min: np.ndarray
+    max: np.ndarray
+    n: np.ndarray
+    last: float | None
+
+    @property
+    def total(self) -> float:
+        """What a counter counted, of all stretches."""
+        import numpy as np
+
+        return float(np.nansum(self.value))
+
+    @property
+    def whole_mean(self) -> float | None:
+        """The mean of all values; None without any."""
+        import numpy as np
+
+        n = float(self.n.sum())
+        return float(np.nansum(self.mean * self.n)) / n if n else None
+
+
+class BinnedPoints:
+    """Takes tables of points, and keeps sums of them in stretches of time that lengthen.
+
+    Of processes that read the same series at the same time the one counts that read it the
+    longest, stretch by stretch.
+    """
+
+    def __init__(self) -> None:
+        self.start: int | None = None
+        self.end: int | None = None
+        self.usual = 0.0
+        self.unread: Counter[Unread] = Counter()
+        self._seen = Seen()
+        self._series: dict[tuple[Series, int], int] = {}
+        self._parts: list[tuple[int, dict[str, np.ndarray]]] = []
+
+    def take(self, table: pa.Table) -> None:
+        """Add the rows of a table, which has `COLUMNS`."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        layer = pc.is_in(table["layer"].cast(pa.utf8()), value_set=pa.array(LAYERS))
+        table = table.filter(layer)
+        if not table.num_rows:
+            return
+        table = self._each_once(table)
+        if not table.num_rows:
+            return
+        start, end = microseconds_of(table["start_time"]), microseconds_of(table["time"])
+        numbers = self._numbers(table)
+        has_value = self._has_value(table)
+        first, last = int(start.min()), int(end.max())
+        self.start = first if self.start is None else min(self.start, first)
+        self.end = last if self.end is None else max(self.end, last)
+        if not has_value.any():
+            return
+        start, end, numbers = start[has_value], end[has_value], numbers[has_value]
+        length = np.maximum(end - start, 0)
+        if (length > 0).any():
+            self.usual = max(self.usual, float(np.median(length[length > 0])))
+        shift = shift_for(max(last - first, 1), 2 * MOST_STRETCHES)
+        rows = _of_rows(table.filter(pa.array(has_value)), length)
+        rows["series"], rows["bin"] = numbers, (start + length // 2) >> shift
+        rows["at"] = end
+        self._parts.append((shift, _put_together(rows)))
+        if sum(len(rows["bin"]) for _, rows in self._parts) > _MOST_ROWS:
+            self._shorten()
+
+    def binned(self, timeline: Timeline) -> list[Binned]:
+        """Return every series on a timeline."""
+        import numpy as np
+
+        rows = self._merged(timeline.shift)
+        if rows is None:
+            return []
+        kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.count)
+        rows = {name: of[kept] for name, of in rows.items()}
+        whose = list(self._series)
+        names: dict[Series, int] = {}
+        of_series = np.array([names.setdefault(series, len(names)) for series, _ in whose])
+        rows["name"] = of_series[rows["series"]]
+        # The longest reader of each stretch, of equal ones the first that was seen.
+        order = np.lexsort((rows["series"], -rows["seconds"], rows["bin"], rows["name"]))
+        rows = {name: of[order] for name, of in rows.items()}
+        leads = np.ones(len(order), bool)
+        leads[1:] = (np.diff(rows["name"]) != 0) | (np.diff(rows["bin"]) != 0)
+        rows = {name: of[leads] for name, of in rows.items()}
+        ends = np.searchsorted(rows["name"], np.arange(len(names) + 1))
+        return [
+            _placed(
+                series,
+                {name: of[ends[i] : ends[i + 1]] for name, of in rows.items()},
+                timeline,
+            )
+            for i, series in enumerate(names)
+            if ends[i] < ends[i + 1]
+        ]
+
+    def _each_once(self, table: pa.Table) -> pa.Table:
+        import numpy as np
+        import pyarrow as pa
+
+        fresh = self._seen.fresh(
+            table["origin"].to_numpy(),
+            table["window_seq"].to_numpy(),
+            microseconds_of(table["observed_time"]),
+        )
+        if fresh is not None:
+            table = table.filter(pa.array(fresh))
+        key = table.select(_KEY).append_column("#", pa.array(np.arange(table.num_rows)))
+        once = key.group_by(list(_KEY), use_threads=False).aggregate([("#", "max")])
+        if once.num_rows == table.num_rows:
+            return table
+        return table.take(pa.array(np.sort(once["#_max"].to_numpy())))
+
+    def _numbers(self, table: pa.Table) -> np.ndarray:
+        """Return the number of each row's series and writer."""
+        import numpy as np
+
+        from inlay.drift.keys import codes_of, distinct
+
+        texts, codes = {}, {}
+        for name in ("resource", "layer", "metric", "kind", "attrs"):
+            texts[name], codes[name] = distinct(table[name])
+        hosts = [_host_of(text) for text in texts["resource"]]
+        origins, origin = np.unique(table["origin"].to_numpy(), return_inverse=True)
+        local = codes_of(*codes.values(), origin)
+        places, first, of_row = np.unique(local, return_index=True, return_inverse=True)
+        numbers = np.empty(len(places), np.int64)
+        for place, row in enumerate(first.tolist()):
+            series = Series(
+                hosts[codes["resource"][row]],
+                *(texts[name][codes[name][row]] for name in ("layer", "metric", "kind", "attrs")),
+            )
+            key = series, int(origins[origin[row]])
+            numbers[place] = self._series.setdefault(key, len(self._series))
+        return numbers[of_row]
+
+    def _has_value(self, table: pa.Table) -> np.ndarray:
+        """Return which rows have one, and note why others have none."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        has_value = pc.or_(
+            pc.is_valid(table["value"]), pc.greater(pc.fill_null(table["count"], 0), 0)
+        )
+        missing = table.filter(
+            pc.and_(pc.invert(has_value), pc.not_equal(table["status"].cast(pa.utf8()), "ok"))
+        )
+        keys = ["resource", "metric", "status"]
+        if missing.num_rows:
+            # How many series, not how many rows.
+            each = missing.select([*keys, "attrs"]).group_by([*keys, "attrs"]).aggregate([])
+            for row in each.to_pylist():
+                host = _host_of(row["resource"])
+                self.unread[Unread(host, row["metric"], row["status"])] += 1
+        return np.asarray(has_value.to_numpy(), bool)
+
+    def _shorten(self) -> None:
+        assert self.start is not None
+        assert self.end is not None
+        shift = shift_for(max(self.end - self.start, 1), 2 * MOST_STRETCHES)
+        shift = max(shift, *(of for of, _ in self._parts))
+        merged = self._merged(shift)
+        assert merged is not None
+        self._parts = [(shift, merged)]
+
+    def _merged(self, shift: int) -> dict[str, np.ndarray] | None:
+        import numpy as np
+
+        if not self._parts:
+            return None
+        names = self._parts[0][1]
+        rows = {name: np.concatenate([part[name] for _, part in self._parts]) for name in names}
+        rows["bin"] = np.concatenate(
+            [part["bin"] >> max(shift - of, 0) for of, part in self._parts]
+        )
+        return _put_together(rows)
+
+
+def _host_of(resource: str) -> str:
+    members = json.loads(resource)
+    found = members.get("host.name") if isinstance(members, dict) else None
+    return "" if found is None else str(found)
+
+
+def _of_rows(table: pa.Table, length: np.ndarray) -> dict[str, np.ndarray]:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    def floats(name: str) -> np.ndarray:
+        return np.asarray(pc.cast(table[name], "float64").to_numpy(), np.float64)
+
+    value, mean, total = floats("value"), floats("mean"), floats("sum")
+    count = np.nan_to_num(floats("count"), nan=0.0)
+    n = np.maximum(count, 1.0)
+    low, high = floats("min"), floats("max")
+    with np.errstate(invalid="ignore"):
+        mean = np.where(np.isnan(mean), np.where(np.isnan(total), value, total / n), mean)
+    return {
+        "value": np.nan_to_num(value, nan=0.0),
+        "seconds": length / 1e6,
+        "weighted": np.nan_to_num(mean, nan=0.0) * n,
+        "n": n,
+        "rows": np.ones(len(value)),
+        "min": np.where(np.isnan(low), mean, low),
+        "max": np.where(np.isnan(high), mean, high),
+        "last": np.where(np.isnan(value), mean, value),
+    }
+
+
+def _put_together(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Make one row of those of a series and stretch."""
+    import numpy as np
+
+    order = np.lexsort((rows["at"], rows["bin"], rows["series"]))
+    rows = {name: of[order] for name, of in rows.items()}
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(rows["series"]) != 0) | (np.diff(rows["bin"]) != 0)
+    heads = np.flatnonzero(begins)
+    tails = np.append(heads[1:], len(order)) - 1
+    made = {name: rows[name][heads] for name in ("series", "bin")}
+    made |= {name: np.add.reduceat(rows[name], heads) for name in _ADDED}
+    made["min"] = np.fmin.reduceat(rows["min"], heads)
+    made["max"] = np.fmax.reduceat(rows["max"], heads)
+    made |= {name: rows[name][tails] for name in ("at", "last")}
+    return made
+
+
+def _placed(series: Series, rows: dict[str, np.ndarray], timeline: Timeline) -> Binned:
+    import numpy as np
+
+    places = rows["bin"] - timeline.first
+
+    def on_axis(of: np.ndarray, rest: float = np.nan) -> np.ndarray:
+        made = np.full(timeline.count, rest)
+        made[places] = of
+        return made
+
+    members: Any = json.loads(series.attrs)
+    attrs = members if isinstance(members, dict) else {}
+    last = float(rows["last"][-1])
+    return Binned(
+        series=series,
+        attrs={str(name): str(of) for name, of in attrs.items()},
+        value=on_axis(rows["value"]),
+        seconds=on_axis(rows["seconds"], 0.0),
+        mean=on_axis(rows["weighted"] / rows["n"]),
+        min=on_axis(rows["min"]),
+        max=on_axis(rows["max"]),
+        n=on_axis(rows["n"], 0.0),
+        last=last if np.isfinite(last) else None,
+    )

@@ -1,0 +1,396 @@
+"""What a directory says of GPUs, hosts and links."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from inlay.report.directory.binned_points import Binned, Unread
+    from inlay.report.directory.stretches import Timeline
+
+__all__ = ["Places", "infrastructure_of", "numbers_of"]
+
+#: Of all that there are those with the most trouble are told of.
+_MOST_GPUS, _MOST_HOSTS, _MOST_LINKS = 64, 16, 200
+#: Time in which clocks were low is no trouble if nothing was to be done, or another was waited for.
+_HARMLESS = frozenset({"low_utilization", "sync_boost", "idle"})
+_GAUGES = {
+    "power": ("gpu.power", None),
+    "activity": ("gpu.sm.activity", None),
+    "utilization": ("gpu.utilization", None),
+    "temperature": ("gpu.temperature", {"sensor": "gpu"}),
+    "memory_temperature": ("gpu.temperature", {"sensor": "memory"}),
+    "margin": ("gpu.temperature.margin", None),
+    "clock": ("gpu.clock", {"domain": "sm"}),
+    "graphics_clock": ("gpu.clock", {"domain": "graphics"}),
+    "memory": ("gpu.memory.used", None),
+}
+_NEWEST = {
+    "power_limit": ("gpu.power.limit", None),
+    "memory_total": ("gpu.memory.total", None),
+    "recovery_action": ("gpu.recovery_action", None),
+    "pcie_generation": ("gpu.pcie.generation", None),
+    "pcie_width": ("gpu.pcie.width", None),
+}
+
+
+class Places:
+    """Names of what things happen to: a GPU by its number, with its host if there are several.
+
+    Parameters
+    ----------
+    devices : mapping of str to mapping
+        What events said of each GPU, by its UUID.
+    hosts : set of str
+    """
+
+    def __init__(self, devices: Mapping[str, Mapping[str, str]], hosts: set[str]) -> None:
+        self._devices = devices
+        self._is_alone = len(hosts) < 2
+
+    def gpu(self, uuid: str, host: str) -> str:
+        """Name a GPU."""
+        index = self._devices.get(uuid, {}).get("index")
+        return self._on(f"GPU {index}" if index is not None else uuid, host)
+
+    def of(self, row: Mapping[str, Any]) -> str:
+        """Name what an occurrence happened to."""
+        attrs = row["attrs"]
+        parts = []
+        if "gpu" in attrs:
+            index = attrs.get("index") or self._devices.get(attrs["gpu"], {}).get("index")
+            parts.append(f"GPU {index}" if index is not None else str(attrs["gpu"]))
+        for name in ("rank", "device", "port", "interface", "link", "resource", "peer", "cause"):
+            if name in attrs:
+                is_plain = name in {"device", "interface", "resource", "cause"}
+                parts.append(str(attrs[name]) if is_plain else f"{name} {attrs[name]}")
+        return self._on(" ".join(parts), row["host"])
+
+    def _on(self, text: str, host: str) -> str:
+        if self._is_alone or not host:
+            return text
+        return f"{host} {text}".strip()
+
+
+def infrastructure_of(
+    series: Sequence[Binned],
+    unread: Mapping[Unread, int],
+    occurrences: Sequence[Mapping[str, Any]],
+    devices: Mapping[str, Mapping[str, str]],
+    places: Places,
+    timeline: Timeline,
+) -> dict[str, Any]:
+    """Tell of GPUs, hosts and links, on a timeline.
+
+    Parameters
+    ----------
+    series : sequence of Binned
+    unread : mapping of Unread to int
+        How many series had no value.
+    occurrences : sequence of mapping
+        As `occurrences_of` makes them.
+    devices : mapping of str to mapping
+        What events said of each GPU, by its UUID.
+    places : Places
+    timeline : Timeline
+
+    Returns
+    -------
+    dict
+        ``gpus``, ``hosts``, ``links``, ``unread`` and, for each of the first three, how many
+        are ``left_out``; those with trouble first where some are.
+    """
+    gpus = _gpus(series, occurrences, devices, places, timeline)
+    hosts = _hosts(series, occurrences)
+    links = _links(series, places)
+    return {
+        "gpus": _most_troubled(gpus, _MOST_GPUS),
+        "hosts": _most_troubled(hosts, _MOST_HOSTS),
+        "links": _most_troubled(links, _MOST_LINKS),
+        "left_out": {
+            "gpus": max(0, len(gpus) - _MOST_GPUS),
+            "hosts": max(0, len(hosts) - _MOST_HOSTS),
+            "links": max(0, len(links) - _MOST_LINKS),
+        },
+        "unread": [
+            {"metric": each.metric, "status": each.status, "host": each.host, "series": times}
+            for each, times in sorted(unread.items(), key=lambda item: tuple(map(str, item[0])))
+        ],
+    }
+
+
+def _most_troubled(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    kept = rows
+    if len(rows) > most:
+        chosen = sorted(range(len(rows)), key=lambda i: (-rows[i]["trouble"], i))[:most]
+        kept = [rows[i] for i in sorted(chosen)]
+    return kept
+
+
+def numbers_of(values: np.ndarray, digits: int = 5) -> list[float | None]:
+    """Write values for JSON: None where there is none."""
+    import numpy as np
+
+    return [
+        float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()
+    ]
+
+
+def _gauge(each: Binned) -> dict[str, list[float | None]]:
+    return {name: numbers_of(getattr(each, name)) for name in ("mean", "min", "max")}
+
+
+def _rate(each: Binned) -> np.ndarray:
+    """Return how fast a counter counted, a second."""
+    import numpy as np
+
+    return np.where(each.seconds > 0, each.value / np.maximum(each.seconds, 1e-9), np.nan)
+
+
+def _summed(rates: Iterable[np.ndarray]) -> np.ndarray:
+    import numpy as np
+
+    stacked = np.stack(list(rates))
+    return np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
+
+
+# ---- GPUs --------------------------------------------------------------------------------------
+def _gpus(
+    series: Sequence[Binned],
+    occurrences: Sequence[Mapping[str, Any]],
+    devices: Mapping[str, Mapping[str, str]],
+    places: Places,
+    timeline: Timeline,
+) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], list[Binned]] = defaultdict(list)
+    for each in series:
+        if each.series.metric.startswith("gpu.") and "gpu" in each.attrs:
+            found[each.series.host, each.attrs["gpu"]].append(each)
+    happened: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in occurrences:
+        if "gpu" in row["attrs"] and row["layer"] == "infra":
+            happened[row["attrs"]["gpu"]].append(row)
+            key = row["host"], row["attrs"]["gpu"]
+            if key[1] not in {gpu for _, gpu in found}:
+                found[key] = []
+    made = [
+        _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places, timeline)
+        for (host, uuid), each in found.items()
+    ]
+    return sorted(made, key=_order)
+
+
+def _order(gpu: Mapping[str, Any]) -> tuple[Any, ...]:
+    index = str(gpu["index"] or "")
+    return gpu["host"], int(index) if index.isdecimal() else 1 << 30, gpu["gpu"]
+
+
+def _gpu(
+    host: str,
+    uuid: str,
+    series: Sequence[Binned],
+    happened: Sequence[Mapping[str, Any]],
+    told: Mapping[str, str],
+    places: Places,
+    timeline: Timeline,
+) -> dict[str, Any]:
+    import numpy as np
+
+    def chosen(metric: str, attrs: Mapping[str, str] | None) -> Binned | None:
+        members = attrs or {}
+        return next(
+            (
+                each
+                for each in series
+                if each.series.metric == metric
+                and each.series.kind == "gauge"
+                and all(each.attrs.get(name) == of for name, of in members.items())
+            ),
+            None,
+        )
+
+    gauges = {name: chosen(*of) for name, of in _GAUGES.items()}
+    throttles = [each for each in series if each.series.metric == "gpu.throttle"]
+    causes = {each.attrs.get("cause", "?"): each for each in throttles}
+    throttled = {cause: each.total for cause, each in sorted(causes.items())}
+    stacked = {
+        cause: numbers_of(_rate(each))
+        for cause, each in sorted(causes.items())
+        if np.nansum(each.value) > 0
+    }
+    newest = {name: chosen(*of) for name, of in _NEWEST.items()}
+    xids = [str(row["attrs"].get("xid", "?")) for row in happened if row["name"] == "gpu.xid"]
+    totals = {
+        "energy": _total(series, "gpu.energy"),
+        "throttled": throttled if throttles else None,
+        "ecc": _ecc(series),
+        "replays": _total(series, "gpu.pcie.replays"),
+        "link_errors": _total(series, "gpu.nvlink.errors"),
+        "xids": xids,
+        "is_lost": any(row["name"] == "gpu.lost" for row in happened),
+    }
+    wasted = sum(of for cause, of in throttled.items() if cause not in _HARMLESS)
+    errors = sum(row["severity"] >= 17 for row in happened)
+    return {
+        "gpu": uuid,
+        "name": places.gpu(uuid, host),
+        "host": host,
+        "index": told.get("index"),
+        "model": told.get("name"),
+        "driver": told.get("driver"),
+        "pci": told.get("pci"),
+        "parent": next((each.attrs["parent"] for each in series if "parent" in each.attrs), None),
+        "totals": totals,
+        "newest": {name: each.last for name, each in newest.items() if each is not None},
+        "gauges": {name: _gauge(each) for name, each in gauges.items() if each is not None},
+        "means": {name: _said_of(each) for name, each in gauges.items() if each is not None},
+        "throttle": stacked,
+        "lost_seconds": wasted,
+        "trouble": wasted + 1e6 * errors,
+        "moments": [[row["start"] / 1e6, row["name"]] for row in happened if row["severity"] >= 17][
+            :20
+        ],
+    }
+
+
+def _said_of(each: Binned) -> dict[str, float | None]:
+    import numpy as np
+
+    if not each.n.any():
+        return {"mean": None, "min": None, "max": None}
+    return {
+        "mean": each.whole_mean,
+        "min": float(np.nanmin(each.min)),
+        "max": float(np.nanmax(each.max)),
+    }
+
+
+def _total(series: Iterable[Binned], metric: str) -> float | None:
+    found = [
+        each.total
+        for each in series
+        if each.series.metric == metric and each.series.kind == "counter"
+    ]
+    return sum(found) if found else None
+
+
+def _ecc(series: Iterable[Binned]) -> dict[str, float] | None:
+    found: dict[str, dict[str, float]] = {}
+    for each in series:
+        if each.series.metric == "gpu.ecc.errors":
+            kind = found.setdefault(each.attrs.get("type", "?"), {})
+            kind[each.attrs.get("location", "total")] = each.total
+    if not found:
+        return None
+    # Those of single parts are in the total.
+    return {
+        kind: of["total"] if "total" in of else sum(of.values())
+        for kind, of in sorted(found.items())
+    }
+
+
+# ---- hosts and links ---------------------------------------------------------------------------
+def _hosts(
+    series: Sequence[Binned], occurrences: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    found: dict[str, list[Binned]] = defaultdict(list)
+    for each in series:
+        if each.series.metric.startswith(("host.", "ib.")):
+            found[each.series.host].append(each)
+    errors: dict[str, int] = defaultdict(int)
+    for row in occurrences:
+        if row["layer"] == "infra" and not {"gpu"} & row["attrs"].keys():
+            errors[row["host"]] += row["severity"] >= 13
+    return [_host(host, each, errors[host]) for host, each in sorted(found.items())]
+
+
+def _host(host: str, series: Sequence[Binned], errors: int) -> dict[str, Any]:
+    by_metric: dict[str, list[Binned]] = defaultdict(list)
+    for each in series:
+        by_metric[each.series.metric].append(each)
+
+    def gauge(metric: str) -> dict[str, list[float | None]] | None:
+        found = by_metric.get(metric)
+        return _gauge(found[0]) if found else None
+
+    def last(metric: str) -> float | None:
+        found = by_metric.get(metric)
+        return found[0].last if found else None
+
+    def rates(metric: str, key: str) -> dict[str, list[float | None]]:
+        groups: dict[str, list[np.ndarray]] = defaultdict(list)
+        for each in by_metric.get(metric, ()):
+            if each.attrs.get("interface") != "lo":
+                groups[each.attrs.get(key, "all")].append(_rate(each))
+        return {name: numbers_of(_summed(each)) for name, each in sorted(groups.items())}
+
+    some = [each for each in by_metric["host.pressure"] if each.attrs.get("kind") != "full"]
+    full = [each for each in by_metric["host.pressure"] if each.attrs.get("kind") == "full"]
+    throttled = by_metric["host.cgroup.cpu.throttled"]
+    stalled = {each.attrs.get("resource", "?"): each.total for each in some}
+    return {
+        "host": host,
+        "cpu": gauge("host.cpu.utilization") or _busy(by_metric["host.cpu.time"]),
+        "memory": gauge("host.memory.used"),
+        "memory_total": last("host.memory.total"),
+        "pressure": {each.attrs.get("resource", "?"): numbers_of(_rate(each)) for each in some},
+        "throttled": numbers_of(_summed(map(_rate, throttled))) if throttled else None,
+        "network": rates("host.network.io", "direction"),
+        "disk": rates("host.disk.io", "direction"),
+        "ib": rates("ib.io", "direction"),
+        "totals": {
+            "stalled": stalled,
+            "stalled_whole": {each.attrs.get("resource", "?"): each.total for each in full},
+            "throttled": sum(each.total for each in throttled) if throttled else None,
+            "energy": _total(series, "host.energy"),
+            "network_errors": _total(series, "host.network.errors"),
+            "dropped": _total(series, "host.network.dropped"),
+        },
+        "trouble": sum(stalled.values()) + 1e3 * errors,
+    }
+
+
+def _busy(times: Sequence[Binned]) -> dict[str, list[float | None]] | None:
+    """Make the busy share of the seconds in each mode."""
+    import numpy as np
+
+    if not times:
+        return None
+    idle = [each.value for each in times if each.attrs.get("mode") in {"idle", "iowait"}]
+    whole = _summed(each.value for each in times)
+    free = _summed(idle) if idle else np.zeros_like(whole)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(whole > 0, 1.0 - np.nan_to_num(free) / whole, np.nan)
+    written = numbers_of(share)
+    return {"mean": written, "min": written, "max": written}
+
+
+def _links(series: Sequence[Binned], places: Places) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in series:
+        metric, attrs = each.series.metric, each.attrs
+        if not metric.startswith("ib.") or "device" not in attrs:
+            continue
+        name = f"{attrs['device']} port {attrs.get('port', '?')}"
+        link = found.setdefault(
+            (each.series.host, name),
+            {"host": each.series.host, "name": name, "io": {}, "errors": {}, "rate": None}
+            | {"wait": None, "congestion": None, "state": None, "trouble": 0.0},
+        )
+        if metric == "ib.io":
+            link["io"][attrs.get("direction", "?")] = each.total
+        elif metric == "ib.errors":
+            if each.total:
+                link["errors"][attrs.get("kind", "?")] = each.total
+                link["trouble"] += 1e6 + each.total
+        elif metric in {"ib.wait", "ib.congestion"}:
+            key = metric.partition(".")[2]
+            link[key] = (link[key] or 0.0) + each.total
+            link["trouble"] += each.total / 1e6
+        elif metric in {"ib.rate", "ib.state"}:
+            link[metric.partition(".")[2]] = each.last
+    return [of for _, of in sorted(found.items())]

@@ -1,0 +1,406 @@
+"""The page of the infrastructure: GPUs, hosts and links on one time axis with what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from inlay.report.charts import Drawing
+from inlay.report.drawn import chart_table, figure
+from inlay.report.formats import count, counted, escape_controls, moment
+from inlay.report.infra_words import (
+    EVENT_HEADINGS,
+    GPU_HEADINGS,
+    GPU_NUMBERS,
+    HOST_HEADINGS,
+    HOST_NUMBERS,
+    event_rows,
+    gpu_row,
+    gpus_first,
+    host_row,
+    infra_class,
+    infra_events,
+    infra_headline,
+)
+from inlay.report.lane_charts import lanes_drawing, map_drawing
+from inlay.report.page import details, document, escape, facts, table
+from inlay.report.timeline_charts import Axis, Line, lines_drawing, stack_drawing
+
+__all__ = ["events_part", "infra_page", "lanes_part", "timeline_facts"]
+
+#: GPUs that are drawn each; of more all are in maps, and those with the most trouble drawn.
+_MOST_DRAWN, _MOST_HOSTS, _MOST_EVENTS = 8, 4, 300
+_GIB, _MIB = 2.0**-30, 2.0**-20
+#: Key, title, unit and factor of what a GPU's charts show.
+_MEASURES = (
+    ("power", "Power", "W", 1.0),
+    ("activity", "SM activity", "%", 100.0),
+    ("utilization", "Utilisation", "%", 100.0),
+    ("temperature", "Temperature", "°C", 1.0),
+    ("clock", "SM clock", "GHz", 1e-9),
+    ("memory", "Memory used", "GiB", _GIB),
+)
+_IDENTITY_HEADINGS = ("GPU", "UUID", "model", "driver", "PCI", "host", "part of")
+_LINK_HEADINGS = ("link", "host", "sent", "received", "errors", "waited (ticks)", "congestion")
+_UNREAD_HEADINGS = ("metric", "why not", "host", "series")
+_WHY = {
+    "absent": "absent: what it would be read from is not there",
+    "error": "error: reading it failed, or its counter stands at its limit",
+    "insufficient": "insufficient: too little was seen",
+    "no_permission": "no permission: this user or container may not know",
+    "undefined": "undefined: it has no meaning there",
+    "unsupported": "unsupported: this device, driver or machine cannot tell",
+}
+
+
+def infra_page(
+    report: Mapping[str, Any],
+    *,
+    title: str = "Infrastructure",
+    pages: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Make the page of the infrastructure: one file without a script, nothing from elsewhere.
+
+    Parameters
+    ----------
+    report : mapping
+        What `stored_report` gave; its ``infra`` is not None.
+    title : str, default: "Infrastructure"
+        The page's heading.
+    pages : sequence of (str, str), optional
+        Addresses and names of the pages beside it.
+
+    Returns
+    -------
+    str
+        HTML. What happened in lanes, then each GPU and host on the same axis, tables of devices,
+        links, events and of what could not be read.
+
+    Raises
+    ------
+    ImportError
+        If there is something to draw and ``vl-convert-python`` is missing; the extra
+        ``inlay[report]`` brings it.
+    """
+    infra, axis = report["infra"], Axis(report["timeline"])
+    parts = [
+        ("happened", "What happened when", lanes_part(report, axis)),
+        ("gpus", "GPUs", _gpus(infra, axis)),
+        ("hosts", "Hosts", _hosts(infra, axis)),
+        ("links", "InfiniBand and RoCE", _links(infra)),
+        ("events", "Events", events_part(infra_events(report), report, "infra")),
+        ("unread", "Not read", _unread(infra)),
+    ]
+    body = [
+        f'<p class="banner {infra_class(report)}">'
+        f"{escape(escape_controls(infra_headline(report)))}</p>",
+        facts(timeline_facts(report)),
+        *(
+            f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(heading)}</h2>'
+            f"{content}</section>"
+            for anchor, heading, content in parts
+        ),
+    ]
+    return document(
+        title=title,
+        subtitle=(
+            f"{counted(len(infra['gpus']) + infra['left_out']['gpus'], 'GPU')}, "
+            f"{counted(len(infra['hosts']) + infra['left_out']['hosts'], 'host')}"
+        ),
+        body="\n".join(body),
+        links=[(anchor, heading) for anchor, heading, _ in parts],
+        pages=pages,
+    )
+
+
+def timeline_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say what the axis of a report's pages is."""
+    timeline = report["timeline"]
+    return [
+        ("from", moment(timeline["start"])),
+        ("to", moment(timeline["end"])),
+        ("a point of a line is", f"{timeline['width']:.4g} s"),
+    ]
+
+
+def lanes_part(report: Mapping[str, Any], axis: Axis) -> str:
+    """Draw what happened, of all layers, with the table behind it."""
+    timeline = report["timeline"]
+    drawn = lanes_drawing(axis, timeline["lanes"])
+    if drawn is None:
+        return _note("Nothing: no events, and no judge said yes.")
+    outside = timeline["outside"]
+    rest = _note(f"{counted(outside, 'event')} beyond the time of the axis.") if outside else ""
+    return (
+        f'<div class="lanes" role="region" tabindex="0" aria-label="Lanes">{figure(drawn)}</div>'
+        + (chart_table(drawn, words=(1, 3, 4)) + rest)
+    )
+
+
+def events_part(events: Sequence[Mapping[str, Any]], report: Mapping[str, Any], layer: str) -> str:
+    """Make the table of events, the most severe first."""
+    if not events:
+        return _note(f"There are no events of layer {layer}.")
+    shown = events[:_MOST_EVENTS]
+    more = len(events) - len(shown) + report["timeline"]["more_events"]
+    rest = _note(f"… and up to {count(more)} more, of lower severity or shorter.") if more else ""
+    rows = event_rows(shown)
+    return table(EVENT_HEADINGS, rows, label=f"Events of layer {layer}", numbers=(3,)) + rest
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def _chart(drawn: Drawing | None) -> str:
+    return "" if drawn is None else f"<div>{figure(drawn)}</div>"
+
+
+def _with_table(drawn: Drawing | None) -> str:
+    return "" if drawn is None else f"<div>{figure(drawn)}{chart_table(drawn)}</div>"
+
+
+def _card(heading: str, *content: str) -> str:
+    return (
+        f'<section class="column"><h3><bdi>{escape(escape_controls(heading))}</bdi></h3>'
+        f"{''.join(content)}</section>"
+    )
+
+
+# ---- GPUs --------------------------------------------------------------------------------------
+def _gpus(infra: Mapping[str, Any], axis: Axis) -> str:
+    gpus = infra["gpus"]
+    if not gpus:
+        return _note("No GPU: there are no points of one. inlay.infra.Gpu reads them.")
+    ordered = gpus_first(gpus)
+    rows = [gpu_row(gpu) for gpu in ordered]
+    parts = [table(GPU_HEADINGS, rows, label="GPUs", numbers=GPU_NUMBERS)]
+    left_out = infra["left_out"]["gpus"]
+    if left_out:
+        parts.append(_note(f"{count(left_out)} more, with less trouble, are left out."))
+    parts.append(
+        _note(
+            "Throttled: seconds in which clocks were held down; a moment may count under several "
+            "causes, and under low_utilization and sync_boost it is no loss."
+        )
+    )
+    identity = [_identity(gpu) for gpu in gpus]
+    parts.append(
+        details("Identity", table(_IDENTITY_HEADINGS, identity, label="Identity of the GPUs"))
+    )
+    if len(gpus) > _MOST_DRAWN:
+        parts.append(_maps(gpus, axis))
+        parts.append(_note(f"Those {_MOST_DRAWN} with the most trouble follow one by one."))
+        gpus = sorted(ordered[:_MOST_DRAWN], key=gpus.index)
+    parts += [_gpu(gpu, axis) for gpu in gpus]
+    return "".join(parts)
+
+
+def _identity(gpu: Mapping[str, Any]) -> tuple[str, ...]:
+    names = ("name", "gpu", "model", "driver", "pci", "host", "parent")
+    return tuple(escape_controls(str(gpu[name] or "-")) for name in names)
+
+
+def _gpu(gpu: Mapping[str, Any], axis: Axis) -> str:
+    gauges = gpu["gauges"]
+    moments = [(at * 1e3, str(name)) for at, name in gpu["moments"]]
+    drawn: list[Drawing | None] = []
+    columns: list[tuple[str, Sequence[float | None], float]] = []
+    for key, title, unit, factor in _MEASURES:
+        of = gauges.get(key)
+        if of is None and key == "clock":
+            of = gauges.get("graphics_clock")
+        if of is None or (key == "utilization" and "activity" in gauges):
+            continue
+        lines = [Line(title, of["mean"], of["min"], of["max"])]
+        columns.append((f"{title} ({unit})", of["mean"], factor))
+        if key == "temperature":
+            for name, more in (("memory_temperature", "Memory"), ("margin", "Margin to slowdown")):
+                if name in gauges:
+                    values = gauges[name]["mean" if name != "margin" else "min"]
+                    lines.append(Line(more, values))
+                    columns.append(
+                        (f"{more} (°C)" if more == "Memory" else f"{more} (K)", values, 1.0)
+                    )
+        drawn.append(
+            lines_drawing(
+                axis,
+                lines,
+                title=title,
+                unit=unit,
+                factor=factor,
+                moments=moments,
+                zero=key in {"activity", "utilization", "memory"},
+            )
+        )
+    if gpu["throttle"]:
+        drawn.append(
+            stack_drawing(
+                axis,
+                gpu["throttle"],
+                title="Throttled by cause",
+                unit="% of the time",
+                factor=100.0,
+            )
+        )
+        columns += [(f"{cause} (%)", of, 100.0) for cause, of in gpu["throttle"].items()]
+    charts = "".join(_chart(each) for each in drawn)
+    if not charts:
+        return _card(gpu["name"], _note("It has no readings."))
+    marks = (
+        _note("Dashed red: " + ", ".join(dict.fromkeys(name for _, name in moments)) + ".")
+        if moments
+        else ""
+    )
+    quiet = (
+        _note("Its clocks were never held down.")
+        if gpu["totals"]["throttled"] is not None and not gpu["throttle"]
+        else ""
+    )
+    return _card(
+        gpu["name"],
+        f'<div class="charts">{charts}</div>',
+        marks,
+        quiet,
+        _numbers(gpu, columns, axis),
+    )
+
+
+def _numbers(
+    gpu: Mapping[str, Any],
+    columns: Sequence[tuple[str, Sequence[float | None], float]],
+    axis: Axis,
+) -> str:
+    from inlay.report.comparisons import short
+
+    rows = []
+    for place in range(axis.count):
+        values = [(of[place], factor) for _, of, factor in columns]
+        if any(of is not None for of, _ in values):
+            shown = (short(None if of is None else of * factor) for of, factor in values)
+            rows.append((axis.until(place), *shown))
+    headings = ("until", *(escape_controls(name) for name, _, _ in columns))
+    label = f"Numbers of {escape_controls(gpu['name'])}"
+    return details(
+        "Numbers of the charts",
+        table(headings, rows, label=label, numbers=range(1, len(headings))),
+    )
+
+
+def _maps(gpus: Sequence[Mapping[str, Any]], axis: Axis) -> str:
+    maps = []
+    for key, title, unit, factor in _MEASURES:
+        rows = [
+            (gpu["name"], gpu["gauges"][key]["mean"])
+            for gpu in gpus
+            if key in gpu["gauges"] and not (key == "utilization" and "activity" in gpu["gauges"])
+        ]
+        maps.append(map_drawing(axis, rows, title=title, unit=unit, factor=factor))
+    throttled = [(gpu["name"], _together(gpu["throttle"])) for gpu in gpus if gpu["throttle"]]
+    maps.append(map_drawing(axis, throttled, title="Throttled", unit="% of the time", factor=100.0))
+    return f'<div class="charts">{"".join(_with_table(each) for each in maps)}</div>'
+
+
+def _together(parts: Mapping[str, Sequence[float | None]]) -> list[float | None]:
+    made: list[float | None] = []
+    for values in zip(*parts.values(), strict=True):
+        known = [of for of in values if of is not None]
+        made.append(sum(known) if known else None)
+    return made
+
+
+# ---- hosts and links ---------------------------------------------------------------------------
+def _hosts(infra: Mapping[str, Any], axis: Axis) -> str:
+    hosts = infra["hosts"]
+    if not hosts:
+        return _note("No host: there are no points of one. inlay.infra.Host reads them.")
+    ordered = sorted(hosts, key=lambda host: -host["trouble"])
+    parts = [
+        table(
+            HOST_HEADINGS, [host_row(host) for host in ordered], label="Hosts", numbers=HOST_NUMBERS
+        )
+    ]
+    left_out = infra["left_out"]["hosts"] + max(0, len(hosts) - _MOST_HOSTS)
+    parts += [_host(host, axis) for host in ordered[:_MOST_HOSTS]]
+    if left_out:
+        parts.append(_note(f"{count(left_out)} more are not drawn."))
+    return "".join(parts)
+
+
+def _host(host: Mapping[str, Any], axis: Axis) -> str:
+    drawn = []
+    if host["cpu"] is not None:
+        lines = [Line("CPU", host["cpu"]["mean"], host["cpu"]["min"], host["cpu"]["max"])]
+        drawn.append(lines_drawing(axis, lines, title="CPU", unit="%", factor=100.0, zero=True))
+    if host["memory"] is not None:
+        lines = [Line("Memory", *(host["memory"][name] for name in ("mean", "min", "max")))]
+        drawn.append(
+            lines_drawing(axis, lines, title="Memory used", unit="GiB", factor=_GIB, zero=True)
+        )
+    for key, title, unit, factor in (
+        ("pressure", "Stalled", "% of the time", 100.0),
+        ("network", "Network", "MiB/s", _MIB),
+        ("disk", "Disks", "MiB/s", _MIB),
+        ("ib", "InfiniBand", "MiB/s", _MIB),
+    ):
+        lines = [Line(name, of) for name, of in host[key].items()]
+        drawn.append(lines_drawing(axis, lines, title=title, unit=unit, factor=factor, zero=True))
+    if host["throttled"] is not None:
+        lines = [Line("CPU throttled", host["throttled"])]
+        drawn.append(
+            lines_drawing(
+                axis, lines, title="CPU throttled by the cgroup", unit="s a second", zero=True
+            )
+        )
+    charts = "".join(_with_table(each) for each in drawn)
+    if not charts:
+        return _card(host["host"] or "(no name)", _note("It has no readings."))
+    return _card(host["host"] or "(no name)", f'<div class="charts">{charts}</div>')
+
+
+def _links(infra: Mapping[str, Any]) -> str:
+    links = infra["links"]
+    if not links:
+        return _note("No links: there are no points of InfiniBand or RoCE.")
+    rows = []
+    for link in sorted(links, key=lambda link: -link["trouble"]):
+        errors = ", ".join(f"{kind} {count(round(of))}" for kind, of in link["errors"].items())
+        rows.append(
+            (
+                escape_controls(link["name"]),
+                escape_controls(link["host"]),
+                _bytes(link["io"].get("transmit")),
+                _bytes(link["io"].get("receive")),
+                escape_controls(errors) or "0",
+                "-" if link["wait"] is None else count(round(link["wait"])),
+                "-" if link["congestion"] is None else count(round(link["congestion"])),
+            )
+        )
+    left_out = infra["left_out"]["links"]
+    rest = _note(f"{count(left_out)} more are left out.") if left_out else ""
+    return table(_LINK_HEADINGS, rows, label="Links", numbers=(2, 3, 5, 6)) + rest
+
+
+def _bytes(of: float | None) -> str:
+    return "-" if of is None else f"{of * _GIB:.3g} GiB"
+
+
+def _unread(infra: Mapping[str, Any]) -> str:
+    if not infra["unread"]:
+        return _note("Nothing: every metric that was looked for had a value.")
+    merged: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for each in infra["unread"]:
+        merged.setdefault((each["metric"], each["status"]), []).append(each)
+    rows = []
+    for (metric, status), each in merged.items():
+        hosts = sorted({of["host"] for of in each} - {""})
+        more = f" and {count(len(hosts) - 3)} more" if len(hosts) > 3 else ""
+        rows.append(
+            (
+                escape_controls(metric),
+                escape_controls(_WHY.get(status, status)),
+                escape_controls(", ".join(hosts[:3])) + more,
+                count(sum(of["series"] for of in each)),
+            )
+        )
+    return table(_UNREAD_HEADINGS, rows, label="What could not be read", numbers=(3,))
