@@ -26,6 +26,7 @@ from inlay.drift import CategoryJudge, DriftJudge
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inlay.demo.device import Device
     from inlay.observer import Observer
 
 __all__ = ["Classifier", "Image", "Images", "create_app"]
@@ -111,7 +112,7 @@ class Images(BaseModel):
     images: list[Image] = Field(min_length=1, max_length=256)
 
 
-def create_app(model: Classifier, observer: Observer) -> FastAPI:
+def create_app(model: Classifier, observer: Observer, device: Device | None = None) -> FastAPI:
     """Make the server.
 
     Parameters
@@ -120,6 +121,8 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
         What answers.
     observer : Observer
         Where what the model sees and says is recorded.
+    device : Device, optional
+        What it computes on.
 
     Returns
     -------
@@ -164,6 +167,8 @@ def create_app(model: Classifier, observer: Observer) -> FastAPI:
 
     def read(images: list[Image]) -> list[dict[str, Any]]:
         rows = np.array([image.pixels for image in images])
+        if device is not None:
+            device.compute(len(images))
         digits, confidences = model.predict(rows)
         ids = [uuid.uuid4().hex for _ in images]
         quality.predicted(ids, digits, site=[image.site for image in images])

@@ -15,9 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from starlette.routing import Route
 
 import inlay
-from inlay.demo import overhead, quality, report
+from inlay.demo import cause, overhead, quality, report
+from inlay.demo.device import Device
 from inlay.demo.server import Classifier, create_app
 from inlay.demo.serving import Served
+from inlay.demo.slow_requests import SlowRequests
 from inlay.demo.traffic import Tally, plan, send_all
 from inlay.integrations.asgi import Middleware
 from inlay.integrations.logging import Handler
@@ -63,18 +65,23 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     model = Classifier()
     console.print(f"A model: reads {model.accuracy:.1%} of the digits it has not seen.")
 
+    device = Device()
+    console.print(f"A GPU: {device.name}.", highlight=False)
+
     files = inlay.sinks.Files(folder)
     metrics = inlay.sinks.Prometheus()
     observer = inlay.Observer(
         {"service.name": "inlay-demo"}, window=_WINDOW_SECONDS, sinks=[files, metrics]
     )
     handler = Handler(logging.WARNING, observer=observer)
-    app = create_app(model, observer)
+    observer.probe(device.gpu)
+    app = create_app(model, observer, device)
     app.router.routes.append(Route("/metrics", metrics.asgi))
     tally = Tally()
     begun = time.time()
     # What is said of images later comes by a road of its own: it is no request to the model.
-    watched = Middleware(app, observer=observer, exclude=["/metrics", "/labels"])
+    slow = SlowRequests(app, observer)
+    watched = Middleware(slow, observer=observer, exclude=["/metrics", "/labels"])
     try:
         served = Served(watched, port=port)
     except OSError as error:
@@ -82,16 +89,19 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
         return 2
     logging.getLogger().addHandler(handler)
     try:
+        device.gpu.start(observer)
         with observer, served:
             console.print(f"A server: {served.url}", highlight=False)
             scrapes = asyncio.run(_traffic(served.url, requests, model, tally, console))
     finally:
         logging.getLogger().removeHandler(handler)
+        device.gpu.stop()
 
     measured = report.read(folder, observer.core.origin)
     report.show(measured, tally, console)
     told = quality.read(folder, begun)
     quality.show(told, console)
+    cause.show(cause.read(folder, observer.core.origin), folder, console)
     differences = report.disagreements(measured, tally) + quality.disagreements(told, tally)
     if scrapes.requests != tally.outcomes.total():
         differences.append(

@@ -249,11 +249,17 @@ def _ids(response: httpx.Response) -> list[str]:
     return [each["id"] for each in (answered if isinstance(answered, list) else [answered])]
 
 
+def _hex(bits: int) -> str:
+    return format(random.getrandbits(bits), f"0{bits // 4}x")
+
+
 async def _ask(client: httpx.AsyncClient, planned: Planned) -> httpx.Response:
     """Send a request.
 
     Uvicorn closes the connection on which an application raised, just after its answer: that one is
     not kept for another request, which might be lost with it.
     """
-    headers = {"connection": "close"} if planned.status == 500 else None
+    headers = {"traceparent": f"00-{_hex(128)}-{_hex(64)}-01"}
+    if planned.status == 500:
+        headers["connection"] = "close"
     return await client.request(planned.method, planned.path, json=planned.body, headers=headers)
