@@ -1,4 +1,4 @@
-"""Why the slowest request of the demo was slow, found from its id alone, in the files."""
+"""Why a request of the demo was slow, found from its id alone, in the files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ __all__ = ["Slowed", "command_to_ask", "read", "show"]
 # A cause at the front of the list; what else was unusual then follows from it.
 _SHOWN = 3
 
+# A single slow request may be anything; many at once have a cause. It is the slowest of the half
+# second that had most of them.
 _SLOWEST = """
+    with slow as (
+        select *, time_bucket(interval 500 milliseconds, start_time) as bucket
+        from spans where origin = $origin
+    ), busiest as (
+        select bucket from slow group by bucket
+        order by sum((attrs->>'times_usual')::double) desc, bucket limit 1
+    )
     select trace_id, name, start_time, time,
-        1e3 * (epoch(time) - epoch(start_time)) as milliseconds
-    from spans where origin = $origin order by milliseconds desc limit 1
+        1e3 * (epoch(time) - epoch(start_time)) as milliseconds,
+        (attrs->>'times_usual')::double as times_usual
+    from slow join busiest using (bucket) order by times_usual desc limit 1
 """
 _DURING = """
     select count(*) as requests from spans
@@ -35,12 +45,13 @@ _DURING = """
 
 @dataclass(frozen=True)
 class Slowed:
-    """The slowest request, and what was around it.
+    """A slow request, and what was around it.
 
     Attributes
     ----------
     request : dict
-        ``trace_id``, ``name``, ``start_time``, ``time`` and ``milliseconds``.
+        ``trace_id``, ``name``, ``start_time``, ``time``, ``milliseconds``, and ``times_usual``, by
+        how much it was slower than is usual for its path.
     context : inlay.joined.Context
         The evidence, ranked.
     others : int
@@ -53,7 +64,7 @@ class Slowed:
 
 
 def read(folder: Path, origin: int) -> Slowed | None:
-    """Take the slowest request that the files hold, and ask for what was around it.
+    """Take the slowest of many requests that were slow at once, and ask for what was around it.
 
     Parameters
     ----------
@@ -86,8 +97,8 @@ def show(slowed: Slowed | None, folder: Path, console: Console) -> None:
         return
     request, evidence = slowed.request, slowed.context.evidence
     console.print(
-        f"The slowest request: {request['name']}, {request['milliseconds']:.0f} ms, trace "
-        f"{request['trace_id']}.",
+        f"When most requests were slow: {request['name']}, {request['milliseconds']:.0f} ms, "
+        f"{request['times_usual']:.0f} times as long as usual, trace {request['trace_id']}.",
         highlight=False,
     )
     if not evidence:

@@ -14,20 +14,20 @@ __all__ = ["Device"]
 
 _LIBRARY = Path(_core.__file__).parent / "libinlay-demo-nvml.so"
 
-# Twice in the time that the demo takes the device gets too hot and runs at a ninth of its clock.
+# Now and then the device gets too hot and runs at a small part of its clock.
 _SCENARIO = """
 gpus 1
 refresh_ms utilization 100
 jitter utilization 5
 jitter power 12
 gpu 0 temperature wave 58 74 16s
-gpu 0 at 3s throttle hw_thermal for 700ms every 8s clock 210
+gpu 0 at 3s throttle hw_thermal for 700ms every 8s clock 75
 """
 
 _FULL_MHZ = 1980.0
 _SM = 1  # nvmlClockType_t
 # What a request and an image take at the full clock, in seconds.
-_PER_REQUEST, _PER_IMAGE = 3e-4, 3e-5
+_PER_REQUEST, _PER_IMAGE = 5e-4, 5e-5
 
 
 class Device:
@@ -37,8 +37,6 @@ class Device:
     ----------
     gpu : inlay.infra.Gpu
         For ``observer.probe``.
-    simulated : bool
-        Whether there is no GPU here, so that one was made up.
     """
 
     def __init__(self) -> None:
@@ -59,6 +57,7 @@ class Device:
 
     @property
     def simulated(self) -> bool:
+        """Whether it was made up."""
         return self._simulated is not None
 
     @property

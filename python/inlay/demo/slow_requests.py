@@ -7,6 +7,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,13 +17,22 @@ __all__ = ["SlowRequests"]
 
 # As W3C's trace context has it: version, trace id, span id, flags.
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-# What is usual: the median of so many requests, looked at anew after every few.
-_USUAL, _EVERY = 201, 20
+# What is usual: the median of so many requests of a path, looked at anew after every few.
+_USUAL, _EVERY = 101, 10
 _TIMES = 2.5
 
 
+@dataclass(slots=True)
+class _Path:
+    """What the last requests of a path took, in seconds."""
+
+    last: deque[float] = field(default_factory=lambda: deque(maxlen=_USUAL))
+    usual: float = float("inf")
+    seen: int = 0
+
+
 class SlowRequests:
-    """Keeps a span of each request that took much longer than usual.
+    """Keeps a span of each request to the model that took much longer than usual for its path.
 
     A server with OpenTelemetry has these spans from `inlay.integrations.otel`; here there is no
     tracer. Belongs to one event loop.
@@ -38,9 +48,7 @@ class SlowRequests:
     def __init__(self, app: Any, observer: Observer) -> None:
         self._app = app
         self._observer = observer
-        self._last: deque[float] = deque(maxlen=_USUAL)
-        self._limit = float("inf")
-        self._seen = 0
+        self._paths: dict[str, _Path] = {}
 
     async def __call__(
         self,
@@ -49,7 +57,9 @@ class SlowRequests:
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
         """Answer, and keep the request if it was slow."""
-        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        # What the model has no part in is short, and chance alone makes it a multiple.
+        of_the_model = scope["type"] == "http" and scope["method"] == "POST"
+        headers = dict(scope["headers"]) if of_the_model else {}
         found = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
         if found is None:
             await self._app(scope, receive, send)
@@ -62,7 +72,8 @@ class SlowRequests:
 
     def _ended(self, found: re.Match[bytes], path: str, start: float, end: float) -> None:
         took = end - start
-        if took > self._limit:
+        known = self._paths.setdefault(path, _Path())
+        if took > _TIMES * known.usual:
             self._observer.span(
                 path,
                 trace_id=found[1].decode(),
@@ -70,8 +81,9 @@ class SlowRequests:
                 start=start,
                 end=end,
                 kind="server",
+                times_usual=f"{took / known.usual:.1f}",
             )
-        self._last.append(took)
-        self._seen += 1
-        if self._seen >= _USUAL and self._seen % _EVERY == 0:
-            self._limit = _TIMES * statistics.median(self._last)
+        known.last.append(took)
+        known.seen += 1
+        if known.seen >= _USUAL and known.seen % _EVERY == 0:
+            known.usual = statistics.median(known.last)
