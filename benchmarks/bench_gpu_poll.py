@@ -23,8 +23,8 @@ import fake_nvml
 bench = Bench("gpu_poll")
 GPUS = 8
 BUSY_THREADS = 4
-QUICK = f"gpus {GPUS}"
-SLOW = f"gpus {GPUS}\nlatency_us 20"
+QUICK = f"gpus {GPUS}\ngpm_interval_ms 0"
+SLOW = f"gpus {GPUS}\ngpm_interval_ms 0\nlatency_us 20"
 FIELDS = (74, 75, 76, 77, 78, 79, 269, 270, 271, 186, 83, 197, 198, 94, 138, 139)
 ALL_LINKS = 0xFFFFFFFF
 ACTIVITY = (2, 3, 5, 10, 13, 12, 11, 4)
