@@ -10,19 +10,25 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parents[2]
 SOURCES = PROJECT / "tests/nvml"
 SCENARIOS = SOURCES / "scenarios"
 NAME = "libnvidia-ml.so.1"
+
+Play = Callable[[str, str], Any]
 
 
 def _digest(sanitize: str) -> str:
@@ -98,12 +104,20 @@ def library(
 
 def _hide(image: bytes, names: set[str]) -> bytes:
     """Rename symbols in a library's table of names: a look-up by hash and name misses them."""
+    # The section headers of an ELF file of 64 bits, little-endian.
+    (table,) = struct.unpack_from("<Q", image, 0x28)
+    size, count = struct.unpack_from("<HH", image, 0x3A)
+    headers = [struct.unpack_from("<IIQQQQIIQQ", image, table + i * size) for i in range(count)]
+    # The names of the dynamic symbols (section type 11) are in the section that theirs links to.
+    symbols = next(header for header in headers if header[1] == 11)
+    start, length = headers[symbols[6]][4:6]
+    text = image[start : start + length]
     for name in sorted(names):
         entry = b"\0" + name.encode() + b"\0"
-        if entry not in image:
+        if entry not in text:
             raise ValueError(f"no such function in the library: {name}")
-        image = image.replace(entry, b"\0~" + name[1:].encode() + b"\0")
-    return image
+        text = text.replace(entry, b"\0~" + name[1:].encode() + b"\0")
+    return image[:start] + text + image[start + length :]
 
 
 def scenario(text: str, folder: Path) -> Path:
@@ -180,3 +194,31 @@ def run(
     env = environment(scenario) | variables
     python = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(python, env=env, capture_output=True, text=True, timeout=timeout)
+
+
+@contextmanager
+def player() -> Iterator[Play]:
+    """Start a process that has only the fake and a manual clock, and runs code on scenarios.
+
+    ``ask(scenario, code)`` gives what the code assigned to ``result``; fake_nvml_player.py says
+    what the code finds.
+    """
+    script = Path(__file__).with_name("fake_nvml_player.py")
+    command = [sys.executable, str(script), str(library())]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def ask(scenario: str, code: str) -> Any:
+            text = f"clock manual\nepoch 1700000000\n{scenario}"
+            requests.write(json.dumps({"scenario": text, "code": code}) + "\n")
+            requests.flush()
+            answer = json.loads(answers.readline())
+            assert "error" not in answer, answer["error"]
+            return answer["result"]
+
+        yield ask
+        requests.close()

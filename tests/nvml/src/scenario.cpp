@@ -71,12 +71,12 @@ void read_latency(Words& words, Functions& functions) {
   Functions::Latency latency{nullptr, 0, 0};
   if (first.starts_with("nvml")) {
     latency.entry = known_function(first);
-    latency.seconds = parse_time(words.take("microseconds"), "microseconds") * 1e-6;
+    latency.seconds = words.time("microseconds", 1e-6);
   } else {
-    latency.seconds = parse_time(first, "microseconds") * 1e-6;
+    latency.seconds = parse_time(first, "microseconds", 1e-6);
   }
   if (words.accept("jitter")) {
-    latency.jitter = words.time("microseconds") * 1e-6;
+    latency.jitter = words.time("microseconds", 1e-6);
   }
   functions.latencies.push_back(latency);
 }
@@ -107,7 +107,6 @@ int cuda_version(const std::string& text) {
 bool read_machine(const std::string& word, Words& words, World& world) {
   if (word == "driver") {
     world.driver = words.take("version");
-    world.nvml = std::to_string(world.cuda / 1000) + "." + world.driver;
   } else if (word == "nvml") {
     world.nvml = words.take("version");
   } else if (word == "cuda") {
@@ -126,10 +125,10 @@ bool read_machine(const std::string& word, Words& words, World& world) {
   } else if (word == "serialized") {
     world.serialized = on_or_off(words);
   } else if (word == "gpm_interval_ms") {
-    world.gpm_interval = words.time("milliseconds") * 1e-3;
+    world.gpm_interval = words.time("milliseconds", 1e-3);
   } else if (word == "samples") {
     world.sample_count = words.integer("a number of samples", 0, 100000);
-    world.sample_period = words.time("milliseconds") * 1e-3;
+    world.sample_period = words.time("milliseconds", 1e-3);
     if (world.sample_period < 1e-4) {
       throw ScenarioError("samples closer than 0.1 ms");
     }
@@ -186,9 +185,9 @@ void read_refresh(Words& words, World& world) {
   const std::string first = words.take("refresh period");
   const Quantity quantity = find_signal(first);
   if (quantity != Quantity::count) {
-    for_all(world, quantity, words.time("milliseconds") * 1e-3);
+    for_all(world, quantity, words.time("milliseconds", 1e-3));
   } else {
-    const double seconds = parse_time(first, "milliseconds") * 1e-3;
+    const double seconds = parse_time(first, "milliseconds", 1e-3);
     for (std::size_t i = 0; i < kQuantities; ++i) {
       for_all(world, static_cast<Quantity>(i), seconds);
     }
@@ -334,6 +333,9 @@ bool read_scenario(std::string_view text, std::string_view name, World& world, F
     error = std::string(name) + ":" + std::to_string(at.number) + ": " + problem.what() + ": " +
             std::string(at.text);
     return false;
+  }
+  if (world.nvml.empty()) {
+    world.nvml = std::to_string(world.cuda / 1000) + "." + world.driver;
   }
   build(world);
   return true;

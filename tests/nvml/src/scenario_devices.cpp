@@ -78,7 +78,7 @@ void read_shape(Words& words, double at, Signal& signal, std::uint64_t seed) {
     return words.finish();
   }
   if (words.accept("refresh_ms")) {
-    signal.set_refresh(parse_time(words.take("milliseconds"), "milliseconds") * 1e-3);
+    signal.set_refresh(words.time("milliseconds", 1e-3));
     return words.finish();
   }
   if (words.accept("add")) {
@@ -372,8 +372,8 @@ void make_devices(World& world, unsigned gpus, const std::vector<unsigned>& inst
       instance.instance = k;
       instance.uuid = make_uuid(world.seed, i, k + 1, "MIG");
       const unsigned slices = std::max(1U, 7 / count);
-      instance.name =
-          model + " MIG " + std::to_string(slices) + "g." + std::to_string(slices * 10) + "gb";
+      instance.name = model + " MIG " + std::to_string(slices) + "g." +
+                      std::to_string(80 / count / 10 * 10) + "gb";
       instance.gpm = device.gpm;
       instance[Quantity::memory_total].set_base(device[Quantity::memory_total].base() / count);
       instance[Quantity::memory_used].set_base(device[Quantity::memory_used].base() / count);

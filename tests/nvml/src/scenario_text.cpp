@@ -124,7 +124,9 @@ void Words::finish() const {
 }
 
 double Words::number(std::string_view what) { return parse_number(take(what), what); }
-double Words::time(std::string_view what) { return parse_time(take(what), what); }
+double Words::time(std::string_view what, double unit) {
+  return parse_time(take(what), what, unit);
+}
 
 unsigned Words::integer(std::string_view what, unsigned lowest, unsigned highest) {
   return parse_integer(take(what), what, lowest, highest);
@@ -134,8 +136,9 @@ double parse_number(std::string_view text, std::string_view what) {
   return scaled(text, what, kSizes);
 }
 
-double parse_time(std::string_view text, std::string_view what) {
-  const double seconds = scaled(text, what, kTimes);
+double parse_time(std::string_view text, std::string_view what, double unit) {
+  const bool bare = !text.empty() && text.back() >= '0' && text.back() <= '9';
+  const double seconds = scaled(text, what, kTimes) * (bare ? unit : 1);
   if (!(seconds >= 0 && seconds <= kLongest)) {
     throw ScenarioError("not " + std::string(what) + " of 0 to 1e9 seconds: " + quoted(text));
   }

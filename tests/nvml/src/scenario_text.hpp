@@ -31,7 +31,8 @@ class Words {
   void finish() const;
 
   double number(std::string_view what);
-  double time(std::string_view what);
+  /// A bare number is in `unit` seconds.
+  double time(std::string_view what, double unit = 1);
   unsigned integer(std::string_view what, unsigned lowest, unsigned highest);
 
  private:
@@ -42,8 +43,8 @@ class Words {
 /// A finite number, perhaps with % or a suffix of size (k M G T P, Ki Mi Gi Ti Pi, with or without
 /// B).
 double parse_number(std::string_view text, std::string_view what);
-/// Seconds of "10s", "50ms", "20us", "3ns", "2m", "1h"; a bare number is seconds.
-double parse_time(std::string_view text, std::string_view what);
+/// Seconds of "10s", "50ms", "20us", "3ns", "2m", "1h"; a bare number is in `unit` seconds.
+double parse_time(std::string_view text, std::string_view what, double unit = 1);
 unsigned parse_integer(std::string_view text, std::string_view what, unsigned lowest,
                        unsigned highest);
 /// A number or a name such as "no_permission".

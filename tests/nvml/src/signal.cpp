@@ -154,7 +154,11 @@ double Signal::integral_to(double t) const {
 double Signal::total(double t) const { return integral_to(refreshed(t)); }
 
 double Signal::mean(double from, double to) const {
-  return to > from ? (integral_to(to) - integral_to(from)) / (to - from) : value(to);
+  const Piece& last = piece(to);
+  if (to <= from || (last.shape == Shape::kHold && last.start <= from)) {
+    return last.value(to);  // not a difference of large integrals
+  }
+  return (integral_to(to) - integral_to(from)) / (to - from);
 }
 
 bool Signal::absent() const { return changes_.empty() && std::isnan(base_); }

@@ -108,7 +108,7 @@ struct Device {
 
 struct World {
   std::string driver = "580.65.06";
-  std::string nvml = "13.580.65.06";
+  std::string nvml;  // empty: of CUDA and the driver
   int cuda = 13000;
   int architecture = 9;  // Hopper
   int capability_major = 9;
