@@ -211,6 +211,18 @@ def test_buffered_samples_are_taken_once(start: Any, fake: fake_nvml.Fake) -> No
     assert power["count"] == pytest.approx(gone / 0.02, abs=0.25 / 0.02)
 
 
+def test_a_wrapped_counter_goes_on(start: Any, fake: fake_nvml.Fake) -> None:
+    obs, gpu = start(
+        f"gpus 1\nclock manual\ngpu 0 pcie_tx {2**28}\ngpu 0 pcie_tx wrap {2**32}", fast=0.02
+    )
+    for _ in range(40):
+        before = ticks(gpu)
+        fake.advance(0.5)
+        wait_for(lambda before=before: ticks(gpu) > before + 1)
+    (io,) = rows(obs.collect(), "gpu.pcie.io", direction="transmit")
+    assert io["value"] == pytest.approx(20 * 2**28, rel=0.03)
+
+
 # ---- throttling ----------------------------------------------------------------------------------
 def test_a_throttle_of_50_ms_is_found_where_a_gauge_at_1_hz_sees_none(
     start: Any, fake: fake_nvml.Fake
@@ -357,6 +369,50 @@ def test_a_lost_gpu_has_status_absent_once(start: Any, fake: fake_nvml.Fake) -> 
     statuses = [row["status"] for row in found]
     assert statuses.count("absent") == 1
     assert statuses[-1] == "absent"
+
+
+def test_a_gpu_that_comes_back_goes_on(start: Any, fake: fake_nvml.Fake) -> None:
+    obs, gpu = start(
+        "gpus 2\nclock manual\ngpu 1 at 3s lost for 2s\ngpu 1 power 100", fast=0.02, slow=1.0
+    )
+    uuid = gpu.devices[1].uuid
+    fake.advance(4.0)
+    wait_for(lambda: events(obs.peek(), "gpu.lost"))
+    obs.collect()
+    fake.advance(2.0)
+    looks = ticks(gpu, "discover")
+    wait_for(lambda: ticks(gpu, "discover") > looks + 1)
+    before = ticks(gpu)
+    wait_for(lambda: ticks(gpu) > before + 2)
+    obs.collect()
+    fake.advance(10.0)
+    before = ticks(gpu)
+    wait_for(lambda: ticks(gpu) > before + 2)
+    (energy,) = rows(obs.collect(), "gpu.energy", gpu=uuid)
+    assert energy["status"] == "ok"
+    assert energy["value"] == pytest.approx(1000, rel=0.01)
+
+
+def test_errors_of_links_and_memory_are_intervals(start: Any, fake: fake_nvml.Fake) -> None:
+    scenario = (
+        "gpus 1\nclock manual\ngpu 0 at 2s link 5 crc add 7\n"
+        "gpu 0 at 2s ecc_corrected add 3\ngpu 0 at 2s remapped_pending 1"
+    )
+    obs, gpu = start(scenario, fast=0.05, medium=0.1, slow=1.0)
+    obs.collect()
+    fake.advance(3)
+    slow = ticks(gpu, "slow")
+    wait_for(lambda: ticks(gpu, "slow") > slow + 2)
+    batch = obs.collect()
+    (errors,) = events(batch, "nvlink.errors")
+    assert (errors["attrs"]["link"], errors["attrs"]["kind"]) == ("5", "crc")
+    assert errors["attrs"]["errors"] == "7"
+    assert errors["end_time"] > errors["time"]
+    assert sum(row["value"] for row in rows(batch, "gpu.nvlink.errors", kind="crc")) == 7
+    (ecc,) = events(batch, "gpu.ecc")
+    assert (ecc["attrs"]["type"], ecc["attrs"]["errors"]) == ("corrected", "3")
+    (pending,) = rows(batch, "gpu.rows.remapped", cause="pending")
+    assert pending["value"] == 1
 
 
 # ---- what cannot be read -------------------------------------------------------------------------

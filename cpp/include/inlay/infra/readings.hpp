@@ -53,7 +53,7 @@ struct ReadingsWindow {
 ///
 /// The first total of a counter is its base. A total that falls is a wrap if the series has a
 /// modulus and the step over it is less than a quarter of that, else a restart: the base is set
-/// anew and the restart counted. A counter at its limit has status error from the next window on,
+/// anew and the restart counted. A total at or above the modulus shows that there is none. A counter at its limit has status error from the next window on,
 /// which an event `inlay.counter.saturated` says once; it is never a rate of 0. Gauges know only
 /// what was read in this window; one that is not finite is no value.
 ///
