@@ -29,9 +29,9 @@ TEST(GpuSelection, indices_uuids_and_instances_are_names) {
 }
 
 TEST(GpuSelection, everything_else_is_none) {
-  for (const char* text : {"", " ", "-1", "1.5", "x", "GPU-", "MIG-", "GPU-xyz", "gpu-8932",
-                           "MIG-GPU-12/1", "MIG-GPU-12/1/", "MIG-GPU-12/a/0", "MIG-GPU-/1/0",
-                           "99999999999999", "NoDevFiles"}) {
+  for (const char* text :
+       {"", " ", "-1", "1.5", "x", "GPU-", "MIG-", "GPU-xyz", "gpu-8932", "MIG-GPU-12/1",
+        "MIG-GPU-12/1/", "MIG-GPU-12/a/0", "MIG-GPU-/1/0", "99999999999999", "NoDevFiles"}) {
     EXPECT_FALSE(parse_gpu_token(text)) << text;
   }
 }

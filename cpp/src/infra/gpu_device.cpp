@@ -141,10 +141,10 @@ void GpuDevice::set_up_fields() {
     if (spec.key != nullptr) attrs.emplace_back(spec.key, spec.value);
     Slot slot;
     slot.kind = spec.kind;
-    // A counter of 32 bits begins again at 0. Bytes over PCIe may, the driver's manual says, and not
-    // where.
-    const bool narrow = spec.kind == kCounter && (value.value_type == nvml::kUnsigned ||
-                                                  is(spec.metric, "gpu.pcie.io"));
+    // A counter of 32 bits begins again at 0. Bytes over PCIe may, the driver's manual says, and
+    // not where.
+    const bool narrow = spec.kind == kCounter &&
+                        (value.value_type == nvml::kUnsigned || is(spec.metric, "gpu.pcie.io"));
     const std::uint64_t modulus = narrow ? std::uint64_t{1} << 32 : 0;
     slot.series = add_series(spec.metric, spec.unit, spec.kind, spec.factor, attrs, modulus);
     slot.recovery = spec.field == nvml::kFieldRecoveryAction;
