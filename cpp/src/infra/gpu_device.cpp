@@ -32,6 +32,9 @@ bool is_throttle(const FieldSpec& spec) {
   return is(spec.metric, kThrottle) && !is(spec.value, "low_utilization");
 }
 
+/// Fields that split up what field 75, heat of any kind, tells as one.
+constexpr std::uint32_t kHeat = 75, kSoftwareHeat = 269, kHardwareHeat = 270;
+
 /// What a power limit does is planned; heat and brakes are not.
 std::int32_t severity_of(const char* cause) {
   for (const char* planned : {"sw_power_cap", "sync_boost", "reliability"}) {
@@ -123,6 +126,11 @@ void GpuDevice::set_up_fields() {
   const bool power_buffered = std::any_of(buffered_.begin(), buffered_.end(), [](const auto& one) {
     return one.kind == nvml::kSamplesPower && one.works;
   });
+  const bool heat_is_split =
+      std::any_of(values.begin(), values.end(), [](const nvml::FieldValue& value) {
+        return (value.field == kSoftwareHeat || value.field == kHardwareHeat) &&
+               works(value.result);
+      });
   for (std::size_t i = 0; i < std::size(kFields); ++i) {
     const FieldSpec& spec = kFields[i];
     if (is(spec.metric, "gpu.power") && power_buffered) continue;
@@ -133,13 +141,16 @@ void GpuDevice::set_up_fields() {
     if (spec.key != nullptr) attrs.emplace_back(spec.key, spec.value);
     Slot slot;
     slot.kind = spec.kind;
-    // A counter of 32 bits begins again at 0.
-    const bool narrow = spec.kind == kCounter && value.value_type == nvml::kUnsigned;
+    // A counter of 32 bits begins again at 0. Bytes over PCIe may, the driver's manual says, and
+    // not where.
+    const bool narrow = spec.kind == kCounter &&
+                        (value.value_type == nvml::kUnsigned || is(spec.metric, "gpu.pcie.io"));
     const std::uint64_t modulus = narrow ? std::uint64_t{1} << 32 : 0;
     slot.series = add_series(spec.metric, spec.unit, spec.kind, spec.factor, attrs, modulus);
     slot.recovery = spec.field == nvml::kFieldRecoveryAction;
     if (works(value.result)) {
-      if (is_throttle(spec)) {
+      // One stretch of heat is one interval.
+      if (is_throttle(spec) && !(spec.field == kHeat && heat_is_split)) {
         slot.stall = true;
         slot.track =
             add_track("gpu.throttle", std::move(attrs), "seconds", 1e-6, severity_of(spec.value));

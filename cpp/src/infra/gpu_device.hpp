@@ -34,6 +34,8 @@ struct GpuShared {
   std::function<void(Event)> emit;  ///< hands an event on at once
   bool gpm = true, process = true;
   std::uint32_t pid = 0;
+  /// GPM refreshes its samples this often; two that are closer tell nothing.
+  std::int64_t gpm_refresh_ns = 100'000'000;
   std::vector<nvml::Sample> samples;           ///< room for buffered samples
   std::vector<nvml::Process> processes;        ///< room for running processes
   std::vector<nvml::ProcessSample> shares;     ///< room for their shares

@@ -11,9 +11,7 @@ namespace inlay::infra {
 
 namespace {
 
-// GPM refreshes its samples this often; two that are closer tell nothing.
-constexpr std::int64_t kGpmRefreshNs = 100'000'000;
-// A tick that comes this little too soon waits: else each second one would be passed over.
+// A sample of GPM that comes this little too soon waits: else each second one would be passed over.
 constexpr std::int64_t kGpmPatienceNs = 250'000;
 
 }  // namespace
@@ -107,13 +105,13 @@ void GpuDevice::feed(Tier tier, const Tick& tick) {
 void GpuDevice::read_gpm(const Tick& tick) {
   if (!gpm_ || info_.mig) return;
   std::int64_t now_ns = steady_now_ns();
-  const std::int64_t early_ns = gpm_time_ns_ + kGpmRefreshNs - now_ns;
+  const std::int64_t early_ns = gpm_time_ns_ + shared_.gpm_refresh_ns - now_ns;
   if (gpm_has_sample_ && early_ns > 0) {
     if (early_ns > kGpmPatienceNs) return;
     const timespec wait{0, early_ns + 1000};
     nanosleep(&wait, nullptr);
     now_ns = steady_now_ns();
-    if (now_ns - gpm_time_ns_ < kGpmRefreshNs) return;
+    if (now_ns - gpm_time_ns_ < shared_.gpm_refresh_ns) return;
   }
   nvml::GpmSample const fresh = gpm_samples_[gpm_next_];
   nvml::GpmSample const before = gpm_samples_[1 - gpm_next_];

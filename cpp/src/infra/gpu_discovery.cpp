@@ -34,8 +34,7 @@ std::string sysfs_bus_id(std::string bus_id) {
   std::transform(bus_id.begin(), bus_id.end(), bus_id.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const std::size_t colon = bus_id.find(':');
-  if (colon != std::string::npos && colon > 4 &&
-      bus_id.find_first_not_of('0') >= colon - 4) {
+  if (colon != std::string::npos && colon > 4 && bus_id.find_first_not_of('0') >= colon - 4) {
     bus_id.erase(0, colon - 4);
   }
   return bus_id;

@@ -256,7 +256,8 @@ class Gpu:
         process: bool = True,
         on_event: Callable[[GpuEvent], Any] | None = None,
     ) -> None:
-        if on_event is not None and not callable(on_event):
+        given: Any = on_event
+        if given is not None and not callable(given):
             message = f"on_event must be callable, got {on_event!r}"
             raise InvalidArgumentError(message)
         everything = devices == "all"
