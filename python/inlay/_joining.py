@@ -260,14 +260,17 @@ class Joining:
         if triggers is None:
             return
         observer: Any = self
+        now = _time.monotonic()
+        half = now + (deadline - now) / 2  # the sinks need the rest
         try:
             from inlay.table import Batch
 
+            if observer._delivery.started:
+                observer._delivery.pass_all(half)  # windows that were turned and not looked at yet
             triggers.take(Batch(observer._core.peek()), observer)
         except Exception as error:
             observer._self.observe_failed("triggers", "raised", error)
-        now = _time.monotonic()
-        triggers.finish(now + (deadline - now) / 2)  # the sinks need the rest
+        triggers.finish(half)
 
     def _join_joining(self) -> None:
         if self._triggers is not None:

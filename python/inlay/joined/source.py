@@ -122,10 +122,13 @@ class FileSource:
     ----------
     root : Path
         The directory.
+    every_day : bool
+        Whether files are opened that were written on other days than the rows are of.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, every_day: bool = False) -> None:
         self._root = root
+        self._every_day = every_day
         self._notes: list[str] = []
         # Growing files are decoded once for all that is read of a table.
         self._decoded: dict[tuple[str, ...], dict[Path, Decoded]] = {}
@@ -153,7 +156,7 @@ class FileSource:
         from inlay._files.slices import read_slice
 
         days = None
-        if wanted.within is not None:
+        if wanted.within is not None and not self._every_day:
             days = (
                 wanted.within.start - _DAYS_BEFORE * _DAY_US,
                 wanted.within.end + _DAYS_AFTER * _DAY_US,
