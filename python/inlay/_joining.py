@@ -270,7 +270,7 @@ class Joining:
             if self._health is not None:
                 self._health.take(batch)
                 if not observer._stopped:
-                    self._health.check(observer)
+                    self._health.announce(observer)
         except Exception as error:
             observer._self.observe_failed("joined view", "raised", error)
 
