@@ -205,7 +205,7 @@ def test_a_change_is_an_event():
     obs.stop()
 
 
-def test_questions_between_windows_do_not_make_it_change_to_and_fro():
+def test_questions_between_windows_do_not_make_it_change_back_and_forth():
     obs = inlay.Observer()
     obs.health()
     obs.event("gpu.xid", layer="infra", severity="error", xid=79)

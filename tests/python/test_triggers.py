@@ -16,6 +16,7 @@ import inlay
 from inlay._threads import Condition
 from inlay.alert import Firing, Trigger, Webhook, WebhookError, When
 from inlay.alert.webhook import Webhook as _Webhook
+from inlay.cli import main
 from inlay.sinks import Retry
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -318,6 +319,23 @@ def test_a_replay_fires_as_it_did_live(tmp_path):
         Trigger("t").replay(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert Trigger("t").replay(tmp_path / "empty") == []
+
+
+def test_judging_a_directory_tells_what_fired(tmp_path, capsys):
+    obs = inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)])
+    for number in range(1, 5):
+        judged(obs, 5 * number)
+        obs.collect()
+    assert obs.stop()
+    words = ["judge", str(tmp_path), "--trigger", "retrain,hold=900,layer=data,method=psi"]
+    assert main([*words, "--trigger", "never,effect=0.9", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["fired"]
+    assert (one["trigger"], one["held_seconds"]) == ("retrain", 900.0)
+    assert main(words) == 0
+    assert "retrain: retrain.requested at 2026-01-01 00:15:00" in capsys.readouterr().out
+    for bad in ("retrain,hold", "retrain,hold=soon", "retrain,colour=red", ",hold=1", "a,count=0"):
+        assert main(["judge", str(tmp_path), "--trigger", bad]) == 1
+        assert "inlay judge: " in capsys.readouterr().err
 
 
 # ---- webhooks --------------------------------------------------------------------------------

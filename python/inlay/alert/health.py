@@ -296,7 +296,7 @@ class HealthWatch:
         """Make it an event if the status has changed since the window before.
 
         By whole windows alone and from one thread, so that a question between two of them cannot
-        make it seem to change to and fro.
+        make it seem to change back and forth.
         """
         health = self.check(observer)
         with self._lock:
