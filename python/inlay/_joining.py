@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inlay.alert.trigger import Firing, Trigger, When
     from inlay.alert.triggers import Triggers
     from inlay.alert.webhook import Webhook
+    from inlay.joined.asking import Asked
     from inlay.joined.evidence import Context
     from inlay.table import Batch
 
@@ -84,8 +85,7 @@ class Joining:
             step; it fits several; a number is out of range; or the observer keeps no windows
             (``recent=0``).
         """
-        from inlay.joined.asking import Asked, ask
-        from inlay.joined.source import RecentSource
+        from inlay.joined.asking import Asked
 
         asked = Asked(
             trace_id=trace_id,
@@ -100,19 +100,7 @@ class Joining:
             history=history,
             most=most,
         )
-        if self._recent.seconds == 0.0:
-            message = (
-                "the observer keeps no windows: Observer(recent=…) says for how many seconds, "
-                "got recent=0"
-            )
-            raise InvalidArgumentError(message)
-        observer: Any = self
-        batches = self._recent.batches()
-        if not observer._stopped:
-            open_window = observer.peek()
-            if any(table.num_rows for table in open_window.values()):
-                batches = (*batches, open_window)
-        return ask(RecentSource(batches, self._recent.seconds), asked)
+        return self._ask(asked)
 
     def health(self, policy: HealthPolicy | None = None) -> Health:
         """Tell whether this process is well.
@@ -215,12 +203,43 @@ class Joining:
         Neither a cut nor a sink waits for a callback or a webhook. What fails is counted in
         ``inlay.observe.failures`` and told in an event ``inlay.observe.failing``.
         """
+        options = {
+            "when": when,
+            "hold": hold,
+            "cooldown": cooldown,
+            "event": event,
+            "callback": callback,
+            "webhook": webhook,
+            "timeout": timeout,
+        }
+        return self._new_trigger(name, options)
+
+    def _ask(self, asked: Asked) -> Context:
+        from inlay.joined.asking import ask
+        from inlay.joined.source import RecentSource
+
+        if self._recent.seconds == 0.0:
+            message = (
+                "the observer keeps no windows: Observer(recent=…) says for how many seconds, "
+                "got recent=0"
+            )
+            raise InvalidArgumentError(message)
+        observer: Any = self
+        batches = self._recent.batches()
+        if not observer._stopped:
+            open_window = observer.peek()
+            if any(table.num_rows for table in open_window.values()):
+                batches = (*batches, open_window)
+        return ask(RecentSource(batches, self._recent.seconds), asked)
+
+    def _new_trigger(self, name: str, options: dict[str, Any]) -> Trigger:
         from inlay.alert.trigger import Trigger
         from inlay.alert.triggers import Triggers
         from inlay.alert.webhook import Webhook
 
         observer: Any = self
         observer._check_running()
+        callback, webhook, timeout = (options[name] for name in ("callback", "webhook", "timeout"))
         given: object = callback
         if given is not None and not callable(given):
             message = f"callback must be callable, not {callback!r}"
@@ -233,7 +252,8 @@ class Joining:
         if other is not None and not isinstance(other, Webhook):
             message = f"webhook must be a URL or an inlay.alert.Webhook, got {webhook!r}"
             raise InvalidArgumentError(message)
-        trigger = Trigger(name, when, hold=hold, cooldown=cooldown, event=event)
+        of_trigger = {key: options[key] for key in ("when", "hold", "cooldown", "event")}
+        trigger = Trigger(name, **of_trigger)
         with observer._lock:
             if self._triggers is None:
                 self._triggers = Triggers(observer._self)
@@ -250,7 +270,7 @@ class Joining:
             if self._health is not None:
                 self._health.take(batch)
                 if not observer._stopped:
-                    self._health.check(observer)
+                    self._health.announce(observer)
         except Exception as error:
             observer._self.observe_failed("joined view", "raised", error)
 
@@ -260,14 +280,17 @@ class Joining:
         if triggers is None:
             return
         observer: Any = self
+        now = _time.monotonic()
+        half = now + (deadline - now) / 2  # the sinks need the rest
         try:
             from inlay.table import Batch
 
+            if observer._delivery.started:
+                observer._delivery.pass_all(half)  # windows that were turned and not looked at yet
             triggers.take(Batch(observer._core.peek()), observer)
         except Exception as error:
             observer._self.observe_failed("triggers", "raised", error)
-        now = _time.monotonic()
-        triggers.finish(now + (deadline - now) / 2)  # the sinks need the rest
+        triggers.finish(half)
 
     def _join_joining(self) -> None:
         if self._triggers is not None:

@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inlay._judge_triggers import HELP, fired, parse_trigger
 from inlay._report_output import write_json
 from inlay._terminal_table import write_line, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inlay.alert.trigger import Firing
     from inlay.drift.directory_judge import Judged
 
 __all__ = ["DRIFTS", "add_parser", "run"]
@@ -31,6 +33,7 @@ examples:
   inlay judge telemetry/ --reference train.inlay --dry-run
   inlay judge telemetry/ --fairness sex,age
   inlay judge telemetry/ --follow 60
+  inlay judge telemetry/ --trigger retrain,layer=data,hold=3600
   inlay judge telemetry/ --json | jq '.latest[] | select(.verdict == "yes")'
 """
 
@@ -78,6 +81,13 @@ def add_parser(subparsers: Any) -> None:
         "qualities count with them",
     )
     parser.add_argument(
+        "--trigger",
+        action="append",
+        default=[],
+        metavar="NAME[,SETTING=VALUE]",
+        help=HELP,
+    )
+    parser.add_argument(
         "--scope", choices=("fleet", "host"), default="fleet", help="add up over all, or by host"
     )
     parser.add_argument(
@@ -119,6 +129,8 @@ def run(arguments: argparse.Namespace) -> int:
     from inlay.drift.directory_judge import DirectoryJudge
     from inlay.drift.references import References
 
+    triggers = [parse_trigger(text) for text in arguments.trigger]
+
     references = None if arguments.reference is None else References.of(Path(arguments.reference))
     directory = Path(arguments.directory)
     if arguments.follow is not None:
@@ -140,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
             judge.forget()
         while True:
             judged = judge.run(dry=arguments.dry_run)
-            _show(judged, arguments)
+            _show(judged, arguments, fired(triggers, arguments.directory, judged.verdicts))
             if arguments.follow is None:
                 return DRIFTS if judged.drifts else 0
             time.sleep(arguments.follow)
@@ -172,7 +184,7 @@ def _wait_for_points(directory: Path, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _show(judged: Judged, arguments: argparse.Namespace) -> None:
+def _show(judged: Judged, arguments: argparse.Namespace, firings: list[Firing]) -> None:
     for note in judged.notes:
         write_line(f"inlay judge: {note}", out=sys.stderr)
     latest = sorted(judged.latest.to_pylist(), key=_rank)
@@ -188,6 +200,7 @@ def _show(judged: Judged, arguments: argparse.Namespace) -> None:
                 "drifts": judged.drifts,
                 "notes": list(judged.notes),
                 "latest": [_plain(row) for row in latest],
+                "fired": [one.to_dict() for one in firings],
             }
         )
     else:
@@ -198,6 +211,8 @@ def _show(judged: Judged, arguments: argparse.Namespace) -> None:
         said = ", ".join(f"{count} {word}" for word, count in counts.items())
         waiting = f"; {judged.pending} wait for a process" if judged.pending else ""
         write_line(f"{judged.rows} new points, new verdicts: {said}{waiting}")
+        for one in firings:
+            write_line(f"{one.trigger}: {one.event} at {one.time:%Y-%m-%d %H:%M:%S}: {one.body}")
     sys.stdout.flush()
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inlay.data.watch.detached import DetachedWatch
     from inlay.data.watch.settings import WatchOptions
     from inlay.data.watch.watch import Watch
+    from inlay.joined.asking import Asked
     from inlay.joined.evidence import Context
     from inlay.model.generation.generation import Generation
     from inlay.model.quality.detached import DetachedQuality
@@ -322,15 +323,13 @@ class NoopObserver(Observer):
             series_id=series_id,
         )
 
-    def context(self, **asked: Any) -> Context:
+    def _ask(self, asked: Asked) -> Context:
         """Ask the target; without one nothing is known."""
         if self.target is not None:
-            return self.target.context(**asked)
-        from inlay.joined.asking import Asked
+            return self.target._ask(asked)
         from inlay.joined.evidence import Context
         from inlay.joined.scoring import Focus
 
-        Asked(**asked)
         reason = "no observer is installed, or INLAY_DISABLED is set"
         return Context("nothing", None, None, Focus(), status="undefined", reason=reason)
 
@@ -342,14 +341,14 @@ class NoopObserver(Observer):
 
         return Health(live=True, ready=True)
 
-    def trigger(self, name: str, **options: Any) -> Trigger:
+    def _new_trigger(self, name: str, options: dict[str, Any]) -> Trigger:
         """Add a trigger to the target, or keep it for one."""
         if self.target is not None:
-            return self.target.trigger(name, **options)
+            return self.target._new_trigger(name, options)
         from inlay.alert.trigger import Trigger
 
-        of_trigger = ("when", "hold", "cooldown", "event")
-        made = Trigger(name, **{k: v for k, v in options.items() if k in of_trigger})
+        of_trigger = {key: options[key] for key in ("when", "hold", "cooldown", "event")}
+        made = Trigger(name, **of_trigger)
         with self._lock:
             self._detached_triggers.append((name, options))
         return made
@@ -418,7 +417,7 @@ class NoopObserver(Observer):
         target.probe(*probes)
         for name, options in triggers:
             try:
-                target.trigger(name, **options)
+                target._new_trigger(name, options)
             except (ValueError, TypeError) as error:
                 warnings.warn(
                     f"trigger {name!r} made before install() stays without effect: {error}",

@@ -14,6 +14,7 @@ from inlay._core import ObserverCore, canonical_json
 from inlay._exceptions import StoppedError
 from inlay._facts import Facts
 from inlay._generating import Generating
+from inlay._held_weakly import abandon, observe_of, restart_of, turned_of
 from inlay._joining import Joining
 from inlay._measuring import Measuring
 from inlay._probe import ProbeTask
@@ -150,9 +151,9 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
         self._observables = Observables(timeout=callback_timeout, report=self._self)
         self._delivery = Delivery(
             self._core,
-            observe=_observe_of(weakref.ref(self)),
+            observe=observe_of(weakref.ref(self)),
             failed=self._self.delivery_failed,
-            passed=_turned_of(weakref.ref(self)),
+            passed=turned_of(weakref.ref(self)),
         )
         self._lock = new_rlock()
         self._callbacks: dict[str, Callable[[], Any]] = {}
@@ -160,8 +161,8 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
         self._started = False
         self._restarts = False  # in a forked child, until its first record
         self._core.set_exemplar_source(active_span)
-        self._core.set_restart_hook(_restart_of(weakref.ref(self)))
-        self._finalizer = weakref.finalize(self, _abandon, self._core, self._observables)
+        self._core.set_restart_hook(restart_of(weakref.ref(self)))
+        self._finalizer = weakref.finalize(self, abandon, self._core, self._observables)
         self._finalizer.atexit = False
         _process.track(self)
         for sink in sinks:
@@ -476,7 +477,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
             if watches is not None:
                 watches.forked()
         self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, _abandon, self._core, self._observables)
+        self._finalizer = weakref.finalize(self, abandon, self._core, self._observables)
         self._finalizer.atexit = False
 
     def _check_running(self) -> None:
@@ -502,37 +503,3 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
             if all(task.name != gauge.name for task in self._observables.tasks):
                 self._observables.add(GaugeCallback(gauge, callback))
                 self._core.set_observing(True)
-
-
-# The functions below hold the observer weakly: the core and the delivery thread keep them.
-def _observe_of(reference: weakref.ref[Observer]) -> Callable[[], None]:
-    def observe() -> None:
-        observer = reference()
-        if observer is not None:
-            observer._observables.run()
-
-    return observe
-
-
-def _turned_of(reference: weakref.ref[Observer]) -> Callable[[Batch], None]:
-    def turned(batch: Batch) -> None:
-        observer = reference()
-        if observer is not None:
-            observer._turned(batch)
-
-    return turned
-
-
-def _restart_of(reference: weakref.ref[Observer]) -> Callable[[], None]:
-    def restart() -> None:
-        observer = reference()
-        if observer is not None:
-            observer._revive()
-
-    return restart
-
-
-def _abandon(core: ObserverCore, observables: Observables) -> None:
-    """End the threads of an observer that nobody holds; delivery drains what there is."""
-    core.stop()
-    observables.close()

@@ -24,6 +24,7 @@ EXTRAS = {
     "otel": "opentelemetry.sdk",
     "query": "duckdb",
     "report": "vl_convert",
+    "triggers": "duckdb",
     "without_labels": "sklearn",
 }
 PACKAGES = [Path(path) for path in inlay.__path__]

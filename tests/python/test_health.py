@@ -205,6 +205,18 @@ def test_a_change_is_an_event():
     obs.stop()
 
 
+def test_questions_between_windows_do_not_make_it_change_back_and_forth():
+    obs = inlay.Observer()
+    obs.health()
+    obs.event("gpu.xid", layer="infra", severity="error", xid=79)
+    changes = []
+    for _ in range(4):
+        obs.health()
+        changes += names(obs.collect(), "health.changed")
+    assert [json.loads(one["attrs"])["status"] for one in changes] == ["not_ready"]
+    obs.stop()
+
+
 def test_what_was_before_the_first_question_is_known():
     obs = inlay.Observer()
     obs.event("gpu.xid", layer="infra", severity="error", xid=48)

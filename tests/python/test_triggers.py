@@ -1,5 +1,6 @@
 """Triggers: a state that is a function of verdict rows, live and over files; calls and posts."""
 
+import collections
 import datetime
 import http.server
 import itertools
@@ -15,6 +16,7 @@ import inlay
 from inlay._threads import Condition
 from inlay.alert import Firing, Trigger, Webhook, WebhookError, When
 from inlay.alert.webhook import Webhook as _Webhook
+from inlay.cli import main
 from inlay.sinks import Retry
 
 T0 = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -248,15 +250,20 @@ def test_a_callback_that_raises_or_hangs_holds_nobody_up():
     obs.trigger("hangs", cooldown=0.0, callback=hang, timeout=0.05)
     obs.trigger("fails", cooldown=0.0, callback=fail)
     start = time.monotonic()
+    batches = []
     for minute in (5, 10, 15):
         judged(obs, minute)
-        obs.collect()
+        batches.append(obs.collect())
     assert time.monotonic() - start < 5.0  # none of them waits 30 s
     assert obs._triggers.flush(time.monotonic() + 20.0)
-    rows = [r for r in obs.collect().points.to_pylist() if r["metric"] == "inlay.observe.failures"]
-    found = {tuple(sorted(json.loads(r["attrs"]).items())): r["value"] for r in rows}
-    assert found[("callback", "trigger fails"), ("reason", "raised")] == 3.0
-    assert found[("callback", "trigger hangs"), ("reason", "timeout")] == 3.0
+    batches.append(obs.collect())
+    found = collections.Counter()
+    for batch in batches:
+        for one in batch.points.to_pylist():
+            if one["metric"] == "inlay.observe.failures":
+                attrs = json.loads(one["attrs"])
+                found[attrs["callback"], attrs["reason"]] += one["value"]
+    assert found == {("trigger fails", "raised"): 3.0, ("trigger hangs", "timeout"): 3.0}
     assert calls == [1]  # it is not called again while it runs
     release.set()
     obs.stop()
@@ -312,6 +319,23 @@ def test_a_replay_fires_as_it_did_live(tmp_path):
         Trigger("t").replay(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert Trigger("t").replay(tmp_path / "empty") == []
+
+
+def test_judging_a_directory_tells_what_fired(tmp_path, capsys):
+    obs = inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)])
+    for number in range(1, 5):
+        judged(obs, 5 * number)
+        obs.collect()
+    assert obs.stop()
+    words = ["judge", str(tmp_path), "--trigger", "retrain,hold=900,layer=data,method=psi"]
+    assert main([*words, "--trigger", "never,effect=0.9", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["fired"]
+    assert (one["trigger"], one["held_seconds"]) == ("retrain", 900.0)
+    assert main(words) == 0
+    assert "retrain: retrain.requested at 2026-01-01 00:15:00" in capsys.readouterr().out
+    for bad in ("retrain,hold", "retrain,hold=soon", "retrain,colour=red", ",hold=1", "a,count=0"):
+        assert main(["judge", str(tmp_path), "--trigger", bad]) == 1
+        assert "inlay judge: " in capsys.readouterr().err
 
 
 # ---- webhooks --------------------------------------------------------------------------------

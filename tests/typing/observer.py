@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import assert_type
 
 import inlay
+from inlay.alert import Health, Trigger, When
+from inlay.joined import Evidence
 from inlay.metric import BoundCounter, BoundGauge, BoundHistogram, Counter, Gauge, Histogram, Timer
 from inlay.sinks import Callback, Memory, Retry, Sink
 
@@ -20,6 +22,10 @@ assert_type(obs.histogram("c").bind(), BoundHistogram)
 assert_type(obs.histogram("c").time(), Timer)
 assert_type(obs.collect(), inlay.Batch)
 assert_type(obs.event("deploy", severity="info", version="7", canary=True), bool)
+assert_type(obs.health(), Health)
+assert_type(obs.trigger("retrain", when=When(layer="data"), callback=print), Trigger)
+assert_type(obs.context(trace_id="0af76519"), inlay.Context)
+assert_type(inlay.context("telemetry", step=3).evidence, tuple[Evidence, ...])
 assert_type(obs.stop(timeout=1.0), bool)
 assert_type(obs.resource, Mapping[str, str])
 

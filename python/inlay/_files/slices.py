@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from inlay._exceptions import SerializationError
 from inlay._files.layout import Piece, TableFiles, date_of, list_table, without_covered
 from inlay._files.stream import read_stream
 
-__all__ = ["Decoded", "Slice", "read_slice"]
+__all__ = ["Decoded", "Slice", "first_texts", "read_slice"]
 
 # A file that moves on while it is read; each time the table is listed anew.
 _MOST_TRIES = 20
@@ -54,6 +54,7 @@ def read_slice(
     days: tuple[int, int] | None = None,
     filters: Sequence[tuple[str, str, Any]] = (),
     decoded: dict[Path, Decoded] | None = None,
+    origins: Container[str] | None = None,
 ) -> Slice:
     """Read rows of one table.
 
@@ -73,6 +74,8 @@ def read_slice(
         What lets whole row groups of Parquet be left out; a part of what `choose` does.
     decoded : dict, optional
         Streams that were read with the same columns before; what is read is added.
+    origins : container of str, optional
+        Whose files are read, as 16 hexadecimal digits; all unless given.
 
     Returns
     -------
@@ -88,11 +91,54 @@ def read_slice(
     for tries in range(_MOST_TRIES):
         try:
             known = {} if decoded is None else decoded
-            return _read(root, name, choose, columns, days, filters, known)
+            return _read(root, name, choose, columns, days, filters, known, origins)
         except FileNotFoundError:
             if tries + 1 == _MOST_TRIES:
                 raise
     raise AssertionError  # the last try returns or raises
+
+
+def first_texts(
+    root: Path, name: str, column: str, days: tuple[int, int] | None = None
+) -> dict[str, str | None]:
+    """Return by origin the first text in a column of one of its files; None if there is none.
+
+    Of a column that is the same in all rows of a process, such as ``resource``. Origins that have
+    files of other `days` alone are left out, and one whose files move on meanwhile.
+    """
+    files = _listed(root / name)
+    paths = {path.name[:16]: path for path in files.live}
+    paths.update(
+        (piece.origin, piece.path) for piece in (*files.sealed, *_of_days(files.parquet, days))
+    )
+    found: dict[str, str | None] = {}
+    for origin, path in paths.items():
+        try:
+            found[origin] = _first_text(path, column)
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def _first_text(path: Path, column: str) -> str | None:
+    if path.suffix == ".arrows":
+        batches = (entry.batch for entry in read_stream(path))
+    else:
+        try:
+            file = pq.ParquetFile(path)
+            if column not in file.schema_arrow.names:
+                return None
+            batches = file.iter_batches(batch_size=1, row_groups=[0], columns=[column])
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            message = f"{path}: {error}"
+            raise SerializationError(message) from error
+    for batch in batches:
+        if batch.num_rows and column in batch.schema.names:
+            text: str | None = batch[column][0].as_py()
+            return text
+    return None
 
 
 def _read(
@@ -103,8 +149,15 @@ def _read(
     days: tuple[int, int] | None,
     filters: Sequence[tuple[str, str, Any]],
     decoded: dict[Path, Decoded],
+    origins: Container[str] | None,
 ) -> Slice:
     files = _listed(root / name)
+    if origins is not None:
+        files = TableFiles(
+            tuple(path for path in files.live if path.name[:16] in origins),
+            tuple(piece for piece in files.sealed if piece.origin in origins),
+            tuple(piece for piece in files.parquet if piece.origin in origins),
+        )
     kept, _ = without_covered(files.parquet, files.sealed)
     tables = [
         rows

@@ -132,6 +132,7 @@ class StreamReader:
         self.damage: str | None = None
         self.schema: pa.Schema | None = None
         self._marked = False
+        self._position = 0
         self._read_schema()
 
     def __iter__(self) -> Iterator[Entry]:
@@ -208,7 +209,6 @@ class StreamReader:
             )
 
     def _read_schema(self) -> None:
-        self._position = 0
         # The first message says whether all of them carry sums.
         metadata = self._metadata()
         self._marked = metadata is not None and _SUM.search(metadata) is not None

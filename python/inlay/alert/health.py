@@ -278,7 +278,7 @@ class HealthWatch:
             self._state.take(batch)
 
     def check(self, observer: Observer, *, peek: Batch | None = None) -> Health:
-        """Return the health now; if its status has changed, that is an event."""
+        """Return the health now, by the windows and what `peek` shows of the open one."""
         now_us = observer.core.now_us()
         now = _EPOCH + datetime.timedelta(microseconds=now_us)
         with self._lock:
@@ -290,24 +290,32 @@ class HealthWatch:
             if self._last_cut_us is None:
                 self._last_cut_us = now_us
             cut_us = self._last_cut_us
-        health = Health.of((*reasons, *_of_observer(observer, self.policy, now_us, cut_us)))
+        return Health.of((*reasons, *_of_observer(observer, self.policy, now_us, cut_us)))
+
+    def announce(self, observer: Observer) -> None:
+        """Make it an event if the status has changed since the window before.
+
+        By whole windows alone and from one thread, so that a question between two of them cannot
+        make it seem to change back and forth.
+        """
+        health = self.check(observer)
         with self._lock:
             before, self._status = self._status, health.status
-        if before != health.status and not observer._stopped:
-            said = [one.text for one in health.reasons[:_MOST_IN_BODY]]
-            more = len(health.reasons) - len(said)
-            if more:
-                said.append(f"and {more} more")
-            observer.event(
-                "health.changed",
-                severity=_SEVERITIES[health.status],
-                body="; ".join(said) or "all is well",
-                status=health.status,
-                previous=before,
-                live=health.live,
-                ready=health.ready,
-            )
-        return health
+        if before == health.status:
+            return
+        said = [one.text for one in health.reasons[:_MOST_IN_BODY]]
+        more = len(health.reasons) - len(said)
+        if more:
+            said.append(f"and {more} more")
+        observer.event(
+            "health.changed",
+            severity=_SEVERITIES[health.status],
+            body="; ".join(said) or "all is well",
+            status=health.status,
+            previous=before,
+            live=health.live,
+            ready=health.ready,
+        )
 
 
 def _of_observer(

@@ -129,6 +129,7 @@ def ask(source: Source, asked: Asked) -> Context:
         Interval(span.start - max(past, margin, lookback), span.end + max(past, margin)),
     )
     wanted = Wanted(within=question.history)
+    source.look_near(asked.narrowed(subject.focus), question.history)
     points = source.read("points", COLUMNS, wanted)
     steps = source.read("steps", STEP_COLUMNS, wanted)
     found = happenings(source, question)

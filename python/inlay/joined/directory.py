@@ -72,6 +72,11 @@ def context(
     SerializationError
         If a file is damaged.
 
+    Notes
+    -----
+    Files lie by the day on which rows were emitted. Those of the day before to two days after are
+    opened, and all of them only if these have nothing.
+
     Examples
     --------
     >>> import inlay, tempfile
@@ -105,4 +110,8 @@ def context(
     if not root.is_dir():
         text = "no such directory"
         raise FileNotFoundError(2, text, str(root))
-    return ask(FileSource(root), asked)
+    found = ask(FileSource(root), asked)
+    if found.status == "ok":
+        return found
+    # Rows of the past may have been written later, by a replay for one.
+    return ask(FileSource(root, every_day=True), asked)

@@ -17,7 +17,7 @@ from inlay.joined.scoring import (
     directness_of_verdict,
     severity_share,
 )
-from inlay.joined.source import Source, Wanted, filtered
+from inlay.joined.source import EVENT_COLUMNS, Source, Wanted, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +39,6 @@ _JOIN_US = 250_000
 _UNKNOWN_SIZE = 0.5
 _WARNING, _INFORMATION = 13, 9
 _SELF_DIRECTNESS, _SPAN_DIRECTNESS, _ERROR_SPAN_DIRECTNESS = 0.1, 0.3, 0.4
-_EVENT_COLUMNS = (
-    "time",
-    "end_time",
-    "origin",
-    "layer",
-    "name",
-    "severity",
-    "body",
-    "attrs",
-    "resource",
-    "trace_id",
-)
 _VERDICT_COLUMNS = (
     "time",
     "start_time",
@@ -91,7 +79,7 @@ def happenings(source: Source, question: Question) -> list[Happening]:
         question.span.start - max(question.margin, question.lookback),
         question.span.end + question.margin,
     )
-    table = source.read("events", _EVENT_COLUMNS, Wanted(within=question.history))
+    table = source.read("events", EVENT_COLUMNS, Wanted(within=question.history))
     if table is None or table.num_rows == 0:
         return []
     rows = _plain(filtered(table, Wanted(within=around)))

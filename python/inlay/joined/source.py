@@ -8,15 +8,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from inlay.joined.entity import entity_of, members
 from inlay.joined.intervals import Interval
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inlay._files.slices import Decoded
+    from inlay.joined.scoring import Focus
     from inlay.table import Batch
 
-__all__ = ["FileSource", "RecentSource", "Source", "Wanted", "filtered"]
+__all__ = ["EVENT_COLUMNS", "FileSource", "RecentSource", "Source", "Wanted", "filtered"]
+
+EVENT_COLUMNS = (
+    "time",
+    "end_time",
+    "origin",
+    "layer",
+    "name",
+    "severity",
+    "body",
+    "attrs",
+    "resource",
+    "trace_id",
+)
+"""What is read of events; the same each time, so that a file is decoded once."""
 
 # Files lie by the date on which rows were emitted. Rows of a stream of data may come late, and a
 # clock may be ahead of another: so many days around are read.
@@ -59,6 +75,9 @@ class Source(Protocol):
     def extent(self) -> Interval | None:
         """Return from when to when there are windows; None if there are none."""
 
+    def look_near(self, focus: Focus, within: Interval) -> None:
+        """Leave out, from now on, the points of processes on hosts that are not looked at."""
+
 
 class RecentSource:
     """Reads the windows that an observer keeps. Not thread-safe; made for one question.
@@ -92,6 +111,9 @@ class RecentSource:
             max(batch.time_us for batch in self._batches),
         )
 
+    def look_near(self, focus: Focus, within: Interval) -> None:
+        """Do nothing: all windows are of one process."""
+
     def read(self, name: str, columns: Sequence[str] | None, wanted: Wanted) -> pa.Table | None:
         """Return rows of a table."""
         if name not in self._joined:
@@ -122,10 +144,14 @@ class FileSource:
     ----------
     root : Path
         The directory.
+    every_day : bool
+        Whether files are opened that were written on other days than the rows are of.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, every_day: bool = False) -> None:
         self._root = root
+        self._every_day = every_day
+        self._near: frozenset[str] | None = None
         self._notes: list[str] = []
         # Growing files are decoded once for all that is read of a table.
         self._decoded: dict[tuple[str, ...], dict[Path, Decoded]] = {}
@@ -148,29 +174,52 @@ class FileSource:
         start = pc.min(points["start_time"]).cast(pa.int64()).as_py()
         return Interval(start, pc.max(points["time"]).cast(pa.int64()).as_py())
 
+    def look_near(self, focus: Focus, within: Interval) -> None:
+        """Leave out the points of processes on other hosts, whose files are not even opened twice.
+
+        Those of which the host is not known stay. Without a host to go by nothing is left out.
+        """
+        from inlay._files.layout import origin_hex
+        from inlay._files.slices import first_texts
+
+        ours = {origin_hex(origin) for origin in focus.origins}
+        if not ours and not focus.hosts:
+            return
+        texts = first_texts(self._root, "points", "resource", self._days(within))
+        places = {
+            origin: entity_of({}, members(text or "{}")).host for origin, text in texts.items()
+        }
+        hosts = focus.hosts or {places.get(origin) for origin in ours} - {None}
+        if hosts:
+            self._near = frozenset(
+                origin
+                for origin, host in places.items()
+                if origin in ours or host is None or host in hosts
+            )
+
     def read(self, name: str, columns: Sequence[str] | None, wanted: Wanted) -> pa.Table | None:
         """Return rows of a table; whole files and row groups are left out where they cannot fit."""
         from inlay._files.slices import read_slice
 
-        days = None
-        if wanted.within is not None:
-            days = (
-                wanted.within.start - _DAYS_BEFORE * _DAY_US,
-                wanted.within.end + _DAYS_AFTER * _DAY_US,
-            )
         found = read_slice(
             self._root,
             name,
             columns=columns,
-            days=days,
+            days=None if wanted.within is None else self._days(wanted.within),
             filters=_filters(name, wanted),
             choose=lambda rows: filtered(rows, wanted),
+            origins=self._near if name == "points" else None,
             decoded=self._decoded.setdefault((name, *(columns or ("*",))), {}),
         )
         self._notes.extend(found.notes)
         if not found.tables:
             return _nothing(name, columns) if found.known else None
         return pa.concat_tables(found.tables, promote_options="permissive")
+
+    def _days(self, within: Interval) -> tuple[int, int] | None:
+        if self._every_day:
+            return None
+        return within.start - _DAYS_BEFORE * _DAY_US, within.end + _DAYS_AFTER * _DAY_US
 
 
 def _nothing(name: str, columns: Sequence[str] | None) -> pa.Table | None:

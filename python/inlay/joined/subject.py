@@ -12,7 +12,7 @@ from inlay._exceptions import InvalidArgumentError
 from inlay.joined.entity import entity_of, members
 from inlay.joined.intervals import Interval
 from inlay.joined.scoring import Focus
-from inlay.joined.source import Wanted
+from inlay.joined.source import EVENT_COLUMNS, Wanted
 
 if TYPE_CHECKING:
     from inlay.joined.source import Source
@@ -23,7 +23,6 @@ _HEX = re.compile(r"[0-9a-fA-F]{1,32}")
 # What people paste of an id; shorter ones fit too many.
 _LEAST_PREFIX = 8
 _MOST_NAMED = 5
-_EVENT = ("time", "end_time", "origin", "attrs", "resource", "trace_id")
 _EXEMPLAR = ("time", "origin", "series_id", "value", "trace_id", "attrs")
 
 
@@ -113,7 +112,7 @@ def subject_of_trace(source: Source, trace_id: str) -> Subject:
     values = (wanted_id,) if is_prefix else (wanted_id, wanted_id.upper())
     wanted = Wanted(column="trace_id", values=values, prefix=is_prefix)
     spans = _rows(source, "spans", None, wanted)
-    events = _rows(source, "events", _EVENT, wanted)
+    events = _rows(source, "events", EVENT_COLUMNS, wanted)
     exemplars = _rows(source, "exemplars", _EXEMPLAR, wanted)
     found = sorted({row["trace_id"].lower() for row in (*spans, *events, *exemplars)})
     if not found:

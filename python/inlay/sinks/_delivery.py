@@ -130,6 +130,15 @@ class Delivery:
 
     def flush(self, deadline: float) -> bool:
         """Wait until the closed windows are with all sinks; False after the deadline."""
+        if not self.pass_all(deadline):
+            return False
+        # Every channel is asked, also after one was late: none of them waits for another.
+        return all([channel.flush(deadline) for channel in self._channels])
+
+    def pass_all(self, deadline: float) -> bool:
+        """Wait until the closed windows are with the channels; False after the deadline."""
+        if self._thread is not None and self._thread.is_current():
+            return False  # it would wait for itself
         target = self._core.window_seq - 1
         with self._condition:
             while self._passed < target and not self._ended:
@@ -137,8 +146,7 @@ class Delivery:
                 if left <= 0.0:
                     return False
                 self._condition.wait(left)
-        # Every channel is asked, also after one was late: none of them waits for another.
-        return all([channel.flush(deadline) for channel in self._channels])
+        return True
 
     def finish(self, deadline: float) -> None:
         """Say until when the sinks may go on once the core has closed its queue."""
@@ -199,8 +207,10 @@ class Delivery:
                 channel.overflow()
         for channel in self._channels:
             channel.offer(batch)
-        with self._condition:
-            self._passed = max(self._passed, batch.window_seq)
-            self._condition.notify_all()
-        if self._take is not None:
-            self._take(batch)
+        try:
+            if self._take is not None:
+                self._take(batch)
+        finally:
+            with self._condition:
+                self._passed = max(self._passed, batch.window_seq)
+                self._condition.notify_all()
