@@ -44,7 +44,7 @@ def map_drawing(
     if not kept:
         return None
     labels = distinct_labels([name for name, _ in kept], width=24)
-    cells = []
+    cells: list[dict[str, Any]] = []
     for label, (_, of) in zip(labels, kept, strict=True):
         for place in range(0, axis.count, wide):
             found = [value for value in of[place : place + wide] if value is not None]

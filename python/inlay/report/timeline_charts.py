@@ -63,8 +63,8 @@ class Axis:
     def __init__(self, timeline: Mapping[str, Any]) -> None:
         self.start = datetime.fromisoformat(timeline["start"]).timestamp() * 1e3
         self.end = max(datetime.fromisoformat(timeline["end"]).timestamp() * 1e3, self.start + 1e-3)
-        self._origin = timeline["origin"] * 1e3
-        self._width = timeline["width"] * 1e3
+        self._origin: float = timeline["origin"] * 1e3
+        self._width: float = timeline["width"] * 1e3
         self.count: int = timeline["count"]
 
     def edge(self, place: int) -> float:

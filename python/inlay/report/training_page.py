@@ -194,8 +194,8 @@ def _ranks(training: Mapping[str, Any], axis: Axis) -> str:
         _charts(drawn)
         + table(RANK_HEADINGS, rows_of_ranks, label="Ranks", numbers=RANK_NUMBERS)
         + _note(
-            "All ranks of a step take equally long, since they wait for each other: who waits least "
-            "is who the others wait for."
+            "All ranks of a step take equally long, since they wait for each other: who waits "
+            "least is who the others wait for."
         )
     )
 

@@ -163,7 +163,7 @@ class BinnedPoints:
         rows = self._merged(timeline.shift)
         if rows is None:
             return []
-        kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.count)
+        kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.length)
         rows = {name: of[kept] for name, of in rows.items()}
         whose = list(self._series)
         names: dict[Series, int] = {}
@@ -324,7 +324,7 @@ def _placed(series: Series, rows: dict[str, np.ndarray], timeline: Timeline) -> 
     places = rows["bin"] - timeline.first
 
     def on_axis(of: np.ndarray, rest: float = np.nan) -> np.ndarray:
-        made = np.full(timeline.count, rest)
+        made = np.full(timeline.length, rest)
         made[places] = of
         return made
 

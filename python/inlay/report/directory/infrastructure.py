@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inlay.report.directory.binned_points import Binned, Unread
-    from inlay.report.directory.stretches import Timeline
 
 __all__ = ["Places", "infrastructure_of", "numbers_of"]
 
@@ -82,9 +81,8 @@ def infrastructure_of(
     occurrences: Sequence[Mapping[str, Any]],
     devices: Mapping[str, Mapping[str, str]],
     places: Places,
-    timeline: Timeline,
 ) -> dict[str, Any]:
-    """Tell of GPUs, hosts and links, on a timeline.
+    """Tell of GPUs, hosts and links.
 
     Parameters
     ----------
@@ -96,7 +94,6 @@ def infrastructure_of(
     devices : mapping of str to mapping
         What events said of each GPU, by its UUID.
     places : Places
-    timeline : Timeline
 
     Returns
     -------
@@ -104,9 +101,9 @@ def infrastructure_of(
         ``gpus``, ``hosts``, ``links``, ``unread`` and, for each of the first three, how many
         are ``left_out``; those with trouble first where some are.
     """
-    gpus = _gpus(series, occurrences, devices, places, timeline)
+    gpus = _gpus(series, occurrences, devices, places)
     hosts = _hosts(series, occurrences)
-    links = _links(series, places)
+    links = _links(series)
     return {
         "gpus": _most_troubled(gpus, _MOST_GPUS),
         "hosts": _most_troubled(hosts, _MOST_HOSTS),
@@ -164,7 +161,6 @@ def _gpus(
     occurrences: Sequence[Mapping[str, Any]],
     devices: Mapping[str, Mapping[str, str]],
     places: Places,
-    timeline: Timeline,
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[Binned]] = defaultdict(list)
     for each in series:
@@ -178,7 +174,7 @@ def _gpus(
             if key[1] not in {gpu for _, gpu in found}:
                 found[key] = []
     made = [
-        _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places, timeline)
+        _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places)
         for (host, uuid), each in found.items()
     ]
     return sorted(made, key=_order)
@@ -196,7 +192,6 @@ def _gpu(
     happened: Sequence[Mapping[str, Any]],
     told: Mapping[str, str],
     places: Places,
-    timeline: Timeline,
 ) -> dict[str, Any]:
     import numpy as np
 
@@ -369,7 +364,7 @@ def _busy(times: Sequence[Binned]) -> dict[str, list[float | None]] | None:
     return {"mean": written, "min": written, "max": written}
 
 
-def _links(series: Sequence[Binned], places: Places) -> list[dict[str, Any]]:
+def _links(series: Sequence[Binned]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for each in series:
         metric, attrs = each.series.metric, each.attrs

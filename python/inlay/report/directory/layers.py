@@ -85,9 +85,7 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
             "events": [said(row, places.of(row)) for row in told[:_MOST_EVENTS]],
             "more_events": max(0, len(told) - _MOST_EVENTS),
         },
-        "infra": infrastructure_of(
-            series, read.points.unread, occurrences, devices, places, timeline
-        )
+        "infra": infrastructure_of(series, read.points.unread, occurrences, devices, places)
         if has_infra
         else None,
         "training": training_of(read.steps, series, occurrences, places, timeline)

@@ -148,13 +148,13 @@ class StepRows:
             return {}
         rows = self._merged(timeline.shift)
         place = rows["bin"] - timeline.first
-        inside = (place >= 0) & (place < timeline.count)
+        inside = (place >= 0) & (place < timeline.length)
         made: dict[int, dict[str, np.ndarray]] = {}
         for rank in np.unique(rows["rank"]).tolist():
             mine = inside & (rows["rank"] == rank)
             made[rank] = {}
             for name in (*_ADDED, "least", "most", "loss_least", "loss_most", "norm_most"):
-                on_axis = np.full(timeline.count, np.nan)
+                on_axis = np.full(timeline.length, np.nan)
                 on_axis[place[mine]] = rows[name][mine]
                 made[rank][name] = on_axis
         return made

@@ -31,7 +31,7 @@ class Timeline(NamedTuple):
         A stretch is 2**shift long.
     first : int
         The number of the first stretch.
-    count : int
+    length : int
         How many there are.
     """
 
@@ -39,7 +39,7 @@ class Timeline(NamedTuple):
     end: int
     shift: int
     first: int
-    count: int
+    length: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for a report."""
@@ -48,7 +48,7 @@ class Timeline(NamedTuple):
             "end": iso(self.end),
             "origin": (self.first << self.shift) / 1e6,
             "width": (1 << self.shift) / 1e6,
-            "count": self.count,
+            "count": self.length,
         }
 
 

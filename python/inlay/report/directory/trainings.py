@@ -51,7 +51,7 @@ def training_of(
         "steps": _steps(steps, by_rank),
         "over_time": _over_time(by_rank, mine),
         "goodput": _goodput(by_rank, mine),
-        "ranks": _ranks(steps, by_rank, mine, occurrences)[:_MOST_RANKS],
+        "ranks": _ranks(steps, mine, occurrences)[:_MOST_RANKS],
         "pauses": _pauses(occurrences),
         "restarts": counts["training.restart"],
         "slowest": _slowest(steps, by_rank, occurrences, places),
@@ -79,7 +79,8 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
         "seconds": _spread(steps.durations[min(by_rank)]) if by_rank else None,
         "tokens": total("tokens") or None,
         "samples": total("samples") or None,
-        "nonfinite": total("nonfinite"),
+        # Ranks step together.
+        "nonfinite": int(max((np.nansum(of["nonfinite"]) for of in by_rank.values()), default=0)),
         "replayed": 0 if lowest is None else int(np.nansum(lowest["replayed"])),
     }
 
@@ -209,7 +210,6 @@ def _goodput(
 # ---- ranks -------------------------------------------------------------------------------------
 def _ranks(
     steps: StepRows,
-    by_rank: Mapping[int, Mapping[str, np.ndarray]],
     series: Sequence[Binned],
     occurrences: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
