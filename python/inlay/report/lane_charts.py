@@ -13,7 +13,7 @@ from inlay.report.timeline_charts import Axis, Values, colors_of, layered, writt
 __all__ = ["bars_drawing", "lanes_drawing", "map_drawing", "shares_drawing", "sign_of"]
 
 _LEVELS = [f"var(--h{number})" for number in range(1, 6)]
-_LANES_WIDTH = 640
+_LANES_WIDTH = 720
 _MAP_COLUMNS = 60
 _ERROR, _WARNING = 17, 13
 
@@ -158,7 +158,11 @@ def lanes_drawing(axis: Axis, lanes: Sequence[Mapping[str, Any]]) -> Drawing | N
     total = sum(lane["count"] for lane in lanes)
     worst = [name for name, lane in zip(names, lanes, strict=True) if lane["severity"] >= _ERROR]
     return Drawing(
-        spec=layered([layer], height=ROW * len(lanes), width=_LANES_WIDTH),
+        spec={
+            **layered([layer], height=ROW * len(lanes), width=_LANES_WIDTH),
+            # A browser's letters may be wider than those that were measured.
+            "padding": {"left": 40, "right": 20, "top": 5, "bottom": 5},
+        },
         label=(
             f"{counted(total, 'event')} in {counted(len(lanes), 'lane')} over time"
             + (f"; errors: {', '.join(worst[:5])}" if worst else "")

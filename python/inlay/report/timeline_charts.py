@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -28,6 +29,12 @@ _LABEL = 44
 #: A line goes over so few stretches without a value.
 _GAP = 1
 _HOUR = 3_600_000.0
+#: Between ticks, in milliseconds.
+_STEPS = (
+    *(1e3 * of for of in (1, 2, 5, 10, 15, 30)),
+    *(6e4 * of for of in (1, 2, 5, 10, 15, 30)),
+    *(_HOUR * of for of in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720)),
+)
 _FORMS = ((0.1 * _HOUR, "%H:%M:%S"), (36 * _HOUR, "%H:%M"), (2400 * _HOUR, "%b %d"))
 
 Values = Sequence[float | None]
@@ -85,15 +92,22 @@ class Axis:
         """Write when a stretch ends."""
         return written(self.edge(place + 1))
 
-    def x(self, field: str = "t", *, ticks: int = 5) -> dict[str, Any]:
+    def x(self, field: str = "t", *, ticks: int = 4) -> dict[str, Any]:
         """Encode times; the same on all charts."""
         length = self.end - self.start
-        form = next((form for most, form in _FORMS if length <= most), "%Y-%m")
-        few = min(ticks, 3) if form.endswith("S") else ticks
+        form = next((form for most, form in _FORMS if length <= most), "%Y-%m-%d")
+        few = ticks - 1 if form.endswith("S") else ticks
+        step = next((of for of in _STEPS if length / of <= few), None)
+        axis: dict[str, Any] = {"labelOverlap": True, "labelSeparation": 6, "format": form}
+        if step is None:
+            axis["tickCount"] = few
+        else:
+            first = math.ceil(self.start / step)
+            axis["values"] = [i * step for i in range(first, math.floor(self.end / step) + 1)]
         return {
             "field": field,
             "type": "temporal",
-            "axis": {"tickCount": few, "labelOverlap": True, "format": form},
+            "axis": axis,
             "scale": {"type": "utc", "nice": False, "domain": [self.start, self.end]},
         }
 
@@ -197,6 +211,7 @@ def lines_drawing(
         layers.append(_marks(axis, moments))
     values = [each["v"] for each in plain]
     of = f" {unit}" if unit else ""
+    single = names[0] if len(shown) == 1 and names[0] != title else ""
     band = ", mean with least and most" if layers[0]["mark"]["type"] == "area" else ""
     return Drawing(
         spec=layered(layers, height=HEIGHT),
@@ -204,7 +219,7 @@ def lines_drawing(
             f"{escape_controls(title)} over time, from {short(min(values))} to "
             f"{short(max(values))}{of}, {counted(len(shown), 'line')}"
         ),
-        note=f"{title}{f' ({unit})' if unit else ''}{band}.",
+        note=f"{title}{f' ({unit})' if unit else ''}{single and f': {single}'}{band}.",
         headings=("until", *names),
         rows=_line_rows(axis, shown, factor),
     )

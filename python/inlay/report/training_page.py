@@ -143,8 +143,10 @@ def _steps(training: Mapping[str, Any], axis: Axis) -> str:
 
 
 def _slowest(training: Mapping[str, Any]) -> str:
-    if not training["slowest"]:
+    if training["steps"]["first"] is None:
         return _note("There is no table of steps.")
+    if not training["slowest"]:
+        return _note("None: no step took 1.2 times the median or longer.")
     rows = slow_rows(training["slowest"])
     return table(SLOW_HEADINGS, rows, label="The slowest steps", numbers=SLOW_NUMBERS) + _note(
         "Of a step the rank in which it took longest; the phase that took more than its mean; what "

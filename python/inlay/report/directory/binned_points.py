@@ -189,11 +189,14 @@ class BinnedPoints:
     def _each_once(self, table: pa.Table) -> pa.Table:
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
+        is_first = pc.equal(table["layer"].cast(pa.utf8()), LAYERS[0])
         fresh = self._seen.fresh(
             table["origin"].to_numpy(),
             table["window_seq"].to_numpy(),
             microseconds_of(table["observed_time"]),
+            np.asarray(is_first.to_numpy(), np.int64),
         )
         if fresh is not None:
             table = table.filter(pa.array(fresh))

@@ -215,7 +215,7 @@ def _gpu(
     stacked = {
         cause: numbers_of(_rate(each))
         for cause, each in sorted(causes.items())
-        if np.nansum(each.value) > 0
+        if np.nansum(each.value) > 0 and cause not in _HARMLESS
     }
     newest = {name: chosen(*of) for name, of in _NEWEST.items()}
     xids = [str(row["attrs"].get("xid", "?")) for row in happened if row["name"] == "gpu.xid"]

@@ -89,7 +89,8 @@ class StepRows:
         import pyarrow.compute as pc
 
         observed = microseconds_of(table["observed_time"])
-        fresh = self._seen.fresh(table["origin"].to_numpy(), observed, observed)
+        origin = table["origin"].to_numpy()
+        fresh = self._seen.fresh(origin, observed, observed, np.zeros_like(observed))
         if fresh is not None:
             table = table.filter(pa.array(fresh))
         if not table.num_rows:

@@ -90,10 +90,10 @@ class Seen:
     """Which deliveries were read: a window's rows that come again are those of before."""
 
     def __init__(self) -> None:
-        self._known: set[tuple[int, int, int]] = set()
+        self._known: set[tuple[int, ...]] = set()
 
     def fresh(
-        self, origins: np.ndarray, numbers: np.ndarray, observed: np.ndarray
+        self, origins: np.ndarray, numbers: np.ndarray, observed: np.ndarray, layers: np.ndarray
     ) -> np.ndarray | None:
         """Return which rows are of deliveries that no table before had; None for all.
 
@@ -103,18 +103,20 @@ class Seen:
             Who delivered, and which delivery of theirs.
         observed : numpy.ndarray
             When, in microseconds: a file holds the rows of one day.
+        layers : numpy.ndarray
+            Of which layer the rows are: a file holds those of one.
         """
         import numpy as np
 
         days = observed // 86_400_000_000
-        stacked = np.stack([origins, numbers, days])
+        stacked = np.stack([origins, numbers, days, layers])
         order = np.lexsort(stacked[::-1])
         ordered = stacked[:, order]
         begins = np.ones(len(order), bool)
         begins[1:] = (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)
         keys = [tuple(each) for each in ordered[:, begins].T.tolist()]
         is_old = np.array([key in self._known for key in keys], bool)
-        self._known.update((a, b, c) for a, b, c in keys)
+        self._known.update(keys)
         if not is_old.any():
             return None
         kept = np.empty(len(order), bool)

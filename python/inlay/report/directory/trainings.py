@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["training_of"]
 
 _MOST_SLOW, _MOST_RANKS, _MOST_OVERLAPS, _MOST_PAUSES = 20, 256, 8, 100
+#: So many times the median.
+_SLOW = 1.2
 #: Intervals that say what a step is anyway, not why it is slow.
 _NO_CAUSES = frozenset({"training.start", "gpu.info"})
 _PAUSES = ("training.checkpoint", "training.restore", "training.eval")
@@ -290,6 +292,8 @@ def _slowest(
     made = []
     for row in steps.slowest(_MOST_SLOW):
         median = steps.durations[row["rank"]].quantile(0.5)
+        if median and row["seconds"] < _SLOW * median:
+            continue
         more = {name: row["phases"][name] - usual[row["rank"]][name] for name in PHASES}
         most = max(more, key=lambda name: more[name])
         made.append(
