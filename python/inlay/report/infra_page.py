@@ -149,7 +149,7 @@ def events_part(events: Sequence[Mapping[str, Any]], report: Mapping[str, Any], 
 
 
 def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{escape(escape_controls(text))}</p>'
 
 
 def _chart(drawn: Drawing | None) -> str:

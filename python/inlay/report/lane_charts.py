@@ -95,7 +95,8 @@ def map_drawing(
             f"{escape_controls(title)} of {count(len(kept))} over time, from {short(low)} to "
             f"{short(high)} {unit}"
         ),
-        note=f"{title} ({unit}): pale is {short(low)}, dark {short(high)}.",
+        note=f"{title} ({unit}): "
+        + (f"pale is {short(low)}, dark {short(high)}." if step > 0 else f"always {short(low)}."),
         headings=("of", "mean", "least", "most"),
         rows=said,
     )

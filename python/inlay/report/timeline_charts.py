@@ -167,8 +167,8 @@ def lines_drawing(
     }
     layers: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for name, line in zip(names, shown, strict=True):
-        runs = _runs(axis, line, factor)
+    for number, (name, line) in enumerate(zip(names, shown, strict=True)):
+        runs = _runs(axis, line, factor, number)
         bands = [each for each in runs if "l" in each]
         if bands and len(shown) == 1 and any(each["l"] < each["h"] for each in bands):
             layers.append(
@@ -236,7 +236,7 @@ def _line_rows(axis: Axis, lines: Sequence[Line], factor: float) -> list[tuple[s
     return rows
 
 
-def _runs(axis: Axis, line: Line, factor: float) -> list[dict[str, Any]]:
+def _runs(axis: Axis, line: Line, factor: float, number: int) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     last, run = None, 0
     for place, of in enumerate(line.mean):
@@ -245,7 +245,7 @@ def _runs(axis: Axis, line: Line, factor: float) -> list[dict[str, Any]]:
         if last is not None and place - last > 1 + _GAP:
             run += 1
         last = place
-        at: dict[str, Any] = {"t": axis.middle(place), "v": of * factor, "r": f"{line.name} {run}"}
+        at: dict[str, Any] = {"t": axis.middle(place), "v": of * factor, "r": f"{number} {run}"}
         low = None if line.low is None else line.low[place]
         high = None if line.high is None else line.high[place]
         if low is not None and high is not None:

@@ -93,7 +93,7 @@ def training_page(
 
 
 def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{escape(escape_controls(text))}</p>'
 
 
 def _charts(drawn: Sequence[Drawing | None]) -> str:

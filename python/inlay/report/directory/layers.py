@@ -137,6 +137,8 @@ class _Reader:
             kept &= end >= int(self._span.start.timestamp() * 1e6)
         if self._span.end is not None:
             kept &= start <= int(self._span.end.timestamp() * 1e6)
+        # What a device is holds whenever it was said.
+        kept |= np.asarray(pc.equal(table["name"].cast(pa.utf8()), INFO).to_numpy(), bool)
         return table if kept.all() else table.filter(pa.array(kept))
 
     def _within(self, table: pa.Table, columns: Sequence[str], name: str) -> pa.Table:
