@@ -132,7 +132,7 @@ def lanes_part(report: Mapping[str, Any], axis: Axis) -> str:
     outside = timeline["outside"]
     rest = _note(f"{counted(outside, 'event')} beyond the time of the axis.") if outside else ""
     return (
-        f'<div class="lanes" role="region" tabindex="0" aria-label="Lanes">{figure(drawn)}</div>'
+        f'<div class="lanes" role="region" tabindex="0" aria-label="What happened when">{figure(drawn)}</div>'
         + (chart_table(drawn, words=(1, 3, 4)) + rest)
     )
 
