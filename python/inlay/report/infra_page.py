@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inlay.report.charts import Drawing
+from inlay.report.comparisons import short
 from inlay.report.drawn import chart_table, figure
 from inlay.report.formats import count, counted, escape_controls, moment
 from inlay.report.infra_words import (
@@ -88,6 +89,7 @@ def infra_page(
         ("gpus", "GPUs", _gpus(infra, axis)),
         ("hosts", "Hosts", _hosts(infra, axis)),
         ("links", "InfiniBand and RoCE", _links(infra)),
+        ("job", "Job and fabric", _job(infra)),
         ("events", "Events", events_part(infra_events(report), report, "infra")),
         ("unread", "Not read", _unread(infra)),
     ]
@@ -132,8 +134,8 @@ def lanes_part(report: Mapping[str, Any], axis: Axis) -> str:
     outside = timeline["outside"]
     rest = _note(f"{counted(outside, 'event')} beyond the time of the axis.") if outside else ""
     return (
-        f'<div class="lanes" role="region" tabindex="0" aria-label="What happened when">{figure(drawn)}</div>'
-        + (chart_table(drawn, words=(1, 3, 4)) + rest)
+        '<div class="lanes" role="region" tabindex="0" aria-label="What happened when">'
+        f"{figure(drawn)}</div>{chart_table(drawn, words=(1, 3, 4))}{rest}"
     )
 
 
@@ -271,8 +273,6 @@ def _numbers(
     columns: Sequence[tuple[str, Sequence[float | None], float]],
     axis: Axis,
 ) -> str:
-    from inlay.report.comparisons import short
-
     rows = []
     for place in range(axis.count):
         values = [(of[place], factor) for _, of, factor in columns]
@@ -383,6 +383,19 @@ def _links(infra: Mapping[str, Any]) -> str:
 
 def _bytes(of: float | None) -> str:
     return "-" if of is None else f"{of * _GIB:.3g} GiB"
+
+
+def _job(infra: Mapping[str, Any]) -> str:
+    if not infra["job"]:
+        return _note("Nothing: there are no points of a job or of probes of the fabric.")
+    rows = []
+    for each in infra["job"]:
+        attrs = ", ".join(f"{name}={of}" for name, of in sorted(each["attrs"].items()))
+        name = f"{each['metric']} {{{attrs}}}" if attrs else each["metric"]
+        numbers = (short(each[key]) for key in ("total", "last", "mean", "min", "max"))
+        rows.append((escape_controls(name), escape_controls(each["host"]), *numbers))
+    headings = ("series", "host", "total", "last", "mean", "least", "most")
+    return table(headings, rows, label="Job and fabric", numbers=range(2, 7))
 
 
 def _unread(infra: Mapping[str, Any]) -> str:

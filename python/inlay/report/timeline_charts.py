@@ -89,8 +89,9 @@ class Axis:
         return min(int((milliseconds - self._origin) // self._width), self.count - 1)
 
     def until(self, place: int) -> str:
-        """Write when a stretch ends."""
-        return written(self.edge(place + 1))
+        """Write when a stretch ends, to the second if it is longer than two."""
+        edge = self.edge(place + 1)
+        return written(1e3 * round(edge / 1e3) if self._width >= 2e3 else edge)
 
     def x(self, field: str = "t", *, ticks: int = 4) -> dict[str, Any]:
         """Encode times; the same on all charts."""

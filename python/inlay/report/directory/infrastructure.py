@@ -28,6 +28,18 @@ _GAUGES = {
     "graphics_clock": ("gpu.clock", {"domain": "graphics"}),
     "memory": ("gpu.memory.used", None),
 }
+#: Members of an occurrence that say where it was, with the word before each.
+_WHERE = {
+    "column": "column",
+    "rank": "rank",
+    "device": "",
+    "port": "port",
+    "interface": "",
+    "link": "link",
+    "resource": "",
+    "peer": "peer",
+    "cause": "",
+}
 _NEWEST = {
     "power_limit": ("gpu.power.limit", None),
     "memory_total": ("gpu.memory.total", None),
@@ -63,10 +75,9 @@ class Places:
         if "gpu" in attrs:
             index = attrs.get("index") or self._devices.get(attrs["gpu"], {}).get("index")
             parts.append(f"GPU {index}" if index is not None else str(attrs["gpu"]))
-        for name in ("rank", "device", "port", "interface", "link", "resource", "peer", "cause"):
+        for name, word in _WHERE.items():
             if name in attrs:
-                is_plain = name in {"device", "interface", "resource", "cause"}
-                parts.append(str(attrs[name]) if is_plain else f"{name} {attrs[name]}")
+                parts.append(f"{word} {attrs[name]}".lstrip())
         return self._on(" ".join(parts), row["host"])
 
     def _on(self, text: str, host: str) -> str:
@@ -98,8 +109,8 @@ def infrastructure_of(
     Returns
     -------
     dict
-        ``gpus``, ``hosts``, ``links``, ``unread`` and, for each of the first three, how many
-        are ``left_out``; those with trouble first where some are.
+        ``gpus``, ``hosts``, ``links``, ``job``, ``unread`` and, for each of the first three, how
+        many are ``left_out``: those with the least trouble.
     """
     gpus = _gpus(series, occurrences, devices, places)
     hosts = _hosts(series, occurrences)
@@ -108,6 +119,7 @@ def infrastructure_of(
         "gpus": _most_troubled(gpus, _MOST_GPUS),
         "hosts": _most_troubled(hosts, _MOST_HOSTS),
         "links": _most_troubled(links, _MOST_LINKS),
+        "job": _job(series)[:_MOST_LINKS],
         "left_out": {
             "gpus": max(0, len(gpus) - _MOST_GPUS),
             "hosts": max(0, len(hosts) - _MOST_HOSTS),
@@ -166,13 +178,15 @@ def _gpus(
     for each in series:
         if each.series.metric.startswith("gpu.") and "gpu" in each.attrs:
             found[each.series.host, each.attrs["gpu"]].append(each)
+    known = {gpu for _, gpu in found}
     happened: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in occurrences:
         if "gpu" in row["attrs"] and row["layer"] == "infra":
-            happened[row["attrs"]["gpu"]].append(row)
-            key = row["host"], row["attrs"]["gpu"]
-            if key[1] not in {gpu for _, gpu in found}:
-                found[key] = []
+            uuid = row["attrs"]["gpu"]
+            happened[uuid].append(row)
+            if uuid not in known:
+                known.add(uuid)
+                found[row["host"], uuid] = []
     made = [
         _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places)
         for (host, uuid), each in found.items()
@@ -389,3 +403,23 @@ def _links(series: Sequence[Binned]) -> list[dict[str, Any]]:
         elif metric in {"ib.rate", "ib.state"}:
             link[metric.partition(".")[2]] = each.last
     return [of for _, of in sorted(found.items())]
+
+
+# ---- jobs --------------------------------------------------------------------------------------
+def _job(series: Sequence[Binned]) -> list[dict[str, Any]]:
+    """Tell of the job and of probes of the fabric, series by series."""
+    made = []
+    for each in series:
+        if each.series.metric.startswith(("job.", "fabric.")):
+            counts = each.series.kind == "counter"
+            made.append(
+                {
+                    "metric": each.series.metric,
+                    "host": each.series.host,
+                    "attrs": each.attrs,
+                    "total": each.total if counts else None,
+                    "last": None if counts else each.last,
+                    **({"mean": None, "min": None, "max": None} if counts else _said_of(each)),
+                }
+            )
+    return sorted(made, key=lambda row: (row["metric"], row["host"], sorted(row["attrs"].items())))
