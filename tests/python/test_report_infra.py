@@ -469,3 +469,32 @@ def test_a_browser_asks_for_nothing_and_complains_of_nothing(pages, tmp_path, na
             assert browser.complaints() == []
         browser.open(path, width=360, height=800)
         assert browser.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_what_is_read_anew_counts_once(directory, monkeypatch):
+    from inlay._files import rows
+
+    read, failed = rows._read_parquet, []
+
+    def moved_on(path, *more):
+        if "steps" in str(path) and not failed:
+            failed.append(path)  # its points were read already
+            raise FileNotFoundError(path)
+        return read(path, *more)
+
+    monkeypatch.setattr(rows, "_read_parquet", moved_on)
+    found = stored_report(directory)
+    assert failed
+    assert gpu(found, 0)["totals"]["energy"] == pytest.approx(240_000.0)
+    assert found["training"]["steps"]["rows"] == 2400
+
+
+def test_probes_of_the_fabric_and_facts_of_the_job_are_a_table(tmp_path):
+    rows = [
+        layers.point("job.queue_wait", 0, value=90.0, unit="s"),
+        layers.point("fabric.ping", 0, value=2e-4, unit="s", attrs={"peer": "h2"}),
+        layers.point("job.idle_gpu_time", 0, kind="counter", value=12.0, unit="s"),
+    ]
+    text = said(of(tmp_path, *rows))
+    for words in ("job.queue_wait", "fabric.ping {peer=h2}", "job.idle_gpu_time", "0.0002"):
+        assert words in text, words

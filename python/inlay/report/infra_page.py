@@ -8,7 +8,7 @@ from typing import Any
 from inlay.report.charts import Drawing
 from inlay.report.comparisons import short
 from inlay.report.drawn import chart_table, figure
-from inlay.report.formats import count, counted, escape_controls, moment
+from inlay.report.formats import count, counted, escape_controls
 from inlay.report.infra_words import (
     EVENT_HEADINGS,
     GPU_HEADINGS,
@@ -25,7 +25,7 @@ from inlay.report.infra_words import (
 )
 from inlay.report.lane_charts import lanes_drawing, map_drawing
 from inlay.report.page import details, document, escape, facts, table
-from inlay.report.timeline_charts import Axis, Line, lines_drawing, stack_drawing
+from inlay.report.timeline_charts import Axis, Line, instant, lines_drawing, stack_drawing
 
 __all__ = ["events_part", "infra_page", "lanes_part", "timeline_facts"]
 
@@ -119,8 +119,8 @@ def timeline_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say what the axis of a report's pages is."""
     timeline = report["timeline"]
     return [
-        ("from", moment(timeline["start"])),
-        ("to", moment(timeline["end"])),
+        ("from", instant(timeline["start"])),
+        ("to", instant(timeline["end"])),
         ("a point of a line is", f"{timeline['width']:.4g} s"),
     ]
 
@@ -333,7 +333,7 @@ def _host(host: Mapping[str, Any], axis: Axis) -> str:
         lines = [Line("CPU", host["cpu"]["mean"], host["cpu"]["min"], host["cpu"]["max"])]
         drawn.append(lines_drawing(axis, lines, title="CPU", unit="%", factor=100.0, zero=True))
     if host["memory"] is not None:
-        lines = [Line("Memory", *(host["memory"][name] for name in ("mean", "min", "max")))]
+        lines = [Line("Memory used", *(host["memory"][name] for name in ("mean", "min", "max")))]
         drawn.append(
             lines_drawing(axis, lines, title="Memory used", unit="GiB", factor=_GIB, zero=True)
         )
@@ -346,7 +346,7 @@ def _host(host: Mapping[str, Any], axis: Axis) -> str:
         lines = [Line(name, of) for name, of in host[key].items()]
         drawn.append(lines_drawing(axis, lines, title=title, unit=unit, factor=factor, zero=True))
     if host["throttled"] is not None:
-        lines = [Line("CPU throttled", host["throttled"])]
+        lines = [Line("CPU throttled by the cgroup", host["throttled"])]
         drawn.append(
             lines_drawing(
                 axis, lines, title="CPU throttled by the cgroup", unit="s a second", zero=True

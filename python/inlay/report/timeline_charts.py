@@ -16,6 +16,7 @@ __all__ = [
     "Line",
     "Values",
     "colors_of",
+    "instant",
     "layered",
     "lines_drawing",
     "stack_drawing",
@@ -113,6 +114,11 @@ class Axis:
         }
 
 
+def instant(text: str) -> str:
+    """Write a time that is given in ISO 8601, to the second or as exactly as it needs."""
+    return written(datetime.fromisoformat(text).timestamp() * 1e3)
+
+
 def written(milliseconds: float) -> str:
     """Write a time, to the second or as exactly as it needs."""
     at = datetime.fromtimestamp(round(milliseconds) / 1e3, UTC)
@@ -153,10 +159,11 @@ def lines_drawing(
     if not shown:
         return None
     names = distinct_labels([line.name for line in shown], width=28)
+    most = max(of for line in shown for of in (line.high or line.mean) if of is not None) * factor
     y = {
         "field": "v",
         "type": "quantitative",
-        "axis": {"tickCount": 4, "minExtent": _LABEL, "format": "~s"},
+        "axis": _value_axis(most),
         "scale": {"zero": zero},
     }
     color = colors_of(names)
@@ -270,6 +277,12 @@ def _marks(axis: Axis, moments: Iterable[tuple[float, str]]) -> dict[str, Any]:
     }
 
 
+def _value_axis(most: float) -> dict[str, Any]:
+    # As wide on all charts, so that their times stand below each other.
+    form = "~s" if abs(most) >= 10_000 else "~g"
+    return {"tickCount": 4, "minExtent": _LABEL, "format": form}
+
+
 def colors_of(names: Sequence[str]) -> dict[str, Any]:
     """Encode names by colours, with a legend if there are several."""
     legend = {"title": None, "orient": "top", "columns": 2, "labelLimit": 150, "labelFontSize": 11}
@@ -337,7 +350,7 @@ def stack_drawing(
     y = {
         "field": "l",
         "type": "quantitative",
-        "axis": {"tickCount": 4, "minExtent": _LABEL, "format": "~s"},
+        "axis": _value_axis(top),
         "scale": {"domain": [0, max(top, most or 0.0)]},
     }
     layer = {
