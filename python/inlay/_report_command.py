@@ -34,7 +34,8 @@ def add_parser(subparsers: Any) -> None:
         "report",
         help="make pages of what is in a directory of tables",
         description="Tell how models did, for whom and since when, what drifted, how GPUs, hosts "
-        "and trainings did and what judges said, from the tables that inlay wrote into a directory, as pages for a browser.",
+        "and trainings did and what judges said, from the tables that inlay wrote into a "
+        "directory, as pages for a browser.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import chromium
 import comparison_dicts
+import layer_points
 import model_points
 import pytest
 import report_dicts
@@ -20,7 +21,7 @@ from inlay.report import (
 pytest.importorskip("vl_convert", reason="pages are drawn by vl-convert")
 
 DRAWN = Path(__file__).parents[1] / "data" / "report"
-PAGES = ["profile", "check", "comparison", "models"]
+PAGES = ["profile", "check", "comparison", "models", "infra", "training"]
 WIDTH, HEIGHT, SCALE = 800, 1200, 0.25
 # Pixels of a picture of a quarter of the size are averaged in squares of this many.
 BLOCK = 20
@@ -69,6 +70,9 @@ def pages(tmp_path_factory):
     stored = {**stored_report(tables), "directory": "telemetry"}
     stored["quality"][1]["calibration"] = model_points.CALIBRATION
     of_stored = report_pages(stored)
+    of_layers = report_pages(
+        stored_report(layer_points.everything(tmp_path_factory.mktemp("layers")))
+    )
     texts = {
         "profile": profile_page(profile(), title="Orders"),
         "check": check_page(report(), title="Orders"),
@@ -76,6 +80,8 @@ def pages(tmp_path_factory):
         "index": of_stored["index.html"],
         "models": of_stored["models.html"],
         "verdicts": of_stored["verdicts.html"],
+        "infra": of_layers["infra.html"],
+        "training": of_layers["training.html"],
         "empty": profile_page(report_dicts.profile([], rows=0)),
         "hostile": profile_page(
             report_dicts.profile([report_dicts.text("<script>fetch('//example.org')</script>")])

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inlay.report.charts import Drawing
+from inlay.report.comparisons import short
 from inlay.report.drawn import chart_table, figure
-from inlay.report.formats import count, counted, escape_controls, moment
+from inlay.report.formats import count, counted, escape_controls
 from inlay.report.infra_words import (
     EVENT_HEADINGS,
     GPU_HEADINGS,
@@ -24,7 +25,7 @@ from inlay.report.infra_words import (
 )
 from inlay.report.lane_charts import lanes_drawing, map_drawing
 from inlay.report.page import details, document, escape, facts, table
-from inlay.report.timeline_charts import Axis, Line, lines_drawing, stack_drawing
+from inlay.report.timeline_charts import Axis, Line, instant, lines_drawing, stack_drawing
 
 __all__ = ["events_part", "infra_page", "lanes_part", "timeline_facts"]
 
@@ -88,6 +89,7 @@ def infra_page(
         ("gpus", "GPUs", _gpus(infra, axis)),
         ("hosts", "Hosts", _hosts(infra, axis)),
         ("links", "InfiniBand and RoCE", _links(infra)),
+        ("job", "Job and fabric", _job(infra)),
         ("events", "Events", events_part(infra_events(report), report, "infra")),
         ("unread", "Not read", _unread(infra)),
     ]
@@ -117,8 +119,8 @@ def timeline_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say what the axis of a report's pages is."""
     timeline = report["timeline"]
     return [
-        ("from", moment(timeline["start"])),
-        ("to", moment(timeline["end"])),
+        ("from", instant(timeline["start"])),
+        ("to", instant(timeline["end"])),
         ("a point of a line is", f"{timeline['width']:.4g} s"),
     ]
 
@@ -132,8 +134,8 @@ def lanes_part(report: Mapping[str, Any], axis: Axis) -> str:
     outside = timeline["outside"]
     rest = _note(f"{counted(outside, 'event')} beyond the time of the axis.") if outside else ""
     return (
-        f'<div class="lanes" role="region" tabindex="0" aria-label="Lanes">{figure(drawn)}</div>'
-        + (chart_table(drawn, words=(1, 3, 4)) + rest)
+        '<div class="lanes" role="region" tabindex="0" aria-label="What happened when">'
+        f"{figure(drawn)}</div>{chart_table(drawn, words=(1, 3, 4))}{rest}"
     )
 
 
@@ -149,7 +151,7 @@ def events_part(events: Sequence[Mapping[str, Any]], report: Mapping[str, Any], 
 
 
 def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{escape(escape_controls(text))}</p>'
 
 
 def _chart(drawn: Drawing | None) -> str:
@@ -271,8 +273,6 @@ def _numbers(
     columns: Sequence[tuple[str, Sequence[float | None], float]],
     axis: Axis,
 ) -> str:
-    from inlay.report.comparisons import short
-
     rows = []
     for place in range(axis.count):
         values = [(of[place], factor) for _, of, factor in columns]
@@ -333,7 +333,7 @@ def _host(host: Mapping[str, Any], axis: Axis) -> str:
         lines = [Line("CPU", host["cpu"]["mean"], host["cpu"]["min"], host["cpu"]["max"])]
         drawn.append(lines_drawing(axis, lines, title="CPU", unit="%", factor=100.0, zero=True))
     if host["memory"] is not None:
-        lines = [Line("Memory", *(host["memory"][name] for name in ("mean", "min", "max")))]
+        lines = [Line("Memory used", *(host["memory"][name] for name in ("mean", "min", "max")))]
         drawn.append(
             lines_drawing(axis, lines, title="Memory used", unit="GiB", factor=_GIB, zero=True)
         )
@@ -346,7 +346,7 @@ def _host(host: Mapping[str, Any], axis: Axis) -> str:
         lines = [Line(name, of) for name, of in host[key].items()]
         drawn.append(lines_drawing(axis, lines, title=title, unit=unit, factor=factor, zero=True))
     if host["throttled"] is not None:
-        lines = [Line("CPU throttled", host["throttled"])]
+        lines = [Line("CPU throttled by the cgroup", host["throttled"])]
         drawn.append(
             lines_drawing(
                 axis, lines, title="CPU throttled by the cgroup", unit="s a second", zero=True
@@ -383,6 +383,19 @@ def _links(infra: Mapping[str, Any]) -> str:
 
 def _bytes(of: float | None) -> str:
     return "-" if of is None else f"{of * _GIB:.3g} GiB"
+
+
+def _job(infra: Mapping[str, Any]) -> str:
+    if not infra["job"]:
+        return _note("Nothing: there are no points of a job or of probes of the fabric.")
+    rows = []
+    for each in infra["job"]:
+        attrs = ", ".join(f"{name}={of}" for name, of in sorted(each["attrs"].items()))
+        name = f"{each['metric']} {{{attrs}}}" if attrs else each["metric"]
+        numbers = (short(each[key]) for key in ("total", "last", "mean", "min", "max"))
+        rows.append((escape_controls(name), escape_controls(each["host"]), *numbers))
+    headings = ("series", "host", "total", "last", "mean", "least", "most")
+    return table(headings, rows, label="Job and fabric", numbers=range(2, 7))
 
 
 def _unread(infra: Mapping[str, Any]) -> str:

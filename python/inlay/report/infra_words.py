@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from inlay.report.comparisons import short
-from inlay.report.formats import count, counted, escape_controls, moment, seconds
+from inlay.report.formats import count, counted, escape_controls, seconds
 from inlay.report.lane_charts import sign_of
+from inlay.report.timeline_charts import instant
 
 __all__ = [
     "EVENT_HEADINGS",
@@ -46,6 +47,10 @@ HOST_NUMBERS = (1, 2, 4, 5, 6)
 EVENT_HEADINGS = ("event", "where", "from", "lasts", "what it says")
 _ERROR, _WARNING = 17, 13
 _MOST_TEXT = 300
+#: Members of an event that its place says, or nothing.
+_SHOWN = frozenset(
+    {"cause", "device", "gpu", "index", "interface", "link", "open", "port", "rank", "resource"}
+)
 
 
 def infra_class(report: Mapping[str, Any]) -> str:
@@ -166,6 +171,7 @@ def host_row(host: Mapping[str, Any]) -> tuple[str, ...]:
     stalled = [
         f"{resource} {seconds(of)}"
         for resource, of in sorted(totals["stalled"].items(), key=lambda item: -item[1])
+        if of > 0
     ]
     memory = host["memory"]
     most = [of for of in (memory or {"max": ()})["max"] if of is not None]
@@ -188,7 +194,7 @@ def event_rows(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         (
             f"{sign_of(each['severity'])} {escape_controls(each['name'])}",
             escape_controls(each["where"]),
-            moment(each["start"]),
+            instant(each["start"]),
             seconds(each["seconds"]) if each["end"] is not None else "",
             escape_controls(_told(each))[:_MOST_TEXT],
         )
@@ -197,9 +203,8 @@ def event_rows(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _told(event: Mapping[str, Any]) -> str:
-    shown = {"gpu", "index", "rank", "device", "port", "interface", "link", "resource", "cause"}
     rest = ", ".join(
-        f"{name} {of}" for name, of in sorted(event["attrs"].items()) if name not in shown
+        f"{name} {of}" for name, of in sorted(event["attrs"].items()) if name not in _SHOWN
     )
     parts = [str(event["body"])] if event["body"] else []
     return "; ".join([*parts, rest] if rest else parts)

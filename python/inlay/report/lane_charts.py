@@ -13,7 +13,7 @@ from inlay.report.timeline_charts import Axis, Values, colors_of, layered, writt
 __all__ = ["bars_drawing", "lanes_drawing", "map_drawing", "shares_drawing", "sign_of"]
 
 _LEVELS = [f"var(--h{number})" for number in range(1, 6)]
-_LANES_WIDTH = 640
+_LANES_WIDTH = 720
 _MAP_COLUMNS = 60
 _ERROR, _WARNING = 17, 13
 
@@ -44,7 +44,7 @@ def map_drawing(
     if not kept:
         return None
     labels = distinct_labels([name for name, _ in kept], width=24)
-    cells = []
+    cells: list[dict[str, Any]] = []
     for label, (_, of) in zip(labels, kept, strict=True):
         for place in range(0, axis.count, wide):
             found = [value for value in of[place : place + wide] if value is not None]
@@ -95,7 +95,8 @@ def map_drawing(
             f"{escape_controls(title)} of {count(len(kept))} over time, from {short(low)} to "
             f"{short(high)} {unit}"
         ),
-        note=f"{title} ({unit}): pale is {short(low)}, dark {short(high)}.",
+        note=f"{title} ({unit}): "
+        + (f"pale is {short(low)}, dark {short(high)}." if step > 0 else f"always {short(low)}."),
         headings=("of", "mean", "least", "most"),
         rows=said,
     )
@@ -158,7 +159,11 @@ def lanes_drawing(axis: Axis, lanes: Sequence[Mapping[str, Any]]) -> Drawing | N
     total = sum(lane["count"] for lane in lanes)
     worst = [name for name, lane in zip(names, lanes, strict=True) if lane["severity"] >= _ERROR]
     return Drawing(
-        spec=layered([layer], height=ROW * len(lanes), width=_LANES_WIDTH),
+        spec={
+            **layered([layer], height=ROW * len(lanes), width=_LANES_WIDTH),
+            # A browser's letters may be wider than those that were measured.
+            "padding": {"left": 40, "right": 20, "top": 5, "bottom": 5},
+        },
         label=(
             f"{counted(total, 'event')} in {counted(len(lanes), 'lane')} over time"
             + (f"; errors: {', '.join(worst[:5])}" if worst else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ __all__ = [
     "Line",
     "Values",
     "colors_of",
+    "instant",
     "layered",
     "lines_drawing",
     "stack_drawing",
@@ -28,6 +30,12 @@ _LABEL = 44
 #: A line goes over so few stretches without a value.
 _GAP = 1
 _HOUR = 3_600_000.0
+#: Between ticks, in milliseconds.
+_STEPS = (
+    *(1e3 * of for of in (1, 2, 5, 10, 15, 30)),
+    *(6e4 * of for of in (1, 2, 5, 10, 15, 30)),
+    *(_HOUR * of for of in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720)),
+)
 _FORMS = ((0.1 * _HOUR, "%H:%M:%S"), (36 * _HOUR, "%H:%M"), (2400 * _HOUR, "%b %d"))
 
 Values = Sequence[float | None]
@@ -63,8 +71,8 @@ class Axis:
     def __init__(self, timeline: Mapping[str, Any]) -> None:
         self.start = datetime.fromisoformat(timeline["start"]).timestamp() * 1e3
         self.end = max(datetime.fromisoformat(timeline["end"]).timestamp() * 1e3, self.start + 1e-3)
-        self._origin = timeline["origin"] * 1e3
-        self._width = timeline["width"] * 1e3
+        self._origin: float = timeline["origin"] * 1e3
+        self._width: float = timeline["width"] * 1e3
         self.count: int = timeline["count"]
 
     def edge(self, place: int) -> float:
@@ -82,20 +90,33 @@ class Axis:
         return min(int((milliseconds - self._origin) // self._width), self.count - 1)
 
     def until(self, place: int) -> str:
-        """Write when a stretch ends."""
-        return written(self.edge(place + 1))
+        """Write when a stretch ends, to the second if it is longer than two."""
+        edge = self.edge(place + 1)
+        return written(1e3 * round(edge / 1e3) if self._width >= 2e3 else edge)
 
-    def x(self, field: str = "t", *, ticks: int = 5) -> dict[str, Any]:
+    def x(self, field: str = "t", *, ticks: int = 4) -> dict[str, Any]:
         """Encode times; the same on all charts."""
         length = self.end - self.start
-        form = next((form for most, form in _FORMS if length <= most), "%Y-%m")
-        few = min(ticks, 3) if form.endswith("S") else ticks
+        form = next((form for most, form in _FORMS if length <= most), "%Y-%m-%d")
+        few = ticks - 1 if form.endswith("S") else ticks
+        step = next((of for of in _STEPS if length / of <= few), None)
+        axis: dict[str, Any] = {"labelOverlap": True, "labelSeparation": 6, "format": form}
+        if step is None:
+            axis["tickCount"] = few
+        else:
+            first = math.ceil(self.start / step)
+            axis["values"] = [i * step for i in range(first, math.floor(self.end / step) + 1)]
         return {
             "field": field,
             "type": "temporal",
-            "axis": {"tickCount": few, "labelOverlap": True, "format": form},
+            "axis": axis,
             "scale": {"type": "utc", "nice": False, "domain": [self.start, self.end]},
         }
+
+
+def instant(text: str) -> str:
+    """Write a time that is given in ISO 8601, to the second or as exactly as it needs."""
+    return written(datetime.fromisoformat(text).timestamp() * 1e3)
 
 
 def written(milliseconds: float) -> str:
@@ -138,10 +159,11 @@ def lines_drawing(
     if not shown:
         return None
     names = distinct_labels([line.name for line in shown], width=28)
+    most = max(of for line in shown for of in (line.high or line.mean) if of is not None) * factor
     y = {
         "field": "v",
         "type": "quantitative",
-        "axis": {"tickCount": 4, "minExtent": _LABEL, "format": "~s"},
+        "axis": _value_axis(most),
         "scale": {"zero": zero},
     }
     color = colors_of(names)
@@ -153,8 +175,8 @@ def lines_drawing(
     }
     layers: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for name, line in zip(names, shown, strict=True):
-        runs = _runs(axis, line, factor)
+    for number, (name, line) in enumerate(zip(names, shown, strict=True)):
+        runs = _runs(axis, line, factor, number)
         bands = [each for each in runs if "l" in each]
         if bands and len(shown) == 1 and any(each["l"] < each["h"] for each in bands):
             layers.append(
@@ -197,6 +219,7 @@ def lines_drawing(
         layers.append(_marks(axis, moments))
     values = [each["v"] for each in plain]
     of = f" {unit}" if unit else ""
+    single = names[0] if len(shown) == 1 and names[0] != title else ""
     band = ", mean with least and most" if layers[0]["mark"]["type"] == "area" else ""
     return Drawing(
         spec=layered(layers, height=HEIGHT),
@@ -204,7 +227,7 @@ def lines_drawing(
             f"{escape_controls(title)} over time, from {short(min(values))} to "
             f"{short(max(values))}{of}, {counted(len(shown), 'line')}"
         ),
-        note=f"{title}{f' ({unit})' if unit else ''}{band}.",
+        note=f"{title}{f' ({unit})' if unit else ''}{single and f': {single}'}{band}.",
         headings=("until", *names),
         rows=_line_rows(axis, shown, factor),
     )
@@ -221,7 +244,7 @@ def _line_rows(axis: Axis, lines: Sequence[Line], factor: float) -> list[tuple[s
     return rows
 
 
-def _runs(axis: Axis, line: Line, factor: float) -> list[dict[str, Any]]:
+def _runs(axis: Axis, line: Line, factor: float, number: int) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     last, run = None, 0
     for place, of in enumerate(line.mean):
@@ -230,7 +253,7 @@ def _runs(axis: Axis, line: Line, factor: float) -> list[dict[str, Any]]:
         if last is not None and place - last > 1 + _GAP:
             run += 1
         last = place
-        at: dict[str, Any] = {"t": axis.middle(place), "v": of * factor, "r": f"{line.name} {run}"}
+        at: dict[str, Any] = {"t": axis.middle(place), "v": of * factor, "r": f"{number} {run}"}
         low = None if line.low is None else line.low[place]
         high = None if line.high is None else line.high[place]
         if low is not None and high is not None:
@@ -252,6 +275,12 @@ def _marks(axis: Axis, moments: Iterable[tuple[float, str]]) -> dict[str, Any]:
         "mark": {"type": "rule", "color": "var(--bad)", "strokeDash": [3, 3]},
         "encoding": {"x": axis.x()},
     }
+
+
+def _value_axis(most: float) -> dict[str, Any]:
+    # As wide on all charts, so that their times stand below each other.
+    form = "~s" if abs(most) >= 10_000 else "~g"
+    return {"tickCount": 4, "minExtent": _LABEL, "format": form}
 
 
 def colors_of(names: Sequence[str]) -> dict[str, Any]:
@@ -321,7 +350,7 @@ def stack_drawing(
     y = {
         "field": "l",
         "type": "quantitative",
-        "axis": {"tickCount": 4, "minExtent": _LABEL, "format": "~s"},
+        "axis": _value_axis(top),
         "scale": {"domain": [0, max(top, most or 0.0)]},
     }
     layer = {

@@ -93,7 +93,7 @@ def training_page(
 
 
 def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{escape(escape_controls(text))}</p>'
 
 
 def _charts(drawn: Sequence[Drawing | None]) -> str:
@@ -143,8 +143,10 @@ def _steps(training: Mapping[str, Any], axis: Axis) -> str:
 
 
 def _slowest(training: Mapping[str, Any]) -> str:
-    if not training["slowest"]:
+    if training["steps"]["first"] is None:
         return _note("There is no table of steps.")
+    if not training["slowest"]:
+        return _note("None: no step took 1.2 times the median or longer.")
     rows = slow_rows(training["slowest"])
     return table(SLOW_HEADINGS, rows, label="The slowest steps", numbers=SLOW_NUMBERS) + _note(
         "Of a step the rank in which it took longest; the phase that took more than its mean; what "
@@ -194,8 +196,8 @@ def _ranks(training: Mapping[str, Any], axis: Axis) -> str:
         _charts(drawn)
         + table(RANK_HEADINGS, rows_of_ranks, label="Ranks", numbers=RANK_NUMBERS)
         + _note(
-            "All ranks of a step take equally long, since they wait for each other: who waits least "
-            "is who the others wait for."
+            "All ranks of a step take equally long, since they wait for each other: who waits "
+            "least is who the others wait for."
         )
     )
 

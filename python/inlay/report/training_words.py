@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from inlay.report.comparisons import short
-from inlay.report.formats import count, counted, escape_controls, moment, seconds
+from inlay.report.formats import count, counted, escape_controls, seconds
 from inlay.report.lane_charts import sign_of
+from inlay.report.timeline_charts import instant
 
 __all__ = [
     "PAUSE_HEADINGS",
@@ -139,7 +140,7 @@ def rank_row(rank: Mapping[str, Any]) -> tuple[str, ...]:
     scores = ", ".join(f"{name} {short(of['last'])}" for name, of in sorted(rank["scores"].items()))
     return (
         escape_controls(rank["rank"]),
-        "✗ slows the others" if rank["named"] else "✓",
+        "✗ slows the others" if rank["named"] else "" if rank["wait"] is None else "✓",
         count(rank["steps"]),
         seconds(spread["0.5"]),
         seconds(spread["0.95"]),
@@ -172,7 +173,7 @@ def slow_rows(slowest: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             seconds(each["seconds"]),
             "-" if each["times"] is None else f"{each['times']:.3g}",
             "-" if each["rank"] is None else count(each["rank"]),
-            moment(each["start"]),
+            instant(each["start"]),
             "" if each["phase"] is None else f"{each['phase']} (+{seconds(each['phase_more'])})",
             escape_controls(_overlapping(each["overlaps"])) or "nothing that was noted",
         )

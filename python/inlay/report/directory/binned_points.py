@@ -41,6 +41,39 @@ COLUMNS = (
 _KEY = ("origin", "metric", "attrs", "resource", "kind", "start_time", "time")
 # Rows that are kept before they are put together further.
 _MOST_ROWS = 400_000
+_PREFIXES = ("fabric.", "ib.", "job.", "training.")
+_WANTED = frozenset(
+    {
+        "gpu.clock",
+        "gpu.ecc.errors",
+        "gpu.energy",
+        "gpu.memory.total",
+        "gpu.memory.used",
+        "gpu.nvlink.errors",
+        "gpu.pcie.generation",
+        "gpu.pcie.replays",
+        "gpu.pcie.width",
+        "gpu.power",
+        "gpu.power.limit",
+        "gpu.recovery_action",
+        "gpu.sm.activity",
+        "gpu.temperature",
+        "gpu.temperature.margin",
+        "gpu.throttle",
+        "gpu.utilization",
+        "host.cgroup.cpu.throttled",
+        "host.cpu.time",
+        "host.cpu.utilization",
+        "host.disk.io",
+        "host.energy",
+        "host.memory.total",
+        "host.memory.used",
+        "host.network.dropped",
+        "host.network.errors",
+        "host.network.io",
+        "host.pressure",
+    }
+)
 _ADDED = ("value", "seconds", "weighted", "n", "rows")
 
 
@@ -110,6 +143,19 @@ class Binned(NamedTuple):
 class BinnedPoints:
     """Takes tables of points, and keeps sums of them in stretches of time that lengthen.
 
+    Attributes
+    ----------
+    start, end : int or None
+        When the first window began and the last ended, in microseconds of Unix time.
+    usual : float
+        How long windows usually are, in microseconds.
+    layers : set of str
+        Those that have rows.
+    unread : Counter of Unread
+        How many series had no value for a reason.
+
+    Notes
+    -----
     Of processes that read the same series at the same time the one counts that read it the
     longest, stretch by stretch.
     """
@@ -118,8 +164,10 @@ class BinnedPoints:
         self.start: int | None = None
         self.end: int | None = None
         self.usual = 0.0
+        self.layers: set[str] = set()
         self.unread: Counter[Unread] = Counter()
         self._seen = Seen()
+        self._most = _MOST_ROWS
         self._series: dict[tuple[Series, int], int] = {}
         self._parts: list[tuple[int, dict[str, np.ndarray]]] = []
 
@@ -133,6 +181,7 @@ class BinnedPoints:
         table = table.filter(layer)
         if not table.num_rows:
             return
+        self.layers.update(table["layer"].unique().to_pylist())
         table = self._each_once(table)
         if not table.num_rows:
             return
@@ -144,6 +193,9 @@ class BinnedPoints:
         self.end = last if self.end is None else max(self.end, last)
         if not has_value.any():
             return
+        has_value &= _is_wanted(table)
+        if not has_value.any():
+            return
         start, end, numbers = start[has_value], end[has_value], numbers[has_value]
         length = np.maximum(end - start, 0)
         if (length > 0).any():
@@ -153,7 +205,7 @@ class BinnedPoints:
         rows["series"], rows["bin"] = numbers, (start + length // 2) >> shift
         rows["at"] = end
         self._parts.append((shift, _put_together(rows)))
-        if sum(len(rows["bin"]) for _, rows in self._parts) > _MOST_ROWS:
+        if sum(len(rows["bin"]) for _, rows in self._parts) > self._most:
             self._shorten()
 
     def binned(self, timeline: Timeline) -> list[Binned]:
@@ -163,7 +215,7 @@ class BinnedPoints:
         rows = self._merged(timeline.shift)
         if rows is None:
             return []
-        kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.count)
+        kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.length)
         rows = {name: of[kept] for name, of in rows.items()}
         whose = list(self._series)
         names: dict[Series, int] = {}
@@ -189,11 +241,14 @@ class BinnedPoints:
     def _each_once(self, table: pa.Table) -> pa.Table:
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
+        is_first = pc.equal(table["layer"].cast(pa.utf8()), LAYERS[0])
         fresh = self._seen.fresh(
             table["origin"].to_numpy(),
             table["window_seq"].to_numpy(),
             microseconds_of(table["observed_time"]),
+            np.asarray(is_first.to_numpy(), np.int64),
         )
         if fresh is not None:
             table = table.filter(pa.array(fresh))
@@ -255,6 +310,8 @@ class BinnedPoints:
         merged = self._merged(shift)
         assert merged is not None
         self._parts = [(shift, merged)]
+        # Many series take what they take; the next time is when as much again has come.
+        self._most = max(_MOST_ROWS, 2 * len(merged["bin"]))
 
     def _merged(self, shift: int) -> dict[str, np.ndarray] | None:
         import numpy as np
@@ -267,6 +324,18 @@ class BinnedPoints:
             [part["bin"] >> max(shift - of, 0) for of, part in self._parts]
         )
         return _put_together(rows)
+
+
+def _is_wanted(table: pa.Table) -> np.ndarray:
+    """Return which rows are of metrics that a page tells of."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    metrics = table["metric"].cast(pa.utf8())
+    names = metrics.unique().to_pylist()
+    wanted = [name for name in names if name in _WANTED or name.startswith(_PREFIXES)]
+    return np.asarray(pc.is_in(metrics, value_set=pa.array(wanted, pa.utf8())).to_numpy(), bool)
 
 
 def _host_of(resource: str) -> str:
@@ -324,7 +393,7 @@ def _placed(series: Series, rows: dict[str, np.ndarray], timeline: Timeline) -> 
     places = rows["bin"] - timeline.first
 
     def on_axis(of: np.ndarray, rest: float = np.nan) -> np.ndarray:
-        made = np.full(timeline.count, rest)
+        made = np.full(timeline.length, rest)
         made[places] = of
         return made
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inlay.report.directory.binned_points import Binned, Unread
-    from inlay.report.directory.stretches import Timeline
 
 __all__ = ["Places", "infrastructure_of", "numbers_of"]
 
@@ -28,6 +27,18 @@ _GAUGES = {
     "clock": ("gpu.clock", {"domain": "sm"}),
     "graphics_clock": ("gpu.clock", {"domain": "graphics"}),
     "memory": ("gpu.memory.used", None),
+}
+#: Members of an occurrence that say where it was, with the word before each.
+_WHERE = {
+    "column": "column",
+    "rank": "rank",
+    "device": "",
+    "port": "port",
+    "interface": "",
+    "link": "link",
+    "resource": "",
+    "peer": "peer",
+    "cause": "",
 }
 _NEWEST = {
     "power_limit": ("gpu.power.limit", None),
@@ -64,10 +75,9 @@ class Places:
         if "gpu" in attrs:
             index = attrs.get("index") or self._devices.get(attrs["gpu"], {}).get("index")
             parts.append(f"GPU {index}" if index is not None else str(attrs["gpu"]))
-        for name in ("rank", "device", "port", "interface", "link", "resource", "peer", "cause"):
+        for name, word in _WHERE.items():
             if name in attrs:
-                is_plain = name in {"device", "interface", "resource", "cause"}
-                parts.append(str(attrs[name]) if is_plain else f"{name} {attrs[name]}")
+                parts.append(f"{word} {attrs[name]}".lstrip())
         return self._on(" ".join(parts), row["host"])
 
     def _on(self, text: str, host: str) -> str:
@@ -82,9 +92,8 @@ def infrastructure_of(
     occurrences: Sequence[Mapping[str, Any]],
     devices: Mapping[str, Mapping[str, str]],
     places: Places,
-    timeline: Timeline,
 ) -> dict[str, Any]:
-    """Tell of GPUs, hosts and links, on a timeline.
+    """Tell of GPUs, hosts and links.
 
     Parameters
     ----------
@@ -96,21 +105,21 @@ def infrastructure_of(
     devices : mapping of str to mapping
         What events said of each GPU, by its UUID.
     places : Places
-    timeline : Timeline
 
     Returns
     -------
     dict
-        ``gpus``, ``hosts``, ``links``, ``unread`` and, for each of the first three, how many
-        are ``left_out``; those with trouble first where some are.
+        ``gpus``, ``hosts``, ``links``, ``job``, ``unread`` and, for each of the first three, how
+        many are ``left_out``: those with the least trouble.
     """
-    gpus = _gpus(series, occurrences, devices, places, timeline)
+    gpus = _gpus(series, occurrences, devices, places)
     hosts = _hosts(series, occurrences)
-    links = _links(series, places)
+    links = _links(series)
     return {
         "gpus": _most_troubled(gpus, _MOST_GPUS),
         "hosts": _most_troubled(hosts, _MOST_HOSTS),
         "links": _most_troubled(links, _MOST_LINKS),
+        "job": _job(series)[:_MOST_LINKS],
         "left_out": {
             "gpus": max(0, len(gpus) - _MOST_GPUS),
             "hosts": max(0, len(hosts) - _MOST_HOSTS),
@@ -164,21 +173,22 @@ def _gpus(
     occurrences: Sequence[Mapping[str, Any]],
     devices: Mapping[str, Mapping[str, str]],
     places: Places,
-    timeline: Timeline,
 ) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[Binned]] = defaultdict(list)
     for each in series:
         if each.series.metric.startswith("gpu.") and "gpu" in each.attrs:
             found[each.series.host, each.attrs["gpu"]].append(each)
+    known = {gpu for _, gpu in found}
     happened: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in occurrences:
         if "gpu" in row["attrs"] and row["layer"] == "infra":
-            happened[row["attrs"]["gpu"]].append(row)
-            key = row["host"], row["attrs"]["gpu"]
-            if key[1] not in {gpu for _, gpu in found}:
-                found[key] = []
+            uuid = row["attrs"]["gpu"]
+            happened[uuid].append(row)
+            if uuid not in known:
+                known.add(uuid)
+                found[row["host"], uuid] = []
     made = [
-        _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places, timeline)
+        _gpu(host, uuid, each, happened[uuid], devices.get(uuid, {}), places)
         for (host, uuid), each in found.items()
     ]
     return sorted(made, key=_order)
@@ -196,7 +206,6 @@ def _gpu(
     happened: Sequence[Mapping[str, Any]],
     told: Mapping[str, str],
     places: Places,
-    timeline: Timeline,
 ) -> dict[str, Any]:
     import numpy as np
 
@@ -220,7 +229,7 @@ def _gpu(
     stacked = {
         cause: numbers_of(_rate(each))
         for cause, each in sorted(causes.items())
-        if np.nansum(each.value) > 0
+        if np.nansum(each.value) > 0 and cause not in _HARMLESS
     }
     newest = {name: chosen(*of) for name, of in _NEWEST.items()}
     xids = [str(row["attrs"].get("xid", "?")) for row in happened if row["name"] == "gpu.xid"]
@@ -369,7 +378,7 @@ def _busy(times: Sequence[Binned]) -> dict[str, list[float | None]] | None:
     return {"mean": written, "min": written, "max": written}
 
 
-def _links(series: Sequence[Binned], places: Places) -> list[dict[str, Any]]:
+def _links(series: Sequence[Binned]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for each in series:
         metric, attrs = each.series.metric, each.attrs
@@ -394,3 +403,23 @@ def _links(series: Sequence[Binned], places: Places) -> list[dict[str, Any]]:
         elif metric in {"ib.rate", "ib.state"}:
             link[metric.partition(".")[2]] = each.last
     return [of for _, of in sorted(found.items())]
+
+
+# ---- jobs --------------------------------------------------------------------------------------
+def _job(series: Sequence[Binned]) -> list[dict[str, Any]]:
+    """Tell of the job and of probes of the fabric, series by series."""
+    made = []
+    for each in series:
+        if each.series.metric.startswith(("job.", "fabric.")):
+            counts = each.series.kind == "counter"
+            made.append(
+                {
+                    "metric": each.series.metric,
+                    "host": each.series.host,
+                    "attrs": each.attrs,
+                    "total": each.total if counts else None,
+                    "last": None if counts else each.last,
+                    **({"mean": None, "min": None, "max": None} if counts else _said_of(each)),
+                }
+            )
+    return sorted(made, key=lambda row: (row["metric"], row["host"], sorted(row["attrs"].items())))

@@ -13,6 +13,7 @@ from inlay.report.directory.occurrences import (
     INFO,
     chosen_events,
     lanes_of,
+    most_severe,
     occurrences_of,
     said,
     verdict_times,
@@ -54,10 +55,11 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
         If a file cannot be read.
     """
     read = _Reader(directory, span)
-    occurrences, devices, hosts = _happened(read.events)
+    occurrences, left_out, devices, hosts = _happened(read.events)
     said_yes = verdict_times(verdicts)
-    has_infra = any(row["layer"] == "infra" for row in occurrences) or bool(devices)
-    has_training = any(row["layer"] == "training" for row in occurrences)
+    there = {row["layer"] for row in occurrences} | read.points.layers
+    has_infra = "infra" in there or bool(devices)
+    has_training = "training" in there or read.steps.start is not None
     starts = [of for of in (read.points.start, read.steps.start) if of is not None]
     ends = [of for of in (read.points.end, read.steps.end) if of is not None]
     if not starts:
@@ -70,10 +72,6 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
     series = read.points.binned(timeline)
     hosts |= {each.series.host for each in series}
     places = Places(devices, hosts - {""})
-    has_infra = has_infra or bool(read.points.unread)
-    has_infra = has_infra or any(each.series.layer == "infra" for each in series)
-    has_training = has_training or read.steps.start is not None
-    has_training = has_training or any(each.series.layer == "training" for each in series)
     shown = [*occurrences, *said_yes]
     lanes, outside = lanes_of(shown, {id(row): places.of(row) for row in shown}, timeline)
     told = sorted(occurrences, key=lambda row: (-row["severity"], row["start"] - row["end"]))
@@ -83,11 +81,9 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
             "lanes": lanes,
             "outside": outside,
             "events": [said(row, places.of(row)) for row in told[:_MOST_EVENTS]],
-            "more_events": max(0, len(told) - _MOST_EVENTS),
+            "more_events": max(0, len(told) - _MOST_EVENTS) + left_out,
         },
-        "infra": infrastructure_of(
-            series, read.points.unread, occurrences, devices, places, timeline
-        )
+        "infra": infrastructure_of(series, read.points.unread, occurrences, devices, places)
         if has_infra
         else None,
         "training": training_of(read.steps, series, occurrences, places, timeline)
@@ -118,11 +114,11 @@ class _Reader:
 
     def _points(self, table: pa.Table) -> pa.Table:
         self.points.take(self._within(table, COLUMNS, "points"))
-        return table.slice(0, 0)
+        return table.schema.empty_table()
 
     def _steps(self, table: pa.Table) -> pa.Table:
         self.steps.take(self._within(table, STEP_COLUMNS, "steps"))
-        return table.slice(0, 0)
+        return table.schema.empty_table()
 
     def _events(self, table: pa.Table) -> pa.Table:
         import numpy as np
@@ -139,6 +135,8 @@ class _Reader:
             kept &= end >= int(self._span.start.timestamp() * 1e6)
         if self._span.end is not None:
             kept &= start <= int(self._span.end.timestamp() * 1e6)
+        # What a device is holds whenever it was said.
+        kept |= np.asarray(pc.equal(table["name"].cast(pa.utf8()), INFO).to_numpy(), bool)
         return table if kept.all() else table.filter(pa.array(kept))
 
     def _within(self, table: pa.Table, columns: Sequence[str], name: str) -> pa.Table:
@@ -164,8 +162,8 @@ def _with(table: pa.Table, columns: Sequence[str], name: str) -> pa.Table:
 
 def _happened(
     parts: Sequence[pa.Table],
-) -> tuple[list[dict[str, Any]], dict[str, Mapping[str, str]], set[str]]:
-    """Return what happened, what is known of each GPU, and the hosts."""
+) -> tuple[list[dict[str, Any]], int, dict[str, Mapping[str, str]], set[str]]:
+    """Return what happened, how much of it is left out, what is known of each GPU, the hosts."""
     import pyarrow as pa
 
     from inlay.table import arrow_schema
@@ -174,7 +172,8 @@ def _happened(
     schema = pa.schema([pa.field(name, known.field(name).type) for name in EVENT_COLUMNS])
     table = pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
     table = table.group_by(list(EVENT_COLUMNS), use_threads=False).aggregate([])
-    occurrences = occurrences_of(table.select(list(EVENT_COLUMNS)))
+    table, left_out = most_severe(table.select(list(EVENT_COLUMNS)))
+    occurrences = occurrences_of(table)
     devices: dict[str, Mapping[str, str]] = {}
     for row in occurrences:
         uuid = row["attrs"].get("gpu")
@@ -185,4 +184,4 @@ def _happened(
                 **(row["attrs"] if row["name"] == INFO else told),
             }
     hosts = {row["host"] for row in occurrences}
-    return [row for row in occurrences if row["name"] != INFO], devices, hosts
+    return [row for row in occurrences if row["name"] != INFO], left_out, devices, hosts

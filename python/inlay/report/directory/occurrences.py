@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay.report.directory.binned_points import LAYERS
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from inlay.report.directory.stretches import Timeline
 
-__all__ = ["EVENT_COLUMNS", "chosen_events", "lanes_of", "occurrences_of", "said", "verdict_times"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "INFO",
+    "chosen_events",
+    "lanes_of",
+    "most_severe",
+    "occurrences_of",
+    "said",
+    "verdict_times",
+]
 
 EVENT_COLUMNS = (
     "time",
@@ -51,6 +60,17 @@ _VARYING = frozenset(
 )
 _AMOUNTS = ("seconds",)
 _MOST_LANES, _MOST_SPANS, _PIXELS = 24, 300, 600
+#: Events and verdicts that are looked at one by one.
+_MOST_ROWS = 100_000
+_VERDICT = "verdict: "
+
+
+def most_severe(events: pa.Table) -> tuple[pa.Table, int]:
+    """Choose of very many events the most severe, of those the first; and count the others."""
+    if events.num_rows <= _MOST_ROWS:
+        return events, 0
+    order = [("severity", "descending"), ("time", "ascending")]
+    return events.sort_by(order).slice(0, _MOST_ROWS), events.num_rows - _MOST_ROWS
 
 
 def chosen_events(table: pa.Table) -> pa.Table:
@@ -121,7 +141,7 @@ def _continues(known: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 def _join(known: dict[str, Any], row: Mapping[str, Any]) -> None:
     overlaps = row["start"] < known["end"]
     attrs = {**known["attrs"], **row["attrs"]}
-    for name in _AMOUNTS:
+    for name in _AMOUNTS if row["layer"] == "infra" else ():
         pair = [_number(each["attrs"].get(name)) for each in (known, row)]
         found = [of for of in pair if of is not None]
         if found:
@@ -141,18 +161,19 @@ def _number(text: Any) -> float | None:
 
 
 def verdict_times(verdicts: pa.Table) -> list[dict[str, Any]]:
-    """Return when judges said yes, in the form of `occurrences_of`."""
+    """Return when judges said yes, in the form of `occurrences_of`; of very many the newest."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     said_yes = verdicts.filter(pc.equal(verdicts["verdict"].cast(pa.utf8()), "yes"))
     columns = ("time", "start_time", "layer", "metric", "attrs", "method")
     made = []
-    for row in as_dicts(said_yes.select(columns)):
+    newest = said_yes.select(columns).sort_by([("time", "descending")]).slice(0, _MOST_ROWS)
+    for row in as_dicts(newest):
         start = microseconds(row["start_time"]) or 0
         made.append(
             {
-                "name": f"verdict: {row['metric']}",
+                "name": f"{_VERDICT}{row['metric']}",
                 "layer": row["layer"],
                 "severity": _WARNING,
                 "start": start,
@@ -183,13 +204,13 @@ def said(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def lanes_of(
-    rows: Iterable[Mapping[str, Any]], names: Mapping[int, str], timeline: Timeline
+    rows: Sequence[Mapping[str, Any]], names: Mapping[int, str], timeline: Timeline
 ) -> tuple[list[dict[str, Any]], int]:
     """Lay occurrences out in lanes: one for each kind and place, or if they are many of each kind.
 
     Parameters
     ----------
-    rows : iterable of mapping
+    rows : sequence of mapping
         As `occurrences_of` makes them.
     names : dict of int to str
         What each happened to, by ``id`` of the row.
@@ -204,17 +225,18 @@ def lanes_of(
         How many lie beyond the axis.
     """
     inside = [row for row in rows if row["start"] <= timeline.end and row["end"] >= timeline.start]
-    outside = sum(1 for _ in rows) - len(inside) if isinstance(rows, Collection) else 0
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in inside:
-        groups.setdefault((row["name"], names.get(id(row), "")), []).append(row)
-    if len(groups) > _MOST_LANES:
+    # Verdicts are put together before what happened to a device is.
+    for together in ((), (_VERDICT,), ("",)):
         groups = {}
         for row in inside:
-            groups.setdefault((row["name"], ""), []).append(row)
+            where = "" if row["name"].startswith(together) else names.get(id(row), "")
+            groups.setdefault((row["name"], where), []).append(row)
+        if len(groups) <= _MOST_LANES:
+            break
     lanes = [_lane(name, where, each, timeline) for (name, where), each in groups.items()]
     lanes.sort(key=lambda lane: (-lane["severity"], lane["name"], lane["where"]))
-    return lanes[:_MOST_LANES], outside
+    return lanes[:_MOST_LANES], len(rows) - len(inside)
 
 
 def _lane(

@@ -89,7 +89,8 @@ class StepRows:
         import pyarrow.compute as pc
 
         observed = microseconds_of(table["observed_time"])
-        fresh = self._seen.fresh(table["origin"].to_numpy(), observed, observed)
+        origin = table["origin"].to_numpy()
+        fresh = self._seen.fresh(origin, observed, observed, np.zeros_like(observed))
         if fresh is not None:
             table = table.filter(pa.array(fresh))
         if not table.num_rows:
@@ -148,13 +149,13 @@ class StepRows:
             return {}
         rows = self._merged(timeline.shift)
         place = rows["bin"] - timeline.first
-        inside = (place >= 0) & (place < timeline.count)
+        inside = (place >= 0) & (place < timeline.length)
         made: dict[int, dict[str, np.ndarray]] = {}
         for rank in np.unique(rows["rank"]).tolist():
             mine = inside & (rows["rank"] == rank)
             made[rank] = {}
             for name in (*_ADDED, "least", "most", "loss_least", "loss_most", "norm_most"):
-                on_axis = np.full(timeline.count, np.nan)
+                on_axis = np.full(timeline.length, np.nan)
                 on_axis[place[mine]] = rows[name][mine]
                 made[rank][name] = on_axis
         return made

@@ -31,7 +31,7 @@ class Timeline(NamedTuple):
         A stretch is 2**shift long.
     first : int
         The number of the first stretch.
-    count : int
+    length : int
         How many there are.
     """
 
@@ -39,7 +39,7 @@ class Timeline(NamedTuple):
     end: int
     shift: int
     first: int
-    count: int
+    length: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for a report."""
@@ -48,7 +48,7 @@ class Timeline(NamedTuple):
             "end": iso(self.end),
             "origin": (self.first << self.shift) / 1e6,
             "width": (1 << self.shift) / 1e6,
-            "count": self.count,
+            "count": self.length,
         }
 
 
@@ -90,10 +90,10 @@ class Seen:
     """Which deliveries were read: a window's rows that come again are those of before."""
 
     def __init__(self) -> None:
-        self._known: set[tuple[int, int, int]] = set()
+        self._known: set[tuple[int, ...]] = set()
 
     def fresh(
-        self, origins: np.ndarray, numbers: np.ndarray, observed: np.ndarray
+        self, origins: np.ndarray, numbers: np.ndarray, observed: np.ndarray, layers: np.ndarray
     ) -> np.ndarray | None:
         """Return which rows are of deliveries that no table before had; None for all.
 
@@ -103,18 +103,20 @@ class Seen:
             Who delivered, and which delivery of theirs.
         observed : numpy.ndarray
             When, in microseconds: a file holds the rows of one day.
+        layers : numpy.ndarray
+            Of which layer the rows are: a file holds those of one.
         """
         import numpy as np
 
         days = observed // 86_400_000_000
-        stacked = np.stack([origins, numbers, days])
+        stacked = np.stack([origins, numbers, days, layers])
         order = np.lexsort(stacked[::-1])
         ordered = stacked[:, order]
         begins = np.ones(len(order), bool)
         begins[1:] = (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)
         keys = [tuple(each) for each in ordered[:, begins].T.tolist()]
         is_old = np.array([key in self._known for key in keys], bool)
-        self._known.update((a, b, c) for a, b, c in keys)
+        self._known.update(keys)
         if not is_old.any():
             return None
         kept = np.empty(len(order), bool)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["training_of"]
 
 _MOST_SLOW, _MOST_RANKS, _MOST_OVERLAPS, _MOST_PAUSES = 20, 256, 8, 100
+#: So many times the median.
+_SLOW = 1.2
 #: Intervals that say what a step is anyway, not why it is slow.
 _NO_CAUSES = frozenset({"training.start", "gpu.info"})
 _PAUSES = ("training.checkpoint", "training.restore", "training.eval")
@@ -51,7 +53,7 @@ def training_of(
         "steps": _steps(steps, by_rank),
         "over_time": _over_time(by_rank, mine),
         "goodput": _goodput(by_rank, mine),
-        "ranks": _ranks(steps, by_rank, mine, occurrences)[:_MOST_RANKS],
+        "ranks": _ranks(steps, mine, occurrences)[:_MOST_RANKS],
         "pauses": _pauses(occurrences),
         "restarts": counts["training.restart"],
         "slowest": _slowest(steps, by_rank, occurrences, places),
@@ -79,7 +81,8 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
         "seconds": _spread(steps.durations[min(by_rank)]) if by_rank else None,
         "tokens": total("tokens") or None,
         "samples": total("samples") or None,
-        "nonfinite": total("nonfinite"),
+        # Ranks step together.
+        "nonfinite": int(max((np.nansum(of["nonfinite"]) for of in by_rank.values()), default=0)),
         "replayed": 0 if lowest is None else int(np.nansum(lowest["replayed"])),
     }
 
@@ -209,7 +212,6 @@ def _goodput(
 # ---- ranks -------------------------------------------------------------------------------------
 def _ranks(
     steps: StepRows,
-    by_rank: Mapping[int, Mapping[str, np.ndarray]],
     series: Sequence[Binned],
     occurrences: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
@@ -290,6 +292,8 @@ def _slowest(
     made = []
     for row in steps.slowest(_MOST_SLOW):
         median = steps.durations[row["rank"]].quantile(0.5)
+        if median and row["seconds"] < _SLOW * median:
+            continue
         more = {name: row["phases"][name] - usual[row["rank"]][name] for name in PHASES}
         most = max(more, key=lambda name: more[name])
         made.append(
