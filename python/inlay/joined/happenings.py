@@ -32,6 +32,8 @@ __all__ = [
     "verdicts",
 ]
 
+# What something is, told once, is no cause of anything.
+_IDENTITIES = ("gpu.info",)
 # Attributes that differ between the parts of one interval.
 _VOLATILE = ("open", "seconds", "amount", "share", "count")
 # Parts of one interval are handed over at each turn of the window; neighbours this close are one.
@@ -94,6 +96,8 @@ def happenings(source: Source, question: Question) -> list[Happening]:
 def events(found: Iterable[Happening], question: Question) -> Iterator[Candidate]:
     """Yield what happened around the span."""
     for one in found:
+        if one.name in _IDENTITIES:
+            continue
         entity = entity_of(one.attrs, members(one.resource))
         cause = cause_of(one.attrs)
         own = one.trace_id is not None and one.trace_id.lower() in question.focus.traces
