@@ -72,7 +72,7 @@ def test_the_set_has_both_pages_and_the_first_says_what_matters(pages):
     text = Outline(pages["index.html"]).text
     assert (
         "4 GPUs on 1 host: 1 error: Xid 79 on GPU 2; clocks held down for 2 min, most on GPU 3 "
-        "(2 min, hw_thermal); hosts waited for io 30 s; 2 metrics could not be read"
+        "(2 min, hw_thermal); hosts waited for io 30 s; 1 metric could not be read"
     ) in text
 
 
@@ -210,6 +210,25 @@ def test_gpus_of_several_hosts_are_named_with_them(tmp_path):
     ]
 
 
+def test_causes_that_count_the_same_moment_are_not_added(tmp_path):
+    rows = [
+        layers.point(
+            "gpu.throttle",
+            window,
+            kind="counter",
+            unit="s",
+            value=held,
+            attrs={"gpu": layers.uuid(0), "cause": cause},
+        )
+        for window in range(10)
+        for cause, held in (("hw_thermal", 3.0), ("thermal", 4.0), ("low_utilization", 5.0))
+    ]
+    found = of(tmp_path, *rows)
+    assert gpu(found, 0)["lost_seconds"] == pytest.approx(40.0)
+    assert list(gpu(found, 0)["throttle"]) == ["hw_thermal"]
+    assert "most on GPU-h1-00000000 (40 s, hw_thermal)" in said(found)
+
+
 def test_without_sm_activity_utilisation_is_drawn(tmp_path):
     attrs = {"gpu": layers.uuid(0)}
     rows = [layers.point("gpu.utilization", w, value=0.5, attrs=attrs) for w in range(5)]
@@ -297,8 +316,17 @@ def test_an_event_beyond_the_axis_is_told_but_not_drawn(tmp_path):
 # ---- what could not be read --------------------------------------------------------------------
 def test_what_could_not_be_read_is_told_once_by_metric_and_reason(report, pages):
     assert report["infra"]["unread"] == [
-        {"metric": "gpu.ecc.errors", "status": "no_permission", "host": "h1", "series": 4},
-        {"metric": "gpu.fan.speed", "status": "unsupported", "host": "h1", "series": 4},
+        {
+            "metric": metric,
+            "status": status,
+            "host": "h1",
+            "series": 4,
+            "is_read": is_read,
+        }
+        for metric, status, is_read in (
+            ("gpu.fan.speed", "unsupported", False),
+            ("gpu.ecc.errors", "no_permission", True),
+        )
     ]
     part = pages["infra.html"].partition('id="unread"')[2]
     assert part.count("gpu.fan.speed") == 1

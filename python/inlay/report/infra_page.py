@@ -43,7 +43,7 @@ _MEASURES = (
 )
 _IDENTITY_HEADINGS = ("GPU", "UUID", "model", "driver", "PCI", "host", "part of")
 _LINK_HEADINGS = ("link", "host", "sent", "received", "errors", "waited (ticks)", "congestion")
-_UNREAD_HEADINGS = ("metric", "why not", "host", "series")
+_UNREAD_HEADINGS = ("metric", "why not", "host", "series", "otherwise")
 _WHY = {
     "absent": "absent: what it would be read from is not there",
     "error": "error: reading it failed, or its counter stands at its limit",
@@ -182,8 +182,9 @@ def _gpus(infra: Mapping[str, Any], axis: Axis) -> str:
         parts.append(_note(f"{count(left_out)} more, with less trouble, are left out."))
     parts.append(
         _note(
-            "Throttled: seconds in which clocks were held down; a moment may count under several "
-            "causes, and under low_utilization and sync_boost it is no loss."
+            "Throttled: time in which clocks were held down, of several causes at once the "
+            "longest; not low_utilization and sync_boost, which are no loss. Causes may count the "
+            "same moment, as thermal does what hw_thermal and sw_thermal count."
         )
     )
     identity = [_identity(gpu) for gpu in gpus]
@@ -414,6 +415,7 @@ def _unread(infra: Mapping[str, Any]) -> str:
                 escape_controls(_WHY.get(status, status)),
                 escape_controls(", ".join(hosts[:3])) + more,
                 count(sum(of["series"] for of in each)),
+                "read of others or at other times" if each[0]["is_read"] else "",
             )
         )
     return table(_UNREAD_HEADINGS, rows, label="What could not be read", numbers=(3,))

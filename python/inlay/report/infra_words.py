@@ -87,7 +87,8 @@ def infra_headline(report: Mapping[str, Any]) -> str:
     if throttled:
         total = sum(gpu["lost_seconds"] for gpu in throttled)
         first = throttled[0]
-        cause = max(first["totals"]["throttled"].items(), key=lambda item: item[1])[0]
+        totals = first["totals"]["throttled"]
+        cause = max(first["throttle"] or totals, key=lambda name: totals[name])
         parts.append(
             f"clocks held down for {seconds(total)}, most on {first['name']} "
             f"({seconds(first['lost_seconds'])}, {cause})"
@@ -108,7 +109,7 @@ def infra_headline(report: Mapping[str, Any]) -> str:
         there.append(counted(len(gpus) + more["gpus"], "GPU"))
     if hosts:
         there.append(counted(len(hosts) + more["hosts"], "host"))
-    unread = len({each["metric"] for each in infra["unread"]})
+    unread = len({each["metric"] for each in infra["unread"] if not each["is_read"]})
     if unread:
         parts.append(f"{counted(unread, 'metric')} could not be read")
     return f"{' on '.join(there) or 'no GPU and no host'}: {'; '.join(parts)}"

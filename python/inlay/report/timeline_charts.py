@@ -279,7 +279,8 @@ def _marks(axis: Axis, moments: Iterable[tuple[float, str]]) -> dict[str, Any]:
 
 def _value_axis(most: float) -> dict[str, Any]:
     # As wide on all charts, so that their times stand below each other.
-    form = "~s" if abs(most) >= 10_000 else "~g"
+    size = abs(most)
+    form = "~s" if size >= 10_000 else ",~r" if size >= 1e-3 else "~g"
     return {"tickCount": 4, "minExtent": _LABEL, "format": form}
 
 

@@ -153,6 +153,8 @@ class BinnedPoints:
         Those that have rows.
     unread : Counter of Unread
         How many series had no value for a reason.
+    read : set of str
+        Metrics of which some series had a value.
 
     Notes
     -----
@@ -166,6 +168,7 @@ class BinnedPoints:
         self.usual = 0.0
         self.layers: set[str] = set()
         self.unread: Counter[Unread] = Counter()
+        self.read: set[str] = set()
         self._seen = Seen()
         self._most = _MOST_ROWS
         self._series: dict[tuple[Series, int], int] = {}
@@ -193,6 +196,8 @@ class BinnedPoints:
         self.end = last if self.end is None else max(self.end, last)
         if not has_value.any():
             return
+        values = table.filter(pa.array(has_value))
+        self.read.update(values["metric"].cast(pa.utf8()).unique().to_pylist())
         has_value &= _is_wanted(table)
         if not has_value.any():
             return

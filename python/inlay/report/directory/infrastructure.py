@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from inlay.report.directory.binned_points import Binned, Unread
+    from inlay.report.directory.binned_points import Binned, BinnedPoints
 
 __all__ = ["Places", "infrastructure_of", "numbers_of"]
 
@@ -17,6 +17,8 @@ __all__ = ["Places", "infrastructure_of", "numbers_of"]
 _MOST_GPUS, _MOST_HOSTS, _MOST_LINKS = 64, 16, 200
 #: Time in which clocks were low is no trouble if nothing was to be done, or another was waited for.
 _HARMLESS = frozenset({"low_utilization", "sync_boost", "idle"})
+#: Causes that are the sum of others where a driver tells those.
+_PARTS = {"thermal": frozenset({"hw_thermal", "sw_thermal"})}
 _GAUGES = {
     "power": ("gpu.power", None),
     "activity": ("gpu.sm.activity", None),
@@ -88,7 +90,7 @@ class Places:
 
 def infrastructure_of(
     series: Sequence[Binned],
-    unread: Mapping[Unread, int],
+    points: BinnedPoints,
     occurrences: Sequence[Mapping[str, Any]],
     devices: Mapping[str, Mapping[str, str]],
     places: Places,
@@ -98,8 +100,8 @@ def infrastructure_of(
     Parameters
     ----------
     series : sequence of Binned
-    unread : mapping of Unread to int
-        How many series had no value.
+    points : BinnedPoints
+        Which know what had no value.
     occurrences : sequence of mapping
         As `occurrences_of` makes them.
     devices : mapping of str to mapping
@@ -126,8 +128,18 @@ def infrastructure_of(
             "links": max(0, len(links) - _MOST_LINKS),
         },
         "unread": [
-            {"metric": each.metric, "status": each.status, "host": each.host, "series": times}
-            for each, times in sorted(unread.items(), key=lambda item: tuple(map(str, item[0])))
+            {
+                "metric": each.metric,
+                "status": each.status,
+                "host": each.host,
+                "series": times,
+                # Of another device, or at another time.
+                "is_read": each.metric in points.read,
+            }
+            for each, times in sorted(
+                points.unread.items(),
+                key=lambda item: (item[0].metric in points.read, *map(str, item[0])),
+            )
         ],
     }
 
@@ -207,7 +219,6 @@ def _gpu(
     told: Mapping[str, str],
     places: Places,
 ) -> dict[str, Any]:
-    import numpy as np
 
     def chosen(metric: str, attrs: Mapping[str, str] | None) -> Binned | None:
         members = attrs or {}
@@ -226,11 +237,10 @@ def _gpu(
     throttles = [each for each in series if each.series.metric == "gpu.throttle"]
     causes = {each.attrs.get("cause", "?"): each for each in throttles}
     throttled = {cause: each.total for cause, each in sorted(causes.items())}
-    stacked = {
-        cause: numbers_of(_rate(each))
-        for cause, each in sorted(causes.items())
-        if np.nansum(each.value) > 0 and cause not in _HARMLESS
-    }
+    counted = {cause for cause, seconds in throttled.items() if seconds > 0}
+    # What counts again what others count is not drawn on top of them.
+    undrawn = _HARMLESS | {whole for whole, parts in _PARTS.items() if counted & parts}
+    stacked = {cause: numbers_of(_rate(causes[cause])) for cause in sorted(counted - undrawn)}
     newest = {name: chosen(*of) for name, of in _NEWEST.items()}
     xids = [str(row["attrs"].get("xid", "?")) for row in happened if row["name"] == "gpu.xid"]
     totals = {
@@ -242,7 +252,7 @@ def _gpu(
         "xids": xids,
         "is_lost": any(row["name"] == "gpu.lost" for row in happened),
     }
-    wasted = sum(of for cause, of in throttled.items() if cause not in _HARMLESS)
+    wasted = _held(each for cause, each in causes.items() if cause not in _HARMLESS)
     errors = sum(row["severity"] >= 17 for row in happened)
     return {
         "gpu": uuid,
@@ -264,6 +274,14 @@ def _gpu(
             :20
         ],
     }
+
+
+def _held(causes: Iterable[Binned]) -> float:
+    """Return for how long clocks were held down: of several causes at once the longest."""
+    import numpy as np
+
+    values = [np.nan_to_num(each.value) for each in causes]
+    return float(np.max(values, axis=0).sum()) if values else 0.0
 
 
 def _said_of(each: Binned) -> dict[str, float | None]:

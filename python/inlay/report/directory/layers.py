@@ -83,7 +83,7 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
             "events": [said(row, places.of(row)) for row in told[:_MOST_EVENTS]],
             "more_events": max(0, len(told) - _MOST_EVENTS) + left_out,
         },
-        "infra": infrastructure_of(series, read.points.unread, occurrences, devices, places)
+        "infra": infrastructure_of(series, read.points, occurrences, devices, places)
         if has_infra
         else None,
         "training": training_of(read.steps, series, occurrences, places, timeline)
