@@ -25,6 +25,7 @@ examples:
 
 # What the terminal shows: the first of each, and which columns a narrow one does without.
 _MOST_GPUS, _MOST_STEPS = 8, 5
+_MOST_FIGURES = 16
 _OPTIONAL_OF_GPUS = (12, 11, 10, 8, 9, 4, 3)
 
 
@@ -121,9 +122,13 @@ def _write_summary(report: Mapping[str, Any]) -> None:
     for quality in report["quality"]:
         write_line(escape_controls(f"{quality_name(quality)}: {headline(quality)}"))
         if report["split"] is not None:
-            rows = [change_row(metric) for metric in quality["metrics"]]
+            # The pages have all of them: of a class each there are too many for a terminal.
+            whole = [each for each in quality["metrics"] if " (" not in str(each["metric"])]
+            shown = (whole or quality["metrics"])[:_MOST_FIGURES]
+            rows = [change_row(metric) for metric in shown]
             write_table(CHANGE_HEADINGS, rows, numbers=CHANGE_NUMBERS, optional=(5, 6))
-            write_line("")
+            left = len(quality["metrics"]) - len(shown)
+            write_line(f"and {left} more figures on the page\n" if left else "")
     if report["rates"] and report["split"] is not None:
         rows = [change_row(rate) for rate in report["rates"]]
         write_table(CHANGE_HEADINGS, rows, numbers=CHANGE_NUMBERS, optional=(5, 6))
