@@ -115,4 +115,5 @@ PYBIND11_MODULE(_core, m) {
   register_multilabel_states(m);
   register_ranking_states(m);
   register_regression_states(m);
+  register_host(m);
 }
