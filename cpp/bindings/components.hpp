@@ -38,6 +38,5 @@ void register_multiclass_states(pybind11::module_& m);
 void register_multilabel_states(pybind11::module_& m);
 void register_ranking_states(pybind11::module_& m);
 void register_regression_states(pybind11::module_& m);
-void register_host(pybind11::module_& m);
 
 }  // namespace inlay::python

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "components.hpp"
+#include "infra_components.hpp"
 #include "translate_errors.hpp"
 
 namespace py = pybind11;

@@ -1,0 +1,29 @@
+"""What is under the model: the machine, its links, and what the kernel tells of them."""
+
+from __future__ import annotations
+
+from inlay._lazy import loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from inlay.infra.all_reduce import AllReduceProbe
+    from inlay.infra.fabric import Fabric
+    from inlay.infra.host import Host
+    from inlay.infra.ping_mesh import PingMesh
+
+# Public name -> the module that defines it: most programs use one of them.
+_HOMES = {
+    "AllReduceProbe": "inlay.infra.all_reduce",
+    "Fabric": "inlay.infra.fabric",
+    "Host": "inlay.infra.host",
+    "PingMesh": "inlay.infra.ping_mesh",
+}
+
+__all__ = ["AllReduceProbe", "Fabric", "Host", "PingMesh"]
+
+
+__getattr__ = loader(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
