@@ -35,10 +35,13 @@ class HostReader {
 
   void start(std::int64_t period_us, std::int64_t slow_us, std::int64_t scan_us) {
     if (poller_.size() == 0) {
-      poller_.add("host", period_us,
-                  [this](const infra::Tick& at) { host_.tick(at.time_us, at.steady_ns); });
-      poller_.add("host.slow", slow_us,
-                  [this](const infra::Tick& at) { host_.tick_slow(at.time_us, at.steady_ns); });
+      // The caller has just read it all by hand.
+      poller_.add(
+          "host", period_us,
+          [this](const infra::Tick& at) { host_.tick(at.time_us, at.steady_ns); }, period_us);
+      poller_.add(
+          "host.slow", slow_us,
+          [this](const infra::Tick& at) { host_.tick_slow(at.time_us, at.steady_ns); }, slow_us);
       poller_.add("host.scan", scan_us, [this](const infra::Tick&) { host_.scan(); }, scan_us);
     }
     poller_.start();

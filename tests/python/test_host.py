@@ -64,7 +64,7 @@ def test_memory_is_in_bytes(tree: HostTree) -> None:
     assert value(rows, "host.memory.used") == (16_384_000 - 12_288_000) * 1024
     assert value(rows, "host.memory.faults", "major") == 10
     assert value(rows, "host.swap.free") == 1_000_000 * 1024
-    assert value(rows, "host.swap.operations", "in") == 0  # one reading, nothing since
+    assert value(rows, "host.swap.operations", "in") == "unsupported"  # a base, and then gone
     row = rows["host.memory.total",]
     assert (row["unit"], row["layer"], row["kind"], row["count"]) == ("By", "infra", "gauge", 2)
 
@@ -369,6 +369,18 @@ def test_a_wide_counter_beyond_the_classic_width_still_counts(tree: HostTree) ->
     assert value(reading.take(), "ib.errors", "mlx5_0", "symbol_error", "1") == 5
 
 
+def test_a_wide_counter_that_passes_the_classic_limit_goes_on(tree: HostTree) -> None:
+    tree.add_infiniband(1)
+    path = f"{tree.port('mlx5_0')}/counters/link_error_recovery"
+    reading = HostReading(tree, ["infiniband"])
+    for total in (250, 255, 260, 270):
+        tree.write(path, total)
+        reading.tick()
+    rows = reading.take()
+    assert value(rows, "ib.errors", "mlx5_0", "link_error_recovery", "1") == 20
+    assert reading.events == []
+
+
 # ---- what cannot be read -------------------------------------------------------------------------
 def test_an_empty_root_has_a_status_for_each_family(tree: HostTree) -> None:
     reading = HostReading(tree)
@@ -423,6 +435,7 @@ def test_one_file_without_a_number_leaves_the_others_alone(
     tree.write(f"{tree.port('mlx5_0')}/counters/port_rcv_errors", text)
     reading = HostReading(tree, ["infiniband"])
     reading.tick()
+    reading.tick()
     rows = reading.take()
     assert rows["ib.errors", "mlx5_0", "port_rcv_errors", "1"]["status"] == status
     others = [row["status"] for row in rows.values()]
@@ -449,6 +462,7 @@ def test_energy_that_only_root_may_read(tree: HostTree) -> None:
         above.chmod(0o755)
     with as_nobody():
         reading = HostReading(tree, ["energy"])
+        reading.tick()
         reading.tick()
     rows = reading.take()
     assert value(rows, "host.energy", "package-0") == "no_permission"

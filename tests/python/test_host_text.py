@@ -70,7 +70,8 @@ def damaged(text: bytes) -> st.SearchStrategy[bytes]:
 @given(data=st.data())
 def test_any_text_is_a_value_or_a_status(tmp_path: Path, file: str, data: st.DataObject) -> None:
     tree = HostTree(tmp_path / "root")
-    tree.add_all(ports=1)
+    if not tree.path(file).exists():
+        tree.add_all(ports=1)
     good = tree.path(file).read_bytes()
     first, second = data.draw(damaged(good)), data.draw(damaged(good))
     tree.write(file, first)

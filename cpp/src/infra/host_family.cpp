@@ -12,7 +12,13 @@ std::uint64_t write_counter(HostTick& tick, std::uint32_t id, std::uint64_t tota
 std::uint64_t NumberFile::counter(HostTick& tick) noexcept {
   std::uint64_t total = 0;
   const Status status = file.number(total);
-  if (status == Status::kOk) return write_counter(tick, id, total, lost);
+  if (status == Status::kOk) {
+    if (limit != 0 && total > limit) {  // wider than the classic counters are
+      tick.writer.without_limit(id);
+      limit = 0;
+    }
+    return write_counter(tick, id, total, lost);
+  }
   tick.writer.status(id, status);
   // A file that could not be read for once still counts from where it was.
   lost = lost || status == Status::kAbsent;

@@ -41,7 +41,8 @@ class HostFamily {
 struct NumberFile {
   HeldFile file;
   std::uint32_t id = 0;
-  bool lost = false;  ///< the reading before failed
+  bool lost = false;        ///< the reading before failed
+  std::uint64_t limit = 0;  ///< where a counter stands still, unless it is seen beyond; 0: nowhere
 
   /// Reads a counter; returns its raw difference.
   std::uint64_t counter(HostTick& tick) noexcept;

@@ -196,11 +196,9 @@ class Infiniband final : public HostFamily {
       } else if (known.attribute[0] != '\0') {
         attributes.emplace_back(known.attribute, known.value);
       }
-      // A device that is beyond the classic width counts further, and so never stands still there.
-      std::uint64_t now = 0;
-      const bool wide = counter.number.file.number(now) == Status::kOk && now > known.saturates_at;
       counter.number.id = scan.counter(known.metric, known.unit, std::move(attributes),
-                                       known.factor, 0, wide ? 0 : known.saturates_at);
+                                       known.factor, 0, known.saturates_at);
+      counter.number.limit = known.saturates_at;
       counter.role = known.role;
       return counter;
     }

@@ -23,6 +23,7 @@ __all__ = ["KernelReader", "checked_seconds"]
 # Shorter periods would read files more often than the kernel renews them.
 _SHORTEST_S = 0.001
 _LONGEST_S = 86_400.0
+_RESCAN_S = 30.0
 
 
 def checked_seconds(name: str, seconds: float, least: float = 0.0) -> float:
@@ -72,7 +73,7 @@ class KernelReader:
         *,
         period: float,
         slow: float | None,
-        rescan: float,
+        rescan: float | None,
         root: str | os.PathLike[str],
         families: Iterable[str] | None,
         known: tuple[str, ...],
@@ -84,6 +85,8 @@ class KernelReader:
         if slow is None:
             slow = min(10.0 * self._period, _LONGEST_S)
         self._slow = checked_seconds("slow", slow, self._period)
+        if rescan is None:
+            rescan = max(_RESCAN_S, self._period)
         self._rescan = checked_seconds("rescan", rescan, self._period)
         self._root = _checked_root(root)
         self._families = _checked_families(families, known)

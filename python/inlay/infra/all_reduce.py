@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 import weakref
@@ -265,19 +266,19 @@ class AllReduceProbe:
     def _failed(self, reason: str) -> None:
         if self._stopping.is_set():
             return
-        self._failure = reason
         observer = None if self._observer is None else self._observer()
-        if observer is None:
-            return
-        add_status(observer, METRIC, "error", kind="histogram", unit="s")
-        observer.event(
-            "fabric.probe_failed",
-            severity="warning",
-            layer="infra",
-            body=reason,
-            probe="all_reduce",
-            ranks=len(self._ranks),
-        )
+        if observer is not None:
+            with contextlib.suppress(Exception):  # an observer that has stopped, or has no room
+                add_status(observer, METRIC, "error", kind="histogram", unit="s")
+                observer.event(
+                    "fabric.probe_failed",
+                    severity="warning",
+                    layer="infra",
+                    body=reason,
+                    probe="all_reduce",
+                    ranks=len(self._ranks),
+                )
+        self._failure = reason  # last: who sees it finds the rows
 
     def __repr__(self) -> str:
         """Show how many ranks take part and how the probe fares."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from inlay.infra import _links
 from inlay.infra._kernel_reader import KernelReader
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["ActiveProbe", "Fabric"]
 
 
-@runtime_checkable
 class ActiveProbe(Protocol):
     """Something that sends a little over the links now and then."""
 
@@ -45,8 +44,8 @@ class Fabric(KernelReader):
     slow : float, optional
         Seconds between readings of ethtool's counters, which ask firmware. Ten periods unless
         given.
-    rescan : float, default 30.0
-        Seconds between looks for devices that came or are back.
+    rescan : float, optional
+        Seconds between looks for devices that came or are back. 30 unless given, or a period.
     root : path, default "/"
         What ``/proc`` and ``/sys`` lie below.
     probe : AllReduceProbe, PingMesh or several, optional
@@ -88,22 +87,22 @@ class Fabric(KernelReader):
         *,
         period: float = 1.0,
         slow: float | None = None,
-        rescan: float = 30.0,
+        rescan: float | None = None,
         root: str | os.PathLike[str] = "/",
         probe: ActiveProbe | Iterable[ActiveProbe] | None = None,
         congestion: float = 0.1,
         held_files: int | None = None,
     ) -> None:
-        if probe is None:
-            probes: tuple[ActiveProbe, ...] = ()
-        elif isinstance(probe, Iterable):
+        probes: tuple[ActiveProbe, ...] = ()
+        if isinstance(probe, Iterable):
             probes = tuple(probe)
-        else:
+        elif probe is not None:
             probes = (probe,)
         for each in probes:
-            if not isinstance(each, ActiveProbe):
-                message = f"a probe of links has methods start and stop; {each!r} has not"
-                raise TypeError(message)
+            for method in ("start", "stop"):
+                if not callable(getattr(each, method, None)):
+                    message = f"a probe of links has methods start and stop; {each!r} has not"
+                    raise TypeError(message)
         super().__init__(
             period=period,
             slow=slow,

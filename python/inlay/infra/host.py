@@ -48,8 +48,8 @@ class Host(KernelReader):
     slow : float, optional
         Seconds between readings of what asks firmware or a bus: hwmon sensors and ethtool's
         counters. Ten periods unless given.
-    rescan : float, default 30.0
-        Seconds between looks for devices that came or are back.
+    rescan : float, optional
+        Seconds between looks for devices that came or are back. 30 unless given, or a period.
     root : path, default "/"
         What ``/proc`` and ``/sys`` lie below: ``/host`` in a container that has the machine's, or a
         tree of a test.
@@ -99,7 +99,7 @@ class Host(KernelReader):
         *,
         period: float = 1.0,
         slow: float | None = None,
-        rescan: float = 30.0,
+        rescan: float | None = None,
         root: str | os.PathLike[str] = "/",
         families: Iterable[str] | None = None,
         pressure: float = 0.25,
