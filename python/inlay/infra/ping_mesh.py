@@ -53,7 +53,7 @@ def partner(rank: int, ranks: int, turn: int) -> int | None:
     Examples
     --------
     >>> [partner(0, 4, turn) for turn in range(3)]
-    [3, 1, 2]
+    [3, 2, 1]
     """
     seats = ranks + ranks % 2
     if seats < 2:
