@@ -32,6 +32,7 @@ void register_online_detectors(pybind11::module_& m);
 void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
 void register_generation(pybind11::module_& m);
+void register_gpu(pybind11::module_& module);
 void register_binary_states(pybind11::module_& m);
 void register_label_join(pybind11::module_& m);
 void register_multiclass_states(pybind11::module_& m);

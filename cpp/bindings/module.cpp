@@ -110,6 +110,7 @@ PYBIND11_MODULE(_core, m) {
   register_two_sample(m);
   register_logits(m);
   register_generation(m);
+  register_gpu(m);
   register_binary_states(m);
   register_label_join(m);
   register_multiclass_states(m);

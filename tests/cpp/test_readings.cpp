@@ -84,6 +84,33 @@ TEST_F(ReadingsTest, a_small_step_over_the_modulus_is_a_wrap) {
   EXPECT_EQ(readings.counts().restarts, 0u);
 }
 
+TEST_F(ReadingsTest, a_total_above_the_modulus_shows_that_there_is_none) {
+  const auto id = counter(std::uint64_t{1} << 32);
+  count(id, 4'294'967'000);
+  EXPECT_EQ(count(id, 4'294'968'000), 1000u);
+  EXPECT_EQ(count(id, 5), 0u);
+  EXPECT_EQ(readings.counts().restarts, 1u);
+}
+
+TEST_F(ReadingsTest, random_steps_of_a_narrow_counter_add_up) {
+  std::uint64_t state = 7;
+  for (int round = 0; round < 20; ++round) {
+    const std::uint64_t modulus = std::uint64_t{1} << (8 + round);
+    const auto id = counter(modulus);
+    std::uint64_t total = state % modulus, sum = 0;
+    count(id, total % modulus);
+    for (int step = 0; step < 200; ++step) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const std::uint64_t more = (state >> 33) % (modulus / 4);
+      total += more;
+      sum += more;
+      EXPECT_EQ(count(id, total % modulus), more);
+    }
+    EXPECT_EQ(*take()[0].value, static_cast<double>(sum));
+  }
+  EXPECT_EQ(readings.counts().restarts, 0u);
+}
+
 TEST_F(ReadingsTest, a_total_that_falls_otherwise_is_a_new_base) {
   const auto narrow = counter(std::uint64_t{1} << 32);
   const auto wide = counter();

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <vector>
 
+#include "metric/process.hpp"
+
 namespace inlay::infra {
 
 namespace {
@@ -42,8 +44,11 @@ void after_fork_in_child() {
 }  // namespace
 
 void enter_fork_table(ForkGuarded* guarded, ForkGuarded::Order order) {
-  static const int installed =
-      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  static const int installed = [] {
+    // Before ours: threads at work may hand events to observers, and a fork waits for them here.
+    detail::install_fork_handlers();
+    return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  }();
   static_cast<void>(installed);
   std::lock_guard lock(table().mutex);
   auto& list = order == ForkGuarded::Order::kThreads ? table().threads : table().stores;

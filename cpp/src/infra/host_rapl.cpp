@@ -58,7 +58,8 @@ class Rapl final : public HostFamily {
     }
     Zone zone;
     zone.folder = folder;
-    zone.energy.id = scan.counter("host.energy", "J", {{"zone", name}}, 1e-6, range);
+    zone.energy.id = scan.counter("host.energy", "J", {{"zone", name}}, 1e-6,
+                                  range == 0 ? 0 : range + 1);  // the range is the largest value
     zone.energy.file = scan.file(base + "/" + folder + "/energy_uj");
     zones_.push_back(std::move(zone));
   }

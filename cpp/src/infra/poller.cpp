@@ -114,8 +114,11 @@ std::uint32_t Poller::add(std::string name, std::int64_t period_us, Task run,
   entry->phase_ns = std::max<std::int64_t>(phase_us, 0) * 1000;
   std::lock_guard lock(mutex_);
   if (thread_ != nullptr) {
-    detail::fail<InvalidArgument>("a task cannot be added while the poller runs",
-                                  entry->stats.name);
+    if (thread_->get_id() != std::this_thread::get_id()) {
+      detail::fail<InvalidArgument>("a task cannot be added while the poller runs",
+                                    entry->stats.name);
+    }
+    entry->due_ns = clock_->now().steady_ns + entry->phase_ns;
   }
   entries_.push_back(std::move(entry));
   return static_cast<std::uint32_t>(entries_.size() - 1);

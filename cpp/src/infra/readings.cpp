@@ -83,7 +83,7 @@ std::uint64_t Readings::counter(std::uint32_t id, std::uint64_t total,
                                 std::int64_t time_us) noexcept {
   if (id >= cells_.size()) return 0;
   Cell& cell = cells_[id];
-  if (cell.modulus != 0) total %= cell.modulus;
+  if (total >= cell.modulus) cell.modulus = 0;  // wider than was thought
   const bool had_base = cell.has_base;
   const std::uint64_t before = cell.total;
   cell.has_base = true;

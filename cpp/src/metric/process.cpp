@@ -69,10 +69,14 @@ void after_fork_in_child() {
 
 }  // namespace
 
-Registration enter_process(Core* core) {
+void install_fork_handlers() {
   static const int installed =
       pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   static_cast<void>(installed);
+}
+
+Registration enter_process(Core* core) {
+  install_fork_handlers();
   std::lock_guard lock(process().mutex);
   auto& cores = process().cores;
   uint32_t index = 0;

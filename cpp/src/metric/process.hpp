@@ -36,6 +36,10 @@ struct Registration {
   uint64_t id;
 };
 
+/// Installs the handlers that look after observers when the process forks. Those installed later
+/// run earlier before a fork: they may wait for threads that use observers.
+void install_fork_handlers();
+
 /// Enters an observer into the table of the process, whose fork handlers then look after it.
 Registration enter_process(Core*);
 

@@ -1,4 +1,4 @@
-"""What is under the model: the machine, its links, and what the kernel tells of them."""
+"""What a process runs on: GPUs, hosts, fabric and jobs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inlay.infra.all_reduce import AllReduceProbe
     from inlay.infra.fabric import Fabric
+    from inlay.infra.gpu import Gpu, GpuDevice, GpuEvent
     from inlay.infra.host import Host
     from inlay.infra.ping_mesh import PingMesh
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "AllReduceProbe": "inlay.infra.all_reduce",
     "Fabric": "inlay.infra.fabric",
+    "Gpu": "inlay.infra.gpu",
+    "GpuDevice": "inlay.infra.gpu",
+    "GpuEvent": "inlay.infra.gpu",
     "Host": "inlay.infra.host",
     "PingMesh": "inlay.infra.ping_mesh",
 }
 
-__all__ = ["AllReduceProbe", "Fabric", "Host", "PingMesh"]
+__all__ = ["AllReduceProbe", "Fabric", "Gpu", "GpuDevice", "GpuEvent", "Host", "PingMesh"]
 
 
 __getattr__ = loader(__name__, _HOMES)

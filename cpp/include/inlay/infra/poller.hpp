@@ -61,7 +61,8 @@ class INLAY_API Poller final : public ClockListener {
   Poller& operator=(const Poller&) = delete;
 
   /// Adds a task; its first tick is due `phase_us` after the thread's start. Returns its number.
-  /// @throws InvalidArgument for a period below 1 ms, or while the thread runs
+  /// Tasks may add others; those are due `phase_us` from now.
+  /// @throws InvalidArgument for a period below 1 ms, or from another thread while this one runs
   std::uint32_t add(std::string name, std::int64_t period_us, Task run, std::int64_t phase_us = 0);
 
   /// Starts the thread; nothing happens if it runs.

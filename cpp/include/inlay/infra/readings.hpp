@@ -53,9 +53,10 @@ struct ReadingsWindow {
 ///
 /// The first total of a counter is its base. A total that falls is a wrap if the series has a
 /// modulus and the step over it is less than a quarter of that, else a restart: the base is set
-/// anew and the restart counted. A counter at its limit has status error from the next window on,
-/// which an event `inlay.counter.saturated` says once; it is never a rate of 0. Gauges know only
-/// what was read in this window; one that is not finite is no value.
+/// anew and the restart counted. A total at or above the modulus shows that there is none. A
+/// counter at its limit has status error from the next window on, which an event
+/// `inlay.counter.saturated` says once; it is never a rate of 0. Gauges know only what was read in
+/// this window; one that is not finite is no value.
 ///
 /// Thread-safe. Readings are written through a Writer, which holds the one lock: one for each tick.
 /// Writing allocates nothing. A child of a fork goes on with what was read before it.
