@@ -6,6 +6,7 @@
 #include <string>
 
 #include "components.hpp"
+#include "infra_components.hpp"
 #include "translate_errors.hpp"
 
 namespace py = pybind11;
@@ -116,4 +117,5 @@ PYBIND11_MODULE(_core, m) {
   register_multilabel_states(m);
   register_ranking_states(m);
   register_regression_states(m);
+  register_host(m);
 }

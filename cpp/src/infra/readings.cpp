@@ -151,6 +151,12 @@ void Readings::Writer::forget_base(std::uint32_t id) noexcept {
   if (id < readings_.cells_.size()) readings_.cells_[id].has_base = false;
 }
 
+void Readings::Writer::without_limit(std::uint32_t id) noexcept {
+  if (id >= readings_.cells_.size()) return;
+  readings_.cells_[id].saturates_at = 0;
+  readings_.cells_[id].saturated = false;
+}
+
 Table Readings::take(const ReadingsWindow& window, std::vector<Event>& events) {
   struct Due {
     std::shared_ptr<const Known> known;

@@ -93,6 +93,9 @@ class INLAY_API Readings {
     /// The next total of a counter is its base again, for instance after its device came back.
     void forget_base(std::uint32_t id) noexcept;
 
+    /// The counter turned out to go beyond `saturates_at`: from now on it has no limit.
+    void without_limit(std::uint32_t id) noexcept;
+
    private:
     Readings& readings_;
   };
