@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pyarrow
 
-__all__ = ["PHASES", "STEPS", "StepRow", "step_table"]
+__all__ = ["PHASES", "STEPS", "StepRow", "step_schema", "step_table"]
 
 PHASES = (
     "data_wait",
@@ -75,8 +75,9 @@ def step_table(
     rank: int | None,
     resource: str,
     attrs: str,
+    schema: pyarrow.Schema,
 ) -> pyarrow.Table:
-    """Return rows as the table ``steps``."""
+    """Return rows as the table ``steps``; the schema is that of `step_schema`."""
     import pyarrow as pa
 
     count = len(rows)
@@ -99,10 +100,11 @@ def step_table(
     }
     for index, phase in enumerate(PHASES):
         columns[phase] = [row.seconds[index] for row in rows]
-    return pa.table({column.name: columns[column.name] for column in STEPS}, schema=_schema())
+    return pa.table({column.name: columns[column.name] for column in STEPS}, schema=schema)
 
 
-def _schema() -> pyarrow.Schema:
+def step_schema() -> pyarrow.Schema:
+    """Return the types of the table ``steps``."""
     import pyarrow as pa
 
     from inlay.table import schema_of_columns

@@ -14,7 +14,7 @@ from inlay import _core
 from inlay.training.goodput import CAUSES
 from inlay.training.readback import Pending
 from inlay.training.settling import settle
-from inlay.training.step_table import PHASES, StepRow, step_table
+from inlay.training.step_table import PHASES, StepRow, step_schema, step_table
 
 if TYPE_CHECKING:
     from inlay.observer import Observer
@@ -50,6 +50,11 @@ class WindowRows:
         self._attrs = attrs
         self._flops = flops_per_token
         self._peak = peak_flops
+        self._schema = step_schema()
+        # What pyarrow loads the first time, pandas among it, would be too slow for a cut.
+        step_table(
+            [], observed=0, origin=0, rank=None, resource="{}", attrs="{}", schema=self._schema
+        )
         self._settled: dict[str, float] = dict.fromkeys(CAUSES, 0.0)
         observer, given = recorder._observer, recorder._attributes
         names = tuple(given)
@@ -94,8 +99,6 @@ class WindowRows:
 
     def observe(self, observer: Observer) -> None:
         """Fill the window with what has arrived."""
-        import pyarrow  # noqa: F401 - before anything is taken: the first time is slow
-
         recorder = self._recorder
         with recorder._settling:
             self._await()
@@ -124,6 +127,7 @@ class WindowRows:
             rank=recorder.rank,
             resource=_core.canonical_json(dict(observer.resource)),
             attrs=self._attrs,
+            schema=self._schema,
         )
         observer.core.add_table("steps", _core.Table(table))
         recorder._trackers.log(rows[-1].step, figures)
