@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from inlay.integrations.huggingface import HuggingFaceCallback
     from inlay.integrations.keras import KerasCallback
     from inlay.integrations.lightning import LightningCallback
+    from inlay.training.base_drift import BaseDrift
     from inlay.training.flops import palm_flops_per_token
     from inlay.training.forgetting import Forgetting
     from inlay.training.goodput import CAUSES, Goodput
     from inlay.training.goodput_files import goodput
     from inlay.training.recorder import Recorder
     from inlay.training.step_table import PHASES, STEPS
-    from inlay.training.stragglers import Stragglers
+    from inlay.training.stragglers import Straggler, Stragglers
     from inlay.training.torch_hooks import TorchHooks
     from inlay.training.trackers import MlflowTracker, WandbTracker
     from inlay.training.versions import versions
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it: what a framework needs loads with its callback.
 _HOMES = {
     "CAUSES": "inlay.training.goodput",
+    "BaseDrift": "inlay.training.base_drift",
     "Forgetting": "inlay.training.forgetting",
     "Goodput": "inlay.training.goodput",
     "HuggingFaceCallback": "inlay.integrations.huggingface",
@@ -32,6 +34,7 @@ _HOMES = {
     "PHASES": "inlay.training.step_table",
     "Recorder": "inlay.training.recorder",
     "STEPS": "inlay.training.step_table",
+    "Straggler": "inlay.training.stragglers",
     "Stragglers": "inlay.training.stragglers",
     "TorchHooks": "inlay.training.torch_hooks",
     "WandbTracker": "inlay.training.trackers",
@@ -40,17 +43,17 @@ _HOMES = {
     "versions": "inlay.training.versions",
 }
 
+# The callbacks are not among them: each needs its framework.
 __all__ = [
     "CAUSES",
     "PHASES",
     "STEPS",
+    "BaseDrift",
     "Forgetting",
     "Goodput",
-    "HuggingFaceCallback",
-    "KerasCallback",
-    "LightningCallback",
     "MlflowTracker",
     "Recorder",
+    "Straggler",
     "Stragglers",
     "TorchHooks",
     "WandbTracker",
@@ -64,4 +67,4 @@ __getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(_HOMES)

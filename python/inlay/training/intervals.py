@@ -73,7 +73,16 @@ class Interval:
         recorder = self._recorder
         if self._index is not None:
             recorder._leave()
-        seconds = (recorder._clock() - self._begin) / 1e9
+        self._ended((recorder._clock() - self._begin) / 1e9, kind)
+
+    def ended(self, seconds: float) -> None:
+        """Count an interval that ends now and was measured elsewhere, instead of the context."""
+        if self._index is not None:
+            self._recorder._spent[self._index] += round(seconds * 1e9)
+        self._ended(seconds, None)
+
+    def _ended(self, seconds: float, kind: type[BaseException] | None) -> None:
+        recorder = self._recorder
         end = recorder._core_now()
         start = end - round(seconds * 1e6)
         if self._cause is not None:

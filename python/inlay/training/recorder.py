@@ -328,6 +328,29 @@ class Recorder:
             message = f"a phase is one of {', '.join(self._phases)}: {name!r}"
             raise InvalidArgumentError(message) from None
 
+    def add(self, phase: str, seconds: float) -> None:
+        """Count time to a phase that something else measured.
+
+        Parameters
+        ----------
+        phase : str
+            As for `phase`. In a step it is taken from what is in no phase; between steps it counts
+            to the one that follows.
+        seconds : float
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such phase.
+        """
+        if phase not in PHASES[:_OTHER]:
+            message = f"a phase is one of {', '.join(PHASES[:_OTHER])}: {phase!r}"
+            raise InvalidArgumentError(message)
+        spent = round(max(0.0, seconds) * 1e9)
+        self._spent[PHASES.index(phase)] += spent
+        if self._in_step:
+            self._spent[self._current] -= spent
+
     def data(self, loader: Iterable[Any]) -> _Data:
         """Return the loader's batches, the waits for them measured as ``data_wait``.
 

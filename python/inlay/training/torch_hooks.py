@@ -55,6 +55,9 @@ class TorchHooks:
         key ``loss``, or first in a tuple.
     collectives : bool, default True
         Whether calls of ``torch.distributed`` count as communication.
+    count : bool, default False
+        Whether the shape of the first tensor that the module is given, or of ``input_ids``, tells
+        the samples of a step and, if it has two dimensions of integers, its tokens, padding included.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class TorchHooks:
         accumulate: int = 1,
         loss: bool = False,
         collectives: bool = True,
+        count: bool = False,
     ) -> None:
         if accumulate < 1:
             message = f"accumulate must be at least 1: {accumulate!r}"
@@ -88,6 +92,7 @@ class TorchHooks:
         self._accumulate = accumulate
         self._optimizer_steps = 0
         self._loss = loss
+        self._count = count
         self._depth = 0
         self._in_backward = False
         failures = HostFailures(recorder._observer, "torch")
@@ -96,7 +101,7 @@ class TorchHooks:
         self._backward = recorder.phase("backward")
         self._optimizer = recorder.phase("optimizer")
         self._handles: list[Any] = [
-            module.register_forward_pre_hook(self._forward_begins),
+            module.register_forward_pre_hook(self._forward_begins, with_kwargs=True),
             module.register_forward_hook(self._forward_ends, always_call=True),
         ]
         if optimizer is not None:
@@ -115,7 +120,7 @@ class TorchHooks:
         self._handles.clear()
         distributed: Any = sys.modules.get("torch.distributed")
         for name, ours, theirs in self._patched:
-            if getattr(distributed, name) is ours:  # else somebody has put theirs over it
+            if getattr(distributed, name, None) is ours:  # else somebody put theirs over it
                 setattr(distributed, name, theirs)
         self._patched.clear()
 
@@ -133,7 +138,7 @@ class TorchHooks:
         self.remove()
 
     # ---- forward and backward ----------------------------------------------------------------
-    def _forward_begins(self, module: Any, _inputs: Any) -> None:
+    def _forward_begins(self, module: Any, inputs: Any, named: Any) -> None:
         if not module.training:
             return
         with self._guard:
@@ -142,7 +147,20 @@ class TorchHooks:
                 self._recorder.begin_step()
             self._depth += 1
             if self._depth == 1:
+                if self._count:
+                    self._count_inputs(inputs, named)
                 self._forward.__enter__()
+
+    def _count_inputs(self, inputs: Any, named: Any) -> None:
+        given = named.get("input_ids")
+        if given is None:
+            given = next((one for one in (*inputs, *named.values()) if hasattr(one, "shape")), None)
+        if given is None or not given.shape:
+            return
+        recorder = self._recorder
+        recorder.samples((recorder._samples or 0) + given.shape[0])
+        if given.dim() == 2 and not given.is_floating_point():
+            recorder.tokens((recorder._tokens or 0) + given.numel())
 
     def _forward_ends(self, module: Any, _inputs: Any, output: Any) -> None:
         if not module.training or not self._depth:
