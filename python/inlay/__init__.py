@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         data,
         detect,
         drift,
+        infra,
         metric,
         model,
         points,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         semconv,
         sinks,
         summary,
+        training,
     )
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
@@ -121,6 +123,7 @@ _HOMES = {
     "detect": "inlay.detect",
     "drift": "inlay.drift",
     "Embedding": "inlay.detect.embedding",
+    "infra": "inlay.infra",
     "metric": "inlay.metric",
     "model": "inlay.model",
     "points": "inlay.points",
@@ -128,6 +131,7 @@ _HOMES = {
     "report": "inlay.report",
     "semconv": "inlay.semconv",
     "sinks": "inlay.sinks",
+    "training": "inlay.training",
 }
 
 __all__ = [
@@ -179,6 +183,7 @@ __all__ = [
     "get_library",
     "get_observer",
     "get_pkg_config_dir",
+    "infra",
     "metric",
     "model",
     "points",
@@ -187,6 +192,7 @@ __all__ = [
     "semconv",
     "sinks",
     "summary",
+    "training",
 ]
 
 
