@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inlay.training.base_drift import BaseDrift
     from inlay.training.flops import palm_flops_per_token
     from inlay.training.forgetting import Forgetting
-    from inlay.training.goodput import CAUSES, Goodput
+    from inlay.training.ledger import CAUSES, Goodput
     from inlay.training.goodput_files import goodput
     from inlay.training.recorder import Recorder
     from inlay.training.step_table import PHASES, STEPS
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it: what a framework needs loads with its callback.
 _HOMES = {
-    "CAUSES": "inlay.training.goodput",
+    "CAUSES": "inlay.training.ledger",
     "BaseDrift": "inlay.training.base_drift",
     "Forgetting": "inlay.training.forgetting",
-    "Goodput": "inlay.training.goodput",
+    "Goodput": "inlay.training.ledger",
     "HuggingFaceCallback": "inlay.integrations.huggingface",
     "KerasCallback": "inlay.integrations.keras",
     "LightningCallback": "inlay.integrations.lightning",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
-from inlay.training.goodput import Goodput, Ledger
+from inlay.training.ledger import Goodput, Ledger
 from inlay.training.step_table import PHASES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from inlay._process_start import process_start
 from inlay._resource import text_attributes
 from inlay._threads import new_lock
 from inlay.integrations._host_failures import HostFailures
-from inlay.training.goodput import CAUSES, Ledger
+from inlay.training.ledger import CAUSES, Ledger
 from inlay.training.intervals import Interval
 from inlay.training.readback import Pending, Readback
 from inlay.training.restart_file import RestartFile
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from inlay.observer import Observer
-    from inlay.training.goodput import Goodput
+    from inlay.training.ledger import Goodput
     from inlay.training.trackers import Tracker
 
 __all__ = ["Recorder"]
@@ -275,7 +275,7 @@ class Recorder:
         name = "training.restart" if self.restarts else "training.start"
         self._tell(name, start_us, now, **told)
 
-    def _tell(self, name: str, start_us: int, end_us: int, **told: Any) -> None:
+    def _tell(self, name: str, start_us: int, end_us: int, /, **told: Any) -> None:
         if self.rank is not None:
             told["rank"] = self.rank
         severity = told.pop("severity", "info")
@@ -589,7 +589,7 @@ class Recorder:
         if cause not in CAUSES or cause == "other":
             message = f"a cause of lost time is one of {', '.join(CAUSES[:-1])}: {cause!r}"
             raise InvalidArgumentError(message)
-        told = {"cause": cause} if name is None else {"cause": cause, "name": name}
+        told = {"cause": cause} if name is None else {"cause": cause, "what": name}
         return Interval(self, "training.badput", cause=cause, index=_OUTSIDE, told=told)
 
     def on_step(self, listener: Callable[[list[Any]], object]) -> None:

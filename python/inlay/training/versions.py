@@ -46,11 +46,15 @@ def versions(
     >>> import inlay
     >>> from inlay.training import versions
     >>> obs = inlay.Observer()
-    >>> versions(obs, dataset="clicks", dataset_version="2026-03", model="ranker", model_version="7")
+    >>> versions(
+    ...     obs, dataset="clicks", dataset_version="2026-03", model="ranker", model_version="7"
+    ... )
     >>> obs.resource["dataset.version"], obs.resource["model.version"]
     ('2026-03', '7')
-    >>> [(row["name"], row["attrs"]) for row in obs.collect().events.to_pylist()]
-    [('dataset.version', '{"name":"clicks","version":"2026-03"}'), ('model.version', '{"name":"ranker","version":"7"}')]
+    >>> for row in obs.collect().events.to_pylist():
+    ...     print(row["name"], row["attrs"])
+    dataset.version {"dataset":"clicks","version":"2026-03"}
+    model.version {"model":"ranker","version":"7"}
     """
     if dataset_version is None and model_version is None:
         message = f"a version of the dataset or the model must be given: {dataset_version!r}"
@@ -62,7 +66,9 @@ def versions(
     ):
         if version is None:
             continue
-        told = {"version": version} if name is None else {"name": name, "version": version}
-        changed |= {f"{what}.{key}": value for key, value in told.items()}
+        told = {"version": version} if name is None else {what: name, "version": version}
+        changed[f"{what}.version"] = version
+        if name is not None:
+            changed[f"{what}.name"] = name
         observer.event(f"{what}.version", layer="training", **{**attributes, **told})
     observer.extend_resource(changed)

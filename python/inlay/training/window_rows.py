@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay import _core
-from inlay.training.goodput import CAUSES
+from inlay.training.ledger import CAUSES
 from inlay.training.readback import Pending
 from inlay.training.settling import settle
 from inlay.training.step_table import PHASES, StepRow, step_schema, step_table
