@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inlay.training.stragglers import Straggler, Stragglers
     from inlay.training.torch_hooks import TorchHooks
     from inlay.training.trackers import MlflowTracker, WandbTracker
-    from inlay.training.versions import versions
+    from inlay.training.version_events import versions
 
 # Public name -> the module that defines it: what a framework needs loads with its callback.
 _HOMES = {
@@ -40,7 +40,7 @@ _HOMES = {
     "WandbTracker": "inlay.training.trackers",
     "goodput": "inlay.training.goodput_files",
     "palm_flops_per_token": "inlay.training.flops",
-    "versions": "inlay.training.versions",
+    "versions": "inlay.training.version_events",
 }
 
 # The callbacks are not among them: each needs its framework.
