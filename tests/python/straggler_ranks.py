@@ -37,7 +37,7 @@ def main() -> None:
         every=every,
         recorder=recorder,
         timeout=2.0 if dies_at else 30.0,
-        evidence=lambda start, end: [{"name": "gpu.throttle", "attrs": {"cause": "hw_thermal"}}],
+        evidence=lambda *_: [{"name": "gpu.throttle", "attrs": {"cause": "hw_thermal"}}],
         on_straggler=lambda one: named.append([recorder.steps, one.rank, one.last_step]),
     )
     one = torch.ones(4)

@@ -226,7 +226,8 @@ def test_values_may_be_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "match"), [({"gpus": -1}, "-1"), ({"started": float("nan")}, "nan"), ({"idle_below": 2}, "2")]
+    ("options", "match"),
+    [({"gpus": -1}, "-1"), ({"started": float("nan")}, "nan"), ({"idle_below": 2}, "2")],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match=match):

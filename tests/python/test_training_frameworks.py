@@ -294,7 +294,9 @@ def test_kerass_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(batch).count("training.checkpoint") == 2
     assert names(batch).count("training.eval") == 2
     assert "compute_loss" not in vars(model)
-    rates = [r["value"] for r in batch.points.to_pylist() if r["metric"] == "training.learning_rate"]
+    rates = [
+        r["value"] for r in batch.points.to_pylist() if r["metric"] == "training.learning_rate"
+    ]
     assert rates == [pytest.approx(0.01)]
 
 
@@ -341,7 +343,7 @@ def test_a_tracker_that_fails_is_counted() -> None:
     rows = observer.collect().points.to_pylist()
     assert len(kept.rows) == 1
     assert not [row for row in rows if row["metric"] == "inlay.observe.failures"]
-    with pytest.raises(TypeError, match="no method|has none"):
+    with pytest.raises(TypeError, match="has none"):
         Recorder(observer, trackers=[object()])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="mlflow"):
         Recorder(observer, trackers="mlflow")

@@ -72,9 +72,7 @@ def test_a_run_that_is_begun_again() -> None:
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from(("step", "replay", "gap", *CAUSES[:-1])), st.floats(0.001, 50.0)
-        ),
+        st.tuples(st.sampled_from(("step", "replay", "gap", *CAUSES[:-1])), st.floats(0.001, 50.0)),
         max_size=60,
     )
 )

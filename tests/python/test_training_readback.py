@@ -127,7 +127,7 @@ def test_arrays_that_say_when_they_are_there() -> None:
 
 def test_what_cannot_be_read_without_a_wait_is_left_out() -> None:
     class Foreign:
-        __cuda_array_interface__ = {"shape": ()}
+        __cuda_array_interface__ = ()
 
         def __float__(self) -> float:
             raise AssertionError

@@ -28,8 +28,8 @@ _READ = (*_ACTIVITY, "gpu.energy", "training.tokens", "training.samples")
 class Job:
     """Facts of the scheduler, and what the job's resources are spent on: a probe.
 
-    Give it to `Observer.probe` after the probes of GPUs and the recorder of the training: it looks at
-    what they have put into the window.
+    Give it to `Observer.probe` after the probes of GPUs and the recorder of the training: it looks
+    at what they have put into the window.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ class Job:
     started : float, optional
         When it began; what Slurm says, else the start of this process.
     recorder : object, optional
-        With ``first_step_time``, as `inlay.training.Recorder` has; `first_step` may be called instead.
+        With ``first_step_time``, as `inlay.training.Recorder` has; `first_step` may be called
+        instead.
     idle_below : float, default 0.01
         A GPU of less activity is idle.
     environ : mapping of str to str, optional
@@ -56,11 +57,11 @@ class Job:
 
     Notes
     -----
-    Rows of layer ``infra``: ``job.queue_wait``, ``job.time_to_first_step`` and ``job.time_left`` (s),
-    ``job.gpu_time`` and ``job.idle_gpu_time`` (GPU seconds held, and held without work),
+    Rows of layer ``infra``: ``job.queue_wait``, ``job.time_to_first_step`` and ``job.time_left``
+    (s), ``job.gpu_time`` and ``job.idle_gpu_time`` (GPU seconds held, and held without work),
     ``job.energy_per_token`` and ``job.energy_per_sample`` (J). Of what cannot be known a row says
-    ``absent`` once. Nothing asks the scheduler: `sacct` and its kin cost it more than they are worth
-    here.
+    ``absent`` once. Nothing asks the scheduler: ``sacct`` and its kin cost it more than they are
+    worth here.
 
     Examples
     --------

@@ -48,7 +48,7 @@ class HuggingFaceCallback(TrainerCallback):
         self._mark = 0.0
         self._evaluating = False
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Put the hooks in place."""
         with self._guard:
             self._remove()
@@ -67,25 +67,30 @@ class HuggingFaceCallback(TrainerCallback):
                 self._recorder.resumed(state.global_step)
             self._mark = time.perf_counter()
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Take the number of the epoch."""
         with self._guard:
             self._recorder.epoch(int(state.epoch or 0))
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Begin a step."""
         with self._guard:
             self._recorder.add("data_wait", self._since())
             self._recorder.begin_step(state.global_step + 1)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """End the step."""
         with self._guard:
             self._recorder.end_step()
             self._since()
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: Any = None, **given: Any  # noqa: ARG002
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        logs: Any = None,
+        **given: Any,
     ) -> None:
         """Take what the Trainer has waited for in any case."""
         with self._guard:
@@ -101,19 +106,19 @@ class HuggingFaceCallback(TrainerCallback):
         """Take notice of an evaluation; it has begun with the last mark."""
         self._evaluating = True
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Take the evaluation that has ended."""
         with self._guard:
             self._evaluating = False
             self._recorder.evaluation().ended(self._since())
 
-    def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Take the checkpoint that has been saved."""
         with self._guard:
             name = f"checkpoint-{state.global_step}"
             self._recorder.checkpoint(name).ended(self._since())
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+    def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Take the hooks away."""
         with self._guard:
             self._remove()

@@ -54,7 +54,7 @@ class KerasCallback(keras.callbacks.Callback):
         self._mark = 0.0
         self._began = 0.0
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Any = None) -> None:
         """Put what tells the phases apart in place."""
         with self._guard:
             self._unwrap()
@@ -67,18 +67,18 @@ class KerasCallback(keras.callbacks.Callback):
             self._training = True
             self._mark = time.perf_counter()
 
-    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: Any = None) -> None:
         """Take it away."""
         with self._guard:
             self._training = False
             self._unwrap()
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Take the number of the epoch."""
         with self._guard:
             self._recorder.epoch(epoch)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Begin a step."""
         with self._guard:
             self._recorder.add("data_wait", time.perf_counter() - self._mark)
@@ -86,7 +86,7 @@ class KerasCallback(keras.callbacks.Callback):
             if self._splits:
                 self._go_to(self._forward)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """End the step."""
         with self._guard:
             self._go_to(None)
@@ -95,11 +95,11 @@ class KerasCallback(keras.callbacks.Callback):
             self._recorder.end_step()
             self._mark = time.perf_counter()
 
-    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_test_begin(self, logs: Any = None) -> None:
         """Take the time."""
         self._began = time.perf_counter()
 
-    def on_test_end(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_test_end(self, logs: Any = None) -> None:
         """Take the evaluation that has ended within ``fit``."""
         with self._guard:
             if self._training:

@@ -42,16 +42,14 @@ class LightningCallback(Callback):
         self._recorder = recorder
         self._guard = HostFailures(recorder._observer, "lightning").guard("callback")
         self._open: list[Any] = []
-        self._phases = {
-            name: recorder.phase(name) for name in ("forward", "backward", "optimizer")
-        }
+        self._phases = {name: recorder.phase(name) for name in ("forward", "backward", "optimizer")}
         self._handles: list[Any] = []
         self._save: Any = None
         self._mark = 0.0
         self._began = 0.0
 
     # ---- the run -----------------------------------------------------------------------------
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Put what measures the optimizer and checkpoints in place."""
         with self._guard:
             if trainer.global_step > 0:
@@ -65,12 +63,12 @@ class LightningCallback(Callback):
             trainer.save_checkpoint = self._measured_save
             self._mark = time.perf_counter()
 
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Take it away."""
         with self._guard:
             self._remove(trainer)
 
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ARG002
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Give the step up."""
         with self._guard:
             self._recorder.abandon_step()
@@ -93,13 +91,17 @@ class LightningCallback(Callback):
             self._mark += seconds  # it is no wait for data
 
     # ---- steps -------------------------------------------------------------------------------
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Take the number of the epoch."""
         with self._guard:
             self._recorder.epoch(trainer.current_epoch)
 
     def on_train_batch_start(
-        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int  # noqa: ARG002
+        self,
+        trainer: Any,
+        pl_module: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Begin a step, or go on with one that accumulates gradients."""
         with self._guard:
@@ -111,18 +113,18 @@ class LightningCallback(Callback):
                 recorder.begin_step(trainer.global_step + 1)
             self._enter("forward")
 
-    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:  # noqa: ARG002
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
         """Go from forward to backward."""
         with self._guard:
             self._leave()
             self._enter("backward")
 
-    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
         """End backward."""
         with self._guard:
             self._leave()
 
-    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:  # noqa: ARG002
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Begin the optimizer's step."""
         with self._guard:
             self._leave()
@@ -134,7 +136,12 @@ class LightningCallback(Callback):
             self._recorder.learning_rate(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
+        self,
+        trainer: Any,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """End the step, if the optimizer has done one."""
         with self._guard:
@@ -157,11 +164,11 @@ class LightningCallback(Callback):
             self._open.pop().__exit__(None, None, None)
 
     # ---- validation --------------------------------------------------------------------------
-    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Take the time."""
         self._began = time.perf_counter()
 
-    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Take the validation that has ended, but for that before the training."""
         with self._guard:
             if trainer.sanity_checking:

@@ -6,14 +6,14 @@ from inlay._lazy import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from inlay.integrations.huggingface import HuggingFaceCallback
-    from inlay.integrations.keras import KerasCallback
-    from inlay.integrations.lightning import LightningCallback
+    from inlay.integrations.huggingface import HuggingFaceCallback as HuggingFaceCallback
+    from inlay.integrations.keras import KerasCallback as KerasCallback
+    from inlay.integrations.lightning import LightningCallback as LightningCallback
     from inlay.training.base_drift import BaseDrift
     from inlay.training.flops import palm_flops_per_token
     from inlay.training.forgetting import Forgetting
-    from inlay.training.ledger import CAUSES, Goodput
     from inlay.training.goodput_files import goodput
+    from inlay.training.ledger import CAUSES, Goodput
     from inlay.training.recorder import Recorder
     from inlay.training.step_table import PHASES, STEPS
     from inlay.training.stragglers import Straggler, Stragglers

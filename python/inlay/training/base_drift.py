@@ -72,7 +72,8 @@ class BaseDrift:
     ...     made.update([i / 1000 + shift for i in range(1000)])
     ...     return made
     >>> drift = BaseDrift(inlay.Observer(), {"layer1": summary(0.0), "output": summary(0.0)})
-    >>> [(m.name, m.verdict) for m in drift.compare({"layer1": summary(0.0), "output": summary(0.5)})]
+    >>> moved = drift.compare({"layer1": summary(0.0), "output": summary(0.5)})
+    >>> [(one.name, one.verdict) for one in moved]
     [('layer1', 'no'), ('output', 'yes')]
     """
 

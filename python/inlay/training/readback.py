@@ -66,7 +66,9 @@ class Readback:
         self._pools: dict[tuple[str, bool], _Pool] = {}
         self._open: list[Pending] = []
         self._stream: Any = None
-        self._free: dict[Any, list[Any]] = {}  # events, by device: one is of the first it is used on
+        self._free: dict[
+            Any, list[Any]
+        ] = {}  # events, by device: one is of the first it is used on
         self._lock = new_lock()
         self.lost = 0
         self.unreadable = 0
@@ -124,7 +126,7 @@ class Readback:
         pool.next = at + 1 if at + 1 < self._size else 0
         owner = pool.owners[at]
         if owner is not None and not owner.done:
-            self._evict(owner, pool)
+            self._evict(owner)
         source = tensor.detach()
         if source.dim():
             source = source.reshape(())
@@ -185,7 +187,7 @@ class Readback:
         pending.done = True
         return True
 
-    def _evict(self, owner: Pending, pool: _Pool) -> None:
+    def _evict(self, owner: Pending) -> None:
         """Read a scalar whose place is needed, or give it up."""
         with self._lock:
             if not owner.done and not self._settle(owner):

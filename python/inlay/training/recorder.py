@@ -14,115 +14,34 @@ from inlay._process_start import process_start
 from inlay._resource import text_attributes
 from inlay._threads import new_lock
 from inlay.integrations._host_failures import HostFailures
-from inlay.training.ledger import CAUSES, Ledger
-from inlay.training.intervals import Interval
+from inlay.training.ledger import Ledger
 from inlay.training.readback import Pending, Readback
 from inlay.training.restart_file import RestartFile
+from inlay.training.run_intervals import OUTSIDE, RunIntervals
 from inlay.training.settling import settle
+from inlay.training.step_contexts import Data, Phase, Step
 from inlay.training.step_table import PHASES, StepRow
 from inlay.training.trackers import Trackers
 from inlay.training.window_rows import WindowRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Iterable, Mapping
 
     from inlay.observer import Observer
+    from inlay.training.intervals import Interval
     from inlay.training.ledger import Goodput
     from inlay.training.trackers import Tracker
 
 __all__ = ["Recorder"]
 
 _OTHER = PHASES.index("other")
-_CHECKPOINT = PHASES.index("checkpoint")
-_OUTSIDE = len(PHASES)  # between steps, and what is no part of one
 # Finished steps that wait for a window or for their scalars; one more is counted and left out.
 _MOST_ROWS = 200_000
 # After so many steps those whose scalars have arrived are looked at: a power of two, less one.
 _LOOK = 7
 
 
-class _Phase:
-    """Enters and leaves a phase. Of one thread."""
-
-    __slots__ = ("_enter", "_leave", "_index")
-
-    def __init__(self, recorder: Recorder, index: int) -> None:
-        self._enter = recorder._enter
-        self._leave = recorder._leave
-        self._index = index
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._enter(self._index)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End."""
-        self._leave()
-
-
-class _Step:
-    """Begins and ends a step. Of one thread."""
-
-    __slots__ = ("_recorder", "number", "samples", "tokens")
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self.number: int | None = None
-        self.tokens: int | None = None
-        self.samples: int | None = None
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._recorder.begin_step(self.number, tokens=self.tokens, samples=self.samples)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End, or give the step up if it raised."""
-        if kind is None:
-            self._recorder.end_step()
-        else:
-            self._recorder.abandon_step()
-
-
-class _Data:
-    """A loader whose waits are measured; each pass over it is an epoch."""
-
-    def __init__(self, recorder: Recorder, loader: Iterable[Any]) -> None:
-        self._recorder = recorder
-        self._loader = loader
-
-    def __len__(self) -> int:
-        return len(self._loader)  # type: ignore[arg-type]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        recorder = self._recorder
-        recorder._next_epoch()
-        wait = recorder.phase("data_wait")
-        with wait:
-            batches = iter(self._loader)
-        while True:
-            with wait:
-                try:
-                    batch = next(batches)
-                except StopIteration:
-                    return
-            yield batch
-
-
-class Recorder:
+class Recorder(RunIntervals):
     """Records a training run step by step: times by phase, loss, rates, checkpoints, goodput.
 
     A loss or a norm that is a tensor stays on its device: it is copied out behind an event and
@@ -225,11 +144,11 @@ class Recorder:
         self._failures = HostFailures(observer, "training")
         self._trackers = Trackers(trackers, self._failures)
         self._readback = Readback()
-        self._phases = {name: _Phase(self, i) for i, name in enumerate(PHASES[:_OTHER])}
-        self._step_context = _Step(self)
-        self._spent = [0] * (_OUTSIDE + 1)
+        self._phases = {name: Phase(self, i) for i, name in enumerate(PHASES[:_OTHER])}
+        self._step_context = Step(self)
+        self._spent = [0] * (OUTSIDE + 1)
         self._stack: list[int] = []
-        self._current = _OUTSIDE
+        self._current = OUTSIDE
         self._mark = self._clock()
         self._in_step = False
         self._last: list[Any] | None = None
@@ -306,7 +225,7 @@ class Recorder:
             self._current = self._stack.pop()
         self._mark = now
 
-    def phase(self, name: str) -> _Phase | Interval:
+    def phase(self, name: str) -> Phase | Interval:
         """Return a context in which time counts to a phase.
 
         Parameters
@@ -351,17 +270,17 @@ class Recorder:
         if self._in_step:
             self._spent[self._current] -= spent
 
-    def data(self, loader: Iterable[Any]) -> _Data:
+    def data(self, loader: Iterable[Any]) -> Data:
         """Return the loader's batches, the waits for them measured as ``data_wait``.
 
         Each pass over them is an epoch, the first of number 0, unless `epoch` says otherwise.
         """
-        return _Data(self, loader)
+        return Data(self, loader)
 
     # ---- steps -------------------------------------------------------------------------------
     def step(
         self, number: int | None = None, *, tokens: int | None = None, samples: int | None = None
-    ) -> _Step:
+    ) -> Step:
         """Return a context that is one step of the training; one that raises is no step.
 
         Parameters
@@ -385,7 +304,7 @@ class Recorder:
             self.abandon_step()
         now = self._clock()
         self._spent[self._current] += now - self._mark
-        self._spent[_OUTSIDE] = 0
+        self._spent[OUTSIDE] = 0
         self._stack.clear()
         self._current = _OTHER
         self._mark = now
@@ -453,9 +372,9 @@ class Recorder:
         self._clear_step()
 
     def _clear_step(self) -> None:
-        self._spent = [0] * (_OUTSIDE + 1)
+        self._spent = [0] * (OUTSIDE + 1)
         self._stack.clear()
-        self._current = _OUTSIDE
+        self._current = OUTSIDE
         self._in_step = False
         self._tokens = self._usual_tokens
         self._samples = self._usual_samples
@@ -464,6 +383,8 @@ class Recorder:
 
     _number = 0
     _epoch: int | None = None
+    _tokens: int | None
+    _samples: int | None
 
     # ---- what a step comes to ----------------------------------------------------------------
     def loss(self, value: Any) -> None:
@@ -521,82 +442,11 @@ class Recorder:
         if not self._epoch_is_told:
             self._epoch = 0 if self._epoch is None else self._epoch + 1
 
-    # ---- between steps -----------------------------------------------------------------------
-    def checkpoint(self, name: str | None = None, *, blocking: bool = True) -> Interval:
-        """Return a context in which a checkpoint is saved.
-
-        Parameters
-        ----------
-        name : str, optional
-            Which, for the event ``training.checkpoint``.
-        blocking : bool, default True
-            Whether the training waits for it; one that is written meanwhile costs no goodput.
-        """
-        told = {} if name is None else {"checkpoint": name}
-        return Interval(
-            self,
-            "training.checkpoint",
-            cause="unproductive_checkpoint_save_time" if blocking else None,
-            index=_CHECKPOINT if blocking else None,
-            histogram=self._window.checkpoints,
-            told={**told, "blocking": str(blocking).lower(), "step": str(self._next - 1)},
-        )
-
-    def restore(self, name: str | None = None, *, step: int | None = None) -> Interval:
-        """Return a context in which a checkpoint is restored.
-
-        Parameters
-        ----------
-        name : str, optional
-            Which, for the event ``training.restore``.
-        step : int, optional
-            The step that it was saved after: the next one has one more. `resumed` says so later.
-        """
-        if step is not None:
-            self.resumed(step)
-        told = {} if name is None else {"checkpoint": name}
-        return Interval(
-            self,
-            "training.restore",
-            cause="unproductive_checkpoint_restore_time",
-            index=_OUTSIDE,
-            histogram=self._window.restores,
-            told=told,
-        )
-
-    def resumed(self, step: int) -> None:
-        """Say after which step the training goes on: those up to the highest are replayed."""
-        self._next = at_least("step", step, 0) + 1
-
-    def evaluation(self, name: str = "evaluation") -> Interval:
-        """Return a context in which the model is evaluated: the event ``training.eval``."""
-        return Interval(
-            self,
-            "training.eval",
-            cause="custom_badput_events",
-            index=_OUTSIDE,
-            told={"evaluation": name},
-        )
-
-    def lost(self, cause: str, name: str | None = None) -> Interval:
-        """Return a context in which nothing is trained, for a cause of `inlay.training.CAUSES`.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If there is no such cause.
-        """
-        if cause not in CAUSES or cause == "other":
-            message = f"a cause of lost time is one of {', '.join(CAUSES[:-1])}: {cause!r}"
-            raise InvalidArgumentError(message)
-        told = {"cause": cause} if name is None else {"cause": cause, "what": name}
-        return Interval(self, "training.badput", cause=cause, index=_OUTSIDE, told=told)
-
+    # ---- what comes of it --------------------------------------------------------------------
     def on_step(self, listener: Callable[[list[Any]], object]) -> None:
         """Have a function called at each end of a step, for `Stragglers`."""
         self._listeners.append(listener)
 
-    # ---- what comes of it --------------------------------------------------------------------
     @property
     def goodput(self) -> Goodput:
         """How the time of the run was spent until now."""

@@ -102,9 +102,7 @@ class RestartFile:
         )
         if not sound:
             return None
-        return Progress(
-            incarnations, None if highest == _NONE else highest, last, start, seconds
-        )
+        return Progress(incarnations, None if highest == _NONE else highest, last, start, seconds)
 
     def begin(self, now_us: int, start_us: int) -> None:
         """Take over as the next process of the run."""
@@ -112,9 +110,7 @@ class RestartFile:
         count = 1 if before is None else before.incarnations + 1
         highest = None if before is None else before.highest
         self._memory[:] = bytes(_SIZE) if before is None else self._memory[:]
-        _START.pack_into(
-            self._memory, _START_AT, start_us if before is None else before.start_us
-        )
+        _START.pack_into(self._memory, _START_AT, start_us if before is None else before.start_us)
         self.alive(highest, now_us)
         _HEAD.pack_into(self._memory, 0, _MAGIC, _VERSION, count)
 

@@ -62,9 +62,7 @@ def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float |
     if norm is not None and not math.isfinite(norm):
         nonfinite, what, norm = True, f"gradient norm is {norm}", None
     seconds = tuple(ns / 1e9 for ns in spent[:_COUNT])
-    closed = StepRow(
-        end, number, epoch, seconds, tokens, samples, loss, norm, nonfinite, replayed
-    )
+    closed = StepRow(end, number, epoch, seconds, tokens, samples, loss, norm, nonfinite, replayed)
     recorder._closed.append(closed)
     recorder._ledger.step(
         end / 1e6,

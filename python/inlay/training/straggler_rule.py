@@ -97,14 +97,18 @@ def judge(
     each is seen as long as they are fewer than half.
     """
     ranks, steps = len(waits), len(waits[0]) if waits else 0
-    late = [
+    late = (
         [
-            statistics.median(waits[other][n] for other in range(ranks) if other != rank)
-            - waits[rank][n]
-            for n in range(steps)
+            [
+                statistics.median(waits[other][n] for other in range(ranks) if other != rank)
+                - waits[rank][n]
+                for n in range(steps)
+            ]
+            for rank in range(ranks)
         ]
-        for rank in range(ranks)
-    ] if ranks > 1 else [[0.0] * steps for _ in range(ranks)]
+        if ranks > 1
+        else [[0.0] * steps for _ in range(ranks)]
+    )
     usual = statistics.median(t for times in step_times for t in times) if steps else 0.0
     threshold = max(rule.seconds, rule.share * usual)
     least = [0] * ranks
@@ -127,16 +131,17 @@ def _judge_one(
 ) -> Lateness:
     steps = len(late)
     if ranks < 2 or steps == 0:
-        reason = "one_rank" if ranks < 2 else "insufficient"
-        return Lateness(rank, "undefined", reason, 0.0, 0.0, 0.0, 0.0, threshold, 1.0, steps, 0)
+        why = "one_rank" if ranks < 2 else "insufficient"
+        return Lateness(rank, "undefined", why, 0.0, 0.0, 0.0, 0.0, threshold, 1.0, steps, 0)
     middle = statistics.median(late)
     low, high = _median_interval(late)
     p_value = min(1.0, ranks * binomial_tail(least, steps, 1.0 / ranks))
     often = sum(one > threshold / 2 for one in late) >= rule.persistence * steps
+    reason: str | None = None
     if middle <= threshold or not often:
-        verdict, reason = "no", None
+        verdict = "no"
     elif p_value < rule.p_value:
-        verdict, reason = "yes", None
+        verdict = "yes"
     else:
         verdict, reason = "undefined", "insufficient"
     share = middle / usual if usual > 0.0 else 0.0

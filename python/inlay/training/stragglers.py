@@ -84,8 +84,8 @@ class Stragglers:
 
     A collective makes the steps of all ranks equally long; what differs is how long each waits
     inside it. The rank that comes last waits least. Each rank hands the waits and times of its last
-    steps to all others, on a group of its own, and goes on: what has come in is looked at in a later
-    step, so that nothing is ever waited for. All ranks come to the same verdict.
+    steps to all others, on a group of its own, and goes on: what has come in is looked at in a
+    later step, so that nothing is ever waited for. All ranks come to the same verdict.
 
     Parameters
     ----------
@@ -105,12 +105,14 @@ class Stragglers:
         … by half as much in this share of them …
     p_value : float, default 1e-3
         … and would wait least so often by chance with a probability below this.
+    sections : iterable of str
+        Names of what `section` will be told of.
     timeout : float, default 30
-        Seconds after which a rank that does not answer is given up: then nothing is judged any more,
-        an event ``training.ranks_lost`` says so, and the training goes on.
+        Seconds after which a rank that does not answer is given up: then nothing is judged any
+        more, an event ``training.ranks_lost`` says so, and the training goes on.
     evidence : callable, optional
-        From the start and the end of the slow steps, in Unix seconds, to events of that time that may
-        explain them; those of this process's open window unless given. The named rank asks.
+        From the start and the end of the slow steps, in Unix seconds, to events of that time that
+        may explain them; those of this process's open window unless given. The named rank asks.
     on_straggler : callable, optional
         Called on every rank with each `Straggler` when it is named.
     exchange : Exchange, optional
@@ -275,7 +277,8 @@ class Stragglers:
         ]
 
     def _median(self, mine: list[Any], name: str) -> float:
-        return statistics.median(one[2].get(name, 0.0) for one in mine)
+        middle: float = statistics.median(one[2].get(name, 0.0) for one in mine)
+        return middle
 
     def _own_scores(self, mine: list[Any]) -> None:
         for name in self._sections:
@@ -342,7 +345,7 @@ class Stragglers:
         if self.rank == 0:
             self._verdict(late, "yes")
         if self.rank == late.rank:
-            self._tell(straggler, late, is_open=True)
+            self._tell(straggler, is_open=True)
         if self._on_straggler is not None:
             with self._failures.guard("on_straggler"):
                 self._on_straggler(straggler)
@@ -352,9 +355,9 @@ class Stragglers:
         if self.rank == 0:
             self._verdict(late, "no")
         if self.rank == late.rank:
-            self._tell(straggler, late, is_open=False)
+            self._tell(straggler, is_open=False)
 
-    def _tell(self, straggler: Straggler, late: Lateness, *, is_open: bool) -> None:
+    def _tell(self, straggler: Straggler, *, is_open: bool) -> None:
         moments = [m for m in self._moments if straggler.first_step <= m[0] <= self._last_step]
         start = moments[0][1] if moments else time.time()
         end = moments[-1][2] if moments else start

@@ -57,7 +57,8 @@ class TorchHooks:
         Whether calls of ``torch.distributed`` count as communication.
     count : bool, default False
         Whether the shape of the first tensor that the module is given, or of ``input_ids``, tells
-        the samples of a step and, if it has two dimensions of integers, its tokens, padding included.
+        the samples of a step and, if it has two dimensions of integers, its tokens, padding
+        included.
 
     Raises
     ------

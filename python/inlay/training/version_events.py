@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inlay._exceptions import InvalidArgumentError
 
@@ -70,5 +70,6 @@ def versions(
         changed[f"{what}.version"] = version
         if name is not None:
             changed[f"{what}.name"] = name
-        observer.event(f"{what}.version", layer="training", **{**attributes, **told})
+        about: dict[str, Any] = {**attributes, **told}
+        observer.event(f"{what}.version", layer="training", **about)
     observer.extend_resource(changed)

@@ -143,9 +143,12 @@ class WindowRows:
 
     def _figures(self, rows: list[StepRow]) -> dict[str, float]:
         figures: dict[str, float] = {}
-        rate = self._recorder._learning_rate
-        if type(rate) is Pending:
-            rate = rate.value if self._recorder._readback.ready(rate) else None
+        given = self._recorder._learning_rate
+        rate: float | None
+        if isinstance(given, Pending):
+            rate = given.value if self._recorder._readback.ready(given) else None
+        else:
+            rate = given
         if rate is not None and math.isfinite(rate):
             self._rate.set(rate)
             figures["learning_rate"] = rate
