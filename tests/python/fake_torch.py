@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,11 @@ class Event:
         self._device.synchronize()
 
 
+class Place(NamedTuple):
+    type: str
+    index: int
+
+
 class Tensor:
     """A tensor of one element on the host or the device."""
 
@@ -58,7 +63,8 @@ class Tensor:
         self.cuda = device
         self.dtype = dtype
         self.shape = self.memory.shape
-        self.device = SimpleNamespace(type="cpu" if device is None else "cuda", index=0)
+        self.device = Place("cpu" if device is None else "cuda", 0)
+        self.requires_grad = True
 
     def numel(self) -> int:
         return self.memory.size

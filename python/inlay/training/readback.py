@@ -63,7 +63,7 @@ class Readback:
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._pools: dict[tuple[str, bool], _Pool] = {}
+        self._pools: dict[tuple[Any, Any], _Pool] = {}  # by dtype and device
         self._open: list[Pending] = []
         self._stream: Any = None
         self._free: dict[
@@ -105,29 +105,27 @@ class Readback:
             raise TypeError(message) from error
 
     def _take_tensor(self, torch: Any, tensor: Any) -> Pending | None:
+        pool = self._pools.get((tensor.dtype, tensor.device))
+        if pool is None:
+            pool = self._new_pool(torch, tensor)
+            if pool is None:
+                self.unreadable += 1
+                return None
         if tensor.numel() != 1:
             _check_single(tuple(tensor.shape), tensor.numel())
-        device = tensor.device.type
-        on_device = device == "cuda"
-        if (device != "cpu" and not on_device) or hasattr(tensor, "full_tensor"):
-            self.unreadable += 1
+        on_device = pool.pinned
+        if type(tensor) is not torch.Tensor and hasattr(tensor, "full_tensor"):
+            self.unreadable += 1  # of a distributed tensor a rank has a part
             return None
         if on_device and torch.cuda.is_current_stream_capturing():
             self.unreadable += 1  # the copy would be played back with the graph
             return None
-        dtype = tensor.dtype
-        wide = dtype in (torch.float64, torch.int64, torch.int32)
-        name = "float64" if wide else "float32"
-        pool = self._pools.get((name, on_device))
-        if pool is None:
-            pool = _Pool(torch, self._size, getattr(torch, name), pinned=on_device)
-            self._pools[(name, on_device)] = pool
         at = pool.next
         pool.next = at + 1 if at + 1 < self._size else 0
         owner = pool.owners[at]
         if owner is not None and not owner.done:
             self._evict(owner)
-        source = tensor.detach()
+        source = tensor.detach() if tensor.requires_grad else tensor
         if source.dim():
             source = source.reshape(())
         pool.slots[at].copy_(source, non_blocking=on_device)
@@ -136,6 +134,16 @@ class Readback:
         if on_device:
             self._enqueued(torch, tensor.device, pending)
         return pending
+
+    def _new_pool(self, torch: Any, tensor: Any) -> _Pool | None:
+        device = tensor.device.type
+        if device not in ("cpu", "cuda"):
+            return None
+        wide = tensor.dtype in (torch.float64, torch.int64, torch.int32)
+        dtype = torch.float64 if wide else torch.float32
+        pool = _Pool(torch, self._size, dtype, pinned=device == "cuda")
+        self._pools[(tensor.dtype, tensor.device)] = pool
+        return pool
 
     def _enqueued(self, torch: Any, device: Any, pending: Pending) -> None:
         stream = torch.cuda.current_stream(device)
