@@ -279,16 +279,15 @@ def test_evidence_is_what_overlaps() -> None:
 
 
 # ---- processes -------------------------------------------------------------------------------
-def ranks(*arguments: object, size: int = 4) -> list[dict[str, Any]]:
+def ranks(*arguments: object, size: int = 4, program: Path = PROGRAM) -> list[dict[str, Any]]:
     pytest.importorskip("torch", reason="PyTorch is not installed: `make tensors`")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    every, *others = arguments
-    command = [size, port, every, *others]
+    command = [size, port, *arguments]
     running = [
         subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(rank), *map(str, command)],
+            [sys.executable, str(program), str(rank), *map(str, command)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -325,6 +324,11 @@ def test_a_process_that_dies_is_given_up_and_the_others_go_on() -> None:
         assert not one["active"]
         assert [name for name, _, _ in one["events"]].count("training.ranks_lost") == 1
         assert one["seconds"] < 60.0
+
+
+def test_waits_for_the_reductions_of_a_distributed_model() -> None:
+    told = ranks(size=3, program=PROGRAM.with_name("ddp_ranks.py"))
+    assert told == [{"same": True, "named": [1], "steps": 45}] * 3
 
 
 @pytest.mark.slow

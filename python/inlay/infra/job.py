@@ -91,6 +91,9 @@ class Job:
         if not 0.0 <= idle_below <= 1.0:
             message = f"idle_below must be between 0 and 1: {idle_below!r}"
             raise InvalidArgumentError(message)
+        import pyarrow as pa
+
+        pa.array([0])  # what pyarrow loads the first time, pandas too, would be too slow for a cut
         facts = job_facts(environ, root=root)
         self._process = process_start(root)
         known = facts.started if started is None else started

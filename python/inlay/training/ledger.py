@@ -49,7 +49,8 @@ class Goodput(NamedTuple):
     badput : dict of str to float
         Seconds lost, by `CAUSES`. With `productive` they add up to `elapsed`.
     steps, replayed : int
-        Steps that took the model further, and those that were done again.
+        Steps that took the model further, and those that were done again: live those of this
+        process, from files those of all.
     restarts : int
         How often the run was continued by a new process.
     """

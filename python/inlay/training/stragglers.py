@@ -207,6 +207,27 @@ class Stragglers:
         """Return a context for a collective, which measures the wait inside it."""
         return self._wait
 
+    def ddp_hook(self, model: Any, group: Any = None) -> None:
+        """Measure the waits for the reductions of a DistributedDataParallel.
+
+        Parameters
+        ----------
+        model : torch.nn.parallel.DistributedDataParallel
+            It gets a communication hook that averages as its own does; it may have but one.
+        group : torch.distributed.ProcessGroup, optional
+            That of the model; all ranks unless given.
+
+        Notes
+        -----
+        For gloo. NCCL's reductions wait on the device, where this does not see them.
+        """
+        from inlay.training.ddp_waits import ddp_hook
+
+        model.register_comm_hook(None, ddp_hook(self._ddp_waited, group))
+
+    def _ddp_waited(self, seconds: float) -> None:
+        self._waited += seconds
+
     def section(self, name: str, seconds: float) -> None:
         """Give the time of a section of this step; its name was given in `sections`.
 
