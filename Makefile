@@ -22,7 +22,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' '*.c'
 
 .PHONY: help
 help:
-	@echo "make demo | test | tensors | test-slow | test-spark | test-gpu | sanitize-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
+	@echo "make demo | test | tensors | training | test-slow | test-spark | test-gpu | sanitize-gpu | bench-gpu | fuzz | lint | format | typing | tidy | stubs | sanitize | wheel | bench | docs | mintest | build | clean"
 
 # ---- setting up ------------------------------------------------------------------------------
 $(VENV)/stamp-dev: pyproject.toml
@@ -34,6 +34,10 @@ $(VENV)/stamp-dev: pyproject.toml
 
 $(VENV)/stamp-tensors: $(VENV)/stamp-dev
 	$(BIN)/python -m pip install -q --group tensors
+	touch $@
+
+$(VENV)/stamp-training: $(VENV)/stamp-dev
+	$(BIN)/python -m pip install -q --group training
 	touch $@
 
 $(VENV)/stamp-docs: $(VENV)/stamp-dev
@@ -67,6 +71,10 @@ test: pytest ctest
 # PyTorch, for the tests that hand its tensors over; they are skipped without it.
 .PHONY: tensors
 tensors: $(VENV)/stamp-tensors
+
+# The frameworks that the training's callbacks are for; their tests are skipped without them.
+.PHONY: training
+training: $(VENV)/stamp-training
 
 # Files run side by side, the tests of one file in order.
 pytest: build

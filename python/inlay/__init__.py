@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         semconv,
         sinks,
         summary,
+        training,
     )
     from inlay._build import build_info, get_cmake_dir, get_include, get_library, get_pkg_config_dir
     from inlay._core import (
@@ -138,6 +139,7 @@ _HOMES = {
     "report": "inlay.report",
     "semconv": "inlay.semconv",
     "sinks": "inlay.sinks",
+    "training": "inlay.training",
 }
 
 __all__ = [
@@ -202,6 +204,7 @@ __all__ = [
     "semconv",
     "sinks",
     "summary",
+    "training",
 ]
 
 

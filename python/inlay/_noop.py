@@ -89,6 +89,11 @@ class NoopObserver(Observer):
         """The attributes of this process, a copy."""
         return dict(self._resource) if self.target is None else self.target.resource
 
+    def extend_resource(self, attributes: Mapping[str, str | int | bool]) -> None:
+        """Add to the target's attributes, or do nothing."""
+        if self.target is not None:
+            self.target.extend_resource(attributes)
+
     @property
     def sinks(self) -> tuple[Sink, ...]:
         """The target's sinks."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 from inlay import _process
 from inlay._active_span import active_span
 from inlay._core import ObserverCore, canonical_json
-from inlay._exceptions import StoppedError
+from inlay._exceptions import InvalidArgumentError, StoppedError
 from inlay._facts import Facts
 from inlay._generating import Generating
 from inlay._held_weakly import abandon, observe_of, restart_of, turned_of
 from inlay._joining import Joining
 from inlay._measuring import Measuring
 from inlay._probe import ProbeTask
-from inlay._resource import resource_attributes
+from inlay._resource import resource_attributes, text_attributes
 from inlay._self import SelfMetrics
 from inlay._threads import new_rlock
 from inlay._watching import Watching
@@ -183,6 +183,30 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
     def resource(self) -> Mapping[str, str]:
         """The attributes of this process, a copy."""
         return dict(self._resource)
+
+    def extend_resource(self, attributes: Mapping[str, str | int | bool]) -> None:
+        """Add to the attributes of this process, for the rows made from now on.
+
+        Parameters
+        ----------
+        attributes : mapping of str to str, int or bool
+            What is there already is replaced. ``service.name`` cannot be: series are known by it.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If ``service.name`` is among them.
+        TypeError
+            If a value is none of str, int and bool.
+        """
+        if "service.name" in attributes:
+            message = f"service.name cannot change: {attributes['service.name']!r}"
+            raise InvalidArgumentError(message)
+        with self._lock:
+            given = {**self._given, **attributes}
+            self._resource = {**self._resource, **text_attributes(attributes)}
+            self._given = given
+            self._core.set_resource(canonical_json(self._resource))
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
