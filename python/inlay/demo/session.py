@@ -74,7 +74,7 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
         {"service.name": "inlay-demo"}, window=_WINDOW_SECONDS, sinks=[files, metrics]
     )
     handler = Handler(logging.WARNING, observer=observer)
-    observer.probe(device.gpu)
+    observer.probe(device.gpu, inlay.infra.Host())
     app = create_app(model, observer, device)
     app.router.routes.append(Route("/metrics", metrics.asgi))
     tally = Tally()
