@@ -13,6 +13,7 @@ from inlay.joined.candidate import Candidate, Question, fitting, times_text
 from inlay.joined.entity import cause_of, entity_of, members
 from inlay.joined.intervals import Interval, share_covered
 from inlay.joined.scoring import (
+    brevity,
     directness_of_event,
     directness_of_verdict,
     severity_share,
@@ -114,6 +115,7 @@ def events(found: Iterable[Happening], question: Question) -> Iterator[Candidate
         )
         if factors is None:
             continue
+        factors["overlap"] *= brevity(question.span.length, one.interval.length)
         what = f"{one.name} {cause}" if cause else one.name
         text = f"{what}, {entity.text}: {times_text(question.span, one.interval)}"
         if one.body:

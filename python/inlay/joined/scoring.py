@@ -7,17 +7,21 @@
 All five are between 0 and 1. *Directness* says whether evidence of this kind causes, or is a
 consequence of something else; *specificity* whether it happened where the request was. They
 multiply: what happened on another GPU is no explanation, however bad it was. The others weigh how
-bad it was, how well it fits in time, and how much of it there was.
+bad it was, how well it fits in time, and how much of it there was. Of a happening that lasted
+longer than the request and a second, *overlap* is divided by 1 + log10 of how many times: what went
+on all the while explains less of what was slow just then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 __all__ = [
     "CONSEQUENCES",
     "Focus",
+    "brevity",
     "directness_of_event",
     "directness_of_point",
     "directness_of_verdict",
@@ -102,6 +106,11 @@ def specificity(
     if host is not None and focus.hosts:
         return 0.7
     return 0.5
+
+
+def brevity(span_us: int, length_us: int) -> float:
+    """Return 1 of what lasted no longer than the request, or than a second, and less of longer."""
+    return 1.0 / (1.0 + math.log10(max(1.0, length_us / max(span_us, 1_000_000))))
 
 
 def directness_of_event(layer: str, name: str, *, own_trace: bool) -> float:
