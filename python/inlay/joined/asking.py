@@ -155,7 +155,7 @@ def ask(source: Source, asked: Asked) -> Context:
     ]
     evidence, left_out = ranked(candidates, asked.most)
     if left_out:
-        notes.append(f"{left_out} more pieces of evidence are left out: most= {asked.most}")
+        notes.append(f"{left_out} more pieces of evidence are left out (most: {asked.most})")
     notes.extend(source.notes)
     start, end = (_EPOCH + datetime.timedelta(microseconds=us) for us in span)
     context = Context(subject.text, start, end, focus, evidence, notes=tuple(notes))
