@@ -5,6 +5,8 @@ import pytest
 from test_report_infra import directory, report  # noqa: F401 - fixtures
 from test_report_pages import HOSTILE, Outline
 
+import inlay
+from inlay import _core
 from inlay.cli import main
 from inlay.report import report_pages, stored_report
 from inlay.report.training_words import training_class, training_headline
@@ -207,6 +209,25 @@ def test_steps_without_a_rank_are_of_one(tmp_path):
     assert found["training"]["ranks"] == []
     assert found["training"]["slowest"][0]["rank"] is None
     assert "steps 0 to 299, usually" in said(found)
+
+
+def test_steps_may_lack_what_their_writer_did_not_know(tmp_path):
+    table = layers.step_table(layers.step_rows(100, 1))
+    few = table.select(["time", "start_time", "observed_time", "origin", "step"])
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]) as obs:
+        obs.core.add_table("steps", _core.Table(few))
+    found = stored_report(tmp_path)["training"]
+    assert found["steps"]["rows"] == 100
+    assert found["over_time"]["step_time"]["mean"][0] == pytest.approx(0.92)
+    assert found["over_time"]["phases"] == {}
+
+
+def test_steps_without_a_number_are_refused_by_name(tmp_path):
+    table = layers.step_table(layers.step_rows(10, 1)).drop_columns(["step"])
+    with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]) as obs:
+        obs.core.add_table("steps", _core.Table(table))
+    with pytest.raises(inlay.SerializationError, match="table 'steps' lacks the column 'step'"):
+        stored_report(tmp_path)
 
 
 def test_hostile_names_stay_text(tmp_path):

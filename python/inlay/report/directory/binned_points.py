@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from inlay.report.directory.stretches import Timeline
 
-__all__ = ["COLUMNS", "LAYERS", "Binned", "BinnedPoints", "Series", "Unread"]
+__all__ = ["COLUMNS", "LAYERS", "Binned", "BinnedPoints", "Series", "Unread", "host_of"]
 
 LAYERS = ("infra", "training")
 #: Those that are read.
@@ -272,7 +272,7 @@ class BinnedPoints:
         texts, codes = {}, {}
         for name in ("resource", "layer", "metric", "kind", "attrs"):
             texts[name], codes[name] = distinct(table[name])
-        hosts = [_host_of(text) for text in texts["resource"]]
+        hosts = [host_of(text) for text in texts["resource"]]
         origins, origin = np.unique(table["origin"].to_numpy(), return_inverse=True)
         local = codes_of(*codes.values(), origin)
         places, first, of_row = np.unique(local, return_index=True, return_inverse=True)
@@ -303,7 +303,7 @@ class BinnedPoints:
             # How many series, not how many rows.
             each = missing.select([*keys, "attrs"]).group_by([*keys, "attrs"]).aggregate([])
             for row in each.to_pylist():
-                host = _host_of(row["resource"])
+                host = host_of(row["resource"])
                 self.unread[Unread(host, row["metric"], row["status"])] += 1
         return np.asarray(has_value.to_numpy(), bool)
 
@@ -343,7 +343,8 @@ def _is_wanted(table: pa.Table) -> np.ndarray:
     return np.asarray(pc.is_in(metrics, value_set=pa.array(wanted, pa.utf8())).to_numpy(), bool)
 
 
-def _host_of(resource: str) -> str:
+def host_of(resource: str) -> str:
+    """Return the name of the host that a resource is on; empty if it has none."""
     members = json.loads(resource)
     found = members.get("host.name") if isinstance(members, dict) else None
     return "" if found is None else str(found)

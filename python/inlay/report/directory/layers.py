@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from inlay.report.directory.occurrences import (
     verdict_times,
 )
 from inlay.report.directory.rows import Span
-from inlay.report.directory.step_rows import STEP_COLUMNS, StepRows
+from inlay.report.directory.step_rows import STEP_COLUMNS, STEP_KEY, StepRows
 from inlay.report.directory.stretches import microseconds_of, timeline_of
 from inlay.report.directory.trainings import training_of
 
@@ -117,7 +117,7 @@ class _Reader:
         return table.schema.empty_table()
 
     def _steps(self, table: pa.Table) -> pa.Table:
-        self.steps.take(self._within(table, STEP_COLUMNS, "steps"))
+        self.steps.take(self._within(table, STEP_KEY, "steps", STEP_COLUMNS))
         return table.schema.empty_table()
 
     def _events(self, table: pa.Table) -> pa.Table:
@@ -139,10 +139,13 @@ class _Reader:
         kept |= np.asarray(pc.equal(table["name"].cast(pa.utf8()), INFO).to_numpy(), bool)
         return table if kept.all() else table.filter(pa.array(kept))
 
-    def _within(self, table: pa.Table, columns: Sequence[str], name: str) -> pa.Table:
+    def _within(
+        self, table: pa.Table, columns: Sequence[str], name: str, more: Sequence[str] = ()
+    ) -> pa.Table:
         import pyarrow.compute as pc
 
-        table = _with(table, columns, name)
+        known = [column for column in more if column in table.column_names]
+        table = _with(table, dict.fromkeys([*columns, *known]), name)
         if self._span.start is not None:
             table = table.filter(pc.greater_equal(table["start_time"], self._span.start))
         if self._span.end is not None:
@@ -150,7 +153,7 @@ class _Reader:
         return table
 
 
-def _with(table: pa.Table, columns: Sequence[str], name: str) -> pa.Table:
+def _with(table: pa.Table, columns: Iterable[str], name: str) -> pa.Table:
     from inlay._exceptions import SerializationError
 
     missing = [column for column in columns if column not in table.column_names]

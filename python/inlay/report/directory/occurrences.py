@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inlay.report.directory.binned_points import LAYERS
+from inlay.report.directory.binned_points import LAYERS, host_of
 from inlay.report.directory.estimates import iso, microseconds
 from inlay.report.directory.rows import as_dicts
 
@@ -101,7 +100,6 @@ def occurrences_of(events: pa.Table) -> list[dict[str, Any]]:
     for row in as_dicts(events):
         begin = microseconds(row["time"]) or 0
         end = microseconds(row["end_time"])
-        host = json.loads(row["resource"]).get("host.name", "")
         rows.append(
             {
                 "name": row["name"],
@@ -109,7 +107,7 @@ def occurrences_of(events: pa.Table) -> list[dict[str, Any]]:
                 "severity": row["severity"],
                 "start": begin,
                 "end": begin if end is None else max(begin, end),
-                "host": str(host),
+                "host": host_of(row["resource"]),
                 "attrs": row["attrs"],
                 "body": row["body"],
                 "origin": row["origin"],

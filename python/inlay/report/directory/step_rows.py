@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from inlay.report.directory.stretches import Timeline
 
-__all__ = ["PHASES", "STEP_COLUMNS", "StepRows"]
+__all__ = ["PHASES", "STEP_COLUMNS", "STEP_KEY", "StepRows"]
 
 PHASES = (
     "data_wait",
@@ -39,6 +39,8 @@ STEP_COLUMNS = (
     "nonfinite",
     "replayed",
 )
+#: Those without which a row is no step.
+STEP_KEY = ("time", "start_time", "observed_time", "origin", "step")
 _ADDED = (
     *PHASES,
     "n",
@@ -53,6 +55,8 @@ _ADDED = (
     "replayed",
     "again",
 )
+#: Of columns that are no float64.
+_TYPES = {"nonfinite": "bool", "rank": "int32", "replayed": "bool"}
 _MOST_ROWS, _MOST_SLOW = 200_000, 400
 NO_RANK = -1
 
@@ -83,11 +87,15 @@ class StepRows:
         self._parts: list[tuple[int, dict[str, np.ndarray]]] = []
 
     def take(self, table: pa.Table) -> None:
-        """Add the rows of a table, which has `STEP_COLUMNS`."""
+        """Add the rows of a table; those of `STEP_COLUMNS` that it lacks count as null."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        for name in STEP_COLUMNS:
+            if name not in table.column_names:
+                nulls = pa.nulls(table.num_rows, _TYPES.get(name, "float64"))
+                table = table.append_column(name, nulls)
         observed = microseconds_of(table["observed_time"])
         origin = table["origin"].to_numpy()
         fresh = self._seen.fresh(origin, observed, observed, np.zeros_like(observed))
@@ -98,7 +106,7 @@ class StepRows:
         start, end = microseconds_of(table["start_time"]), microseconds_of(table["time"])
         rank = np.asarray(pc.fill_null(table["rank"], NO_RANK).to_numpy(), np.int64)
         number = np.asarray(table["step"].to_numpy(), np.int64)
-        rows = _of_rows(table)
+        rows = _of_rows(table, (end - start) / 1e6)
         kept = self._once(table["origin"].to_numpy(), rank, number, end)
         start, end, rank, number = start[kept], end[kept], rank[kept], number[kept]
         rows = {name: of[kept] for name, of in rows.items()}
@@ -200,7 +208,7 @@ class StepRows:
         return _put_together(rows)
 
 
-def _of_rows(table: pa.Table) -> dict[str, np.ndarray]:
+def _of_rows(table: pa.Table, lengths: np.ndarray) -> dict[str, np.ndarray]:
     import numpy as np
     import pyarrow.compute as pc
 
@@ -208,7 +216,8 @@ def _of_rows(table: pa.Table) -> dict[str, np.ndarray]:
         return np.asarray(pc.cast(table[name], "float64").to_numpy(), np.float64)
 
     rows = {name: np.nan_to_num(floats(name), nan=0.0) for name in PHASES}
-    rows["seconds"] = np.sum([rows[name] for name in PHASES], axis=0)
+    whole = np.sum([rows[name] for name in PHASES], axis=0)
+    rows["seconds"] = np.where(whole > 0, whole, np.maximum(lengths, 0.0))
     rows["n"] = np.ones(table.num_rows)
     loss, norm = floats("loss"), floats("gradient_norm")
     rows |= {name: np.nan_to_num(floats(name), nan=0.0) for name in ("tokens", "samples")}
