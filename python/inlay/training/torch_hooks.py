@@ -102,6 +102,9 @@ class TorchHooks:
         self._norm = gradient_norm
         self._depth = 0
         self._in_backward = False
+        import torch
+
+        self._engine: Any = torch.autograd.Variable._execution_engine
         failures = HostFailures(recorder._observer, "torch")
         self._guard = failures.guard("hook")
         self._forward = recorder.phase("forward")
@@ -181,20 +184,18 @@ class TorchHooks:
             if self._loss and found is not None:
                 self._recorder.loss(found)
             first = found if found is not None else _tensor_with_gradient(output)
-            if first is not None and getattr(first, "requires_grad", False):
-                first.register_hook(self._backward_begins)
+            if getattr(first, "grad_fn", None) is not None:
+                # On the node: it costs a third of a hook on the tensor.
+                first.grad_fn.register_prehook(self._backward_begins)
 
-    def _backward_begins(self, _gradient: Any) -> None:
+    def _backward_begins(self, _gradients: Any) -> None:
         with self._guard:
             if self._in_backward:
                 return
-            import torch
-
             self._in_backward = True
             self._backward.__enter__()
             # The engine calls it when the pass that is going on has come to its end.
-            engine: Any = torch.autograd.Variable._execution_engine
-            engine.queue_callback(self._end_backward)
+            self._engine.queue_callback(self._end_backward)
 
     def _end_backward(self) -> None:
         with self._guard:
