@@ -101,6 +101,26 @@ def test_gradients_are_accumulated_in_one_step() -> None:
     assert [(row["samples"], row["tokens"]) for row in rows] == [(6, 30)] * 2
 
 
+def test_the_norm_of_all_gradients_is_torchs() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    observer = inlay.Observer()
+    recorder = Recorder(observer)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    expected = []
+    with TorchHooks(recorder, model, optimizer, gradient_norm=True):
+        for n in range(3):
+            optimizer.zero_grad()
+            (model(torch.ones(1, 3)).sum() * n).backward()
+            norms = [parameter.grad.norm() for parameter in model.parameters()]
+            expected.append(torch.stack(norms).norm().item())
+            optimizer.step()
+    rows, _ = rows_of(observer)
+    assert [row["gradient_norm"] for row in rows] == pytest.approx(expected)
+
+
 def test_collectives_count_as_communication(tmp_path: Path) -> None:
     torch = torch_or_skip()
     import torch.distributed as dist
@@ -215,7 +235,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
         enable_model_summary=False,
         accumulate_grad_batches=2,
         default_root_dir=str(tmp_path),
-        callbacks=[LightningCallback(recorder)],
+        callbacks=[LightningCallback(recorder, gradient_norm=True)],
     )
     save = trainer.save_checkpoint
     trainer.fit(Model(), loader, loader)
@@ -224,6 +244,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
     assert [(row["step"], row["epoch"]) for row in rows] == [(1, 0), (2, 0), (3, 1), (4, 1)]
     assert names(batch).count("training.checkpoint") == 2
     assert names(batch).count("training.eval") == 2  # without the one before the training
+    assert all(row["gradient_norm"] is not None for row in rows)
     assert trainer.save_checkpoint == save
     assert recorder._learning_rate == 0.1
 

@@ -186,12 +186,15 @@ def test_what_a_callback_raises_is_counted_and_kept_from_the_training() -> None:
 
 def test_a_loss_given_after_the_step_is_that_steps() -> None:
     observer, recorder, _ = made()
-    with recorder.step():
-        pass
-    recorder.loss(0.25)
-    recorder.gradient_norm(0.5)
-    row = observer.collect()["steps"].to_pylist()[0]
-    assert (row["loss"], row["gradient_norm"]) == (0.25, 0.5)
+    for n in range(20):
+        with recorder.step():
+            pass
+        recorder.loss(n + 0.25)
+        recorder.gradient_norm(n + 0.5)
+    rows = observer.collect()["steps"].to_pylist()
+    assert [(row["loss"], row["gradient_norm"]) for row in rows] == [
+        (n + 0.25, n + 0.5) for n in range(20)
+    ]
 
 
 def test_a_step_that_raises_is_none() -> None:
@@ -417,3 +420,20 @@ def test_windows_turn_while_steps_go_on() -> None:
     if "steps" in list(rest):
         rows.extend(row["step"] for row in rest["steps"].to_pylist())
     assert rows == list(range(1, 3001))
+
+
+def test_a_clock_that_jumps_leaves_durations_alone() -> None:
+    clock = inlay.ManualClock(1_700_000_000.0)
+    observer = inlay.Observer(clock=clock)
+    recorder = Recorder(observer, started=1_699_999_990.0)
+    for seconds in (1.0, -3600.0, 7200.0):
+        with recorder.step():
+            clock.jump(seconds)
+    with recorder.checkpoint():
+        clock.jump(-60.0)
+    rows = observer.collect()["steps"].to_pylist()
+    assert all(0.0 <= row["other"] < 5.0 for row in rows)
+    found = recorder.goodput
+    assert found.ratio is not None
+    assert 0.0 <= found.ratio <= 1.0
+    assert all(lost >= 0.0 for lost in found.badput.values())

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -278,6 +279,68 @@ def test_evidence_is_what_overlaps() -> None:
     assert "and 2 more" in evidence_text([{"name": "gpu.xid"}] * 10)
 
 
+# ---- waits on a device -----------------------------------------------------------------------
+class Passing:
+    """A CUDA event that has passed once the device is told to run."""
+
+    clock = 0.0
+    ran = False
+    lost = False
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+        self.at = -1.0
+
+    def record(self) -> None:
+        self.at = Passing.clock
+
+    def query(self) -> bool:
+        if Passing.lost:
+            message = "CUDA error: unspecified launch failure\nmore"
+            raise RuntimeError(message)
+        return Passing.ran
+
+    def elapsed_time(self, end: Passing) -> float:
+        return (end.at - self.at) * 1e3
+
+
+def test_waits_on_a_device_are_taken_when_they_have_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch = SimpleNamespace(cuda=SimpleNamespace(Event=Passing))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    Passing.ran, Passing.lost = False, False
+    _, observers, found = group(4, every=10, device=True)
+    waits, times = steps_of([0.0, 0.0, 0.0, 0.02], 21, 0.0005, 4)
+
+    def one_step(n: int) -> None:
+        for rank, one in enumerate(found):
+            with one.wait():
+                Passing.clock += waits[rank][n]
+            one.step(times[rank][n])
+
+    for n in range(20):
+        one_step(n)
+    assert [one._step for one in found] == [0] * 4  # the device is behind
+    Passing.ran = True
+    one_step(20)
+    assert [one._step for one in found] == [21] * 4
+    for one in found:  # what they all began is there now
+        one.step(0.02)
+    assert {straggler.rank for one in found for straggler in one.named} <= {3}
+    rows = observers[3].collect().points.to_pylist()
+    (row,) = [row for row in rows if row["metric"] == "training.wait"]
+    assert row["sum"] == pytest.approx(sum(waits[3]), rel=1e-6)
+    Passing.lost = True
+    found[0].step(0.02)
+    with found[1].wait():
+        pass
+    found[1].step(0.02)
+    assert not found[1].active
+    (event,) = [r for r in observers[1].collect().events.to_pylist() if "lost" in r["name"]]
+    assert event["body"].endswith("CUDA error: unspecified launch failure")
+
+
 # ---- processes -------------------------------------------------------------------------------
 def ranks(*arguments: object, size: int = 4, program: Path = PROGRAM) -> list[dict[str, Any]]:
     pytest.importorskip("torch", reason="PyTorch is not installed: `make tensors`")
@@ -309,7 +372,8 @@ def ranks(*arguments: object, size: int = 4, program: Path = PROGRAM) -> list[di
 def test_twenty_milliseconds_on_one_of_four_processes() -> None:
     told = ranks(10, 60, 0.005, 1, 31, 0.02)
     for one in told:
-        assert [name[1:] for name in one["named"][:1]] == [[1, 40]]
+        # A busy machine may hold others up, too; that it names nobody else is measured apart.
+        assert min(last for _, rank, last in one["named"] if rank == 1) <= 40
         assert one["active"]
     assert any(name == "training.straggler" for name, _, _ in told[1]["events"])
     assert ["training.wait", '{"rank":"1"}', "yes", "fleet"] in told[0]["verdicts"]

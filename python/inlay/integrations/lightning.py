@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch.callbacks import Callback
 
 from inlay.integrations._host_failures import HostFailures
+from inlay.training.torch_hooks import norm_of
 
 if TYPE_CHECKING:
     from inlay.training.recorder import Recorder
@@ -30,6 +31,9 @@ class LightningCallback(Callback):
     Parameters
     ----------
     recorder : Recorder
+    gradient_norm : bool, default False
+        Whether the norm of all gradients is computed before each of the optimizer's steps, on their
+        device.
 
     Notes
     -----
@@ -38,8 +42,9 @@ class LightningCallback(Callback):
 
     __module__ = "inlay.training"
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, gradient_norm: bool = False) -> None:
         self._recorder = recorder
+        self._norm = gradient_norm
         self._guard = HostFailures(recorder._observer, "lightning").guard("callback")
         self._open: list[Any] = []
         self._phases = {name: recorder.phase(name) for name in ("forward", "backward", "optimizer")}
@@ -128,6 +133,8 @@ class LightningCallback(Callback):
         """Begin the optimizer's step."""
         with self._guard:
             self._leave()
+            if self._norm:
+                self._recorder.gradient_norm(norm_of(optimizer))
             self._enter("optimizer")
 
     def _optimizer_ended(self, optimizer: Any, *_: Any) -> None:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inlay.training.device_waits import DeviceWaits
+
 __all__ = ["ddp_hook"]
 
 
-def ddp_hook(waited: Callable[[float], object], group: Any = None) -> Callable[[Any, Any], Any]:
+def ddp_hook(
+    waited: Callable[[float], object], group: Any = None, *, device: DeviceWaits | None = None
+) -> Callable[[Any, Any], Any]:
     """Return a communication hook that averages gradients as DistributedDataParallel does.
 
     Parameters
@@ -21,10 +25,9 @@ def ddp_hook(waited: Callable[[float], object], group: Any = None) -> Callable[[
         ends it. The rank that comes last to a bucket has the shortest.
     group : torch.distributed.ProcessGroup, optional
         Of the wrapped module; all ranks unless given.
-
-    Notes
-    -----
-    On CUDA a reduction that is enqueued counts as ended: its wait is on the device and is not seen.
+    device : DeviceWaits, optional
+        Where reductions on CUDA are measured instead: a reduction that is enqueued counts as ended
+        on the host.
     """
     import torch.distributed as distributed
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
@@ -32,11 +35,14 @@ def ddp_hook(waited: Callable[[float], object], group: Any = None) -> Callable[[
     chosen = group if group is not None else distributed.group.WORLD
 
     def hook(_state: Any, bucket: Any) -> Any:
-        begin = time.perf_counter()
+        begin: Any = time.perf_counter() if device is None else device.begin()
         reduced = allreduce_hook(chosen, bucket)
 
         def ended(future: Any) -> Any:
-            waited(time.perf_counter() - begin)
+            if device is None:
+                waited(time.perf_counter() - begin)
+            else:
+                device.end(begin)  # on a stream that follows the reduction
             return future.value()[0] if isinstance(future.value(), list) else future.value()
 
         return reduced.then(ended)

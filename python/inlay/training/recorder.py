@@ -361,7 +361,7 @@ class Recorder(RunIntervals):
     def _look(self) -> None:
         if self._settling.acquire(blocking=False):  # else the observer is at it
             try:
-                settle(self)
+                settle(self, keep=1)
             finally:
                 self._settling.release()
         self._trackers.look()

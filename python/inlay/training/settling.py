@@ -20,19 +20,21 @@ _WAIT = PHASES.index("data_wait")
 _CHECKPOINT = PHASES.index("checkpoint")
 
 
-def settle(recorder: Recorder, *, patience_us: int = _PATIENCE_US) -> None:
+def settle(recorder: Recorder, *, keep: int = 0, patience_us: int = _PATIENCE_US) -> None:
     """Move what has arrived to the closed steps; the caller holds the lock.
 
     Parameters
     ----------
     recorder : Recorder
+    keep : int
+        The newest that stay: a loss may yet come for a step that has just ended.
     patience_us : int
         The age in microseconds at which a step goes without what has not arrived.
     """
     waiting = recorder._open
     ready = recorder._readback.ready
     late = recorder._core_now() - patience_us
-    while waiting:
+    while len(waiting) > keep:
         row = waiting[0]
         if type(row) is tuple:
             waiting.popleft()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
 from inlay.integrations._host_failures import HostFailures
+from inlay.training.device_waits import DeviceWaits
 from inlay.training.rank_exchange import RanksLostError, TorchExchange
 from inlay.training.step_table import PHASES
 from inlay.training.straggler_evidence import evidence_of_window, evidence_text
@@ -31,6 +32,8 @@ _METHOD = "least_wait"
 # Steps that are looked back on, shortest first: a rank that is late in all of the last six can be
 # certain with four ranks, one that is late by little needs more of them.
 _HORIZONS = (6, 10, 20, 40)
+# Steps that a device may be behind.
+_MOST_PASSING = 1000
 _COMMUNICATION = PHASES.index("communication")
 _SECTIONS = ("busy", "data_wait", "forward", "backward", "optimizer")
 
@@ -59,14 +62,18 @@ class Straggler(NamedTuple):
 class _Wait:
     """Measures a collective. Of one thread."""
 
-    __slots__ = ("_begin", "_stragglers")
+    __slots__ = ("_begin", "_event", "_stragglers")
 
     def __init__(self, stragglers: Stragglers) -> None:
         self._stragglers = stragglers
         self._begin = 0
+        self._event: Any = None
 
     def __enter__(self) -> None:
         """Begin."""
+        device = self._stragglers._device
+        if device is not None:
+            self._event = device.begin()
         self._begin = time.perf_counter_ns()
 
     def __exit__(
@@ -76,7 +83,11 @@ class _Wait:
         traceback: TracebackType | None,
     ) -> None:
         """End."""
-        self._stragglers._waited += (time.perf_counter_ns() - self._begin) / 1e9
+        device = self._stragglers._device
+        if device is None:
+            self._stragglers._waited += (time.perf_counter_ns() - self._begin) / 1e9
+        else:
+            device.end(self._event)
 
 
 class Stragglers:
@@ -98,6 +109,10 @@ class Stragglers:
     recorder : Recorder, optional
         Whose steps are taken as they end, its phase ``communication`` as the wait. Without it,
         `step` is called.
+    device : bool, default False
+        Whether the collectives run on CUDA, as NCCL's do: then `wait` and `ddp_hook` measure them
+        there, by events that are looked at when they have passed, and the recorder's phase is not
+        looked at.
     share, seconds : float
         A rank is named if it is late by more than this share of the step's time and more than these
         seconds, in the median of the steps …
@@ -142,6 +157,7 @@ class Stragglers:
         *,
         every: int = 10,
         recorder: Recorder | None = None,
+        device: bool = False,
         share: float = 0.1,
         seconds: float = 0.001,
         persistence: float = 0.8,
@@ -173,6 +189,8 @@ class Stragglers:
         self._on_straggler = on_straggler
         self._failures = HostFailures(observer, "stragglers")
         self._waited = 0.0
+        self._device = DeviceWaits() if device else None
+        self._passing: deque[tuple[float, float, dict[str, float], list[Any]]] = deque()
         self._wait = _Wait(self)
         self._times: dict[str, float] = {}
         self._mine: deque[tuple[float, float, dict[str, float]]] = deque(maxlen=self._every)
@@ -219,11 +237,12 @@ class Stragglers:
 
         Notes
         -----
-        For gloo. NCCL's reductions wait on the device, where this does not see them.
+        A reduction is overlapped with the backward pass: its wait is no time of the step, but the
+        rank that comes last to it still has the shortest.
         """
         from inlay.training.ddp_waits import ddp_hook
 
-        model.register_comm_hook(None, ddp_hook(self._ddp_waited, group))
+        model.register_comm_hook(None, ddp_hook(self._ddp_waited, group, device=self._device))
 
     def _ddp_waited(self, seconds: float) -> None:
         self._waited += seconds
@@ -256,8 +275,30 @@ class Stragglers:
         times, self._times = self._times, {}
         if not self.active:
             return
+        now = time.time()
         with self._failures.guard("step"):
-            self._take(float(step_time), waited, times)
+            if self._device is None:
+                self._take(float(step_time), waited, times, now)
+            else:
+                pairs = self._device.cut()
+                self._passing.append((float(step_time), now, times, pairs))
+                self._take_passed(self._device)
+
+    def _take_passed(self, device: DeviceWaits) -> None:
+        """Take the steps whose collectives have ended on the device, in their order."""
+        while self._passing and self.active:
+            step_time, now, times, pairs = self._passing[0]
+            try:
+                waited = device.seconds(pairs)
+            except RuntimeError as error:  # a device that is lost
+                self._lost(RanksLostError(str(error).partition("\n")[0]))
+                return
+            if waited is None:
+                if len(self._passing) > _MOST_PASSING:
+                    self._lost(RanksLostError("the device does not come to the end of its steps"))
+                return
+            self._passing.popleft()
+            self._take(step_time, waited, times, now)
 
     def _of_recorder(self, row: list[Any]) -> None:
         spent = row[3]
@@ -266,9 +307,8 @@ class Stragglers:
         waited = spent[_COMMUNICATION] / 1e9 + self._waited
         self.step(sum(spent[: len(PHASES)]) / 1e9, waited)
 
-    def _take(self, step_time: float, waited: float, times: dict[str, float]) -> None:
+    def _take(self, step_time: float, waited: float, times: dict[str, float], now: float) -> None:
         self._step += 1
-        now = time.time()
         times.setdefault("busy", max(0.0, step_time - waited))
         self._mine.append((waited, step_time, times))
         self._moments.append((self._step, now - step_time, now))
