@@ -30,7 +30,9 @@ _FIRST_LOOK_US = 10_000_000
 
 _SEVERITIES = {9: "info", 13: "warning", 17: "error"}
 
+# What must end before the interpreter does: threads that call the driver's library or Python.
 _callers: weakref.WeakSet[_Caller] = weakref.WeakSet()
+_probes: weakref.WeakSet[Gpu] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,9 @@ def _report(error: Exception, callback: object) -> None:
 
 
 @atexit.register
-def _end_callers() -> None:
+def _end_threads() -> None:
+    for probe in list(_probes):
+        probe.stop()
     for caller in list(_callers):
         caller.end()
 
@@ -280,6 +284,7 @@ class Gpu:
         self._pid = os.getpid()
         self._finalizer = weakref.finalize(self, _close, self._native, {})
         self._finalizer.atexit = False
+        _probes.add(self)
 
     # ---- life --------------------------------------------------------------------------------
     def start(self, observer: Observer | None = None) -> Self:
@@ -295,6 +300,8 @@ class Gpu:
         Gpu
             This one.
         """
+        if observer is not None and not observer.enabled:
+            return self  # a no-op costs nothing
         self._wanted = True
         if observer is not None:
             self._native.attach(observer.core)
