@@ -51,7 +51,7 @@ struct ReadingsTest : testing::Test {
 
   std::uint64_t count(std::uint32_t id, std::uint64_t total) {
     Readings::Writer writer(readings);
-    return writer.counter(id, total, start_us);
+    return writer.counter(id, total, 1);
   }
 };
 
