@@ -178,11 +178,13 @@ def _end_threads() -> None:
         caller.end()
 
 
-def _forget_callers() -> None:
+def _forked() -> None:
     _callers.clear()  # their threads stayed in the parent
+    for probe in list(_probes):
+        probe._forked()
 
 
-os.register_at_fork(after_in_child=_forget_callers)
+os.register_at_fork(after_in_child=_forked)
 
 
 class Gpu:
@@ -281,7 +283,6 @@ class Gpu:
         self._caller: _Caller | None = None
         self._lock = new_lock()
         self._wanted = True  # False once it was stopped by hand
-        self._pid = os.getpid()
         self._finalizer = weakref.finalize(self, _close, self._native, {})
         self._finalizer.atexit = False
         _probes.add(self)
@@ -335,9 +336,6 @@ class Gpu:
 
     def _run(self) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._caller = None
             self._native.start()
             if self._on_event is not None and (self._caller is None or not self._caller.alive()):
                 self._caller = _Caller(self._native, self._on_event)
@@ -346,6 +344,13 @@ class Gpu:
                     self, _close, self._native, {"caller": self._caller}
                 )
                 self._finalizer.atexit = False
+
+    def _forked(self) -> None:
+        self._lock = new_lock()  # the old one may be held by a thread of the parent's
+        self._caller = None
+        self._finalizer.detach()
+        self._finalizer = weakref.finalize(self, _close, self._native, {})
+        self._finalizer.atexit = False
 
     def __enter__(self) -> Self:
         """Start."""
