@@ -102,8 +102,8 @@ void describe_gpu(const NvmlLibrary& nvml, FoundGpu& gpu) {
 }
 
 nvml::Return start_nvml(const NvmlLibrary& nvml) noexcept {
-  // Devices that are not up are passed over then, rather than failing the rest.
-  nvml::Return code = nvml.init_with_flags(nvml::kInitNoGpus | nvml::kInitNoAttach);
+  // A machine without a GPU is no failure then.
+  nvml::Return code = nvml.init_with_flags(nvml::kInitNoGpus);
   if (code != nvml::kSuccess && nvml.init) code = nvml.init();
   return code == nvml::kAlreadyInitialized ? nvml::kSuccess : code;
 }
