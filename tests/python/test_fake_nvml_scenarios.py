@@ -28,6 +28,7 @@ def fake() -> Fake:
 
 @pytest.fixture(scope="module")
 def play() -> Iterator[Play]:
+    pytest.importorskip("pynvml")
     with fake_nvml.player() as ask:
         yield ask
 
@@ -138,6 +139,7 @@ def test_a_file_that_is_not_there_is_named(fake: Fake, tmp_path: Path) -> None:
 
 
 def test_a_wrong_scenario_of_the_environment_fails_init_and_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("pynvml")
     code = "import pynvml\npynvml.nvmlInit()"
     ran = fake_nvml.run(code, fake_nvml.scenario("gpus\n", tmp_path))
     assert ran.returncode != 0

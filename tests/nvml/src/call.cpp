@@ -35,7 +35,7 @@ State& state() {
   return *state;
 }
 
-Entry*& entries() {
+Entry*& entries() noexcept {
   static Entry* head = nullptr;
   return head;
 }
@@ -59,7 +59,7 @@ void open_log(const World& world) {
 
 }  // namespace
 
-Entry::Entry(const char* name) : name(name), next(entries()) { entries() = this; }
+Entry::Entry(const char* name) noexcept : name(name), next(entries()) { entries() = this; }
 
 Entry* Entry::first() { return entries(); }
 

@@ -11,8 +11,8 @@
 
 #define FAKE_NVML_EXPORT extern "C" __attribute__((visibility("default")))
 
-/// Starts an exported function: `FAKE_NVML_FUNCTION(nvmlDeviceGetIndex, Device* device, unsigned*
-/// index) {`
+// NOLINTBEGIN(bugprone-macro-parentheses): names and types take none
+/// Starts an exported function: `FAKE_NVML_FUNCTION(nvmlDeviceGetIndex, Device*, unsigned*) {`
 #define FAKE_NVML_FUNCTION(function, ...)                 \
   static fake_nvml::Entry entry_of_##function(#function); \
   FAKE_NVML_EXPORT int function(__VA_ARGS__)
@@ -30,12 +30,13 @@
     *number = static_cast<type>(what);                                          \
     return fake_nvml::kSuccess;                                                 \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace fake_nvml {
 
 /// One exported function; all of them are known once the library is loaded.
 struct Entry {
-  explicit Entry(const char* name);
+  explicit Entry(const char* name) noexcept;
 
   static Entry* find(std::string_view name);
   static Entry* first();

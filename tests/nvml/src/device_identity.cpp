@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "call.hpp"
+#include "scenario_text.hpp"
 
 using namespace fake_nvml;
 
@@ -19,6 +20,7 @@ constexpr unsigned kPciSubsystem = 0x16c110de;
 constexpr int kSystem = 50;
 constexpr int kNode = 40;
 
+// NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): devices stay as long as their world
 const Device& whole(const Device& device) { return device.is_mig() ? *device.parent : device; }
 
 void fill_pci(const Device& device, PciInfo& pci) {
@@ -141,7 +143,7 @@ FAKE_NVML_FUNCTION(nvmlDeviceGetHandleByPciBusId_v2, const char* bus_id, Device*
   unsigned domain = 0;
   unsigned bus = 0;
   unsigned slot = 0;
-  if (bus_id == nullptr || std::sscanf(bus_id, "%x:%x:%x", &domain, &bus, &slot) != 3) {
+  if (bus_id == nullptr || !parse_bus_id(bus_id, domain, bus, slot)) {
     return call.gives(kInvalidArgument);
   }
   return hand_out(call, find_device([&](const Device& one) {

@@ -93,7 +93,10 @@ void put_link(const Device& device, unsigned id, double t, FieldValue& field) {
                : put_wide(field, value > 0 ? static_cast<std::uint64_t>(value + 1e-6) : 0);
   }
   double sum = 0;
-  for (unsigned link = 0; link < device.nvlinks; ++link) {
+  // Errors are 0 until a line tells of some.
+  const bool zero = !device.field_written[id] && id != field::kNvlinkState &&
+                    id != field::kNvlinkSpeed && id != field::kNvlinkVersion;
+  for (unsigned link = 0; link < device.nvlinks && !zero; ++link) {
     sum += link_value(device, id, link, t);
   }
   put_wide(field, static_cast<std::uint64_t>(sum + 1e-6));

@@ -96,11 +96,13 @@ std::vector<Running> busy(const Call& call, const Device& device, unsigned long 
 
 }  // namespace
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type takes none
 #define FAKE_NVML_LIST(function, Info, kind)                                   \
   FAKE_NVML_FUNCTION(function, Device* device, unsigned* count, Info* infos) { \
     Call call(entry_of_##function, device, Group::kProcesses);                 \
     return list(call, device, ProcessType::kind, count, infos);                \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 FAKE_NVML_LIST(nvmlDeviceGetComputeRunningProcesses, ProcessInfoV1, kCompute)
 FAKE_NVML_LIST(nvmlDeviceGetComputeRunningProcesses_v2, ProcessInfo, kCompute)
 FAKE_NVML_LIST(nvmlDeviceGetComputeRunningProcesses_v3, ProcessInfo, kCompute)

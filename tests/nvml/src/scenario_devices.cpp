@@ -240,9 +240,7 @@ void read_pci(Words& words, Device& device) {
   unsigned domain = 0;
   unsigned bus = 0;
   unsigned slot = 0;
-  int used = 0;
-  const int read = std::sscanf(text.c_str(), "%8x:%2x:%2x.0%n", &domain, &bus, &slot, &used);
-  if (read != 3 || static_cast<std::size_t>(used) != text.size() || slot > 31) {
+  if (!parse_bus_id(text, domain, bus, slot)) {
     throw ScenarioError("not a PCI bus id such as 0000:1b:00.0: " + quoted(text));
   }
   device.domain = domain;

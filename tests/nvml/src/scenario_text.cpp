@@ -44,8 +44,8 @@ template <std::size_t Count>
 double scaled(std::string_view text, std::string_view what,
               const std::array<std::pair<std::string_view, double>, Count>& suffixes) {
   double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  const char* end = text.end();
+  const auto [rest, error] = std::from_chars(text.begin(), end, value);
   const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
   bool known = suffix.empty();
   for (const auto& [name, factor] : suffixes) {
@@ -150,8 +150,8 @@ unsigned parse_integer(std::string_view text, std::string_view what, unsigned lo
   unsigned value = 0;
   const bool hexadecimal = text.starts_with("0x");
   const std::string_view digits = hexadecimal ? text.substr(2) : text;
-  const char* end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, value, hexadecimal ? 16 : 10);
+  const char* end = digits.end();
+  const auto [rest, error] = std::from_chars(digits.begin(), end, value, hexadecimal ? 16 : 10);
   if (error != std::errc() || rest != end || value < lowest || value > highest) {
     throw ScenarioError("not " + std::string(what) + " of " + std::to_string(lowest) + " to " +
                         std::to_string(highest) + ": " + quoted(text));
@@ -166,6 +166,23 @@ int parse_code(std::string_view text) {
     }
   }
   return static_cast<int>(parse_integer(text, "an error's name or number", 1, kUnknown));
+}
+
+bool parse_bus_id(std::string_view text, unsigned& domain, unsigned& bus, unsigned& slot) {
+  const char* next = text.begin();
+  const auto take = [&](unsigned& number, unsigned highest) {
+    const auto [rest, error] = std::from_chars(next, text.end(), number, 16);
+    next = rest;
+    return error == std::errc() && number <= highest;
+  };
+  const auto pass = [&](char separator) {
+    const bool there = next != text.end() && *next == separator;
+    next += there ? 1 : 0;
+    return there;
+  };
+  unsigned function = 0;
+  return take(domain, ~0U) && pass(':') && take(bus, 0xff) && pass(':') && take(slot, 31) &&
+         (next == text.end() || (pass('.') && take(function, 0) && next == text.end()));
 }
 
 std::vector<unsigned> parse_selector(std::string_view text, unsigned count, std::string_view what) {

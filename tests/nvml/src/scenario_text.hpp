@@ -52,6 +52,9 @@ int parse_code(std::string_view text);
 /// "3", "0..7", "0,2,5", "*" below `count`.
 std::vector<unsigned> parse_selector(std::string_view text, unsigned count, std::string_view what);
 
+/// Domain, bus and slot of "0000:1b:00.0", the function left out or 0.
+bool parse_bus_id(std::string_view text, unsigned& domain, unsigned& bus, unsigned& slot);
+
 std::string quoted(std::string_view text);
 
 }  // namespace fake_nvml

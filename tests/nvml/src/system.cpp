@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -57,7 +58,7 @@ FAKE_NVML_EXPORT const char* inlay_fake_nvml_error() { return last_error().c_str
 /// Moves the clock forwards, a real one too, and wakes who waits for events.
 FAKE_NVML_EXPORT void inlay_fake_nvml_advance(double seconds) {
   if (World* world = current_world(); world != nullptr && seconds > 0 && seconds < 1e9) {
-    world->moved_ns.fetch_add(static_cast<std::int64_t>(seconds * 1e9 + 0.5));
+    world->moved_ns.fetch_add(std::llround(seconds * 1e9));
     announce();
   }
 }
