@@ -193,7 +193,7 @@ std::vector<std::pair<std::string, std::string>> info_attrs(const GpuInfo& info,
   std::string topology;
   for (const auto& [uuid, level] : info.topology) {
     if (!topology.empty()) topology += ',';
-    topology += uuid + '=' + level;
+    topology.append(uuid).append(1, '=').append(level);
   }
   if (!topology.empty()) attrs.emplace_back("topology", topology);
   return attrs;
