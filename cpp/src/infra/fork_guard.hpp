@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 namespace inlay::infra {
 
@@ -24,5 +25,18 @@ void enter_fork_table(ForkGuarded* guarded, ForkGuarded::Order order);
 
 /// Takes it out; afterwards no handler touches it.
 void leave_fork_table(ForkGuarded* guarded) noexcept;
+
+/// Leaves what a thread of the parent may wait at or run as behind, in a child of a fork.
+template <class T>
+void leave_behind(std::unique_ptr<T>& held) noexcept {
+  [[maybe_unused]] const T* const left = held.release();
+}
+
+/// The same, with a new one in its place.
+template <class T>
+void renew(std::unique_ptr<T>& held) noexcept {
+  leave_behind(held);
+  held = std::make_unique<T>();
+}
 
 }  // namespace inlay::infra

@@ -102,8 +102,8 @@ void describe_gpu(const NvmlLibrary& nvml, FoundGpu& gpu) {
 }
 
 nvml::Return start_nvml(const NvmlLibrary& nvml) noexcept {
-  // Devices that are not up are passed over then, rather than failing the rest.
-  nvml::Return code = nvml.init_with_flags(nvml::kInitNoGpus | nvml::kInitNoAttach);
+  // A machine without a GPU is no failure then.
+  nvml::Return code = nvml.init_with_flags(nvml::kInitNoGpus);
   if (code != nvml::kSuccess && nvml.init) code = nvml.init();
   return code == nvml::kAlreadyInitialized ? nvml::kSuccess : code;
 }
@@ -193,7 +193,7 @@ std::vector<std::pair<std::string, std::string>> info_attrs(const GpuInfo& info,
   std::string topology;
   for (const auto& [uuid, level] : info.topology) {
     if (!topology.empty()) topology += ',';
-    topology += uuid + '=' + level;
+    topology.append(uuid).append(1, '=').append(level);
   }
   if (!topology.empty()) attrs.emplace_back("topology", topology);
   return attrs;

@@ -104,7 +104,9 @@ void EventOutlet::emit(Event event, bool news) noexcept {
     }
     waiting_.push_back(std::move(event));
     arrived_->notify_all();
-  } catch (...) {  // no memory
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    ++dropped_;  // no memory
   }
 }
 
@@ -148,8 +150,7 @@ std::uint64_t EventOutlet::dropped() const {
 }
 
 void EventOutlet::after_fork_in_child() noexcept {
-  static_cast<void>(arrived_.release());
-  arrived_.reset(new std::condition_variable);
+  renew(arrived_);
   waiting_.clear();
   unseen_.clear();
   mutex_.unlock();
@@ -201,9 +202,8 @@ void EventThread::stop() noexcept {
 }
 
 void EventThread::after_fork_in_child() noexcept {
-  static_cast<void>(wake_.release());
-  static_cast<void>(thread_.release());
-  wake_.reset(new std::condition_variable);
+  renew(wake_);
+  leave_behind(thread_);
   sources_.clear();
   mutex_.unlock();
 }

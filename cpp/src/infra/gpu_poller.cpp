@@ -281,8 +281,7 @@ struct GpuPoller::State final : ForkGuarded {
   void before_fork() noexcept override { mutex.lock(); }
   void after_fork_in_parent() noexcept override { mutex.unlock(); }
   void after_fork_in_child() noexcept override {
-    static_cast<void>(changed_wake.release());
-    changed_wake.reset(new std::condition_variable);
+    renew(changed_wake);
     forked = true;
     begun = false;
     mutex.unlock();

@@ -171,7 +171,7 @@ constexpr std::uint32_t kSensorGpu = 0;
 constexpr std::uint32_t kUnknownPState = 32;
 constexpr std::uint32_t kFieldLinkCount = 91, kFieldRecoveryAction = 230;
 
-// Starting without devices, and without attaching to those that are not up.
-constexpr std::uint32_t kInitNoGpus = 1, kInitNoAttach = 2;
+// Starting where there may be no device.
+constexpr std::uint32_t kInitNoGpus = 1;
 
 }  // namespace inlay::infra::nvml

@@ -13,7 +13,8 @@ template <class Function>
 void find(void* library, const char* name, Function& function, std::string& missing) {
   void* const symbol = dlsym(library, name);
   static_assert(sizeof(symbol) == sizeof(function.address));
-  std::memcpy(&function.address, &symbol, sizeof(symbol));
+  std::memcpy(static_cast<void*>(&function.address), static_cast<const void*>(&symbol),
+              sizeof(symbol));
   if (symbol != nullptr) return;
   if (!missing.empty()) missing += ' ';
   missing += name;

@@ -75,11 +75,9 @@ class Poller::Forks final : public ForkGuarded {
     poller_.change_mutex_.unlock();
   }
   void after_fork_in_child() noexcept override {
-    static_cast<void>(poller_.wake_.release());
-    static_cast<void>(poller_.done_.release());
-    static_cast<void>(poller_.thread_.release());
-    poller_.wake_.reset(new std::condition_variable);
-    poller_.done_.reset(new std::condition_variable);
+    renew(poller_.wake_);
+    renew(poller_.done_);
+    leave_behind(poller_.thread_);
     poller_.stopping_ = false;
     poller_.events_.clear();
     after_fork_in_parent();
@@ -270,7 +268,8 @@ void Poller::adapt(Entry& entry, std::int64_t wall_ns) noexcept {
                                   {"period", seconds_text(stats.period_now_us)},
                                   {"seconds", seconds_text(wall_ns / 1000)}});
     events_.push_back(std::move(event));
-  } catch (...) {  // no memory to tell it with; the statistics do
+  } catch (...) {
+    return;  // no memory to tell it with; the statistics do
   }
 }
 
