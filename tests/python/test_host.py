@@ -94,6 +94,7 @@ def test_pressure_over_the_share_is_one_interval(tree: HostTree) -> None:
     (event,) = reading.events
     assert event["attrs"]["resource"] == "io"
     assert float(event["attrs"]["seconds"]) == pytest.approx(0.9)
+    assert float(event["attrs"]["share"]) == pytest.approx(0.45)
     assert (event["end_time"] - event["time"]).total_seconds() == pytest.approx(2.0)
     assert event["layer"] == "infra"
 

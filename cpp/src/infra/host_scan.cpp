@@ -66,7 +66,7 @@ std::uint32_t HostScan::gauge(std::string_view metric, std::string_view unit, At
 }
 
 std::uint32_t HostScan::track(std::string_view name, Attributes attributes, std::string_view amount,
-                              double factor, std::int32_t severity) {
+                              double factor, std::int32_t severity, std::string_view share) {
   clean(attributes);
   std::string key(name);
   for (const auto& [attribute, value] : attributes) key += '\x1f' + attribute + '\x1f' + value;
@@ -78,6 +78,7 @@ std::uint32_t HostScan::track(std::string_view name, Attributes attributes, std:
   made.amount = amount;
   made.factor = factor;
   made.severity = severity;
+  made.share = share;
   const std::uint32_t id = intervals_.add(std::move(made));
   tracks_.emplace(std::move(key), id);
   return id;

@@ -30,7 +30,8 @@ class HostScan {
   std::uint32_t gauge(std::string_view metric, std::string_view unit, Attributes attributes = {},
                       double factor = 1);
   std::uint32_t track(std::string_view name, Attributes attributes, std::string_view amount = "",
-                      double factor = 1, std::int32_t severity = kWarning);
+                      double factor = 1, std::int32_t severity = kWarning,
+                      std::string_view share = "");
 
   /// A metric has no series on this machine; `status` says why.
   void none(std::string_view metric, std::string_view unit, Status status,
