@@ -78,8 +78,8 @@ py::list stats(const Poller& poller) {
   for (const TaskStats& task : found) {
     py::dict row;
     row["name"] = task.name;
-    row["period"] = static_cast<double>(task.period_us) * 1e-6;
-    row["period_now"] = static_cast<double>(task.period_now_us) * 1e-6;
+    row["period"] = static_cast<double>(task.period_us) / 1e6;
+    row["period_now"] = static_cast<double>(task.period_now_us) / 1e6;
     row["ticks"] = task.ticks;
     row["missed"] = task.missed;
     row["backoffs"] = task.backoffs;

@@ -51,7 +51,7 @@ struct ReadingsTest : testing::Test {
 
   std::uint64_t count(std::uint32_t id, std::uint64_t total) {
     Readings::Writer writer(readings);
-    return writer.counter(id, total, start_us);
+    return writer.counter(id, total, 1);
   }
 };
 
@@ -143,6 +143,26 @@ TEST_F(ReadingsTest, a_counter_at_its_limit_is_an_error_and_told_once) {
   count(id, 0);  // somebody cleared it
   EXPECT_EQ(count(id, 3), 3u);
   EXPECT_EQ(*take()[0].value, 3.0);
+}
+
+TEST_F(ReadingsTest, a_sparse_counter_has_one_row_of_0) {
+  Series series{"gpu.nvlink.errors", "{error}"};
+  series.kind = ReadingKind::kCounter;
+  series.sparse = true;
+  const auto id = readings.add(series);
+  count(id, 5);
+  count(id, 5);
+  EXPECT_EQ(*take()[0].value, 0.0);
+  count(id, 5);
+  EXPECT_TRUE(take().empty());
+  count(id, 6);
+  EXPECT_EQ(*take()[0].value, 1.0);
+  Readings::Writer(readings).status(id, Status::kAbsent);
+  EXPECT_EQ(take()[0].status, "absent");
+  count(id, 6);
+  EXPECT_TRUE(take().empty());
+  Readings::Writer(readings).status(id, Status::kAbsent);
+  EXPECT_EQ(take()[0].status, "absent");
 }
 
 TEST_F(ReadingsTest, gauges_know_what_was_read_in_this_window) {

@@ -340,3 +340,28 @@ def test_stats_tell_each_tier(start: Any) -> None:
     assert fast["failed"] == 0
     assert stats["dropped_events"] == stats["dropped_intervals"] == 0
     assert "2 GPUs" in repr(gpu)
+
+
+def test_a_running_probe_ends_with_the_interpreter(tmp_path: Path) -> None:
+    code = f"""
+import inlay, time
+obs = inlay.Observer(sinks=[inlay.sinks.Files({str(tmp_path)!r})])
+gpu = inlay.infra.Gpu(library={str(fake_nvml.library())!r}, fast=0.005, on_event=print)
+obs.probe(gpu)
+obs.start()
+gpu.start(obs)
+assert gpu.status == "ok"
+time.sleep(0.2)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    pytest.importorskip("duckdb")
+    sql = "select count(*) as n from points where metric = 'gpu.energy' and value > 0"
+    assert inlay.query(tmp_path, sql).to_pylist()[0]["n"] >= 1
+
+
+def test_a_disabled_observer_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INLAY_DISABLED", "1")
+    gpu = Gpu(library=fake_nvml.library())
+    gpu.start(inlay.Observer())
+    assert not gpu._native.running

@@ -68,7 +68,8 @@ void GpuDevice::free_gpm() noexcept {
 }
 
 std::uint32_t GpuDevice::add_series(const char* metric, const char* unit, ReadingKind kind,
-                                    double factor, Attrs attrs, std::uint64_t modulus) {
+                                    double factor, Attrs attrs, std::uint64_t modulus,
+                                    bool sparse) {
   if (std::none_of(attrs.begin(), attrs.end(), [](const auto& at) { return at.first == "gpu"; })) {
     attrs.emplace_back("gpu", info_.uuid);
   }
@@ -79,6 +80,7 @@ std::uint32_t GpuDevice::add_series(const char* metric, const char* unit, Readin
   series.kind = kind;
   series.factor = factor;
   series.modulus = modulus;
+  series.sparse = sparse;
   const std::uint32_t id = shared_.readings->add(std::move(series));
   all_series_.push_back(id);
   return id;
@@ -187,7 +189,7 @@ void GpuDevice::set_up_links() {
       const Attrs attrs = {{"kind", spec.kind}, {"link", std::to_string(link)}};
       Slot slot;
       slot.kind = kCounter;
-      slot.series = add_series("gpu.nvlink.errors", "{error}", kCounter, 1, attrs);
+      slot.series = add_series("gpu.nvlink.errors", "{error}", kCounter, 1, attrs, 0, true);
       slot.track = add_track("nvlink.errors", attrs, "errors", 1, kWarning);
       keep(Tier::kMedium, values[at], slot);
     }
@@ -216,7 +218,7 @@ void GpuDevice::set_up_ecc() {
     const Attrs attrs = {{"location", spec.location}, {"type", spec.type}};
     Slot slot;
     slot.kind = kCounter;
-    slot.series = add_series("gpu.ecc.errors", "{error}", kCounter, 1, attrs);
+    slot.series = add_series("gpu.ecc.errors", "{error}", kCounter, 1, attrs, 0, !total);
     if (!works(values[i].result)) {
       Readings::Writer(*shared_.readings).status(slot.series, status_of(values[i].result));
       continue;

@@ -108,7 +108,7 @@ class GpuDevice {
 
   using Attrs = std::vector<std::pair<std::string, std::string>>;
   std::uint32_t add_series(const char* metric, const char* unit, ReadingKind kind, double factor,
-                           Attrs attrs = {}, std::uint64_t modulus = 0);
+                           Attrs attrs = {}, std::uint64_t modulus = 0, bool sparse = false);
   std::uint32_t add_track(const char* name, Attrs attrs, const char* amount, double factor,
                           std::int32_t severity);
 

@@ -128,8 +128,9 @@ void IntervalLog::take(std::vector<Event>& events) {
       open = {open.end_us, open.end_us, 0, true};
     }
   }
-  std::stable_sort(finished.begin(), finished.end(),
-                   [](const Finished& a, const Finished& b) { return a.start_us < b.start_us; });
+  std::sort(finished.begin(), finished.end(), [](const Finished& a, const Finished& b) {
+    return a.start_us != b.start_us ? a.start_us < b.start_us : a.track < b.track;
+  });
   for (const Finished& each : finished) {
     const IntervalTrack& track = *tracks[each.track];
     auto attrs = track.attrs;

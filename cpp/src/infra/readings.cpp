@@ -61,6 +61,7 @@ std::uint32_t Readings::add(Series series) {
   Cell cell;
   cell.modulus = series.modulus;
   cell.saturates_at = series.saturates_at;
+  cell.sparse = series.sparse && series.kind == ReadingKind::kCounter;
   auto known = std::make_shared<const Known>(std::move(series));
   std::lock_guard lock(mutex_);
   series_.reserve(series_.size() + 1);
@@ -174,7 +175,10 @@ Table Readings::take(const ReadingsWindow& window, std::vector<Event>& events) {
       const bool silent = cell.count == 0;
       const bool saturated = cell.saturated && !cell.told_saturated;
       const bool news = silent && cell.status != cell.reported;
-      if (!silent) {
+      if (!silent && cell.sparse && cell.told && cell.delta == 0 && !saturated) {
+        cell.reported = Status::kOk;
+      } else if (!silent) {
+        cell.told = true;
         due.push_back({series_[i], cell, saturated});
         cell.reported = Status::kOk;
       } else if ((news && cell.status != Status::kOk) || saturated) {

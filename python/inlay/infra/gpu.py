@@ -30,7 +30,9 @@ _FIRST_LOOK_US = 10_000_000
 
 _SEVERITIES = {9: "info", 13: "warning", 17: "error"}
 
+# What must end before the interpreter does: threads that call the driver's library or Python.
 _callers: weakref.WeakSet[_Caller] = weakref.WeakSet()
+_probes: weakref.WeakSet[Gpu] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +171,20 @@ def _report(error: Exception, callback: object) -> None:
 
 
 @atexit.register
-def _end_callers() -> None:
+def _end_threads() -> None:
+    for probe in list(_probes):
+        probe.stop()
     for caller in list(_callers):
         caller.end()
 
 
-def _forget_callers() -> None:
+def _forked() -> None:
     _callers.clear()  # their threads stayed in the parent
+    for probe in list(_probes):
+        probe._forked()
 
 
-os.register_at_fork(after_in_child=_forget_callers)
+os.register_at_fork(after_in_child=_forked)
 
 
 class Gpu:
@@ -277,9 +283,9 @@ class Gpu:
         self._caller: _Caller | None = None
         self._lock = new_lock()
         self._wanted = True  # False once it was stopped by hand
-        self._pid = os.getpid()
         self._finalizer = weakref.finalize(self, _close, self._native, {})
         self._finalizer.atexit = False
+        _probes.add(self)
 
     # ---- life --------------------------------------------------------------------------------
     def start(self, observer: Observer | None = None) -> Self:
@@ -295,6 +301,8 @@ class Gpu:
         Gpu
             This one.
         """
+        if observer is not None and not observer.enabled:
+            return self  # a no-op costs nothing
         self._wanted = True
         if observer is not None:
             self._native.attach(observer.core)
@@ -328,9 +336,6 @@ class Gpu:
 
     def _run(self) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._caller = None
             self._native.start()
             if self._on_event is not None and (self._caller is None or not self._caller.alive()):
                 self._caller = _Caller(self._native, self._on_event)
@@ -339,6 +344,13 @@ class Gpu:
                     self, _close, self._native, {"caller": self._caller}
                 )
                 self._finalizer.atexit = False
+
+    def _forked(self) -> None:
+        self._lock = new_lock()  # the old one may be held by a thread of the parent's
+        self._caller = None
+        self._finalizer.detach()
+        self._finalizer = weakref.finalize(self, _close, self._native, {})
+        self._finalizer.atexit = False
 
     def __enter__(self) -> Self:
         """Start."""

@@ -39,6 +39,8 @@ struct Series {
   double factor = 1;               ///< what a raw reading is multiplied by to be in `unit`
   std::uint64_t modulus = 0;       ///< counters begin again at 0 here; 0: at 2^64
   std::uint64_t saturates_at = 0;  ///< counters stand still here; 0: never
+  /// A counter, one of many, that has a row of 0 only the first time.
+  bool sparse = false;
 };
 
 /// The window that rows are for, and what names their series. A plain value.
@@ -124,6 +126,7 @@ class INLAY_API Readings {
     std::uint64_t modulus = 0, saturates_at = 0;
     Status status = Status::kOk, reported = Status::kOk;
     bool has_base = false, saturated = false, told_saturated = false;
+    bool sparse = false, told = false;
   };
   class Forks;
 
