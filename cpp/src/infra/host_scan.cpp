@@ -41,7 +41,7 @@ std::uint32_t HostScan::series(Series series) {
 
 std::uint32_t HostScan::counter(std::string_view metric, std::string_view unit,
                                 Attributes attributes, double factor, std::uint64_t modulus,
-                                std::uint64_t saturates_at) {
+                                std::uint64_t saturates_at, bool sparse) {
   clean(attributes);
   Series made;
   made.metric = metric;
@@ -51,6 +51,7 @@ std::uint32_t HostScan::counter(std::string_view metric, std::string_view unit,
   made.factor = factor;
   made.modulus = modulus;
   made.saturates_at = saturates_at;
+  made.sparse = sparse;
   return series(std::move(made));
 }
 
