@@ -33,6 +33,7 @@ void register_two_sample(pybind11::module_& m);
 void register_logits(pybind11::module_& m);
 void register_generation(pybind11::module_& m);
 void register_gpu(pybind11::module_& module);
+void register_host(pybind11::module_& m);
 void register_binary_states(pybind11::module_& m);
 void register_label_join(pybind11::module_& m);
 void register_multiclass_states(pybind11::module_& m);

@@ -13,7 +13,7 @@
 #include <inlay/infra/hand_over.hpp>
 #include <inlay/infra/poller.hpp>
 
-#include "infra_components.hpp"
+#include "components.hpp"
 #include "instruments.hpp"
 
 namespace py = pybind11;

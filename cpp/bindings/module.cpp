@@ -6,7 +6,6 @@
 #include <string>
 
 #include "components.hpp"
-#include "infra_components.hpp"
 #include "translate_errors.hpp"
 
 namespace py = pybind11;

@@ -124,6 +124,15 @@ def test_probes_of_links_have_start_and_stop(tree: HostTree) -> None:
     assert [(each.started, each.stopped) for each in probes] == [(1, 1), (1, 1)]
 
 
+def test_a_no_op_starts_no_thread(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INLAY_DISABLED", "1")
+    obs = inlay.Observer()
+    host = Host(root=str(tree))
+    obs.probe(host)
+    obs.collect()
+    assert not host.start(obs).running
+
+
 def test_a_child_of_a_fork_reads_with_a_thread_of_its_own(tree: HostTree) -> None:
     obs = inlay.Observer()
     host = Host(root=str(tree), period=0.01, families=("memory",)).start(obs)

@@ -196,8 +196,10 @@ class Infiniband final : public HostFamily {
       } else if (known.attribute[0] != '\0') {
         attributes.emplace_back(known.attribute, known.value);
       }
+      // Of the many counters of errors most stay at 0.
+      const bool sparse = known.attribute == nullptr;
       counter.number.id = scan.counter(known.metric, known.unit, std::move(attributes),
-                                       known.factor, 0, known.saturates_at);
+                                       known.factor, 0, known.saturates_at, sparse);
       counter.number.limit = known.saturates_at;
       counter.role = known.role;
       return counter;
@@ -206,7 +208,7 @@ class Infiniband final : public HostFamily {
     const char* metric = metric_of(name);
     counter.number.id =
         scan.counter(metric, metric == std::string_view("ib.errors") ? "{error}" : "{event}",
-                     std::move(attributes));
+                     std::move(attributes), 1, 0, 0, true);
     return counter;
   }
 

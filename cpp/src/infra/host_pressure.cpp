@@ -47,7 +47,8 @@ class PressureStalls final : public HostFamily {
       // Of interrupts the kernel tells only when all were stalled, and only newer ones do.
       if (i != kIrq) resource.some = make(scan, kResources[i], "some");
       if (i != kIrq || resource.file.exists()) resource.full = make(scan, kResources[i], "full");
-      resource.track = scan.track("host.pressure", {{"resource", kResources[i]}}, "seconds", 1e-6);
+      resource.track = scan.track("host.pressure", {{"resource", kResources[i]}}, "seconds", 1e-6,
+                                  kWarning, "share");
     }
   }
 

@@ -41,7 +41,7 @@ std::uint32_t HostScan::series(Series series) {
 
 std::uint32_t HostScan::counter(std::string_view metric, std::string_view unit,
                                 Attributes attributes, double factor, std::uint64_t modulus,
-                                std::uint64_t saturates_at) {
+                                std::uint64_t saturates_at, bool sparse) {
   clean(attributes);
   Series made;
   made.metric = metric;
@@ -51,6 +51,7 @@ std::uint32_t HostScan::counter(std::string_view metric, std::string_view unit,
   made.factor = factor;
   made.modulus = modulus;
   made.saturates_at = saturates_at;
+  made.sparse = sparse;
   return series(std::move(made));
 }
 
@@ -66,7 +67,7 @@ std::uint32_t HostScan::gauge(std::string_view metric, std::string_view unit, At
 }
 
 std::uint32_t HostScan::track(std::string_view name, Attributes attributes, std::string_view amount,
-                              double factor, std::int32_t severity) {
+                              double factor, std::int32_t severity, std::string_view share) {
   clean(attributes);
   std::string key(name);
   for (const auto& [attribute, value] : attributes) key += '\x1f' + attribute + '\x1f' + value;
@@ -78,6 +79,7 @@ std::uint32_t HostScan::track(std::string_view name, Attributes attributes, std:
   made.amount = amount;
   made.factor = factor;
   made.severity = severity;
+  made.share = share;
   const std::uint32_t id = intervals_.add(std::move(made));
   tracks_.emplace(std::move(key), id);
   return id;

@@ -26,11 +26,12 @@ class HostScan {
 
   std::uint32_t counter(std::string_view metric, std::string_view unit, Attributes attributes = {},
                         double factor = 1, std::uint64_t modulus = 0,
-                        std::uint64_t saturates_at = 0);
+                        std::uint64_t saturates_at = 0, bool sparse = false);
   std::uint32_t gauge(std::string_view metric, std::string_view unit, Attributes attributes = {},
                       double factor = 1);
   std::uint32_t track(std::string_view name, Attributes attributes, std::string_view amount = "",
-                      double factor = 1, std::int32_t severity = kWarning);
+                      double factor = 1, std::int32_t severity = kWarning,
+                      std::string_view share = "");
 
   /// A metric has no series on this machine; `status` says why.
   void none(std::string_view metric, std::string_view unit, Status status,

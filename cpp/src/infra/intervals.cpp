@@ -137,6 +137,10 @@ void IntervalLog::take(std::vector<Event>& events) {
     if (!track.amount.empty()) {
       attrs.emplace_back(track.amount, number_text(each.amount * track.factor));
     }
+    if (!track.share.empty() && each.end_us > each.start_us) {
+      const double seconds = static_cast<double>(each.end_us - each.start_us) * 1e-6;
+      attrs.emplace_back(track.share, number_text(each.amount * track.factor / seconds));
+    }
     if (each.open) attrs.emplace_back("open", "true");
     Event event;
     event.name = track.name;

@@ -147,6 +147,8 @@ class KernelReader:
         InvalidArgumentError
             If it was started for another observer.
         """
+        if not observer.enabled:
+            return self  # a no-op costs nothing
         with self._lock:
             known = None if self._observer is None else self._observer()
             if known is not None and known is not observer:

@@ -24,6 +24,9 @@ METRIC = "fabric.all_reduce"
 # How often a rank that waits for the next round looks whether it has begun, in seconds.
 _LOOK_S = 0.1
 
+# How long ranks may take to load what they do before their first round, in seconds.
+_FIRST_S = 600.0
+
 
 class _RoundError(Exception):
     """A round did not end."""
@@ -93,10 +96,14 @@ class AllReduceProbe:
             raise InvalidArgumentError(message)
         self._leads = dist.get_rank() == ranks[0]
         self._ranks = ranks
-        # A follower waits for the next round as long as the leader sleeps.
-        patience = datetime.timedelta(seconds=self._every + self._timeout + 60.0)
+        # A follower waits for the next round as long as the leader sleeps, and all for the first
+        # one until the last of them has started.
+        self._patience = self._every + self._timeout + _FIRST_S
         self._group = dist.new_group(
-            ranks, timeout=patience, backend="gloo", use_local_synchronization=True
+            ranks,
+            timeout=datetime.timedelta(seconds=self._patience),
+            backend="gloo",
+            use_local_synchronization=True,
         )
         self._lock = new_lock()
         self._observer: weakref.ref[Observer] | None = None
@@ -221,10 +228,13 @@ class AllReduceProbe:
     def _round_on_clock(self) -> bool:
         leaves = self._stopping.is_set()
         work, tensor = self._begin(1.0 if leaves else 0.0)
-        deadline = time.monotonic() + self._timeout + (0.0 if self._leads else self._every)
+        patience = self._timeout + (0.0 if self._leads else self._every)
+        if not self._rounds:
+            patience = self._patience
+        deadline = time.monotonic() + patience
         while not work.is_completed():
             if time.monotonic() > deadline:
-                message = f"the other ranks did not come within {self._timeout:g} s"
+                message = f"the other ranks did not come within {patience:g} s"
                 raise _RoundError(message)
             time.sleep(0.001 if self._leads else _LOOK_S)
         self._finish(work)

@@ -180,7 +180,7 @@ class PingMesh:
             This one.
         """
         with self._lock:
-            if self._observer is None and not self._stopping.is_set():
+            if self._observer is None and observer.enabled and not self._stopping.is_set():
                 self._observer = weakref.ref(observer)
                 self._times = observer.histogram(
                     METRIC, unit="s", attributes=("peer",), layer="infra"

@@ -25,6 +25,7 @@ struct IntervalTrack {
   double factor = 1;        ///< what that sum is multiplied by
   std::int32_t severity = kWarning;
   std::string layer = "infra";
+  std::string share = {};  ///< key of the attribute with that sum for each second; or none
 };
 
 /// Finished and open intervals of many tracks, in a ring of fixed size: the oldest finished one
