@@ -20,7 +20,7 @@ from harness import Bench, Run
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "python"))
 import fake_nvml
 
-bench = Bench("gpu_poll")
+bench = Bench("poll_gpus")
 GPUS = 8
 BUSY_THREADS = 4
 QUICK = f"gpus {GPUS}\ngpm_interval_ms 0"
