@@ -12,7 +12,7 @@ from inlay import _core
 
 __all__ = ["Device"]
 
-_LIBRARY = Path(_core.__file__).parent / "libinlay-demo-nvml.so"
+_LIBRARY = Path(_core.__file__).parent / "libdemo-nvml.so"
 
 # Now and then the device gets too hot and runs at a small part of its clock.
 _SCENARIO = """
