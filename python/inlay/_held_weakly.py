@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inlay._core import ObserverCore
-    from inlay.metric._observables import Observables
+    from inlay._observables import Observables
     from inlay.observer import Observer
     from inlay.table import Batch
 

@@ -17,14 +17,15 @@ from inlay._generating import Generating
 from inlay._held_weakly import abandon, observe_of, restart_of, turned_of
 from inlay._joining import Joining
 from inlay._measuring import Measuring
+from inlay._observables import Observables
 from inlay._probe import ProbeTask
 from inlay._resource import resource_attributes, text_attributes
 from inlay._self import SelfMetrics
 from inlay._threads import new_rlock
 from inlay._watching import Watching
 from inlay.joined.recent import Recent
+from inlay.metric._gauge_callback import GaugeCallback
 from inlay.metric._making import Instruments
-from inlay.metric._observables import GaugeCallback, Observables
 from inlay.sinks._channel import Channel
 from inlay.sinks._delivery import Delivery
 from inlay.sinks._retry import Pacer, Retry

@@ -291,6 +291,17 @@ def test_an_answer_is_given_again_for_a_while():
     obs.stop()
 
 
+def test_policy_is_for_whoever_is_installed():
+    app = App(policy=HealthPolicy(errors="not_live"), cache=0.0)
+    assert ask(app, "/healthz")[0] == 200  # nobody is installed
+    for _ in range(2):
+        obs = inlay.Observer().install()
+        obs.event("gpu.xid", layer="infra", severity="error", xid=79)
+        assert ask(app, "/healthz")[0] == 503
+        obs.uninstall()
+        obs.stop()
+
+
 def test_middleware_answers_two_paths_and_passes_the_others_on():
     obs = inlay.Observer()
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay._exceptions import InvalidArgumentError
+from inlay._observables import Observables
 from inlay._threads import Condition, Thread, new_lock
-from inlay.metric._observables import Observables
 
 if TYPE_CHECKING:
     from inlay._self import SelfMetrics

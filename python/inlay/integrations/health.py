@@ -115,8 +115,7 @@ class _Answers:
             import inlay
 
             observer = inlay.get_observer()
-        policy, self._policy = self._policy, None  # the observer keeps it
-        health = observer.health(policy)
+        health = observer.health(self._policy)
         self._known = (now, health)
         return health
 

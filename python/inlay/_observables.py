@@ -1,20 +1,14 @@
-"""Callbacks and probes that run before each cut, with a time-out."""
+"""Runs what others wrote, callbacks and probes, with a time-out."""
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from inlay._threads import Event, SimpleQueue, Thread, new_lock, thread_id
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from inlay._core import Gauge
-
-__all__ = ["GaugeCallback", "Observables", "Task", "Watcher"]
+__all__ = ["Observables", "Task", "Watcher"]
 
 
 class Watcher(Protocol):
@@ -39,60 +33,6 @@ class Task(Protocol):
 
     def apply(self, result: Any) -> None:
         """Use what `run` returned, if it came in time."""
-
-
-class GaugeCallback:
-    """Sets a gauge to what a function returns.
-
-    Not thread-safe: one cut at a time runs it.
-
-    Parameters
-    ----------
-    gauge : Gauge
-        The gauge.
-    function : callable
-        Returns a number, or an iterable of ``(number, attributes)``.
-    """
-
-    def __init__(self, gauge: Gauge, function: Callable[[], Any]) -> None:
-        self.gauge = gauge
-        self.function = function
-
-    @property
-    def name(self) -> str:
-        """The gauge's name."""
-        return self.gauge.name
-
-    def run(self) -> Any:
-        """Call the function and take everything it yields."""
-        result = self.function()
-        if isinstance(result, Iterable) and not isinstance(result, (str, bytes)):
-            return list(result)
-        return result
-
-    def apply(self, result: Any) -> None:
-        """Set the gauge; a bad value is left out, and the first one raised at the end."""
-        if not isinstance(result, list):
-            self.gauge.set(result)
-            return
-        wrong: Exception | None = None
-        for entry in result:
-            try:
-                value, attributes = self._pair(entry)
-                self.gauge.set(value, **attributes)
-            except Exception as error:
-                wrong = wrong or error
-        if wrong is not None:
-            raise wrong
-
-    def _pair(self, entry: Any) -> tuple[Any, Mapping[str, Any]]:
-        if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Mapping):
-            return entry
-        message = (
-            f"the callback of gauge {self.name!r} must give a number or "
-            f"(number, attributes) pairs, not {entry!r}"
-        )
-        raise TypeError(message)
 
 
 # The threads that run tasks: a cut asked for by one of them does not wait for itself.
