@@ -41,6 +41,19 @@ def test_simulated_gpu_says_so_and_is_watched(monkeypatch):
     found.gpu.stop()
 
 
+def test_gpu_that_is_here_is_taken(monkeypatch):
+    made = inlay.infra.Gpu
+    here = simulated(monkeypatch, "gpus 2\n")
+    here.gpu.stop()
+    monkeypatch.setattr(inlay.infra, "Gpu", lambda: made(library=device._LIBRARY))
+    found = Device()
+    assert not found.simulated
+    assert len(found.gpu.devices) == 2
+    assert "H100" in found.name
+    found.compute(10**9)  # nothing is computed on it
+    found.gpu.stop()
+
+
 def test_simulated_gpu_computes_as_fast_as_its_clock(monkeypatch):
     whole = simulated(monkeypatch, "gpus 1\n")
     quick = min(took(whole) for _ in range(5))

@@ -40,7 +40,7 @@ class Device:
     """
 
     def __init__(self) -> None:
-        self.gpu = inlay.infra.Gpu()
+        self.gpu = inlay.infra.Gpu().start()
         self._simulated: ctypes.CDLL | None = None
         if self.gpu.devices or not _LIBRARY.exists():
             return
@@ -53,7 +53,7 @@ class Device:
         library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(self._handle))
         self._clock = ctypes.c_uint()
         self.gpu.stop()
-        self.gpu = inlay.infra.Gpu(library=_LIBRARY)
+        self.gpu = inlay.infra.Gpu(library=_LIBRARY).start()
 
     @property
     def simulated(self) -> bool:

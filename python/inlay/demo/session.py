@@ -89,7 +89,7 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
         return 2
     logging.getLogger().addHandler(handler)
     try:
-        device.gpu.start(observer)
+        device.gpu.start(observer)  # where events go as soon as they happen
         with observer, served:
             console.print(f"A server: {served.url}", highlight=False)
             scrapes = asyncio.run(_traffic(served.url, requests, model, tally, console))
