@@ -19,7 +19,7 @@ from inlay.joined.asking import Asked, ask
 from inlay.joined.happenings import join_parts
 from inlay.joined.intervals import Interval, closeness, overlap_us, share_covered
 from inlay.joined.recent import Recent
-from inlay.joined.scoring import Focus, score, specificity
+from inlay.joined.scoring import Focus, brevity, score, specificity
 from inlay.joined.source import RecentSource
 from inlay.joined.unusual import MOST_Z, SELDOM_Z, unusual
 
@@ -359,6 +359,26 @@ def test_what_the_caller_knows_takes_the_place_of_what_rows_tell():
     found = ask_ring(world, time=world.at(101) / 1e6, gpu=GPUS[5], host="node0")
     assert found.evidence[0].entity.startswith(f"GPU {GPUS[5]}")
     assert found.evidence[0].score > 4 * found.evidence[1].score
+
+
+def test_what_goes_on_all_the_while_explains_less():
+    world = World(40, seed=7)
+    world.span("answer", TRACE, 300, 300.5, gpu=GPUS[2])
+    for begin, end, cause in ((100, 390, "sw_thermal"), (299.9, 300.6, "hw_thermal")):
+        seconds = str(end - begin)
+        world.event("gpu.throttle", begin, end, gpu=GPUS[2], cause=cause, seconds=seconds)
+    long, short = sorted(ask_ring(world, trace_id=TRACE).evidence[:2], key=lambda one: one.start)
+    assert (long.cause, short.cause, short.rank) == ("sw_thermal", "hw_thermal", 1)
+    assert long.overlap < 0.5 / (1 + 2.3)  # it meets all of the request, and is 290 times a second
+    assert brevity(500_000, 1_000_000) == 1.0
+    assert brevity(10_000_000, 100_000_000) == pytest.approx(0.5)
+
+
+def test_what_a_gpu_is_explains_nothing():
+    world = World(40, seed=7)
+    world.span("answer", TRACE, 300, 300.5, gpu=GPUS[2])
+    world.event("gpu.info", 299, gpu=GPUS[2], severity=9)
+    assert "gpu.info" not in names(ask_ring(world, trace_id=TRACE))
 
 
 # ---- how it is shown -------------------------------------------------------------------------

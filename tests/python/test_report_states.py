@@ -1,12 +1,14 @@
 """A report of what `Observer.quality` wrote: figures of all rows, whoever wrote them and when."""
 
 import datetime
+import re
 import time
 
 import numpy as np
 import pytest
 
 import inlay
+from inlay.cli import main
 from inlay.report import report_pages, stored_report
 
 EVERY, PANES = 60, 8
@@ -206,6 +208,23 @@ def test_several_classes_are_told_with_their_names(tmp_path):
     assert explained["metric"] == "accuracy"
     assert not [each["metric"] for each in rest if "class" in each["metric"]]
     assert explained["by"][0]["rows"][0]["segment"] == {"region": "eu"}
+
+
+def test_terminal_has_the_figures_of_the_whole_and_counts_the_others(tmp_path, capsys):
+    observer = inlay.Observer(sinks=[inlay.sinks.Files(tmp_path / "rows")])
+    quality = observer.quality("pet", task="multiclass", kind="label", classes=3, every=EVERY)
+    for pane in (2, 1):
+        at = float(NOW - pane * EVERY + 1)
+        quality.observed([0, 1, 2] * 40, [0, 1, 1] * 40, predicted_at=at)
+    observer.stop()
+    split = datetime.datetime.fromtimestamp(NOW - EVERY, datetime.UTC).isoformat()
+    out = str(tmp_path / "pages")
+    main(["report", str(tmp_path / "rows"), "-o", out, "--split", split])
+    said = capsys.readouterr().out
+    assert "macro_f1" in said
+    assert "(class 1)" not in said
+    assert re.search(r"and \d+ more figures on the page", said)
+    assert "(class 1)" in (tmp_path / "pages" / "models.html").read_text()
 
 
 def test_the_pages_of_real_rows_name_the_segment(one):
