@@ -323,6 +323,22 @@ def test_generations_and_judged_answers_are_told(tmp_path):
     assert "chat: corrected rate of refusal by judge 2" in rates
 
 
+def test_windows_are_on_the_side_of_the_panes_cut_with_them(tmp_path):
+    # The first window goes on long after its panes were cut, while what they need is imported.
+    late = START + 3 * EVERY
+    rows = [
+        points.estimate_row("accuracy", wilson(1, 2), pane=0),
+        points.estimate_row("accuracy", wilson(1, 2), pane=1),
+        {**points.counter_row("tokens", 7.0), "time": late},
+        {**points.counter_row("tokens", 5.0), "start_time": late, "time": late + EVERY},
+    ]
+    (counter,) = read(tmp_path, rows)["measured"]
+    assert (counter["earlier"]["count"], counter["later"]["count"]) == (7.0, 5.0)
+    # A split that is given cuts windows anywhere: they go where their middle lies.
+    (counter,) = read(tmp_path / "given", rows, split=at(1))["measured"]
+    assert (counter["earlier"]["count"], counter["later"]["count"]) == (0, 12.0)
+
+
 def test_a_watch_is_compared_before_and_after(tmp_path):
     import drift_points
 

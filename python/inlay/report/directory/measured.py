@@ -37,7 +37,11 @@ _COLUMNS = (
 
 
 def measured_of(
-    points: pa.Table, split: datetime.datetime | None, but: Collection[str]
+    points: pa.Table,
+    split: datetime.datetime | None,
+    but: Collection[str],
+    *,
+    by_start: bool = False,
 ) -> list[dict[str, Any]]:
     """Add up the histograms and counters of layer ``model``.
 
@@ -50,6 +54,9 @@ def measured_of(
         anywhere, by its middle.
     but : collection of str
         Names of models' qualities, whose counters are told there.
+    by_start : bool, default False
+        Take windows by where they start: for a split that is the start of a pane, since an
+        observer cuts its own window a little after its panes.
 
     Returns
     -------
@@ -73,8 +80,9 @@ def measured_of(
         total = _counted if kind == "counter" else _merged
         sides: list[list[dict[str, Any]]] = [[], []]
         for row in rows:
-            middle = row["start_time"] + (row["time"] - row["start_time"]) / 2
-            sides[split is not None and middle >= split].append(row)
+            start = row["start_time"]
+            placed = start if by_start else start + (row["time"] - start) / 2
+            sides[split is not None and placed >= split].append(row)
         made.append(
             {
                 "metric": metric,

@@ -67,6 +67,7 @@ def stored_report(
     span = Span(start, end)
     rows = stored_rows(root, span)
     watched = watched_in(root, span)
+    is_chosen = split is None
     if split is None:
         split = _middle(starts_of(rows.points)) or _middle(watched.starts)
         if split is not None and watched.is_profiled:
@@ -83,7 +84,9 @@ def stored_report(
         "split": _iso(split),
         "notes": [*rows.notes, *not_put_together],
         "quality": quality,
-        "measured": measured_of(rows.points, split, [each["name"] for each in quality]),
+        "measured": measured_of(
+            rows.points, split, [each["name"] for each in quality], by_start=is_chosen
+        ),
         "rates": judged_rates(rows.points, split),
         "verdicts": verdicts,
         "comparisons": comparisons_of(root, span, split, watched.watches),
