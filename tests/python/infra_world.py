@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from inlay import Batch
+from inlay import Batch, Context
 from inlay._core import canonical_json, series_id
+from inlay.joined.asking import Asked, ask
+from inlay.joined.source import RecentSource
 from inlay.table import arrow_schema
 
 T0_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 WINDOW_US = 10_000_000
 SERVICE = "ranker"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+OTHER = "11111111111111112222222222222222"  # of nothing
 GPUS = tuple(f"GPU-{number:08x}" for number in range(8))
 TIMES = pa.timestamp("us", "UTC")
 
@@ -289,3 +293,26 @@ def _constant(value: Any, n: int, kind: pa.DataType) -> pa.Array:
 def members(text: str) -> dict[str, str]:
     found: dict[str, str] = json.loads(text)
     return found
+
+
+def throttled() -> World:
+    """Return a world in which the GPU of a slow answer was throttled, among decoys."""
+    world = World(40, seed=5)
+    world.span("answer", TRACE, 300, 303, gpu=GPUS[2])
+    world.event(
+        "gpu.throttle", 300.5, 302.9, gpu=GPUS[2], index="2", cause="hw_thermal", seconds="2.2"
+    )
+    world.event("deploy", 280, layer="app", severity=9, version="<7>")
+    world.verdict("price", 0, 300.5, column="price")
+    world.unusual("gpu.clock", 305, 0.9e9, gpu=GPUS[2])
+    return world
+
+
+def ask_ring(world: World, **asked: Any) -> Context:
+    """Ask a ring that holds the world's windows."""
+    return ask(RecentSource(world.batches(), 3600.0), Asked(**asked))
+
+
+def names(context: Context) -> list[str]:
+    """Return what the evidence is called, best first."""
+    return [one.name for one in context.evidence]
