@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import math
+from pathlib import Path
 from typing import Any
 
 import inlay
+from inlay import _core
 
 __all__ = ["main"]
 
@@ -13,6 +16,20 @@ __all__ = ["main"]
 def _expect(what: str, found: object, expected: object) -> None:
     if found != expected:
         message = f"selftest: {what} should be {expected!r}, is {found!r}"
+        raise SystemExit(message)
+
+
+def _core_is_of_these_sources() -> None:
+    """Compare the extension with its stub: an editable install renews the Python files alone."""
+    stub = ast.parse(Path(__file__).with_name("_core.pyi").read_text(encoding="utf-8"))
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    names = [of.name for of in stub.body if isinstance(of, kinds) and not of.name.startswith("_")]
+    missing = [name for name in names if not hasattr(_core, name)]
+    if missing:
+        message = (
+            "selftest: the extension is older than the Python files; build it again"
+            f" (it lacks {', '.join(missing)}): {_core.__file__}"
+        )
         raise SystemExit(message)
 
 
@@ -48,6 +65,7 @@ def main() -> int:
     SystemExit
         With a message that names what did not.
     """
+    _core_is_of_these_sources()
     for name in inlay.__all__:
         getattr(inlay, name)
     rows = _record_and_collect()
