@@ -9,8 +9,8 @@ from inlay.drift.comparison.matching import Cells
 
 
 def drawn(rng, weights, n):
-    names = [f"n{i}" for i in range(len(weights))]
-    return rng.choice(names, n, p=np.asarray(weights) / np.sum(weights))
+    ranks = rng.choice(len(weights), n, p=np.asarray(weights) / np.sum(weights))
+    return np.char.add("n", ranks.astype(str))
 
 
 def by_rank(names, power):
