@@ -175,6 +175,32 @@ def test_a_throttle_is_where_it_was(report):
             assert of_time == 0.0
 
 
+def test_windows_and_stretches_begin_together(tmp_path):
+    # Read ten times a second, for 0.7 s held down, from the middle of a window.
+    held = {3: 0.5, 4: 0.2, 8: 0.5, 9: 0.2, 14: 0.5, 15: 0.2}
+    rows = [
+        row
+        | {"start_time": start, "time": start + 1_000_000 + 2_000 * (1 - window % 2), "count": 10}
+        for window in range(20)
+        for start in [layers.START + window * 1_000_000]
+        for row in [
+            layers.point(
+                "gpu.throttle",
+                window,
+                kind="counter",
+                unit="s",
+                value=held.get(window, 0.0),
+                attrs={"gpu": layers.uuid(0), "cause": "hw_thermal"},
+            )
+        ]
+    ]
+    found = of(tmp_path, *rows)
+    assert found["timeline"]["width"] == 1.0
+    assert found["timeline"]["origin"] == layers.START / 1e6
+    shares = gpu(found, 0)["throttle"]["hw_thermal"]
+    assert shares == pytest.approx([held.get(window, 0.0) for window in range(20)], abs=0.002)
+
+
 def test_of_several_processes_that_read_a_gpu_one_counts(tmp_path):
     for _ in range(3):
         layers.write(tmp_path, layers.gpu_points(30, 1))
@@ -247,6 +273,31 @@ def test_rates_of_a_host_are_of_all_its_devices(report):
     (link,) = report["infra"]["links"]
     assert link["errors"] == {"symbol": 120.0}
     assert link["wait"] == 3000.0
+
+
+def test_a_rate_is_by_the_time_it_was_read_over(tmp_path):
+    # Read every second, just after windows are cut: now and then twice in a window, then in none;
+    # at last once in a short one.
+    readings = {4: 2, 5: 0, 9: 2, 10: 0}
+    rows = []
+    for window in range(15):
+        times = readings.get(window, 1)
+        start = layers.START + window * 1_000_000
+        length = 500_000 if window == 14 else 1_000_000
+        if times:
+            row = layers.point(
+                "host.pressure",
+                window,
+                kind="counter",
+                unit="s",
+                value=0.68 * times,
+                attrs={"resource": "cpu", "kind": "some"},
+            )
+            rows.append(row | {"start_time": start, "time": start + length, "count": times})
+    (host,) = of(tmp_path, *rows)["infra"]["hosts"]
+    shares = [of for of in host["pressure"]["cpu"] if of is not None]
+    assert len(shares) == 13
+    assert shares == pytest.approx([0.68] * 13, rel=0.1)
 
 
 def test_busy_time_stands_for_a_utilisation_that_is_not_there(tmp_path):

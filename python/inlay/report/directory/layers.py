@@ -20,7 +20,7 @@ from inlay.report.directory.occurrences import (
 )
 from inlay.report.directory.rows import Span
 from inlay.report.directory.step_rows import STEP_COLUMNS, STEP_KEY, StepRows
-from inlay.report.directory.stretches import microseconds_of, timeline_of
+from inlay.report.directory.stretches import Grid, microseconds_of, timeline_of
 from inlay.report.directory.trainings import training_of
 
 if TYPE_CHECKING:
@@ -67,8 +67,13 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
         ends = [row["end"] for row in occurrences if row["layer"] in LAYERS]
     if not starts:
         return {"timeline": None, "infra": None, "training": None}
-    usual = max(read.points.usual, read.steps.usual)
-    timeline = timeline_of(min(starts), max(ends), usual)
+    timeline = timeline_of(
+        min(starts),
+        max(ends),
+        read.points.usual,
+        least=read.steps.usual,
+        fine=read.grid.fine,
+    )
     series = read.points.binned(timeline)
     hosts |= {each.series.host for each in series}
     places = Places(devices, hosts - {""})
@@ -110,7 +115,8 @@ class _Reader:
         self.events = found.tables.get("events", [])
 
     def _start(self) -> None:
-        self.points, self.steps = BinnedPoints(), StepRows()
+        self.grid = Grid()
+        self.points, self.steps = BinnedPoints(self.grid), StepRows(self.grid)
 
     def _points(self, table: pa.Table) -> pa.Table:
         self.points.take(self._within(table, COLUMNS, "points"))

@@ -78,7 +78,12 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
         "last": steps.last,
         "start": iso(steps.start),
         "end": iso(steps.end),
-        "seconds": _spread(steps.durations[min(by_rank)]) if by_rank else None,
+        "seconds": {
+            **_spread(steps.durations[min(by_rank)]),
+            "1": max(steps.longest[rank] for rank in by_rank),
+        }
+        if by_rank
+        else None,
         "tokens": total("tokens") or None,
         "samples": total("samples") or None,
         # Ranks step together.
@@ -88,7 +93,7 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
 
 
 def _spread(durations: ExpHistogram) -> dict[str, float | None]:
-    return {name: durations.quantile(q) for name, q in (("0.5", 0.5), ("0.95", 0.95), ("1", 1.0))}
+    return {name: durations.quantile(q) for name, q in (("0.5", 0.5), ("0.95", 0.95))}
 
 
 # ---- over time ---------------------------------------------------------------------------------
