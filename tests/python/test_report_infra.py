@@ -254,6 +254,76 @@ def test_causes_that_count_the_same_moment_are_not_added(tmp_path):
     assert "most on GPU-h1-00000000 (40 s, hw_thermal)" in said(found)
 
 
+@pytest.mark.parametrize(("lasts", "held"), [(3.0, "3 s, hw_thermal"), (None, "gpu.throttle")])
+def test_a_throttle_that_only_events_tell_of_is_told(tmp_path, capsys, lasts, held):
+    def happen(obs):
+        at = layers.START / 1e6
+        obs.event(
+            "gpu.throttle",
+            layer="infra",
+            severity="warning",
+            time=at,
+            end_time=None if lasts is None else at + lasts,
+            gpu="GPU-1",
+            cause="hw_thermal",
+        )
+
+    power = layers.point("gpu.power", 0, value=400.0, attrs={"gpu": "GPU-1"})
+    for points in ([], [power]):
+        directory = tmp_path / str(len(points))
+        text = said(of(directory, *points, events=happen))
+        assert held in text
+        assert "nothing was throttled" not in text
+        assert "never held down" not in text or lasts is None
+        assert main(["report", str(directory), "-o", str(tmp_path / "pages")]) == 0
+        out = capsys.readouterr().out
+        assert held in out
+        assert "✓" not in out
+
+
+def test_throttles_of_events_that_overlap_count_once(tmp_path):
+    def happen(obs):
+        at = layers.START / 1e6
+        for cause, start, end in (
+            ("hw_thermal", 0, 4),
+            ("sw_power_cap", 2, 6),
+            ("low_utilization", 5, 60),
+        ):
+            more = {"layer": "infra", "severity": "warning", "gpu": "GPU-1", "cause": cause}
+            obs.event("gpu.throttle", time=at + start, end_time=at + end, **more)
+
+    told = gpu(of(tmp_path, events=happen), 0)
+    assert told["lost_seconds"] == pytest.approx(6.0)
+    assert told["totals"]["throttled"] == pytest.approx(
+        {"hw_thermal": 4.0, "low_utilization": 55.0, "sw_power_cap": 4.0}
+    )
+
+
+def test_bytes_over_the_links_of_a_gpu_are_drawn(tmp_path):
+    rows = [
+        layers.point(
+            metric,
+            window,
+            kind="counter",
+            unit="By",
+            value=of,
+            attrs={"gpu": layers.uuid(0), "direction": direction},
+        )
+        for window in range(5)
+        for metric, direction, of in (
+            ("gpu.pcie.io", "transmit", 10.0 * 2**30),
+            ("gpu.pcie.io", "receive", 20.0 * 2**30),
+            ("gpu.nvlink.io", "receive", 400.0 * 2**30),
+        )
+    ]
+    found = of(tmp_path, *rows)
+    io = gpu(found, 0)["io"]
+    assert io["NVLink receive"] == pytest.approx([40.0 * 2**30] * 5, rel=1e-4)
+    text = said(found)
+    assert "Bytes over its links (GiB/s)" in text
+    assert "PCIe transmit (GiB/s)" in text
+
+
 def test_without_sm_activity_utilisation_is_drawn(tmp_path):
     attrs = {"gpu": layers.uuid(0)}
     rows = [layers.point("gpu.utilization", w, value=0.5, attrs=attrs) for w in range(5)]
@@ -324,13 +394,57 @@ def test_events_stand_by_severity_and_parts_of_one_are_one(report):
     assert not {"something.else", "gpu.info"} & names
 
 
+def test_the_share_of_an_interval_is_of_all_its_parts(tmp_path):
+    def happen(obs):
+        at = layers.START / 1e6
+        for start, end, share in ((0, 1, "0.25"), (1, 3, "0.734512345"), (3, 4, "0.679743399")):
+            obs.event(
+                "host.pressure",
+                layer="infra",
+                severity="warning",
+                time=at + start,
+                end_time=at + end,
+                resource="cpu",
+                share=share,
+                seconds=str(float(share) * (end - start)),
+            )
+
+    found = of(tmp_path, events=happen)
+    (event,) = found["timeline"]["events"]
+    assert float(event["attrs"]["seconds"]) == pytest.approx(2.39877, rel=1e-5)
+    assert float(event["attrs"]["share"]) == pytest.approx(2.39877 / 4, rel=1e-3)
+    assert "seconds 2.399, share 0.5997" in said(found)
+
+
+def test_an_event_of_a_host_says_of_which(tmp_path):
+    def happen(obs):
+        at = layers.START / 1e6
+        obs.event("maintenance", layer="infra", time=at, host="node7")
+        obs.event("reboot", layer="infra", time=at)
+
+    found = of(tmp_path, events=happen)
+    where = {event["name"]: event["where"] for event in found["timeline"]["events"]}
+    assert where == {"maintenance": "host node7", "reboot": "host h1"}
+
+
+def test_intervals_of_the_application_have_a_lane(tmp_path):
+    def happen(obs):
+        at = layers.START / 1e6
+        obs.event("backup", layer="app", time=at + 5, end_time=at + 25)
+        obs.event("request.refused", layer="app", time=at + 5)
+
+    found = of(tmp_path, *layers.host_points(6), events=happen)
+    assert [(lane["name"], lane["count"]) for lane in found["timeline"]["lanes"]] == [("backup", 1)]
+    assert "· backup" in said(found)
+
+
 def test_lanes_hold_everything_that_happened_the_worst_first(report):
     lanes = report["timeline"]["lanes"]
     assert [(lane["name"], lane["where"]) for lane in lanes[:5]] == [
         ("gpu.xid", "GPU 2"),
         ("training.nonfinite", ""),
         ("gpu.throttle", "GPU 3 hw_thermal"),
-        ("host.pressure", "io"),
+        ("host.pressure", "host h1 io"),
         ("training.straggler", "rank 3"),
     ]
     assert ("verdict: training.wait", "rank 3") in {(of["name"], of["where"]) for of in lanes}

@@ -108,6 +108,7 @@ def table(
     label: str,
     numbers: Iterable[int] = (),
     raw: Iterable[int] = (),
+    wide: bool = False,
 ) -> str:
     """Make a table that scrolls by itself where it is too wide; its first cells are headings.
 
@@ -121,6 +122,8 @@ def table(
         What the table is, for those who do not see it.
     numbers, raw : iterable of int, optional
         Columns set to the right; columns that hold HTML.
+    wide : bool
+        Whether it has so many columns that headings and numbers are broken into lines.
     """
     right, html_columns = frozenset(numbers), frozenset(raw)
     classes = ["n" if i in right else "t" for i in range(len(headings))]
@@ -137,7 +140,8 @@ def table(
         )
         lines.append(f'<tr><th scope="row"><bdi>{cells[0]}</bdi></th>{rest}</tr>')
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">'
+        f"<table{' class=wide' if wide else ''}>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

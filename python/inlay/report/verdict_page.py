@@ -106,7 +106,7 @@ def verdict_table(verdicts: Sequence[Mapping[str, Any]], *, label: str) -> str:
         )
     more = len(verdicts) - _MOST_ROWS
     rest = f'<p class="note">… and {count(more)} more.</p>' if more > 0 else ""
-    return table(_HEADINGS, rows, label=label, numbers=_NUMBERS, raw=(1,)) + rest
+    return table(_HEADINGS, rows, label=label, numbers=_NUMBERS, raw=(1,), wide=True) + rest
 
 
 def _subject(verdict: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay.report.directory.binned_points import COLUMNS, LAYERS, BinnedPoints
-from inlay.report.directory.infrastructure import Places, infrastructure_of
+from inlay.report.directory.estimates import microseconds
+from inlay.report.directory.infrastructure import infrastructure_of
 from inlay.report.directory.occurrences import (
     EVENT_COLUMNS,
     INFO,
@@ -18,6 +19,7 @@ from inlay.report.directory.occurrences import (
     said,
     verdict_times,
 )
+from inlay.report.directory.places import Places
 from inlay.report.directory.rows import Span
 from inlay.report.directory.step_rows import STEP_COLUMNS, STEP_KEY, StepRows
 from inlay.report.directory.stretches import Grid, microseconds_of, timeline_of
@@ -68,7 +70,7 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
     if not starts:
         return {"timeline": None, "infra": None, "training": None}
     timeline = timeline_of(
-        min(starts),
+        _begin(min(starts), occurrences, span),
         max(ends),
         read.points.usual,
         least=read.steps.usual,
@@ -95,6 +97,13 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
         if has_training
         else None,
     }
+
+
+def _begin(start: int, occurrences: Sequence[Mapping[str, Any]], span: Span) -> int:
+    """Return when the axis begins: where a training does, though its first step came later."""
+    begun = [int(row["start"]) for row in occurrences if row["name"] == "training.start"]
+    first = min([start, *begun])
+    return first if span.start is None else max(first, min(start, microseconds(span.start) or 0))
 
 
 class _Reader:
