@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["details", "document", "escape", "facts", "table"]
+__all__ = ["BESIDE", "details", "document", "escape", "facts", "table"]
 
+#: How the links to the pages beside one begin.
+BESIDE = '<nav aria-label="Pages">'
 # What the page may load: nothing but what it holds. A browser enforces it.
 _STATIC_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -77,7 +79,7 @@ def document(
             else f'<b aria-current="page">{escape(text)}</b>'
             for address, text in pages
         )
-        nav = f'<nav aria-label="Pages">{beside}</nav>{nav}'
+        nav = f"{BESIDE}{beside}</nav>{nav}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
