@@ -228,7 +228,8 @@ class BinnedPoints:
         if not self._parts:
             return []
         rows = self._merged(timeline.width)
-        rows["over"] = _read_over(rows)
+        is_counter = np.array([series.kind == "counter" for series, _ in self._series])
+        rows["over"] = _read_over(rows, is_counter)
         rows["bin"] = rows.pop("middle") // timeline.width
         kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.length)
         rows = {name: of[kept] for name, of in rows.items()}
@@ -398,12 +399,12 @@ def _put_together(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return made
 
 
-def _read_over(rows: dict[str, np.ndarray]) -> np.ndarray:
+def _read_over(rows: dict[str, np.ndarray], is_counter: np.ndarray) -> np.ndarray:
     """Return for how long each row was read, in seconds, of rows that `_put_together` made.
 
     A reading of a counter tells of the time since the one before, wherever a window ends: a window
-    with two readings tells of twice the time of one that has one. Rows that do not say how often
-    they were read count as long as their windows.
+    with two readings tells of twice the time of one that has one, and after a pause it tells of
+    all of that. Rows that do not say how often they were read count as long as their windows.
     """
     import numpy as np
 
@@ -412,7 +413,7 @@ def _read_over(rows: dict[str, np.ndarray]) -> np.ndarray:
     for first, last in zip(begins, [*begins[1:], len(made)], strict=True):
         mine = slice(first, last)
         readings = rows["readings"][mine]
-        if not readings.all():
+        if not readings.all() or not is_counter[rows["series"][first]]:
             continue
         at = rows["at"][mine] / 1e6
         since = np.diff(at, prepend=at[0] - made[first])
@@ -425,7 +426,7 @@ def _read_over(rows: dict[str, np.ndarray]) -> np.ndarray:
         low, high = np.maximum(place - _AROUND, 0), np.minimum(place + _AROUND + 1, len(at))
         around = times[high] - times[low]
         period = (seconds[high] - seconds[low]) / np.maximum(around, 1.0)
-        made[mine] = np.where(around > 0, readings * period, made[mine])
+        made[mine] = np.where(follows, readings * period, since)
     return made
 
 
