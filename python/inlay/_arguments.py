@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
+from collections.abc import Mapping
 from operator import index
 from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["at_least", "moment_us"]
+__all__ = ["at_least", "check_order", "moment_us"]
 
 
 def at_least(name: str, number: Any, least: int | None = None) -> int:
@@ -59,3 +61,22 @@ def moment_us(name: str, moment: float | datetime.datetime) -> int:
         message = f"{name} must be finite Unix seconds: {given!r}"
         raise InvalidArgumentError(message)
     return round(given * 1_000_000)
+
+
+def check_order(moments: Mapping[str, datetime.datetime | None]) -> None:
+    """See that moments have a zone and each lies before the next; None is left out.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is no such moment, or does not; the message names both.
+    """
+    given = [(name, moment) for name, moment in moments.items() if moment is not None]
+    for name, moment in given:
+        if not isinstance(moment, datetime.datetime) or moment.tzinfo is None:
+            message = f"{name} must be a datetime with a zone: {moment!r}"
+            raise InvalidArgumentError(message)
+    for (first, earlier), (second, later) in itertools.pairwise(given):
+        if not earlier < later:
+            message = f"{first} must be before {second}, {later}: {earlier}"
+            raise InvalidArgumentError(message)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inlay._exceptions import InvalidArgumentError
 from inlay._judge_triggers import HELP, fired, parse_trigger
 from inlay._report_output import write_json
 from inlay._terminal_table import write_line, write_table
@@ -26,7 +28,8 @@ DRIFTS = 3
 
 _EPILOG = """\
 exit status: 0 nothing drifts, or another process judges this directory already; 1 the command
-failed; 2 it was called wrongly; 3 a new verdict, or the newest one of a column, says yes
+failed; 2 it was called wrongly; 3 a new verdict, or the newest yes or no of a column, is yes, also
+if nothing is new, or what came since is undefined
 
 examples:
   inlay judge telemetry/
@@ -37,7 +40,18 @@ examples:
   inlay judge telemetry/ --json | jq '.latest[] | select(.verdict == "yes")'
 """
 
-_HEADINGS = ("column", "of", "method", "verdict", "effect", "threshold", "rows", "until", "reason")
+_HEADINGS = (
+    "column",
+    "of",
+    "method",
+    "verdict",
+    "effect",
+    "threshold",
+    "rows",
+    "until",
+    "reason",
+    "undefined since",
+)
 _NUMBERS = (4, 5, 6)
 _OPTIONAL = (5, 6, 7)
 _SIGNS = {"yes": "✗ drifts", "no": "✓ no", "undefined": "? undefined"}
@@ -124,11 +138,17 @@ def run(arguments: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    if arguments.follow is not None and not arguments.follow > 0.0:
+    if arguments.follow is not None and not 0.0 < arguments.follow < math.inf:
         arguments.refuse(f"--follow needs seconds above 0: {arguments.follow}")
+    if not 0.0 <= arguments.idle < math.inf:
+        arguments.refuse(f"--idle needs seconds of 0 or more: {arguments.idle}")
     from inlay.drift.directory_judge import DirectoryJudge
     from inlay.drift.references import References
 
+    try:
+        judges = _judges_of(arguments)
+    except InvalidArgumentError as error:
+        arguments.refuse(str(error))
     triggers = [parse_trigger(text) for text in arguments.trigger]
 
     references = None if arguments.reference is None else References.of(Path(arguments.reference))
@@ -137,7 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
         _wait_for_points(directory, arguments.follow)
     judge = DirectoryJudge(
         directory,
-        _judges_of(arguments),
+        judges,
         scope=arguments.scope,
         references=references,
         idle=arguments.idle,
@@ -187,7 +207,10 @@ def _wait_for_points(directory: Path, seconds: float) -> None:
 def _show(judged: Judged, arguments: argparse.Namespace, firings: list[Firing]) -> None:
     for note in judged.notes:
         write_line(f"inlay judge: {note}", out=sys.stderr)
+    since = {_subject(row): row["reason"] for row in judged.undefined.to_pylist()}
     latest = sorted(judged.latest.to_pylist(), key=_rank)
+    for row in latest:
+        row["then"] = since.get(_subject(row))
     words = judged.verdicts["verdict"].to_pylist()
     counts = {word: words.count(word) for word in ("yes", "no", "undefined")}
     if arguments.json:
@@ -216,6 +239,10 @@ def _show(judged: Judged, arguments: argparse.Namespace, firings: list[Firing]) 
     sys.stdout.flush()
 
 
+def _subject(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("series_id", "attrs", "resource", "method", "judge"))
+
+
 def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (_ORDER.get(row["verdict"], 1), -(row["effect"] or 0.0), row["attrs"], row["method"])
 
@@ -234,6 +261,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         "" if row["n"] is None else f"{row['n']:,}",
         f"{row['time']:%Y-%m-%d %H:%M:%S}",
         row["reason"] or "",
+        row["then"] or "",
     ]
 
 

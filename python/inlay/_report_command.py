@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from inlay._arguments import check_order
 from inlay._command_line import command_line
 from inlay._data_arguments import moment_of
+from inlay._exceptions import InvalidArgumentError
 from inlay._report_output import write_json, write_text
 from inlay._terminal_table import write_line, write_table
 
@@ -69,14 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.title and arguments.json:
         arguments.refuse("--title is for pages; --json makes none")
+    start, split, end = getattr(arguments, "from"), arguments.split, arguments.to
+    try:
+        check_order({"--from": start, "--split": split, "--to": end})
+    except InvalidArgumentError as error:
+        arguments.refuse(str(error))
     from inlay.report import report_pages, stored_report
+    from inlay.report.page_set import missed
 
-    report = stored_report(
-        arguments.directory,
-        start=getattr(arguments, "from"),
-        end=arguments.to,
-        split=arguments.split,
-    )
+    report = stored_report(arguments.directory, start=start, end=end, split=split)
+    if (said := missed(report)) is not None:
+        sys.stderr.write(f"inlay report: {said}\n")
     if arguments.json:
         write_json(report)
         return 0
@@ -85,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         write_text(text, str(output / name))
+    _remove_others(output, pages)
     _write_summary(report)
     for note in report["notes"]:
         sys.stderr.write(f"inlay report: {note}\n")
@@ -94,6 +100,15 @@ def run(arguments: argparse.Namespace) -> int:
     write_line(f"next: {command_line(_as_json(arguments))}  # the same as one JSON document")
     sys.stdout.flush()
     return 0
+
+
+def _remove_others(output: Path, pages: Collection[str]) -> None:
+    """Remove pages of an earlier report that this one has none of."""
+    from inlay.report.page_set import is_page
+
+    for path in output.glob("*.html"):
+        if path.name not in pages and is_page(path.name, path.read_text("utf-8", "replace")):
+            path.unlink()
 
 
 def _as_json(arguments: argparse.Namespace) -> list[str]:

@@ -183,8 +183,10 @@ def test_a_refusal_says_in_words_what_differs_and_what_to_do(tmp_path):
     with pytest.raises(inlay.InvalidArgumentError) as caught:
         other.run()
     said = str(caught.value)
-    for words in ("threshold=0.02", "threshold=0.5", "--fresh", "--dry-run"):
+    for words in ("DriftJudge: then threshold=0.02, now threshold=0.5", "--fresh", "--dry-run"):
         assert words in said
+    assert "level" not in said  # nor does it differ
+    assert all(len(line) < 200 for line in said.splitlines())
     assert "[" not in said
     assert "MissingnessJudge" not in said  # it is as before
 
@@ -319,13 +321,50 @@ def test_the_command_prints_a_table_and_tells_by_its_status(tmp_path, capsys):
     assert "no" in capsys.readouterr().out
 
 
+def test_a_verdict_stands_until_another_is_yes_or_no(tmp_path, capsys):
+    fleet(tmp_path, 20)
+    assert main(["judge", str(tmp_path), "--idle", "0"]) == 3
+    capsys.readouterr()
+    empty = dp.complete([dp.edges_row([0] * 10, pane=20, column=f"x{n:03}") for n in range(3)])
+    dp.write(tmp_path, empty)
+    assert main(["judge", str(tmp_path), "--idle", "0"]) == 3
+    out = capsys.readouterr().out
+    assert "new verdicts: 0 yes, 0 no, 6 undefined" in out
+    first = next(line for line in out.splitlines() if "x000" in line)
+    assert "✗ drifts" in first
+    assert first.endswith("empty")
+    assert "? undefined" not in out
+    assert main(["judge", str(tmp_path), "--idle", "0", "--json"]) == 3  # nothing is new
+    said = json.loads(capsys.readouterr().out)
+    assert (said["points"], said["drifts"], len(said["latest"])) == (0, True, 6)
+    assert {row["verdict"] for row in said["latest"]} == {"yes", "no"}
+    assert {row["then"] for row in said["latest"]} == {"empty"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--threshold", "5"],
+        ["--level", "2"],
+        ["--min-rows", "0"],
+        ["--idle", "-1"],
+        ["--idle", "nan"],
+        ["--follow", "nan"],
+    ],
+)
+def test_a_setting_out_of_range_is_a_wrong_call(tmp_path, capsys, wrong):
+    fleet(tmp_path, 2)
+    with pytest.raises(SystemExit) as caught:
+        main(["judge", str(tmp_path), *wrong])
+    assert caught.value.code == 2
+    assert wrong[0].lstrip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
+
+
 def test_the_command_says_nothing_of_too_few_rows(tmp_path, capsys):
     fleet(tmp_path, 20)
     arguments = ["judge", str(tmp_path), "--dry-run", "--min-rows"]
     assert main([*arguments, "100000"]) == 0
     assert "0 yes, 0 no, 120 undefined" in capsys.readouterr().out
-    assert main([*arguments, "0"]) == 1
-    assert "min_rows" in capsys.readouterr().err
 
 
 def test_the_command_judges_against_a_profile(tmp_path, capsys):

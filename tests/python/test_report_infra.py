@@ -175,6 +175,32 @@ def test_a_throttle_is_where_it_was(report):
             assert of_time == 0.0
 
 
+def test_windows_and_stretches_begin_together(tmp_path):
+    # Read ten times a second, for 0.7 s held down, from the middle of a window.
+    held = {3: 0.5, 4: 0.2, 8: 0.5, 9: 0.2, 14: 0.5, 15: 0.2}
+    rows = [
+        row
+        | {"start_time": start, "time": start + 1_000_000 + 2_000 * (1 - window % 2), "count": 10}
+        for window in range(20)
+        for start in [layers.START + window * 1_000_000]
+        for row in [
+            layers.point(
+                "gpu.throttle",
+                window,
+                kind="counter",
+                unit="s",
+                value=held.get(window, 0.0),
+                attrs={"gpu": layers.uuid(0), "cause": "hw_thermal"},
+            )
+        ]
+    ]
+    found = of(tmp_path, *rows)
+    assert found["timeline"]["width"] == 1.0
+    assert found["timeline"]["origin"] == layers.START / 1e6
+    shares = gpu(found, 0)["throttle"]["hw_thermal"]
+    assert shares == pytest.approx([held.get(window, 0.0) for window in range(20)], abs=0.002)
+
+
 def test_of_several_processes_that_read_a_gpu_one_counts(tmp_path):
     for _ in range(3):
         layers.write(tmp_path, layers.gpu_points(30, 1))
@@ -228,6 +254,31 @@ def test_causes_that_count_the_same_moment_are_not_added(tmp_path):
     assert "most on GPU-h1-00000000 (40 s, hw_thermal)" in said(found)
 
 
+def test_bytes_over_the_links_of_a_gpu_are_drawn(tmp_path):
+    rows = [
+        layers.point(
+            metric,
+            window,
+            kind="counter",
+            unit="By",
+            value=of,
+            attrs={"gpu": layers.uuid(0), "direction": direction},
+        )
+        for window in range(5)
+        for metric, direction, of in (
+            ("gpu.pcie.io", "transmit", 10.0 * 2**30),
+            ("gpu.pcie.io", "receive", 20.0 * 2**30),
+            ("gpu.nvlink.io", "receive", 400.0 * 2**30),
+        )
+    ]
+    found = of(tmp_path, *rows)
+    io = gpu(found, 0)["io"]
+    assert io["NVLink receive"] == pytest.approx([40.0 * 2**30] * 5, rel=1e-4)
+    text = said(found)
+    assert "Bytes over its links (GiB/s)" in text
+    assert "PCIe transmit (GiB/s)" in text
+
+
 def test_without_sm_activity_utilisation_is_drawn(tmp_path):
     attrs = {"gpu": layers.uuid(0)}
     rows = [layers.point("gpu.utilization", w, value=0.5, attrs=attrs) for w in range(5)]
@@ -249,6 +300,49 @@ def test_rates_of_a_host_are_of_all_its_devices(report):
     assert link["wait"] == 3000.0
 
 
+def test_a_rate_is_by_the_time_it_was_read_over(tmp_path):
+    # Read every second, just after windows are cut: now and then twice in a window, then in none;
+    # at last once in a short one.
+    readings = {4: 2, 5: 0, 9: 2, 10: 0}
+    rows = []
+    for window in range(15):
+        times = readings.get(window, 1)
+        start = layers.START + window * 1_000_000
+        length = 500_000 if window == 14 else 1_000_000
+        if times:
+            row = layers.point(
+                "host.pressure",
+                window,
+                kind="counter",
+                unit="s",
+                value=0.68 * times,
+                attrs={"resource": "cpu", "kind": "some"},
+            )
+            rows.append(row | {"start_time": start, "time": start + length, "count": times})
+    (host,) = of(tmp_path, *rows)["infra"]["hosts"]
+    shares = [of for of in host["pressure"]["cpu"] if of is not None]
+    assert len(shares) == 13
+    assert shares == pytest.approx([0.68] * 13, rel=0.1)
+
+
+def test_after_a_pause_a_rate_is_by_all_of_it(tmp_path):
+    rows = []
+    for window, length in enumerate((1, 1, 1, 8, 1, 1)):
+        start = rows[-1]["time"] if rows else layers.START
+        row = layers.point(
+            "host.pressure",
+            window,
+            kind="counter",
+            unit="s",
+            value=0.5 * length,
+            attrs={"resource": "cpu", "kind": "some"},
+        )
+        rows.append(row | {"start_time": start, "time": start + length * 1_000_000, "count": 1})
+    (host,) = of(tmp_path, *rows)["infra"]["hosts"]
+    shares = [of for of in host["pressure"]["cpu"] if of is not None]
+    assert shares == pytest.approx([0.5] * 6)
+
+
 def test_busy_time_stands_for_a_utilisation_that_is_not_there(tmp_path):
     rows = [
         layers.point("host.cpu.time", 0, kind="counter", value=of, unit="s", attrs={"mode": mode})
@@ -256,60 +350,6 @@ def test_busy_time_stands_for_a_utilisation_that_is_not_there(tmp_path):
     ]
     (host,) = of(tmp_path, *rows)["infra"]["hosts"]
     assert host["cpu"]["mean"] == [pytest.approx(0.3)]
-
-
-# ---- events ------------------------------------------------------------------------------------
-def test_events_stand_by_severity_and_parts_of_one_are_one(report):
-    events = report["timeline"]["events"]
-    severities = [each["severity"] for each in events]
-    assert severities == sorted(severities, reverse=True)
-    (throttle,) = [each for each in events if each["name"] == "gpu.throttle"]
-    assert throttle["seconds"] == 120.0
-    assert throttle["attrs"]["seconds"] == "72"
-    assert throttle["where"] == "GPU 3 hw_thermal"
-    assert throttle["count"] == 2
-    names = {each["name"] for each in events}
-    assert "deploy" in names
-    assert not {"something.else", "gpu.info"} & names
-
-
-def test_lanes_hold_everything_that_happened_the_worst_first(report):
-    lanes = report["timeline"]["lanes"]
-    assert [(lane["name"], lane["where"]) for lane in lanes[:5]] == [
-        ("gpu.xid", "GPU 2"),
-        ("training.nonfinite", ""),
-        ("gpu.throttle", "GPU 3 hw_thermal"),
-        ("host.pressure", "io"),
-        ("training.straggler", "rank 3"),
-    ]
-    assert ("verdict: training.wait", "rank 3") in {(of["name"], of["where"]) for of in lanes}
-
-
-def test_of_very_many_events_the_lanes_and_tables_are_bounded(tmp_path):
-    def happen(obs):
-        for i in range(4000):
-            at = layers.START / 1e6 + i * 0.01
-            attrs = {"gpu": layers.uuid(i % 64), "index": i % 64, "cause": "hw_thermal"}
-            obs.event("gpu.throttle", layer="infra", time=at, end_time=at + 0.005, **attrs)
-
-    found = of(tmp_path, *layers.gpu_points(6, 1), events=happen)
-    (lane,) = found["timeline"]["lanes"]  # too many for one each
-    assert lane["count"] == 4000
-    assert len(lane["spans"]) <= 300
-    assert len(found["timeline"]["events"]) == 1000
-    text = report_pages(found)["infra.html"]
-    assert "and up to 3,700 more" in text
-    assert len(text) < 300_000
-
-
-def test_an_event_beyond_the_axis_is_told_but_not_drawn(tmp_path):
-    def happen(obs):
-        obs.event("gpu.xid", layer="infra", time=1.0, gpu="G", xid=13)
-
-    found = of(tmp_path, *layers.gpu_points(6, 1), events=happen)
-    assert found["timeline"]["lanes"] == []
-    assert found["timeline"]["outside"] == 1
-    assert "Xid 13" in said(found)
 
 
 # ---- what could not be read --------------------------------------------------------------------
@@ -360,15 +400,6 @@ def test_parts_without_rows_say_so(tmp_path):
 def test_rows_without_any_value_still_make_a_page(tmp_path):
     rows = [row for row in layers.gpu_points(1, 2) if row["value"] is None]
     assert "2 metrics could not be read" in said(of(tmp_path, *rows))
-
-
-def test_events_alone_make_a_page(tmp_path):
-    def happen(obs):
-        obs.event("gpu.lost", layer="infra", severity="error", gpu="G", index=1)
-
-    found = of(tmp_path, events=happen)
-    assert "1 GPU: 1 error: gpu.lost on GPU 1" in said(found)
-    assert "It has no readings." in said(found)
 
 
 def test_hostile_names_stay_text(tmp_path):

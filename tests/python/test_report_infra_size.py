@@ -4,7 +4,7 @@ import layer_points as layers
 import pytest
 
 from inlay.report import report_pages, stored_report
-from inlay.report.directory.stretches import shift_for, timeline_of
+from inlay.report.directory.stretches import Grid, timeline_of
 
 pytest.importorskip("vl_convert", reason="pages are drawn by vl-convert")
 
@@ -49,17 +49,55 @@ def test_a_long_directory_is_put_into_few_stretches(tmp_path):
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 10**9, 10**15])
-def test_stretches_cover_the_time_and_are_few(length):
-    shift = shift_for(length, 128)
-    assert (length >> shift) < 128
-    assert shift == 0 or (length >> (shift - 1)) >= 128
+@pytest.mark.parametrize("usual", [0.0, 7e6])
+def test_stretches_cover_the_time_and_are_few(length, usual):
+    grid = Grid()
+    grid.coarsen(length, usual)
+    assert length // grid.fine < 256
     start = 1_767_225_600_000_123
-    timeline = timeline_of(start, start + length, 0.0)
-    assert timeline.length <= 129
-    assert timeline.first << timeline.shift <= start
-    assert (timeline.first + timeline.length) << timeline.shift >= start + length
+    for fine in (1, grid.fine):
+        timeline = timeline_of(start, start + length, usual, fine=fine)
+        assert timeline.length <= 129
+        assert timeline.width % fine == 0
+        assert timeline.first * timeline.width <= start
+        assert (timeline.first + timeline.length) * timeline.width >= start + length
 
 
-def test_a_stretch_is_as_long_as_a_window():
-    timeline = timeline_of(0, 600_000_000, 10e6)
-    assert 1 << timeline.shift >= 10_000_000
+@pytest.mark.parametrize(
+    ("seconds", "usual", "width"),
+    [(60, 1e6, 1), (60, 0.9966e6, 1), (600, 1e6, 5), (600, 10e6, 10), (1500, 10.004e6, 20)],
+)
+def test_a_stretch_holds_whole_windows(seconds, usual, width):
+    assert timeline_of(0, seconds * 1_000_000, usual).width == width * 1_000_000
+
+
+def test_a_stretch_is_no_shorter_than_a_step():
+    assert timeline_of(0, 60_000_000, 1e6, least=2.5e6).width == 3_000_000
+    # Three steps of 0.7 s and ten windows would be too long.
+    assert timeline_of(0, 60_000_000, 1e6, least=1.4e6, fine=700_000).width == 1_400_000
+
+
+def test_many_rows_are_put_together_in_whole_windows(tmp_path, monkeypatch):
+    from inlay.report.directory import binned_points
+
+    monkeypatch.setattr(binned_points, "_MOST_ROWS", 1000)
+    attrs = {"gpu": layers.uuid(0), "cause": "hw_thermal"}
+    for origin in (1, 2):  # one process after the other
+        rows = [
+            layers.point(
+                "gpu.throttle",
+                window,
+                kind="counter",
+                value=2.5,
+                unit="s",
+                attrs=attrs,
+                origin=origin,
+            )
+            for window in range(3000 * (origin - 1), 3000 * origin)
+        ]
+        layers.write(tmp_path, rows)
+    found = stored_report(tmp_path)
+    width = found["timeline"]["width"]
+    assert width % 10.0 == 0.0
+    shares = found["infra"]["gpus"][0]["throttle"]["hw_thermal"]
+    assert shares == pytest.approx([0.25] * len(shares))

@@ -198,6 +198,49 @@ def test_histograms_stand_for_a_table_that_is_not_there(tmp_path):
     assert "Step time (s)" in text
 
 
+def test_the_longest_step_is_that_of_the_table(training):
+    from inlay.report.training_words import training_facts
+
+    longest = max(each["seconds"] for each in training["slowest"])
+    assert training["steps"]["seconds"]["1"] == longest
+    assert dict(training_facts(training))["longest"] == f"{longest:.4g} s"
+
+
+def test_the_axis_begins_where_the_training_does(tmp_path):
+    def happen(obs):
+        obs.event("training.start", layer="training", time=layers.START / 1e6 - 0.4)
+
+    found = stored_report(layers.write(tmp_path, steps=layers.step_rows(10, 1), events=happen))
+    assert found["timeline"]["outside"] == 0
+    assert found["timeline"]["start"].endswith("23:59:59.600000+00:00")
+
+
+def test_memory_is_drawn_by_device_and_kind(tmp_path):
+    rows = [
+        layers.point(
+            "training.memory",
+            window,
+            value=gib * 2.0**30,
+            unit="By",
+            layer="training",
+            attrs={"device": device, "kind": kind},
+            origin=origin,
+        )
+        for window in range(3)
+        for origin in (1, 2)
+        for device, kind, gib in (
+            ("cuda:0", "allocated", 30.0 + origin),
+            ("cuda:0", "reserved", 40.0),
+            ("cpu", "resident", 8.0),
+        )
+    ]
+    found = stored_report(layers.write(tmp_path, rows))
+    assert list(found["training"]["over_time"]["memory"]) == ["cpu", "cuda:0"]
+    text = Outline(report_pages(found)["training.html"]).text
+    assert "Memory of cuda:0 (GiB)" in text
+    assert "Memory of cpu (GiB): resident" in text
+
+
 def test_no_slow_step_is_said(tmp_path):
     text = said(of(tmp_path, steps=layers.step_rows(20, 1)))
     assert "None: no step took 1.2 times the median or longer." in text

@@ -272,6 +272,25 @@ def test_the_newest_decided_verdict_of_each_subject_is_told_yes_first(tmp_path):
     assert [each["method"] for each in fairness] == ["fairness.a", "fairness.b", "fairness.c"]
 
 
+def test_an_interval_stands_beside_what_it_is_of(tmp_path):
+    from inlay.report.verdict_page import verdict_table
+
+    numbers = {"value": 0.509, "low": 0.529, "high": 0.547, "effect": 0.538}
+    verdicts = [
+        points.verdict("drift", "yes", judge="DriftJudge", metric="a", **numbers),
+        points.verdict("psi", "yes", judge="DistanceJudge", metric="b", **numbers),
+    ]
+    report = read(tmp_path, points.degrading(1), verdicts)
+    assert [each["interval_of"] for each in report["verdicts"]] == ["effect", "value"]
+    drift, distance = (
+        verdict_table(report["verdicts"], label="x").split("<tbody>")[1].split("</tr>")[:2]
+    )
+    assert ">0.509<" in drift
+    assert ">0.538 (0.529 to 0.547)<" in drift
+    assert ">0.509 (0.529 to 0.547)<" in distance
+    assert ">0.538<" in distance
+
+
 def test_histograms_and_counters_of_the_layer_are_added_up(tmp_path):
     with inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)]) as observer:
         length = observer.histogram("chat.output", unit="{token}", layer="model")

@@ -13,7 +13,9 @@ from inlay._files.locks import Lock
 from inlay.drift.references import References
 from inlay.drift.replay import Replay
 from inlay.drift.run import ScopedJudges
+from inlay.drift.settings import differences
 from inlay.drift.stored import stored_verdicts
+from inlay.drift.verdict_rows import UNDEFINED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +35,10 @@ class Judged(NamedTuple):
     verdicts : pyarrow.Table
         New ones.
     latest : pyarrow.Table
-        The newest verdict of each series and method, of earlier runs too.
+        The newest verdict of each series and method that is yes or no, of earlier runs too; where
+        there never was one, the newest that is undefined.
+    undefined : pyarrow.Table
+        Of those that were undefined since, the newest: the reason, and until when.
     rows : int
         Points that were read.
     pending : int
@@ -46,6 +51,7 @@ class Judged(NamedTuple):
 
     verdicts: pa.Table
     latest: pa.Table
+    undefined: pa.Table
     rows: int
     pending: int
     too_late: int
@@ -53,7 +59,7 @@ class Judged(NamedTuple):
 
     @property
     def drifts(self) -> bool:
-        """Whether a new verdict, or the newest of a series, says yes."""
+        """Whether a new verdict, or the newest of a series that is yes or no, says yes."""
         import pyarrow.compute as pc
 
         return any(
@@ -215,7 +221,10 @@ class DirectoryJudge:
             self._anew = False
             self._settle(state, notes)
         notes += replay.notes
-        return Judged(verdicts, latest, rows, judges.pending, judges.too_late, tuple(notes))
+        standing, undefined = _standing(latest)
+        return Judged(
+            verdicts, standing, undefined, rows, judges.pending, judges.too_late, tuple(notes)
+        )
 
     def _settle(self, state: _State, notes: list[str]) -> _State:
         """Do what a state says that is left to do: verdicts to write, and to remove."""
@@ -321,7 +330,7 @@ class DirectoryJudge:
                 notes.append(f"everything is judged from the start: {where} is {other}")
                 return None
             message = (
-                f"{where} is {other}. Begin anew (--fresh), look without writing (--dry-run), or "
+                f"{where} is {other}\nBegin anew (--fresh), look without writing (--dry-run), or "
                 "judge as before"
             )
             raise InvalidArgumentError(message)
@@ -351,9 +360,7 @@ class DirectoryJudge:
         if was == now:
             return None
         try:
-            then = [each for each in was or () if each not in now]
-            here = [each for each in now if each not in (was or ())]
-            return f"of other judges: then {_named(then)}, now {_named(here)}"
+            return "\n  ".join(["of other judges", *differences(was or (), now)])
         except (TypeError, ValueError):
             return "of other judges"
 
@@ -418,10 +425,6 @@ def judge_directory(
         judge.resign()
 
 
-def _named(judges: Sequence[Sequence[str]]) -> str:
-    return " and ".join(f"{text} of version {version}" for _, version, text in judges) or "none"
-
-
 def _emitted(parts: list[pa.Table], now_us: int, origin: int) -> pa.Table:
     """Join verdicts as rows that this judge emits now."""
     import pyarrow as pa
@@ -440,21 +443,42 @@ def _emitted(parts: list[pa.Table], now_us: int, origin: int) -> pa.Table:
 
 
 def _latest(tables: list[pa.Table]) -> pa.Table:
-    """Keep the newest verdict of each series, method and judge."""
+    """Keep of each series, method and judge the newest verdict, and the newest yes or no."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = pa.concat_tables(tables)
+    order, codes = _by_age(rows)
+    is_decided = pc.not_equal(rows["verdict"], UNDEFINED).to_numpy()
+    kept = [of[np.diff(codes[of], append=-1) != 0] for of in (order, order[is_decided[order]])]
+    return rows.take(pa.array(np.union1d(*kept)))
+
+
+def _standing(latest: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Tell the verdicts that stand from those that were undefined since."""
+    import numpy as np
+    import pyarrow as pa
+
+    order, codes = _by_age(latest)
+    stands = np.diff(codes[order], prepend=-1) != 0
+    standing, undefined = (latest.take(pa.array(np.sort(order[of]))) for of in (stands, ~stands))
+    return standing, undefined
+
+
+def _by_age(rows: pa.Table) -> tuple[Any, Any]:
+    """Return rows by series, method and judge, the oldest first, and the number of each's."""
     import numpy as np
     import pyarrow as pa
 
     from inlay.drift.keys import codes_of, distinct
 
-    rows = pa.concat_tables(tables)
-    if rows.num_rows == 0:
-        return rows
+    if not rows.num_rows:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     texts = [distinct(rows[name])[1] for name in ("attrs", "method", "judge", "resource")]
     codes = codes_of(*texts, rows["series_id"].to_numpy())
     times = rows["time"].cast(pa.int64()).to_numpy()
-    order = np.lexsort((rows["revision"].to_numpy(), times, codes))
-    last = np.append(np.diff(codes[order]) != 0, True)
-    return rows.take(pa.array(np.sort(order[last])))
+    return np.lexsort((rows["revision"].to_numpy(), times, codes)), codes
 
 
 def _stream(table: pa.Table) -> bytes:

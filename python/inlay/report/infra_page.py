@@ -7,15 +7,12 @@ from typing import Any
 
 from inlay.report.charts import Drawing
 from inlay.report.comparisons import short
-from inlay.report.drawn import chart_table, figure
 from inlay.report.formats import count, counted, escape_controls
 from inlay.report.infra_words import (
-    EVENT_HEADINGS,
     GPU_HEADINGS,
     GPU_NUMBERS,
     HOST_HEADINGS,
     HOST_NUMBERS,
-    event_rows,
     gpu_row,
     gpus_first,
     host_row,
@@ -23,14 +20,15 @@ from inlay.report.infra_words import (
     infra_events,
     infra_headline,
 )
-from inlay.report.lane_charts import lanes_drawing, map_drawing
-from inlay.report.page import details, document, escape, facts, table
-from inlay.report.timeline_charts import Axis, Line, instant, lines_drawing, stack_drawing
+from inlay.report.lane_charts import map_drawing
+from inlay.report.page import details, escape, table
+from inlay.report.timeline_charts import Axis, Line, lines_drawing, stack_drawing
+from inlay.report.timeline_page import charts, events_part, note, timeline_page
 
-__all__ = ["events_part", "infra_page", "lanes_part", "timeline_facts"]
+__all__ = ["infra_page"]
 
 #: GPUs that are drawn each; of more all are in maps, and those with the most trouble drawn.
-_MOST_DRAWN, _MOST_HOSTS, _MOST_EVENTS = 8, 4, 300
+_MOST_DRAWN, _MOST_HOSTS = 8, 4
 _GIB, _MIB = 2.0**-30, 2.0**-20
 #: Key, title, unit and factor of what a GPU's charts show.
 _MEASURES = (
@@ -85,7 +83,6 @@ def infra_page(
     """
     infra, axis = report["infra"], Axis(report["timeline"])
     parts = [
-        ("happened", "What happened when", lanes_part(report, axis)),
         ("gpus", "GPUs", _gpus(infra, axis)),
         ("hosts", "Hosts", _hosts(infra, axis)),
         ("links", "InfiniBand and RoCE", _links(infra)),
@@ -93,73 +90,18 @@ def infra_page(
         ("events", "Events", events_part(infra_events(report), report, "infra")),
         ("unread", "Not read", _unread(infra)),
     ]
-    body = [
-        f'<p class="banner {infra_class(report)}">'
-        f"{escape(escape_controls(infra_headline(report)))}</p>",
-        facts(timeline_facts(report)),
-        *(
-            f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(heading)}</h2>'
-            f"{content}</section>"
-            for anchor, heading, content in parts
-        ),
-    ]
-    return document(
+    return timeline_page(
+        report,
+        parts,
         title=title,
         subtitle=(
             f"{counted(len(infra['gpus']) + infra['left_out']['gpus'], 'GPU')}, "
             f"{counted(len(infra['hosts']) + infra['left_out']['hosts'], 'host')}"
         ),
-        body="\n".join(body),
-        links=[(anchor, heading) for anchor, heading, _ in parts],
+        headline=infra_headline(report),
+        kind=infra_class(report),
         pages=pages,
     )
-
-
-def timeline_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say what the axis of a report's pages is."""
-    timeline = report["timeline"]
-    return [
-        ("from", instant(timeline["start"])),
-        ("to", instant(timeline["end"])),
-        ("a point of a line is", f"{timeline['width']:.4g} s"),
-    ]
-
-
-def lanes_part(report: Mapping[str, Any], axis: Axis) -> str:
-    """Draw what happened, of all layers, with the table behind it."""
-    timeline = report["timeline"]
-    drawn = lanes_drawing(axis, timeline["lanes"])
-    if drawn is None:
-        return _note("Nothing: no events, and no judge said yes.")
-    outside = timeline["outside"]
-    rest = _note(f"{counted(outside, 'event')} beyond the time of the axis.") if outside else ""
-    return (
-        '<div class="lanes" role="region" tabindex="0" aria-label="What happened when">'
-        f"{figure(drawn)}</div>{chart_table(drawn, words=(1, 3, 4))}{rest}"
-    )
-
-
-def events_part(events: Sequence[Mapping[str, Any]], report: Mapping[str, Any], layer: str) -> str:
-    """Make the table of events, the most severe first."""
-    if not events:
-        return _note(f"There are no events of layer {layer}.")
-    shown = events[:_MOST_EVENTS]
-    more = len(events) - len(shown) + report["timeline"]["more_events"]
-    rest = _note(f"… and up to {count(more)} more, of lower severity or shorter.") if more else ""
-    rows = event_rows(shown)
-    return table(EVENT_HEADINGS, rows, label=f"Events of layer {layer}", numbers=(3,)) + rest
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(escape_controls(text))}</p>'
-
-
-def _chart(drawn: Drawing | None) -> str:
-    return "" if drawn is None else f"<div>{figure(drawn)}</div>"
-
-
-def _with_table(drawn: Drawing | None) -> str:
-    return "" if drawn is None else f"<div>{figure(drawn)}{chart_table(drawn)}</div>"
 
 
 def _card(heading: str, *content: str) -> str:
@@ -173,15 +115,15 @@ def _card(heading: str, *content: str) -> str:
 def _gpus(infra: Mapping[str, Any], axis: Axis) -> str:
     gpus = infra["gpus"]
     if not gpus:
-        return _note("No GPU: there are no points of one. inlay.infra.Gpu reads them.")
+        return note("No GPU: there are no points of one. inlay.infra.Gpu reads them.")
     ordered = gpus_first(gpus)
     rows = [gpu_row(gpu) for gpu in ordered]
-    parts = [table(GPU_HEADINGS, rows, label="GPUs", numbers=GPU_NUMBERS)]
+    parts = [table(GPU_HEADINGS, rows, label="GPUs", numbers=GPU_NUMBERS, wide=True)]
     left_out = infra["left_out"]["gpus"]
     if left_out:
-        parts.append(_note(f"{count(left_out)} more, with less trouble, are left out."))
+        parts.append(note(f"{count(left_out)} more, with less trouble, are left out."))
     parts.append(
-        _note(
+        note(
             "Throttled: time in which clocks were held down, of several causes at once the "
             "longest; not low_utilization and sync_boost, which are no loss. Causes may count the "
             "same moment, as thermal does what hw_thermal and sw_thermal count."
@@ -193,7 +135,7 @@ def _gpus(infra: Mapping[str, Any], axis: Axis) -> str:
     )
     if len(gpus) > _MOST_DRAWN:
         parts.append(_maps(gpus, axis))
-        parts.append(_note(f"Those {_MOST_DRAWN} with the most trouble follow one by one."))
+        parts.append(note(f"Those {_MOST_DRAWN} with the most trouble follow one by one."))
         gpus = sorted(ordered[:_MOST_DRAWN], key=gpus.index)
     parts += [_gpu(gpu, axis) for gpu in gpus]
     return "".join(parts)
@@ -236,6 +178,18 @@ def _gpu(gpu: Mapping[str, Any], axis: Axis) -> str:
                 zero=key in {"activity", "utilization", "memory"},
             )
         )
+    io = gpu.get("io") or {}
+    drawn.append(
+        lines_drawing(
+            axis,
+            [Line(name, of) for name, of in io.items()],
+            title="Bytes over its links",
+            unit="GiB/s",
+            factor=_GIB,
+            zero=True,
+        )
+    )
+    columns += [(f"{name} (GiB/s)", of, _GIB) for name, of in io.items()]
     if gpu["throttle"]:
         drawn.append(
             stack_drawing(
@@ -247,22 +201,22 @@ def _gpu(gpu: Mapping[str, Any], axis: Axis) -> str:
             )
         )
         columns += [(f"{cause} (%)", of, 100.0) for cause, of in gpu["throttle"].items()]
-    charts = "".join(_chart(each) for each in drawn)
-    if not charts:
-        return _card(gpu["name"], _note("It has no readings."))
+    shown = charts(drawn, with_tables=False)
+    if not shown:
+        return _card(gpu["name"], note("It has no readings."))
     marks = (
-        _note("Dashed red: " + ", ".join(dict.fromkeys(name for _, name in moments)) + ".")
+        note("Dashed red: " + ", ".join(dict.fromkeys(name for _, name in moments)) + ".")
         if moments
         else ""
     )
     quiet = (
-        _note("Its clocks were never held down.")
-        if gpu["totals"]["throttled"] is not None and not gpu["throttle"]
+        note("Its clocks were never held down.")
+        if gpu["totals"]["throttled"] is not None and not any(gpu["totals"]["throttled"].values())
         else ""
     )
     return _card(
         gpu["name"],
-        f'<div class="charts">{charts}</div>',
+        shown,
         marks,
         quiet,
         _numbers(gpu, columns, axis),
@@ -299,7 +253,7 @@ def _maps(gpus: Sequence[Mapping[str, Any]], axis: Axis) -> str:
         maps.append(map_drawing(axis, rows, title=title, unit=unit, factor=factor))
     throttled = [(gpu["name"], _together(gpu["throttle"])) for gpu in gpus if gpu["throttle"]]
     maps.append(map_drawing(axis, throttled, title="Throttled", unit="% of the time", factor=100.0))
-    return f'<div class="charts">{"".join(_with_table(each) for each in maps)}</div>'
+    return charts(maps)
 
 
 def _together(parts: Mapping[str, Sequence[float | None]]) -> list[float | None]:
@@ -314,7 +268,7 @@ def _together(parts: Mapping[str, Sequence[float | None]]) -> list[float | None]
 def _hosts(infra: Mapping[str, Any], axis: Axis) -> str:
     hosts = infra["hosts"]
     if not hosts:
-        return _note("No host: there are no points of one. inlay.infra.Host reads them.")
+        return note("No host: there are no points of one. inlay.infra.Host reads them.")
     ordered = sorted(hosts, key=lambda host: -host["trouble"])
     parts = [
         table(
@@ -324,7 +278,7 @@ def _hosts(infra: Mapping[str, Any], axis: Axis) -> str:
     left_out = infra["left_out"]["hosts"] + max(0, len(hosts) - _MOST_HOSTS)
     parts += [_host(host, axis) for host in ordered[:_MOST_HOSTS]]
     if left_out:
-        parts.append(_note(f"{count(left_out)} more are not drawn."))
+        parts.append(note(f"{count(left_out)} more are not drawn."))
     return "".join(parts)
 
 
@@ -353,16 +307,13 @@ def _host(host: Mapping[str, Any], axis: Axis) -> str:
                 axis, lines, title="CPU throttled by the cgroup", unit="s a second", zero=True
             )
         )
-    charts = "".join(_with_table(each) for each in drawn)
-    if not charts:
-        return _card(host["host"] or "(no name)", _note("It has no readings."))
-    return _card(host["host"] or "(no name)", f'<div class="charts">{charts}</div>')
+    return _card(host["host"] or "(no name)", charts(drawn) or note("It has no readings."))
 
 
 def _links(infra: Mapping[str, Any]) -> str:
     links = infra["links"]
     if not links:
-        return _note("No links: there are no points of InfiniBand or RoCE.")
+        return note("No links: there are no points of InfiniBand or RoCE.")
     rows = []
     for link in sorted(links, key=lambda link: -link["trouble"]):
         errors = ", ".join(f"{kind} {count(round(of))}" for kind, of in link["errors"].items())
@@ -378,7 +329,7 @@ def _links(infra: Mapping[str, Any]) -> str:
             )
         )
     left_out = infra["left_out"]["links"]
-    rest = _note(f"{count(left_out)} more are left out.") if left_out else ""
+    rest = note(f"{count(left_out)} more are left out.") if left_out else ""
     return table(_LINK_HEADINGS, rows, label="Links", numbers=(2, 3, 5, 6)) + rest
 
 
@@ -388,7 +339,7 @@ def _bytes(of: float | None) -> str:
 
 def _job(infra: Mapping[str, Any]) -> str:
     if not infra["job"]:
-        return _note("Nothing: there are no points of a job or of probes of the fabric.")
+        return note("Nothing: there are no points of a job or of probes of the fabric.")
     rows = []
     for each in infra["job"]:
         attrs = ", ".join(f"{name}={of}" for name, of in sorted(each["attrs"].items()))
@@ -401,7 +352,7 @@ def _job(infra: Mapping[str, Any]) -> str:
 
 def _unread(infra: Mapping[str, Any]) -> str:
     if not infra["unread"]:
-        return _note("Nothing: every metric that was looked for had a value.")
+        return note("Nothing: every metric that was looked for had a value.")
     merged: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for each in infra["unread"]:
         merged.setdefault((each["metric"], each["status"]), []).append(each)

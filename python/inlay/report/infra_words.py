@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -46,10 +47,24 @@ HOST_HEADINGS = ("host", "CPU", "memory", "stalled", "CPU throttled", "energy", 
 HOST_NUMBERS = (1, 2, 4, 5, 6)
 EVENT_HEADINGS = ("event", "where", "from", "lasts", "what it says")
 _ERROR, _WARNING = 17, 13
+_WARNINGS = range(_WARNING, _ERROR)
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{5,}")
 _MOST_TEXT = 300
 #: Members of an event that its place says, or nothing.
 _SHOWN = frozenset(
-    {"cause", "device", "gpu", "index", "interface", "link", "open", "port", "rank", "resource"}
+    {
+        "cause",
+        "device",
+        "gpu",
+        "host",
+        "index",
+        "interface",
+        "link",
+        "open",
+        "port",
+        "rank",
+        "resource",
+    }
 )
 
 
@@ -76,10 +91,7 @@ def infra_headline(report: Mapping[str, Any]) -> str:
     errors = [each for each in infra_events(report) if each["severity"] >= _ERROR]
     if errors:
         names = Counter(_error_name(each) for each in errors)
-        shown = ", ".join(
-            name if times == 1 else f"{name} {times} times" for name, times in names.most_common(4)
-        )
-        parts.append(f"{counted(len(errors), 'error')}: {shown}")
+        parts.append(f"{counted(len(errors), 'error')}: {_most_common(names)}")
     throttled = sorted(
         (gpu for gpu in gpus if gpu["lost_seconds"] > 0),
         key=lambda gpu: -gpu["lost_seconds"],
@@ -102,6 +114,10 @@ def infra_headline(report: Mapping[str, Any]) -> str:
     if stalled:
         of, resource, _ = max(stalled)
         parts.append(f"hosts waited for {resource} {seconds(of)}")
+    warnings = [each for each in infra_events(report) if each["severity"] in _WARNINGS]
+    if not parts and warnings:
+        names = Counter(_error_name(each) for each in warnings)
+        parts.append(f"no error, {counted(len(warnings), 'warning')}: {_most_common(names)}")
     if not parts:
         parts.append("no error, nothing was throttled")
     there = []
@@ -113,6 +129,12 @@ def infra_headline(report: Mapping[str, Any]) -> str:
     if unread:
         parts.append(f"{counted(unread, 'metric')} could not be read")
     return f"{' on '.join(there) or 'no GPU and no host'}: {'; '.join(parts)}"
+
+
+def _most_common(names: Counter[str]) -> str:
+    return ", ".join(
+        name if times == 1 else f"{name} {times} times" for name, times in names.most_common(4)
+    )
 
 
 def _error_name(event: Mapping[str, Any]) -> str:
@@ -134,8 +156,11 @@ def gpu_row(gpu: Mapping[str, Any]) -> tuple[str, ...]:
         said.append("✗ lost")
     if totals["xids"]:
         said.append(f"✗ Xid {', '.join(dict.fromkeys(totals['xids']))}")
+    if not said and gpu["lost_seconds"] > 0:
+        said.append("! throttled")
+    said += [f"! {name}" for name in gpu.get("warned", ())]
     if not said:
-        said.append("! throttled" if gpu["lost_seconds"] > 0 else "✓")
+        said.append("✓")
     by_cause = totals["throttled"]
     causes = [
         f"{cause} {seconds(of)}"
@@ -205,10 +230,16 @@ def event_rows(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 def _told(event: Mapping[str, Any]) -> str:
     rest = ", ".join(
-        f"{name} {of}" for name, of in sorted(event["attrs"].items()) if name not in _SHOWN
+        f"{name} {_shortly(str(of))}"
+        for name, of in sorted(event["attrs"].items())
+        if name not in _SHOWN
     )
     parts = [str(event["body"])] if event["body"] else []
     return "; ".join([*parts, rest] if rest else parts)
+
+
+def _shortly(text: str) -> str:
+    return f"{float(text):.4g}" if _LONG_NUMBER.fullmatch(text) else text
 
 
 def _of(found: Mapping[str, Any] | None, name: str, unit: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["details", "document", "escape", "facts", "table"]
+__all__ = ["BESIDE", "details", "document", "escape", "facts", "table"]
 
+#: How the links to the pages beside one begin.
+BESIDE = '<nav aria-label="Pages">'
 # What the page may load: nothing but what it holds. A browser enforces it.
 _STATIC_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -77,7 +79,7 @@ def document(
             else f'<b aria-current="page">{escape(text)}</b>'
             for address, text in pages
         )
-        nav = f'<nav aria-label="Pages">{beside}</nav>{nav}'
+        nav = f"{BESIDE}{beside}</nav>{nav}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -108,6 +110,7 @@ def table(
     label: str,
     numbers: Iterable[int] = (),
     raw: Iterable[int] = (),
+    wide: bool = False,
 ) -> str:
     """Make a table that scrolls by itself where it is too wide; its first cells are headings.
 
@@ -121,6 +124,8 @@ def table(
         What the table is, for those who do not see it.
     numbers, raw : iterable of int, optional
         Columns set to the right; columns that hold HTML.
+    wide : bool
+        Whether it has so many columns that headings and numbers are broken into lines.
     """
     right, html_columns = frozenset(numbers), frozenset(raw)
     classes = ["n" if i in right else "t" for i in range(len(headings))]
@@ -137,7 +142,8 @@ def table(
         )
         lines.append(f'<tr><th scope="row"><bdi>{cells[0]}</bdi></th>{rest}</tr>')
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">'
+        f"<table{' class=wide' if wide else ''}>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,17 +13,18 @@ from inlay.report.given import check_stored_report
 from inlay.report.infra_page import infra_page
 from inlay.report.infra_words import infra_class, infra_headline
 from inlay.report.model_page import model_page
-from inlay.report.page import document, escape, facts, table
+from inlay.report.page import BESIDE, document, escape, facts, table
 from inlay.report.profile_page import profile_page
 from inlay.report.qualities import headline, quality_class, quality_name
 from inlay.report.training_page import training_page
 from inlay.report.training_words import training_class, training_headline
 from inlay.report.verdict_page import verdict_page, verdicts_summary
 
-__all__ = ["report_pages"]
+__all__ = ["is_page", "missed", "report_pages"]
 
 _INDEX, _MODELS, _VERDICTS, _PROFILE = "index.html", "models.html", "verdicts.html", "profile.html"
 _INFRA, _TRAINING = "infra.html", "training.html"
+_NAMES = re.compile(r"(index|models|verdicts|profile|infra|training|drift(-\d+)?)\.html", re.ASCII)
 
 
 def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict[str, str]:
@@ -84,6 +86,22 @@ def report_pages(report: Mapping[str, Any], *, title: str | None = None) -> dict
     return pages
 
 
+def is_page(name: str, text: str) -> bool:
+    """Tell whether a file is one that `report_pages` made, of whatever report."""
+    return bool(_NAMES.fullmatch(name)) and BESIDE in text
+
+
+def missed(report: Mapping[str, Any]) -> str | None:
+    """Say that the time asked for is another than that of the tables; None if it is not."""
+    holds = report.get("holds")
+    if holds is None:
+        return None
+    ends = [f"{word} {moment(report[key])}" for word, key in _ENDS if report[key] is not None]
+    first, last = map(moment, holds)
+    return f"nothing to tell of lies {' '.join(ends)}: the tables hold {first} to {last}"
+
+
+_ENDS = (("from", "start"), ("to", "end"))
 _LAYERS: tuple[tuple[str, str, str, Callable[..., str]], ...] = (
     (_INFRA, "infra", "Infrastructure", infra_page),
     (_TRAINING, "training", "Training", training_page),
@@ -109,6 +127,7 @@ def _index(
         *_of_verdicts(report["verdicts"]),
     ]
     body = [
+        *(f'<p class="banner open">{escape(text)}</p>' for text in [missed(report)] if text),
         facts(_overview(report)),
         table(("what", "page", "what it says"), rows, label="What there is", raw=(0, 1, 2)),
     ]
@@ -160,11 +179,11 @@ def _of_models(qualities: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, st
 
 def _of_measured(report: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     series, rates = len(report["measured"]), len(report["rates"])
-    if series or rates:
-        told = (
-            f"{count(series)} distributions and counts, {counted(rates, 'rate')} of judged answers"
-        )
-        yield "generation", _link(f"{_MODELS}#measured", "measured"), _said("note", told)
+    told = [f"{count(series)} distributions and counts"] if series else []
+    told += [f"{counted(rates, 'rate')} of judged answers"] if rates else []
+    if told:
+        link = _link(f"{_MODELS}#measured", "measured")
+        yield "measurements", link, _said("note", ", ".join(told))
 
 
 def _of_drift(

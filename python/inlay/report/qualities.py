@@ -147,7 +147,7 @@ def headline(quality: Mapping[str, Any]) -> str:
     """Say in a line how a model does, and which segments are behind a change."""
     metric, segments = _told(quality)
     if metric is None:
-        return _last_value(quality["metrics"])
+        return _only_value(quality["metrics"])
     before, after = metric["earlier"], metric["later"]
     change = metric["change"]
     told = (
@@ -177,9 +177,10 @@ def _named(by: Sequence[Mapping[str, Any]]) -> list[str]:
     return named if explained >= _ENOUGH and is_few else []
 
 
-def _last_value(metrics: Sequence[Mapping[str, Any]]) -> str:
+def _only_value(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Tell the figure of the one side that has one; without sides, of the last pane."""
     for metric in metrics:
-        for point in reversed(metric["points"]):
-            if point["value"] is not None:
-                return f"{metric['metric']} {with_interval(point)}, nothing to compare it with"
+        for figure in (metric["later"], metric["earlier"], *reversed(metric["points"])):
+            if figure is not None and figure["value"] is not None:
+                return f"{metric['metric']} {with_interval(figure)}, nothing to compare it with"
     return "no figure has a value"

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inlay.report.charts import Drawing
-from inlay.report.drawn import chart_table, figure
-from inlay.report.formats import count, escape_controls
-from inlay.report.infra_page import events_part, lanes_part, timeline_facts
+from inlay.report.formats import count
 from inlay.report.lane_charts import bars_drawing, map_drawing, shares_drawing
-from inlay.report.page import document, escape, facts, table
+from inlay.report.page import table
 from inlay.report.timeline_charts import Axis, Line, lines_drawing, stack_drawing
+from inlay.report.timeline_page import charts, events_part, note, timeline_page
 from inlay.report.training_words import (
     PAUSE_HEADINGS,
     PAUSE_NUMBERS,
@@ -31,6 +30,7 @@ from inlay.report.training_words import (
 __all__ = ["training_page"]
 
 _MOST_BARS, _MOST_LINES = 64, 8
+_GIB = 2.0**-30
 
 
 def training_page(
@@ -65,7 +65,6 @@ def training_page(
     training, axis = report["training"], Axis(report["timeline"])
     happened = [each for each in report["timeline"]["events"] if each["layer"] != "infra"]
     parts = [
-        ("happened", "What happened when", lanes_part(report, axis)),
         ("steps", "Steps", _steps(training, axis)),
         ("slowest", "The slowest steps", _slowest(training)),
         ("goodput", "What the time went to", _goodput(training)),
@@ -73,35 +72,16 @@ def training_page(
         ("pauses", "Checkpoints, restores, evaluations", _pauses(training, axis)),
         ("events", "Events", events_part(happened, report, "training")),
     ]
-    body = [
-        f'<p class="banner {training_class(training)}">'
-        f"{escape(escape_controls(training_headline(training)))}</p>",
-        facts([*timeline_facts(report), *training_facts(training)]),
-        *(
-            f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(heading)}</h2>'
-            f"{content}</section>"
-            for anchor, heading, content in parts
-        ),
-    ]
-    return document(
+    return timeline_page(
+        report,
+        parts,
         title=title,
         subtitle=f"{count(training['steps']['rows'])} rows of steps",
-        body="\n".join(body),
-        links=[(anchor, heading) for anchor, heading, _ in parts],
+        headline=training_headline(training),
+        kind=training_class(training),
+        more=training_facts(training),
         pages=pages,
     )
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(escape_controls(text))}</p>'
-
-
-def _charts(drawn: Sequence[Drawing | None]) -> str:
-    shown = [each for each in drawn if each is not None]
-    if not shown:
-        return ""
-    charts = "".join(f"<div>{figure(each)}{chart_table(each)}</div>" for each in shown)
-    return f'<div class="charts">{charts}</div>'
 
 
 def _band(name: str, of: Mapping[str, Sequence[float | None]] | None) -> list[Line]:
@@ -130,25 +110,40 @@ def _steps(training: Mapping[str, Any], axis: Axis) -> str:
         lines_drawing(
             axis, _band("Learning rate", over_time["learning_rate"]), title="Learning rate", unit=""
         ),
+        *_memory(over_time.get("memory") or {}, axis),
     ]
-    charts = _charts(drawn)
-    if not charts:
-        return _note(
+    shown = charts(drawn)
+    if not shown:
+        return note(
             "No steps: there is no table of them and no training.step_time. "
             "inlay.training.Recorder writes both."
         )
     if training["steps"]["first"] is None:
-        return charts + _note("There is no table of steps: this is what histograms tell.")
-    return charts
+        return shown + note("There is no table of steps: this is what histograms tell.")
+    return shown
+
+
+def _memory(devices: Mapping[str, Mapping[str, Any]], axis: Axis) -> list[Drawing | None]:
+    return [
+        lines_drawing(
+            axis,
+            [Line(kind, of) for kind, of in kinds.items()],
+            title=f"Memory of {device}",
+            unit="GiB",
+            factor=_GIB,
+            zero=True,
+        )
+        for device, kinds in list(devices.items())[:_MOST_LINES]
+    ]
 
 
 def _slowest(training: Mapping[str, Any]) -> str:
     if training["steps"]["first"] is None:
-        return _note("There is no table of steps.")
+        return note("There is no table of steps.")
     if not training["slowest"]:
-        return _note("None: no step took 1.2 times the median or longer.")
+        return note("None: no step took 1.2 times the median or longer.")
     rows = slow_rows(training["slowest"])
-    return table(SLOW_HEADINGS, rows, label="The slowest steps", numbers=SLOW_NUMBERS) + _note(
+    return table(SLOW_HEADINGS, rows, label="The slowest steps", numbers=SLOW_NUMBERS) + note(
         "Of a step the rank in which it took longest; the phase that took more than its mean; what "
         "was going on at the same time, the most severe first, with the time both have in common."
     )
@@ -157,11 +152,11 @@ def _slowest(training: Mapping[str, Any]) -> str:
 def _goodput(training: Mapping[str, Any]) -> str:
     goodput = training["goodput"]
     if goodput is None:
-        return _note("No goodput: there are neither steps nor training.goodput.")
+        return note("No goodput: there are neither steps nor training.goodput.")
     if goodput["seconds"] is None:
-        return _note(f"Goodput {100.0 * goodput['share']:.1f} %; there is no training.badput.")
+        return note(f"Goodput {100.0 * goodput['share']:.1f} %; there is no training.badput.")
     drawn = shares_drawing(goodput_rows(goodput), title="Goodput and badput by cause", unit="s")
-    return _charts([drawn]) + _note(
+    return charts([drawn]) + note(
         "Productive is the time of steps that got further, without waits for data and checkpoints; "
         "of several ranks that of the lowest."
     )
@@ -170,7 +165,7 @@ def _goodput(training: Mapping[str, Any]) -> str:
 def _ranks(training: Mapping[str, Any], axis: Axis) -> str:
     ranks = training["ranks"]
     if not ranks:
-        return _note("No ranks: the steps have none, and there is no training.wait.")
+        return note("No ranks: the steps have none, and there is no training.wait.")
     waiting = [rank for rank in ranks if rank["wait"] is not None]
     drawn: list[Drawing | None] = []
     if len(waiting) > 1:
@@ -193,9 +188,9 @@ def _ranks(training: Mapping[str, Any], axis: Axis) -> str:
     ordered = sorted(ranks, key=lambda rank: (not rank["named"], -rank["named_seconds"]))
     rows_of_ranks = [rank_row(rank) for rank in ordered]
     return (
-        _charts(drawn)
+        charts(drawn)
         + table(RANK_HEADINGS, rows_of_ranks, label="Ranks", numbers=RANK_NUMBERS)
-        + _note(
+        + note(
             "All ranks of a step take equally long, since they wait for each other: who waits "
             "least is who the others wait for."
         )
@@ -205,7 +200,7 @@ def _ranks(training: Mapping[str, Any], axis: Axis) -> str:
 def _pauses(training: Mapping[str, Any], axis: Axis) -> str:
     pauses = training["pauses"]
     if not pauses:
-        return _note("None: there are no events of them.")
+        return note("None: there are no events of them.")
     lines = []
     for name, of in pauses.items():
         values: list[float | None] = [None] * axis.count
@@ -216,6 +211,6 @@ def _pauses(training: Mapping[str, Any], axis: Axis) -> str:
         lines.append(Line(name.partition(".")[2], values))
     drawn = lines_drawing(axis, lines, title="How long each took", unit="s", zero=True)
     rows = pause_rows(pauses)
-    return _charts([drawn]) + table(
+    return charts([drawn]) + table(
         PAUSE_HEADINGS, rows, label="Checkpoints, restores, evaluations", numbers=PAUSE_NUMBERS
     )

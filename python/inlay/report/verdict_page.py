@@ -17,8 +17,6 @@ _HEADINGS = (
     "verdict",
     "method",
     "value",
-    "at least",
-    "at most",
     "effect",
     "threshold",
     "p-value",
@@ -28,7 +26,7 @@ _HEADINGS = (
     "until",
     "reason",
 )
-_NUMBERS = (3, 4, 5, 6, 7, 8, 9)
+_NUMBERS = (3, 4, 5, 6, 7)
 _MOST_ROWS, _MOST_PARTS = 1000, 5
 
 
@@ -96,7 +94,8 @@ def verdict_table(verdicts: Sequence[Mapping[str, Any]], *, label: str) -> str:
                 _subject(each),
                 mark,
                 escape_controls(str(each["method"])),
-                *(short(each[name]) for name in ("value", "low", "high", "effect", "threshold")),
+                *(_with_interval(each, name) for name in ("value", "effect")),
+                short(each["threshold"]),
                 p_value(each["p_value"]),
                 number(each["n"]),
                 f"{count(each['yes'])} of {count(each['windows'])}",
@@ -107,13 +106,22 @@ def verdict_table(verdicts: Sequence[Mapping[str, Any]], *, label: str) -> str:
         )
     more = len(verdicts) - _MOST_ROWS
     rest = f'<p class="note">… and {count(more)} more.</p>' if more > 0 else ""
-    return table(_HEADINGS, rows, label=label, numbers=_NUMBERS, raw=(1,)) + rest
+    return table(_HEADINGS, rows, label=label, numbers=_NUMBERS, raw=(1,), wide=True) + rest
 
 
 def _subject(verdict: Mapping[str, Any]) -> str:
     attrs = ", ".join(f"{name}={of}" for name, of in sorted(verdict["attrs"].items()))
     metric = verdict["metric"]
     return escape_controls(f"{metric} {{{attrs}}}" if attrs else str(metric))
+
+
+def _with_interval(verdict: Mapping[str, Any], name: str) -> str:
+    """Write a number, with its interval if it is the one that has it."""
+    low, high = verdict["low"], verdict["high"]
+    text = short(verdict[name])
+    if verdict.get("interval_of", "value") != name or (low is None and high is None):
+        return text
+    return f"{text} ({short(low)} to {short(high)})"
 
 
 def _reason(verdict: Mapping[str, Any]) -> str:

@@ -6,13 +6,13 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inlay.report.directory.stretches import MOST_STRETCHES, Seen, microseconds_of, shift_for
+from inlay.report.directory.stretches import Seen, microseconds_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from inlay.report.directory.stretches import Timeline
+    from inlay.report.directory.stretches import Grid, Timeline
 
 __all__ = ["COLUMNS", "LAYERS", "Binned", "BinnedPoints", "Series", "Unread", "host_of"]
 
@@ -50,7 +50,9 @@ _WANTED = frozenset(
         "gpu.memory.total",
         "gpu.memory.used",
         "gpu.nvlink.errors",
+        "gpu.nvlink.io",
         "gpu.pcie.generation",
+        "gpu.pcie.io",
         "gpu.pcie.replays",
         "gpu.pcie.width",
         "gpu.power",
@@ -74,7 +76,10 @@ _WANTED = frozenset(
         "host.pressure",
     }
 )
-_ADDED = ("value", "seconds", "weighted", "n", "rows")
+_ADDED = ("value", "seconds", "weighted", "n", "readings")
+# Over so many stretches before and after is looked how far apart readings are; a pause is so many
+# times longer than it usually is from stretch to stretch.
+_AROUND, _PAUSE = 8, 3.0
 
 
 class Series(NamedTuple):
@@ -141,7 +146,11 @@ class Binned(NamedTuple):
 
 
 class BinnedPoints:
-    """Takes tables of points, and keeps sums of them in stretches of time that lengthen.
+    """Takes tables of points, and keeps sums of them; where they are many, of more and more time.
+
+    Parameters
+    ----------
+    grid : Grid
 
     Attributes
     ----------
@@ -162,7 +171,8 @@ class BinnedPoints:
     longest, stretch by stretch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
         self.start: int | None = None
         self.end: int | None = None
         self.usual = 0.0
@@ -172,7 +182,7 @@ class BinnedPoints:
         self._seen = Seen()
         self._most = _MOST_ROWS
         self._series: dict[tuple[Series, int], int] = {}
-        self._parts: list[tuple[int, dict[str, np.ndarray]]] = []
+        self._parts: list[dict[str, np.ndarray]] = []
 
     def take(self, table: pa.Table) -> None:
         """Add the rows of a table, which has `COLUMNS`."""
@@ -205,21 +215,22 @@ class BinnedPoints:
         length = np.maximum(end - start, 0)
         if (length > 0).any():
             self.usual = max(self.usual, float(np.median(length[length > 0])))
-        shift = shift_for(max(last - first, 1), 2 * MOST_STRETCHES)
         rows = _of_rows(table.filter(pa.array(has_value)), length)
-        rows["series"], rows["bin"] = numbers, (start + length // 2) >> shift
-        rows["at"] = end
-        self._parts.append((shift, _put_together(rows)))
-        if sum(len(rows["bin"]) for _, rows in self._parts) > self._most:
+        rows |= {"series": numbers, "middle": start + length // 2, "at": end}
+        self._parts.append(rows)
+        if sum(len(rows["middle"]) for rows in self._parts) > self._most:
             self._shorten()
 
     def binned(self, timeline: Timeline) -> list[Binned]:
         """Return every series on a timeline."""
         import numpy as np
 
-        rows = self._merged(timeline.shift)
-        if rows is None:
+        if not self._parts:
             return []
+        rows = self._merged(timeline.width)
+        is_counter = np.array([series.kind == "counter" for series, _ in self._series])
+        rows["over"] = _read_over(rows, is_counter)
+        rows["bin"] = rows.pop("middle") // timeline.width
         kept = (rows["bin"] >= timeline.first) & (rows["bin"] < timeline.first + timeline.length)
         rows = {name: of[kept] for name, of in rows.items()}
         whose = list(self._series)
@@ -310,24 +321,18 @@ class BinnedPoints:
     def _shorten(self) -> None:
         assert self.start is not None
         assert self.end is not None
-        shift = shift_for(max(self.end - self.start, 1), 2 * MOST_STRETCHES)
-        shift = max(shift, *(of for of, _ in self._parts))
-        merged = self._merged(shift)
-        assert merged is not None
-        self._parts = [(shift, merged)]
+        self._grid.coarsen(self.end - self.start, self.usual)
+        merged = self._merged(self._grid.fine)
+        self._parts = [merged]
         # Many series take what they take; the next time is when as much again has come.
-        self._most = max(_MOST_ROWS, 2 * len(merged["bin"]))
+        self._most = max(_MOST_ROWS, 2 * len(merged["middle"]))
 
-    def _merged(self, shift: int) -> dict[str, np.ndarray] | None:
+    def _merged(self, width: int) -> dict[str, np.ndarray]:
         import numpy as np
 
-        if not self._parts:
-            return None
-        names = self._parts[0][1]
-        rows = {name: np.concatenate([part[name] for _, part in self._parts]) for name in names}
-        rows["bin"] = np.concatenate(
-            [part["bin"] >> max(shift - of, 0) for of, part in self._parts]
-        )
+        names = self._parts[0]
+        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in names}
+        rows["middle"] = rows["middle"] // width * width
         return _put_together(rows)
 
 
@@ -358,6 +363,7 @@ def _of_rows(table: pa.Table, length: np.ndarray) -> dict[str, np.ndarray]:
         return np.asarray(pc.cast(table[name], "float64").to_numpy(), np.float64)
 
     value, mean, total = floats("value"), floats("mean"), floats("sum")
+    # Of a counter that is read, how often it was.
     count = np.nan_to_num(floats("count"), nan=0.0)
     n = np.maximum(count, 1.0)
     low, high = floats("min"), floats("max")
@@ -368,7 +374,7 @@ def _of_rows(table: pa.Table, length: np.ndarray) -> dict[str, np.ndarray]:
         "seconds": length / 1e6,
         "weighted": np.nan_to_num(mean, nan=0.0) * n,
         "n": n,
-        "rows": np.ones(len(value)),
+        "readings": count,
         "min": np.where(np.isnan(low), mean, low),
         "max": np.where(np.isnan(high), mean, high),
         "last": np.where(np.isnan(value), mean, value),
@@ -376,20 +382,51 @@ def _of_rows(table: pa.Table, length: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _put_together(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Make one row of those of a series and stretch."""
+    """Make one row of those of a series and time."""
     import numpy as np
 
-    order = np.lexsort((rows["at"], rows["bin"], rows["series"]))
+    order = np.lexsort((rows["at"], rows["middle"], rows["series"]))
     rows = {name: of[order] for name, of in rows.items()}
     begins = np.ones(len(order), bool)
-    begins[1:] = (np.diff(rows["series"]) != 0) | (np.diff(rows["bin"]) != 0)
+    begins[1:] = (np.diff(rows["series"]) != 0) | (np.diff(rows["middle"]) != 0)
     heads = np.flatnonzero(begins)
     tails = np.append(heads[1:], len(order)) - 1
-    made = {name: rows[name][heads] for name in ("series", "bin")}
+    made = {name: rows[name][heads] for name in ("series", "middle")}
     made |= {name: np.add.reduceat(rows[name], heads) for name in _ADDED}
     made["min"] = np.fmin.reduceat(rows["min"], heads)
     made["max"] = np.fmax.reduceat(rows["max"], heads)
     made |= {name: rows[name][tails] for name in ("at", "last")}
+    return made
+
+
+def _read_over(rows: dict[str, np.ndarray], is_counter: np.ndarray) -> np.ndarray:
+    """Return for how long each row was read, in seconds, of rows that `_put_together` made.
+
+    A reading of a counter tells of the time since the one before, wherever a window ends: a window
+    with two readings tells of twice the time of one that has one, and after a pause it tells of
+    all of that. Rows that do not say how often they were read count as long as their windows.
+    """
+    import numpy as np
+
+    made = rows["seconds"].copy()
+    begins = np.flatnonzero(np.diff(rows["series"], prepend=-1))
+    for first, last in zip(begins, [*begins[1:], len(made)], strict=True):
+        mine = slice(first, last)
+        readings = rows["readings"][mine]
+        if not readings.all() or not is_counter[rows["series"][first]]:
+            continue
+        at = rows["at"][mine] / 1e6
+        since = np.diff(at, prepend=at[0] - made[first])
+        follows = since <= _PAUSE * np.median(since)
+        seconds, times = (
+            np.concatenate([[0.0], np.cumsum(np.where(follows, of, 0.0))])
+            for of in (since, readings)
+        )
+        place = np.arange(len(at))
+        low, high = np.maximum(place - _AROUND, 0), np.minimum(place + _AROUND + 1, len(at))
+        around = times[high] - times[low]
+        period = (seconds[high] - seconds[low]) / np.maximum(around, 1.0)
+        made[mine] = np.where(follows, readings * period, since)
     return made
 
 
@@ -410,7 +447,7 @@ def _placed(series: Series, rows: dict[str, np.ndarray], timeline: Timeline) -> 
         series=series,
         attrs={str(name): str(of) for name, of in attrs.items()},
         value=on_axis(rows["value"]),
-        seconds=on_axis(rows["seconds"], 0.0),
+        seconds=on_axis(rows["over"], 0.0),
         mean=on_axis(rows["weighted"] / rows["n"]),
         min=on_axis(rows["min"]),
         max=on_axis(rows["max"]),

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inlay.report.directory.binned_points import Binned, BinnedPoints
+    from inlay.report.directory.places import Places
 
-__all__ = ["Places", "infrastructure_of", "numbers_of"]
+__all__ = ["infrastructure_of", "numbers_of"]
 
 #: Of all that there are those with the most trouble are told of.
 _MOST_GPUS, _MOST_HOSTS, _MOST_LINKS = 64, 16, 200
@@ -19,6 +20,7 @@ _MOST_GPUS, _MOST_HOSTS, _MOST_LINKS = 64, 16, 200
 _HARMLESS = frozenset({"low_utilization", "sync_boost", "idle"})
 #: Causes that are the sum of others where a driver tells those.
 _PARTS = {"thermal": frozenset({"hw_thermal", "sw_thermal"})}
+_WARNING = 13
 _GAUGES = {
     "power": ("gpu.power", None),
     "activity": ("gpu.sm.activity", None),
@@ -30,18 +32,8 @@ _GAUGES = {
     "graphics_clock": ("gpu.clock", {"domain": "graphics"}),
     "memory": ("gpu.memory.used", None),
 }
-#: Members of an occurrence that say where it was, with the word before each.
-_WHERE = {
-    "column": "column",
-    "rank": "rank",
-    "device": "",
-    "port": "port",
-    "interface": "",
-    "link": "link",
-    "resource": "",
-    "peer": "peer",
-    "cause": "",
-}
+#: What is said of a GPU's bytes, by metric.
+_IO = {"gpu.pcie.io": "PCIe", "gpu.nvlink.io": "NVLink"}
 _NEWEST = {
     "power_limit": ("gpu.power.limit", None),
     "memory_total": ("gpu.memory.total", None),
@@ -49,43 +41,6 @@ _NEWEST = {
     "pcie_generation": ("gpu.pcie.generation", None),
     "pcie_width": ("gpu.pcie.width", None),
 }
-
-
-class Places:
-    """Names of what things happen to: a GPU by its number, with its host if there are several.
-
-    Parameters
-    ----------
-    devices : mapping of str to mapping
-        What events said of each GPU, by its UUID.
-    hosts : set of str
-    """
-
-    def __init__(self, devices: Mapping[str, Mapping[str, str]], hosts: set[str]) -> None:
-        self._devices = devices
-        self._is_alone = len(hosts) < 2
-
-    def gpu(self, uuid: str, host: str) -> str:
-        """Name a GPU."""
-        index = self._devices.get(uuid, {}).get("index")
-        return self._on(f"GPU {index}" if index is not None else uuid, host)
-
-    def of(self, row: Mapping[str, Any]) -> str:
-        """Name what an occurrence happened to."""
-        attrs = row["attrs"]
-        parts = []
-        if "gpu" in attrs:
-            index = attrs.get("index") or self._devices.get(attrs["gpu"], {}).get("index")
-            parts.append(f"GPU {index}" if index is not None else str(attrs["gpu"]))
-        for name, word in _WHERE.items():
-            if name in attrs:
-                parts.append(f"{word} {attrs[name]}".lstrip())
-        return self._on(" ".join(parts), row["host"])
-
-    def _on(self, text: str, host: str) -> str:
-        if self._is_alone or not host:
-            return text
-        return f"{host} {text}".strip()
 
 
 def infrastructure_of(
@@ -237,22 +192,28 @@ def _gpu(
     throttles = [each for each in series if each.series.metric == "gpu.throttle"]
     causes = {each.attrs.get("cause", "?"): each for each in throttles}
     throttled = {cause: each.total for cause, each in sorted(causes.items())}
+    wasted = _held(each for cause, each in causes.items() if cause not in _HARMLESS)
+    told_of = [row for row in happened if row["name"] == "gpu.throttle"]
+    if not throttles:
+        throttled, wasted = _told_held(told_of)
     counted = {cause for cause, seconds in throttled.items() if seconds > 0}
     # What counts again what others count is not drawn on top of them.
     undrawn = _HARMLESS | {whole for whole, parts in _PARTS.items() if counted & parts}
-    stacked = {cause: numbers_of(_rate(causes[cause])) for cause in sorted(counted - undrawn)}
+    stacked = {
+        cause: numbers_of(_rate(causes[cause]))
+        for cause in sorted((counted - undrawn) & causes.keys())
+    }
     newest = {name: chosen(*of) for name, of in _NEWEST.items()}
     xids = [str(row["attrs"].get("xid", "?")) for row in happened if row["name"] == "gpu.xid"]
     totals = {
         "energy": _total(series, "gpu.energy"),
-        "throttled": throttled if throttles else None,
+        "throttled": throttled if throttles or told_of else None,
         "ecc": _ecc(series),
         "replays": _total(series, "gpu.pcie.replays"),
         "link_errors": _total(series, "gpu.nvlink.errors"),
         "xids": xids,
         "is_lost": any(row["name"] == "gpu.lost" for row in happened),
     }
-    wasted = _held(each for cause, each in causes.items() if cause not in _HARMLESS)
     errors = sum(row["severity"] >= 17 for row in happened)
     return {
         "gpu": uuid,
@@ -267,13 +228,29 @@ def _gpu(
         "newest": {name: each.last for name, each in newest.items() if each is not None},
         "gauges": {name: _gauge(each) for name, each in gauges.items() if each is not None},
         "means": {name: _said_of(each) for name, each in gauges.items() if each is not None},
+        "io": _rates([each for each in series if each.series.metric in _IO]),
         "throttle": stacked,
         "lost_seconds": wasted,
+        # What else is said of it.
+        "warned": sorted(
+            {
+                str(row["name"])
+                for row in happened
+                if row["severity"] >= _WARNING and not _is_said(row, wasted)
+            }
+        ),
         "trouble": wasted + 1e6 * errors,
         "moments": [[row["start"] / 1e6, row["name"]] for row in happened if row["severity"] >= 17][
             :20
         ],
     }
+
+
+def _is_said(row: Mapping[str, Any], wasted: float) -> bool:
+    """Return whether it is told of in other words."""
+    if row["name"] == "gpu.throttle":
+        return wasted > 0 or row["attrs"].get("cause") in _HARMLESS
+    return row["name"] in {"gpu.xid", "gpu.lost"}
 
 
 def _held(causes: Iterable[Binned]) -> float:
@@ -282,6 +259,28 @@ def _held(causes: Iterable[Binned]) -> float:
 
     values = [np.nan_to_num(each.value) for each in causes]
     return float(np.max(values, axis=0).sum()) if values else 0.0
+
+
+def _told_held(throttles: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], float]:
+    """Return for how long events say that clocks were held down: by cause, and at all."""
+    by_cause: dict[str, float] = defaultdict(float)
+    held, until = 0, 0
+    for row in sorted(throttles, key=lambda row: int(row["start"])):
+        cause = row["attrs"].get("cause", "?")
+        by_cause[cause] += (row["end"] - row["start"]) / 1e6
+        if cause not in _HARMLESS:
+            held += max(0, row["end"] - max(row["start"], until))
+            until = max(until, row["end"])
+    return dict(sorted(by_cause.items())), held / 1e6
+
+
+def _rates(series: Iterable[Binned]) -> dict[str, list[float | None]]:
+    """Return how many bytes a second went over which link which way."""
+    groups: dict[str, list[np.ndarray]] = defaultdict(list)
+    for each in series:
+        direction = each.attrs.get("direction", "all")
+        groups[f"{_IO[each.series.metric]} {direction}"].append(_rate(each))
+    return {name: numbers_of(_summed(each)) for name, each in sorted(groups.items())}
 
 
 def _said_of(each: Binned) -> dict[str, float | None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inlay.report.directory.binned_points import COLUMNS, LAYERS, BinnedPoints
-from inlay.report.directory.infrastructure import Places, infrastructure_of
+from inlay.report.directory.estimates import microseconds
+from inlay.report.directory.infrastructure import infrastructure_of
 from inlay.report.directory.occurrences import (
     EVENT_COLUMNS,
     INFO,
@@ -18,9 +19,10 @@ from inlay.report.directory.occurrences import (
     said,
     verdict_times,
 )
+from inlay.report.directory.places import Places
 from inlay.report.directory.rows import Span
 from inlay.report.directory.step_rows import STEP_COLUMNS, STEP_KEY, StepRows
-from inlay.report.directory.stretches import microseconds_of, timeline_of
+from inlay.report.directory.stretches import Grid, microseconds_of, timeline_of
 from inlay.report.directory.trainings import training_of
 
 if TYPE_CHECKING:
@@ -67,8 +69,13 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
         ends = [row["end"] for row in occurrences if row["layer"] in LAYERS]
     if not starts:
         return {"timeline": None, "infra": None, "training": None}
-    usual = max(read.points.usual, read.steps.usual)
-    timeline = timeline_of(min(starts), max(ends), usual)
+    timeline = timeline_of(
+        _begin(min(starts), occurrences, span),
+        max(ends),
+        read.points.usual,
+        least=read.steps.usual,
+        fine=read.grid.fine,
+    )
     series = read.points.binned(timeline)
     hosts |= {each.series.host for each in series}
     places = Places(devices, hosts - {""})
@@ -92,6 +99,13 @@ def layers_of(directory: Path, span: Span, verdicts: pa.Table) -> dict[str, Any]
     }
 
 
+def _begin(start: int, occurrences: Sequence[Mapping[str, Any]], span: Span) -> int:
+    """Return when the axis begins: where a training does, though its first step came later."""
+    begun = [int(row["start"]) for row in occurrences if row["name"] == "training.start"]
+    first = min([start, *begun])
+    return first if span.start is None else max(first, min(start, microseconds(span.start) or 0))
+
+
 class _Reader:
     """Reads points, steps and events of a directory; tables are put together as they come."""
 
@@ -110,7 +124,8 @@ class _Reader:
         self.events = found.tables.get("events", [])
 
     def _start(self) -> None:
-        self.points, self.steps = BinnedPoints(), StepRows()
+        self.grid = Grid()
+        self.points, self.steps = BinnedPoints(self.grid), StepRows(self.grid)
 
     def _points(self, table: pa.Table) -> pa.Table:
         self.points.take(self._within(table, COLUMNS, "points"))

@@ -47,6 +47,7 @@ _ELSEWHERE = (
     "model.version",
     "retrain.requested",
 )
+_APP = "app"
 #: What a device is, which is no occurrence.
 INFO = "gpu.info"
 _ERROR, _WARNING = 17, 13
@@ -57,7 +58,6 @@ _VARYING = frozenset(
     {"amount", "errors", "evidence", "first_step", "frames", "last_step", "open", "seconds"}
     | {"share", "step"}
 )
-_AMOUNTS = ("seconds",)
 _MOST_LANES, _MOST_SPANS, _PIXELS = 24, 300, 600
 #: Events and verdicts that are looked at one by one.
 _MOST_ROWS = 100_000
@@ -73,13 +73,16 @@ def most_severe(events: pa.Table) -> tuple[pa.Table, int]:
 
 
 def chosen_events(table: pa.Table) -> pa.Table:
-    """Choose the rows of ``events`` that the pages tell of."""
+    """Choose the rows of ``events`` that the pages tell of: of an application its intervals."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     layer = pc.is_in(table["layer"].cast(pa.utf8()), value_set=pa.array(LAYERS))
     name = pc.is_in(table["name"].cast(pa.utf8()), value_set=pa.array(_ELSEWHERE))
-    return table.filter(pc.or_(layer, name))
+    is_interval = pc.and_(
+        pc.equal(table["layer"].cast(pa.utf8()), _APP), pc.is_valid(table["end_time"])
+    )
+    return table.filter(pc.or_(pc.or_(layer, name), is_interval))
 
 
 def occurrences_of(events: pa.Table) -> list[dict[str, Any]]:
@@ -139,16 +142,27 @@ def _continues(known: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 def _join(known: dict[str, Any], row: Mapping[str, Any]) -> None:
     overlaps = row["start"] < known["end"]
     attrs = {**known["attrs"], **row["attrs"]}
-    for name in _AMOUNTS if row["layer"] == "infra" else ():
-        pair = [_number(each["attrs"].get(name)) for each in (known, row)]
-        found = [of for of in pair if of is not None]
-        if found:
-            attrs[name] = f"{max(found) if overlaps else sum(found):.6g}"
-    known["attrs"] = attrs
-    known["end"] = max(known["end"], row["end"])
+    end = max(known["end"], row["end"])
+    if row["layer"] == "infra":
+        for name, pair in {
+            "seconds": [_number(each["attrs"].get("seconds")) for each in (known, row)],
+            "share": [_bad_time(each) for each in (known, row)],
+        }.items():
+            found = [of for of in pair if of is not None]
+            if name in attrs and found:
+                of = max(found) if overlaps else sum(found)
+                length = max(1e-6, (end - known["start"]) / 1e6)
+                attrs[name] = f"{of / length:.4g}" if name == "share" else f"{of:.6g}"
+    known["attrs"], known["end"] = attrs, end
     known["severity"] = max(known["severity"], row["severity"])
     known["body"] = row["body"] or known["body"]
     known["count"] += 1
+
+
+def _bad_time(row: Mapping[str, Any]) -> float | None:
+    """Return of how many seconds of an interval its share is."""
+    share = _number(row["attrs"].get("share"))
+    return None if share is None else share * (row["end"] - row["start"]) / 1e6
 
 
 def _number(text: Any) -> float | None:

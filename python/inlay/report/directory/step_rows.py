@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inlay.report.directory.stretches import MOST_STRETCHES, Seen, microseconds_of, shift_for
+from inlay.report.directory.stretches import Seen, microseconds_of
 from inlay.summary.exp_histogram import ExpHistogram
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from inlay.report.directory.stretches import Timeline
+    from inlay.report.directory.stretches import Grid, Timeline
 
 __all__ = ["PHASES", "STEP_COLUMNS", "STEP_KEY", "StepRows"]
 
@@ -62,7 +62,11 @@ NO_RANK = -1
 
 
 class StepRows:
-    """Takes tables of steps, and keeps sums of them in stretches of time that lengthen.
+    """Takes tables of steps, and keeps sums of them; where they are many, of more and more time.
+
+    Parameters
+    ----------
+    grid : Grid
 
     Attributes
     ----------
@@ -72,19 +76,21 @@ class StepRows:
         The lowest and the highest number of a step.
     durations : dict of int to ExpHistogram
         Seconds, by rank.
-    slow : list of dict
-        Those that took longest, of each rank.
+    longest : dict of int to float
+        The longest of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
         self.start: int | None = None
         self.end: int | None = None
         self.first: int | None = None
         self.last: int | None = None
         self.durations: dict[int, ExpHistogram] = {}
+        self.longest: dict[int, float] = {}
         self._slow: list[dict[str, Any]] = []
         self._seen = Seen()
-        self._parts: list[tuple[int, dict[str, np.ndarray]]] = []
+        self._parts: list[dict[str, np.ndarray]] = []
 
     def take(self, table: pa.Table) -> None:
         """Add the rows of a table; those of `STEP_COLUMNS` that it lacks count as null."""
@@ -118,15 +124,16 @@ class StepRows:
         self.last = high if self.last is None else max(self.last, high)
         for each in np.unique(rank).tolist():
             known = self.durations.setdefault(each, ExpHistogram())
-            known.update(rows["seconds"][rank == each])
+            lengths = rows["seconds"][rank == each]
+            known.update(lengths)
+            self.longest[each] = max(self.longest.get(each, 0.0), float(lengths.max()))
         self._keep_slow(rows, start, end, rank, number)
-        shift = shift_for(max(last - first, 1), 2 * MOST_STRETCHES)
-        rows |= {"rank": rank, "bin": (start + (end - start) // 2) >> shift}
-        self._parts.append((shift, _put_together(rows)))
-        if sum(len(part["bin"]) for _, part in self._parts) > _MOST_ROWS:
-            shift = shift_for(max(self.end - self.start, 1), 2 * MOST_STRETCHES)
-            shift = max(shift, *(of for of, _ in self._parts))
-            self._parts = [(shift, self._merged(shift))]
+        self._parts.append(
+            _put_together(rows | {"rank": rank, "middle": start + (end - start) // 2})
+        )
+        if sum(len(part["middle"]) for part in self._parts) > _MOST_ROWS:
+            self._grid.coarsen(self.end - self.start, 0.0)
+            self._parts = [self._merged(self._grid.fine)]
 
     @property
     def usual(self) -> float:
@@ -155,8 +162,8 @@ class StepRows:
 
         if not self._parts:
             return {}
-        rows = self._merged(timeline.shift)
-        place = rows["bin"] - timeline.first
+        rows = self._merged(timeline.width)
+        place = rows["middle"] // timeline.width - timeline.first
         inside = (place >= 0) & (place < timeline.length)
         made: dict[int, dict[str, np.ndarray]] = {}
         for rank in np.unique(rows["rank"]).tolist():
@@ -197,14 +204,12 @@ class StepRows:
         self._slow.sort(key=lambda row: -row["seconds"])
         del self._slow[_MOST_SLOW:]
 
-    def _merged(self, shift: int) -> dict[str, np.ndarray]:
+    def _merged(self, width: int) -> dict[str, np.ndarray]:
         import numpy as np
 
-        names = self._parts[0][1]
-        rows = {name: np.concatenate([part[name] for _, part in self._parts]) for name in names}
-        rows["bin"] = np.concatenate(
-            [part["bin"] >> max(shift - of, 0) for of, part in self._parts]
-        )
+        names = self._parts[0]
+        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in names}
+        rows["middle"] = rows["middle"] // width * width
         return _put_together(rows)
 
 
@@ -236,12 +241,12 @@ def _of_rows(table: pa.Table, lengths: np.ndarray) -> dict[str, np.ndarray]:
 def _put_together(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     import numpy as np
 
-    order = np.lexsort((rows["bin"], rows["rank"]))
+    order = np.lexsort((rows["middle"], rows["rank"]))
     rows = {name: of[order] for name, of in rows.items()}
     begins = np.ones(len(order), bool)
-    begins[1:] = (np.diff(rows["rank"]) != 0) | (np.diff(rows["bin"]) != 0)
+    begins[1:] = (np.diff(rows["rank"]) != 0) | (np.diff(rows["middle"]) != 0)
     heads = np.flatnonzero(begins)
-    made = {name: rows[name][heads] for name in ("rank", "bin")}
+    made = {name: rows[name][heads] for name in ("rank", "middle")}
     made |= {name: np.add.reduceat(rows[name], heads) for name in _ADDED}
     for name in ("least", "loss_least"):
         made[name] = np.fmin.reduceat(rows[name], heads)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 from pathlib import Path
 from typing import Any
 
+from inlay._arguments import check_order
 from inlay._exceptions import InvalidArgumentError
 from inlay.report.directory.drift import comparisons_of, profile_of, watched_in
 from inlay.report.directory.estimates import starts_of
+from inlay.report.directory.extent import extent_of
 from inlay.report.directory.layers import layers_of
 from inlay.report.directory.measured import measured_of
 from inlay.report.directory.quality import judged_rates, quality_of
@@ -46,7 +47,8 @@ def stored_report(
         ``quality``, ``measured`` (histograms and counters of layer ``model``), ``rates`` (of
         judged answers), ``verdicts``, ``comparisons``, ``profile``, ``timeline`` (the axis of what
         follows, and what happened on it), ``infra`` and ``training``: None where there are no
-        rows. All of it has a place in JSON.
+        rows. If nothing lies within the time asked for, ``holds`` are the start and the end of
+        what there is, else it is None. All of it has a place in JSON.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def stored_report(
     if not is_points_directory(root):
         message = f"no directory of tables that inlay wrote: {str(directory)!r}"
         raise InvalidArgumentError(message)
-    _check_times(start, split, end)
+    check_order({"start": start, "split": split, "end": end})
     span = Span(start, end)
     rows = stored_rows(root, span)
     watched = watched_in(root, span)
@@ -77,12 +79,7 @@ def stored_report(
     verdicts = verdicts_of(rows.verdicts)
     for each in quality:
         each["fairness"] = fairness_of(verdicts, each["name"])
-    return {
-        "directory": str(directory),
-        "start": _iso(start),
-        "end": _iso(end),
-        "split": _iso(split),
-        "notes": [*rows.notes, *not_put_together],
+    found = {
         "quality": quality,
         "measured": measured_of(
             rows.points, split, [each["name"] for each in quality], by_start=is_chosen
@@ -93,22 +90,16 @@ def stored_report(
         "profile": profile_of(root, span) if watched.is_profiled else None,
         **layers_of(root, span, rows.verdicts),
     }
-
-
-def _check_times(*times: datetime.datetime | None) -> None:
-    given = [
-        (name, of)
-        for name, of in zip(("start", "split", "end"), times, strict=True)
-        if of is not None
-    ]
-    for name, moment in given:
-        if not isinstance(moment, datetime.datetime) or moment.tzinfo is None:
-            message = f"{name} must be a datetime with a zone: {moment!r}"
-            raise InvalidArgumentError(message)
-    for (first, earlier), (second, later) in itertools.pairwise(given):
-        if not earlier < later:
-            message = f"{first} must be before {second}, {later}: {earlier}"
-            raise InvalidArgumentError(message)
+    is_missed = span != Span() and not any(found.values())
+    return {
+        "directory": str(directory),
+        "start": _iso(start),
+        "end": _iso(end),
+        "split": _iso(split),
+        "notes": [*rows.notes, *not_put_together],
+        "holds": extent_of(root) if is_missed else None,
+        **found,
+    }
 
 
 def _middle(starts: list[datetime.datetime]) -> datetime.datetime | None:

@@ -1,11 +1,12 @@
-"""Stretches of time of one length, into which rows are put as they are read.
+"""Stretches of time of one length, into which rows are put.
 
-A stretch is 2**shift microseconds long and begins at a multiple of that in Unix time, so that
-shorter ones can be put together into longer ones exactly, whatever was read when.
+A stretch begins at a multiple of its length in Unix time, as windows do, and holds whole windows
+where they are of one length.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inlay.report.directory.estimates import iso
@@ -14,11 +15,47 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Seen", "Timeline", "microseconds_of", "shift_for", "timeline_of"]
+__all__ = ["Grid", "Seen", "Timeline", "microseconds_of", "timeline_of"]
 
 #: Most stretches of a page's axis.
 MOST_STRETCHES = 128
-_LONGEST = 50  # a shift beyond all times
+# A stretch is made so many times longer, so that it holds whole windows.
+_MOST_LENGTHENED = 2
+
+
+class Grid:
+    """Which multiples times are rounded down to where there are too many rows to keep them all.
+
+    Attributes
+    ----------
+    fine : int
+        In microseconds. It only grows to multiples of itself, so that what was rounded before
+        still lies in stretches exactly.
+    """
+
+    def __init__(self) -> None:
+        self.fine = 1
+
+    def coarsen(self, length: int, usual: float) -> None:
+        """Grow until a time of a length has at most two multiples for each stretch of an axis.
+
+        Parameters
+        ----------
+        length : int
+            Microseconds.
+        usual : float
+            How long windows usually are, 0 without any; it is begun with.
+        """
+        if self.fine == 1:
+            self.fine = _plain(usual)
+        while length // self.fine >= 2 * MOST_STRETCHES:
+            self.fine *= 2
+
+
+def _plain(usual: float) -> int:
+    """Return the length that windows have which are cut a few milliseconds sooner or later."""
+    to = next((to for to in (10_000, 1_000) if usual >= 20 * to), 1)
+    return max(1, round(usual / to) * to)
 
 
 class Timeline(NamedTuple):
@@ -27,8 +64,8 @@ class Timeline(NamedTuple):
     Attributes
     ----------
     start, end : int
-    shift : int
-        A stretch is 2**shift long.
+    width : int
+        How long a stretch is.
     first : int
         The number of the first stretch.
     length : int
@@ -37,7 +74,7 @@ class Timeline(NamedTuple):
 
     start: int
     end: int
-    shift: int
+    width: int
     first: int
     length: int
 
@@ -46,35 +83,39 @@ class Timeline(NamedTuple):
         return {
             "start": iso(self.start),
             "end": iso(self.end),
-            "origin": (self.first << self.shift) / 1e6,
-            "width": (1 << self.shift) / 1e6,
+            "origin": self.first * self.width / 1e6,
+            "width": self.width / 1e6,
             "count": self.length,
         }
 
 
-def timeline_of(start: int, end: int, usual: float) -> Timeline:
+def timeline_of(
+    start: int, end: int, usual: float, *, least: float = 0.0, fine: int = 1
+) -> Timeline:
     """Choose stretches for a time.
 
     Parameters
     ----------
     start, end : int
     usual : float
-        How long windows usually are; a stretch is no shorter, so that none is without a window.
+        How long windows usually are; a stretch is no shorter, so that none is without a window,
+        and holds whole ones unless it would be twice as long.
+    least : float
+        What else a stretch is not to be shorter than.
+    fine : int
+        What its length is a multiple of.
     """
     end = max(end, start + 1)
-    shift = shift_for(end - start, MOST_STRETCHES)
-    while (1 << shift) < usual and shift < _LONGEST:
-        shift += 1
-    first = start >> shift
-    return Timeline(start, end, shift, first, ((end - 1) >> shift) - first + 1)
+    window = _plain(usual)
+    width = max(math.ceil((end - start) / MOST_STRETCHES), math.ceil(least), window)
+    whole = _up(width, math.lcm(fine, window))
+    width = whole if whole <= _MOST_LENGTHENED * width else _up(width, fine)
+    first = start // width
+    return Timeline(start, end, width, first, (end - 1) // width - first + 1)
 
 
-def shift_for(length: int, most: int) -> int:
-    """Return the smallest shift of which at most `most` stretches and one cover a length."""
-    shift = 0
-    while (length >> shift) >= most:
-        shift += 1
-    return shift
+def _up(number: int, to: int) -> int:
+    return -(-number // to) * to
 
 
 def microseconds_of(times: pa.ChunkedArray) -> np.ndarray:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inlay.report.directory.estimates import iso
-from inlay.report.directory.infrastructure import Places, numbers_of
+from inlay.report.directory.infrastructure import numbers_of
 from inlay.report.directory.step_rows import NO_RANK, PHASES
 
 if TYPE_CHECKING:
     import numpy as np
 
     from inlay.report.directory.binned_points import Binned
+    from inlay.report.directory.places import Places
     from inlay.report.directory.step_rows import StepRows
     from inlay.report.directory.stretches import Timeline
     from inlay.summary.exp_histogram import ExpHistogram
@@ -78,7 +79,12 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
         "last": steps.last,
         "start": iso(steps.start),
         "end": iso(steps.end),
-        "seconds": _spread(steps.durations[min(by_rank)]) if by_rank else None,
+        "seconds": {
+            **_spread(steps.durations[min(by_rank)]),
+            "1": max(steps.longest[rank] for rank in by_rank),
+        }
+        if by_rank
+        else None,
         "tokens": total("tokens") or None,
         "samples": total("samples") or None,
         # Ranks step together.
@@ -88,7 +94,7 @@ def _steps(steps: StepRows, by_rank: Mapping[int, Mapping[str, np.ndarray]]) -> 
 
 
 def _spread(durations: ExpHistogram) -> dict[str, float | None]:
-    return {name: durations.quantile(q) for name, q in (("0.5", 0.5), ("0.95", 0.95), ("1", 1.0))}
+    return {name: durations.quantile(q) for name, q in (("0.5", 0.5), ("0.95", 0.95))}
 
 
 # ---- over time ---------------------------------------------------------------------------------
@@ -138,7 +144,23 @@ def _over_time(
             made["tokens_rate"] = numbers_of(_sum([each.mean for each in found]))
     for name in ("mfu", "learning_rate"):
         made[name] = _points_of(series, f"training.{name}")
+    made["memory"] = _memory(series)
     return made
+
+
+def _memory(series: Sequence[Binned]) -> dict[str, dict[str, list[float | None]]]:
+    """Return memory by device and kind: of several ranks the one that has the most of it."""
+    import numpy as np
+
+    found: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
+    for each in series:
+        if each.series.metric == "training.memory":
+            of = found[each.attrs.get("device", "?")]
+            of[each.attrs.get("kind", "?")].append(each.max)
+    return {
+        device: {kind: numbers_of(np.fmax.reduce(of)) for kind, of in sorted(kinds.items())}
+        for device, kinds in sorted(found.items())
+    }
 
 
 def _summed() -> tuple[str, ...]:

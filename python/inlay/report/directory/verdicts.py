@@ -15,6 +15,9 @@ __all__ = ["fairness_of", "verdicts_of"]
 _KEY = ("layer", "metric", "series_id", "attrs", "method", "judge", "scope")
 _NUMBERS = ("value", "low", "high", "threshold", "effect", "p_value", "n", "n_reference")
 _FAIRNESS = "FairnessJudge"
+#: Whose interval is that of the effect: the value is of the newest window, the effect of all since
+#: the change.
+_OF_EFFECT = frozenset({"DriftJudge"})
 _ORDER = {"yes": 0, "undefined": 1, "no": 2}
 
 
@@ -32,7 +35,8 @@ def verdicts_of(verdicts: pa.Table) -> list[dict[str, Any]]:
         One for each subject, method, judge and scope: the newest verdict that is yes or no, or
         without any the newest undefined one; those that say yes first, then those that did, then
         undefined ones. ``windows`` and ``yes`` count, ``first_yes`` is the end of the first window
-        that was yes, ``then`` why later windows are undefined.
+        that was yes, ``then`` why later windows are undefined. ``low`` and ``high`` are the
+        interval of what ``interval_of`` names, ``value`` or ``effect``.
     """
     import numpy as np
     import pyarrow as pa
@@ -88,6 +92,7 @@ def _said(row: Mapping[str, Any], windows: int, yes: int, first: Any) -> dict[st
         "start": row["start_time"].isoformat(),
         "end": row["time"].isoformat(),
         **{name: row[name] for name in _NUMBERS},
+        "interval_of": "effect" if row["judge"] in _OF_EFFECT else "value",
         "parts": dict(zip(row["part_names"] or (), row["part_values"] or (), strict=False)),
         "windows": windows,
         "yes": yes,
