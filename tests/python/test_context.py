@@ -20,14 +20,13 @@ from inlay.joined.source import RecentSource
         ({"trace_id": TRACE, "time": 1.0}, "trace_id"),
         ({"time": float("nan")}, "nan"),
         ({"time": datetime.datetime(2026, 1, 1)}, "time zone"),
-        ({"time": "now"}, "now"),
-        ({"time": 5.0, "end": 4.0}, "4.0"),
+        ({"time": 5.0, "end": 4.0}, "00:00:05.000: 1970-01-01 00:00:04.000"),
         ({"step": 1, "end": 4.0}, "end=4.0"),
-        ({"step": 1.5}, "1.5"),
-        ({"step": True}, "True"),
+        ({"time": 8e10}, "1,500 years"),
+        ({"step": 1 << 70}, "64 bits"),
+        ({"time": 1.0, "host": ""}, "host"),
         ({"trace_id": "xyz"}, "xyz"),
         ({"trace_id": "0af7"}, "0af7"),
-        ({"trace_id": 12}, "12"),
         ({"trace_id": OTHER}, OTHER),
         ({"step": 3}, "step 3"),
         ({"time": 1.0, "margin": -1.0}, "-1.0"),
@@ -38,6 +37,46 @@ from inlay.joined.source import RecentSource
 def test_a_bad_question_is_an_error_that_names_it(asked, said):
     with pytest.raises(inlay.InvalidArgumentError, match=said):
         ask_ring(World(3), **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"time": "now"}, "time must be Unix seconds or a datetime, got str"),
+        ({"step": 1.5}, "step must be an integer: 1.5"),
+        ({"step": True}, "True"),
+        ({"trace_id": 12}, "trace_id must be a string: 12"),
+        ({"time": 1.0, "host": 3}, "host must be a string: 3"),
+        ({"time": 1.0, "gpu": 3}, "gpu must be a string: 3"),
+        ({"time": 1.0, "rank": "a"}, "rank must be an integer: 'a'"),
+        ({"time": 1.0, "margin": "3"}, "margin must be a number of seconds: '3'"),
+        ({"time": 1.0, "most": "3"}, "most must be an integer: '3'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_an_error_that_names_it(asked, said):
+    with pytest.raises(TypeError, match=said):
+        ask_ring(World(3), **asked)
+
+
+def test_a_place_that_no_row_names_is_an_error_that_lists_those_there_are():
+    world = World(40)
+    world.step(5, 0, 100, 101)
+    moment = world.at(301) / 1e6
+    for asked, said in (
+        ({"host": "nosuch"}, "host 'nosuch'; known: node0$"),
+        ({"gpu": "nosuch"}, f"gpu 'nosuch'; known: {GPUS[0]}, "),
+        ({"rank": 7}, "rank 7; known: 0$"),
+    ):
+        with pytest.raises(inlay.InvalidArgumentError, match=said):
+            ask_ring(world, time=moment, **asked)
+    assert ask_ring(world, time=moment, host="node0", gpu=GPUS[1], rank=0).notes == ()
+    without = ask_ring(World(40), time=moment, rank=7)
+    assert without.notes == ("no row around that time names a rank: rank 7 tells nothing",)
+
+
+def test_an_id_that_is_not_there_hints_at_what_is_kept():
+    with pytest.raises(inlay.InvalidArgumentError, match="a sample is kept"):
+        ask_ring(World(3), trace_id=OTHER)
 
 
 def test_the_beginning_of_an_id_must_fit_one_trace():
@@ -117,7 +156,7 @@ def test_a_time_without_windows_is_undefined_with_a_reason():
     assert "2026-01-01" in found.reason
     assert bool(found)
     assert found.to_arrow().num_rows == 0
-    nothing = ask(RecentSource((), 600.0), Asked(time=1.0))
+    nothing = ask(RecentSource((), "the last 600 s"), Asked(time=1.0))
     assert nothing.status == "undefined"
     assert "no windows" in nothing.reason
     quiet = ask_ring(World(40), time=T0_US / 1e6 + 105, margin=0.5)
@@ -294,6 +333,6 @@ def test_an_hour_of_eight_gpus_is_answered():
     world.uses = GPUS[1]
     world.span("answer", TRACE, 3000, 3002)
     world.event("gpu.throttle", 3000.5, 3001.5, gpu=GPUS[1], cause="hw_thermal")
-    source = RecentSource(world.batches(), 3600.0)
+    source = RecentSource(world.batches(), "the ring")
     found = ask(source, Asked(trace_id=TRACE))
     assert found.evidence[0].name == "gpu.throttle"

@@ -89,6 +89,8 @@ def test_points_of_other_hosts_are_left_out_of_a_fleets(tmp_path):
     moment = worlds[0].at(302) / 1e6
     everywhere = inlay.context(tmp_path, time=moment)
     assert len([one for one in everywhere.evidence if one.name == "gpu.clock"]) == 2
+    with pytest.raises(inlay.InvalidArgumentError, match="known: node0, node1, node2$"):
+        inlay.context(tmp_path, time=moment, host="nosuch")
     there = inlay.context(tmp_path, time=moment, host="node2")
     assert [o.entity.split()[-1] for o in there.evidence if o.name == "gpu.clock"] == ["node2"]
 
@@ -125,6 +127,8 @@ def test_an_observer_answers_from_its_last_windows_and_the_open_one():
     assert obs.context(trace_id=TRACE).evidence == open_window.evidence
     assert obs.stop()
     assert names(obs.context(trace_id=TRACE)) == ["gpu.throttle"]
+    with pytest.raises(inlay.InvalidArgumentError, match="before the observer stopped"):
+        obs.context(trace_id=OTHER)
 
 
 def test_a_ring_that_is_off_says_so():

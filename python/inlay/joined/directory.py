@@ -66,7 +66,10 @@ def context(
     ------
     InvalidArgumentError
         If not one of `trace_id`, `time` and `step` is given; there is no row of that id or step;
-        it fits several; or a number is out of range.
+        it fits several; no row around names the host, GPU or rank, but rows name others; or a
+        value is out of range.
+    TypeError
+        If a value is of the wrong kind.
     FileNotFoundError
         If there is no such directory.
     SerializationError
