@@ -193,6 +193,53 @@ def test_what_a_gpu_is_explains_nothing():
     assert "gpu.info" not in names(ask_ring(world, trace_id=TRACE))
 
 
+def test_the_same_many_times_is_one_piece_of_evidence():
+    world = World(40, seed=7)
+    world.span("answer", TRACE, 300, 300.5, gpu=GPUS[2])
+    for at in (290, 299, 296):
+        world.event("log.record", at, layer="app", severity=17, body="no stock")
+    world.event("log.record", 295, layer="app", severity=17, body="no tea")
+    world.event("log.record", 300.1, layer="app", severity=17, body="no stock", trace_id=TRACE)
+    found = [one for one in ask_ring(world, trace_id=TRACE).evidence if one.name == "log.record"]
+    assert [(one.times, one.detail) for one in found] == [
+        (1, "100 ms into it (no stock)"),
+        (3, "3 times, the nearest 1.00 s before it (no stock)"),
+        (1, "5.00 s before it (no tea)"),
+    ]
+
+
+def test_idle_processors_are_no_evidence():
+    world = World(40, seed=7)
+    column = next(i for i, n in enumerate(world.names) if n[0] == "host.cpu.time")
+    world.values[30, column] = 400.0
+    moment = world.at(305) / 1e6
+    assert "host.cpu.time" in names(ask_ring(world, time=moment))
+    world.names[column] = (*world.names[column][:3], '{"mode":"idle"}', *world.names[column][4:])
+    assert "host.cpu.time" not in names(ask_ring(world, time=moment))
+
+
+def test_what_says_how_bad_an_interval_was_and_is_no_number_is_told():
+    world = World(40, seed=7)
+    for name, said in (("a", {"share": "0.25"}), ("b", {"share": "7"}), ("c", {"seconds": "lots"}),
+                       ("d", {"share": "0"})):  # fmt: skip
+        world.event(name, 300, 301, **said)
+    found = {one.name: one for one in ask_ring(world, time=world.at(300.5) / 1e6).evidence}
+    assert [found[name].size for name in "abcd"] == [0.25, 0.5, 0.5, 0.0]
+    assert "does not count" not in found["a"].text + found["d"].text
+    assert found["b"].text.endswith("; share '7' is no share of 1 and does not count")
+    assert found["c"].text.endswith("; seconds 'lots' is no number and does not count")
+
+
+def test_an_interval_that_goes_on_is_recorded_again():
+    world = World(400)
+    for until in range(100, 3000, 100):
+        world.event("maintenance", 50, until, layer="app", share="0.5")
+    found = ask_ring(world, time=world.at(2800) / 1e6)
+    (one,) = found.evidence
+    assert (one.end - one.start).total_seconds() == 2850.0
+    assert one.directness == 0.8
+
+
 # ---- how it is shown -------------------------------------------------------------------------
 
 
@@ -225,7 +272,10 @@ def test_no_more_evidence_than_asked_for_and_the_rest_counted():
         world.event("log", 100 + number / 100, layer="app", number=str(number))
     found = ask_ring(world, time=world.at(100) / 1e6, most=10)
     assert len(found.evidence) == 10
-    assert any("20 more" in note for note in found.notes)
+    assert found.left_out == 20
+    assert found.notes == ()
+    assert "10 of 30 pieces of evidence" in str(found)
+    assert repr(found).endswith("… and 20 more")
 
 
 def test_the_latest_revision_of_a_verdict_counts():

@@ -182,11 +182,11 @@ def ask(source: Source, asked: Asked) -> Context:
         *(() if points is None else unusual_points(points, question)),
     ]
     evidence, left_out = ranked(candidates, asked.most)
-    if left_out:
-        notes.append(f"{left_out} more pieces of evidence are left out (most: {asked.most})")
     notes.extend(source.notes)
     start, end = (_EPOCH + datetime.timedelta(microseconds=us) for us in span)
-    context = Context(subject.text, start, end, focus, evidence, notes=tuple(notes))
+    context = Context(
+        subject.text, start, end, focus, evidence, notes=tuple(notes), left_out=left_out
+    )
     if not evidence and (near is None or near.num_rows == 0):
         return Context(
             subject.text,

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from inlay.joined.happenings import Happening
     from inlay.joined.scoring import Focus
 
-__all__ = ["Entity", "Places", "cause_of", "entity_of", "known_places", "members"]
+__all__ = ["Entity", "Places", "cause_of", "entity_of", "known_places", "members", "unsaid"]
 
 _GPU = ("gpu", "gpu.uuid", "hw.id")
 _HOST = ("host", "host.name", "node", "k8s.node.name")
 _RANK = ("rank", "process.rank")
 # What else tells one thing from another on a host, in the order in which it is shown.
 _PARTS = ("device", "port", "link", "node", "sensor", "zone", "interface", "column", "route")
+_SAID = frozenset((*_GPU, *_HOST, *_RANK, *_PARTS))
 _CAUSES = ("cause", "kind", "reason", "phase", "error.type", "resource")
 
 
@@ -83,6 +84,13 @@ def cause_of(attrs: Mapping[str, str]) -> str:
     if "xid" in attrs:
         return f"Xid {attrs['xid']}"
     return _first(attrs, _CAUSES) or ""
+
+
+def unsaid(attrs: Mapping[str, str]) -> str:
+    """Return the attributes that the text of their `Entity` does not say, or nothing."""
+    return ", ".join(
+        f"{name}={value}" for name, value in sorted(attrs.items()) if name not in _SAID
+    )
 
 
 def known_places(
