@@ -110,7 +110,7 @@ def test_without_spans_exemplars_and_then_events_tell():
     found = ask_ring(world, trace_id=TRACE)
     assert (found.end - found.start).total_seconds() == 2.5
     assert found.focus.hosts == {"node0"}  # by the points of its process
-    assert "exemplars" in found.notes[0]
+    assert "1 exemplar," in found.notes[0]
     found = ask_ring(world, trace_id=OTHER)
     assert found.start == datetime.datetime.fromtimestamp(world.at(150) / 1e6, datetime.UTC)
 

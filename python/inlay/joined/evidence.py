@@ -7,6 +7,8 @@ import datetime
 import html
 from typing import TYPE_CHECKING
 
+from inlay.report.formats import counted
+
 if TYPE_CHECKING:
     from inlay.joined.scoring import Focus
     from inlay.table import Table
@@ -196,7 +198,5 @@ class Context:
         number = len(self.evidence)
         if not number:
             return f"{said}, nothing unusual"
-        of = f" of {number + self.left_out}" if self.left_out else ""
-        return (
-            f"{said}, {number}{of} {'piece' if of + str(number) == '1' else 'pieces'} of evidence"
-        )
+        pieces = counted(number + self.left_out, "piece")
+        return f"{said}, {f'{number} of ' if self.left_out else ''}{pieces} of evidence"

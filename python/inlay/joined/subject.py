@@ -13,6 +13,7 @@ from inlay.joined.entity import entity_of, members
 from inlay.joined.intervals import Interval
 from inlay.joined.scoring import Focus
 from inlay.joined.source import EVENT_COLUMNS, Wanted
+from inlay.report.formats import counted
 
 if TYPE_CHECKING:
     from inlay.joined.source import Source
@@ -146,7 +147,7 @@ def subject_of_trace(source: Source, wanted_id: str) -> Subject:
     if spans:
         intervals = [Interval(_us(row["start_time"]), _us(row["time"])) for row in spans]
         rows: Sequence[Any] = spans
-        by = f"{len(spans)} spans"
+        by = counted(len(spans), "span")
     elif exemplars:
         seconds = _durations(source, {row["series_id"] for row in exemplars})
         intervals = [
@@ -157,12 +158,12 @@ def subject_of_trace(source: Source, wanted_id: str) -> Subject:
             )
             for row in exemplars
         ]
-        rows, by = exemplars, f"{len(exemplars)} exemplars, without a span"
+        rows, by = exemplars, f"{counted(len(exemplars), 'exemplar')}, without a span"
     else:
         intervals = [
             Interval(_us(row["time"]), _us(row["end_time"] or row["time"])) for row in events
         ]
-        rows, by = events, f"{len(events)} events, without a span"
+        rows, by = events, f"{counted(len(events), 'event')}, without a span"
     span = _hull(intervals)
     focus = _focus((*rows, *events), frozenset(found))
     notes = () if spans else (f"when it was is known by its {by}",)
