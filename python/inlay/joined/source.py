@@ -163,6 +163,7 @@ class FileSource:
         self._every_day = every_day
         self._near: frozenset[str] | None = None
         self._notes: list[str] = []
+        self._hosts: dict[tuple[int, int] | None, dict[str, str | None]] = {}
         # Growing files are decoded once for all that is read of a table.
         self._decoded: dict[tuple[str, ...], dict[Path, Decoded]] = {}
 
@@ -230,8 +231,13 @@ class FileSource:
         """Return the host of each process that wrote points."""
         from inlay._files.slices import first_texts
 
-        texts = first_texts(self._root, "points", "resource", self._days(within))
-        return {origin: entity_of({}, members(text or "{}")).host for origin, text in texts.items()}
+        days = self._days(within)
+        if days not in self._hosts:
+            texts = first_texts(self._root, "points", "resource", days)
+            self._hosts[days] = {
+                origin: entity_of({}, members(text or "{}")).host for origin, text in texts.items()
+            }
+        return self._hosts[days]
 
     def _days(self, within: Interval) -> tuple[int, int] | None:
         if self._every_day:
