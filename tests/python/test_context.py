@@ -285,6 +285,18 @@ def test_the_latest_revision_of_a_verdict_counts():
     assert ask_ring(world, time=world.at(200) / 1e6).evidence == ()
 
 
+def test_verdicts_of_panes_in_a_row_are_one_piece_of_evidence():
+    world = World(40)
+    for pane in range(195, 205):
+        world.verdict("price", pane, pane + 1, effect=0.1 if pane < 200 else 0.2)
+    world.verdict("size", 200, 201)
+    moment = world.at(200) / 1e6
+    found = {one.name: one for one in ask_ring(world, time=moment).evidence}
+    assert {name: one.times for name, one in found.items()} == {"price": 10, "size": 1}
+    detail = "10 times yes, effect 0.2 over 0.05; 1.00 s, over 10% of it"
+    assert found["price"].text == f"price by jensen_shannon: {detail}"
+
+
 # ---- random worlds ---------------------------------------------------------------------------
 def random_world(seed):
     """Return a world in which one cause slowed a request, among decoys, and what it is called."""

@@ -42,6 +42,7 @@ _JOIN_US = 250_000
 _UNKNOWN_SIZE = 0.5
 _WARNING, _INFORMATION = 13, 9
 _SELF_DIRECTNESS, _SPAN_DIRECTNESS, _ERROR_SPAN_DIRECTNESS = 0.1, 0.3, 0.4
+_SAME_VERDICT = ("origin", "series_id", "method", "judge", "scope")
 _VERDICT_COLUMNS = (
     "time",
     "start_time",
@@ -109,11 +110,7 @@ def events(found: Iterable[Happening], question: Question) -> Iterator[Candidate
         )
         alike.setdefault(key, []).append(candidate)
     for each in alike.values():
-        best = min(each, key=lambda one: (-one.score, one.interval))
-        if len(each) > 1:
-            detail = f"{len(each)} times, the nearest {best.detail}"
-            best = best._replace(times=len(each), detail=detail)
-        yield best
+        yield _best(each, "times, the nearest")
 
 
 def _events(
@@ -237,20 +234,27 @@ def join_parts(rows: Iterable[Mapping[str, Any]]) -> list[Happening]:
 
 
 def verdicts(source: Source, question: Question) -> Iterator[Candidate]:
-    """Yield the verdicts that said yes of a time that meets the span."""
+    """Yield the verdicts that said yes of a time that meets the span, the best of like ones."""
     table = source.read("verdicts", _VERDICT_COLUMNS, Wanted(within=question.span))
     if table is None or table.num_rows == 0:
         return
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in _plain(table):
-        key = tuple(
-            row[name]
-            for name in ("origin", "series_id", "method", "judge", "scope", "start_time", "time")
-        )
+        key = tuple(row[name] for name in (*_SAME_VERDICT, "start_time", "time"))
         known = latest.get(key)
         if known is None or row["revision"] > known["revision"]:
             latest[key] = row
-    for row in latest.values():
+    alike: dict[tuple[Any, ...], list[Candidate]] = {}
+    for said, candidate in _verdicts(latest.values(), question):
+        alike.setdefault(tuple(said[name] for name in _SAME_VERDICT), []).append(candidate)
+    for each in alike.values():
+        yield _best(each, "times")
+
+
+def _verdicts(
+    latest: Iterable[Mapping[str, Any]], question: Question
+) -> Iterator[tuple[Mapping[str, Any], Candidate]]:
+    for row in latest:
         if row["verdict"] != "yes":
             continue
         attrs = members(row["attrs"])
@@ -275,17 +279,28 @@ def verdicts(source: Source, question: Question) -> Iterator[Candidate]:
         if row["threshold"] is not None:
             detail += f" over {row['threshold']:.3g}"
         detail += f"; {times_text(question.span, interval)}"
-        yield Candidate(
-            "verdict",
-            row["layer"],
-            row["metric"],
-            entity.text,
-            row["method"],
-            interval,
-            f"{row['metric']} by {row['method']}{of}",
-            detail,
-            factors,
+        yield (
+            row,
+            Candidate(
+                "verdict",
+                row["layer"],
+                row["metric"],
+                entity.text,
+                row["method"],
+                interval,
+                f"{row['metric']} by {row['method']}{of}",
+                detail,
+                factors,
+            ),
         )
+
+
+def _best(alike: Sequence[Candidate], times: str) -> Candidate:
+    """Return that of several which fits best, with how many there are."""
+    best = min(alike, key=lambda one: (-one.score, one.interval))
+    if len(alike) == 1:
+        return best
+    return best._replace(times=len(alike), detail=f"{len(alike)} {times} {best.detail}")
 
 
 def spans(source: Source, question: Question) -> Iterator[Candidate]:

@@ -75,7 +75,7 @@ def microseconds(name: str, moment: float | datetime.datetime) -> int:
     """
     found = moment_us(name, moment)
     if abs(found) > _FURTHEST_US:
-        message = f"{name} must be within 1,500 years of 1970: {moment!r}"
+        message = f"{name} must be within 1,500 years of 1970: {moment}"
         raise InvalidArgumentError(message)
     return found
 
