@@ -76,7 +76,7 @@ def test_small_demo_agrees_with_its_client(tmp_path):
         check=False,
     )
     assert pasted.returncode == 0, pasted.stderr
-    assert "/predict/batch" in pasted.stdout
+    assert re.search(r"POST +/predict/batch", pasted.stdout)
     command = next(line for line in done.stdout.splitlines() if "inlay judge" in line)
     assert f"--threshold {LEAST_EFFECT} --min-rows {LEAST_ROWS}" in command
     judged = subprocess.run(
