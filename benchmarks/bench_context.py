@@ -59,7 +59,9 @@ def _ring(run: Run) -> None:
     for batch in batches:
         ring.keep(batch)
     asked = Asked(trace_id=TRACE)
-    run.report("ring", _milliseconds(run, lambda: ask(RecentSource(ring.batches(), 3600.0), asked)))
+    run.report(
+        "ring", _milliseconds(run, lambda: ask(RecentSource(ring.batches(), "the ring"), asked))
+    )
     other = Recent(600.0)
 
     def keep() -> None:

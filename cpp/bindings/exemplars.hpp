@@ -52,10 +52,12 @@ inline constinit thread_local ExemplarSkips t_skips{~uint32_t{0}, 0, 0, 1.0};
 inline uint32_t window_of(uint32_t attention) { return attention / kAttentionWindow; }
 
 /// The slow side of a hot method: an exemplar may be due, or a fork's restart hook. A Python error
-/// that waits to be raised stays as it is.
+/// that waits to be raised stays as it is. `about`, a borrowed object or null, is what the source
+/// of exemplars is told of the record.
 template <typename Traits>
 [[gnu::noinline]] void attend(ObserverState& state, const typename Traits::Handle& handle,
-                              double value, double* largest, uint32_t* largest_window) {
+                              double value, double* largest, uint32_t* largest_window,
+                              PyObject* about = nullptr) {
   const uint32_t bits = state.observer.attention().load(std::memory_order_relaxed);
   if ((bits & kRestarted) != 0) state.run_restart_hook();
   if constexpr (Traits::kKind == Kind::histogram) {
@@ -72,7 +74,7 @@ template <typename Traits>
         wanted = true;
       }
     }
-    if (wanted && std::isfinite(value)) state.offer_exemplar(handle, value);
+    if (wanted && std::isfinite(value)) state.offer_exemplar(handle, value, about);
   }
 }
 

@@ -76,12 +76,12 @@ PyObject* bound_exemplar(PyObject* object, PyObject* args, PyObject* keywords) {
   }
 }
 
-void record_value(BoundObject<HistogramTraits>* self, double value) {
+void record_value(BoundObject<HistogramTraits>* self, double value, PyObject* about) {
   self->handle.record(value);
   const uint32_t bits = self->attention->load(std::memory_order_relaxed);
   if (!passes<HistogramTraits>(bits, value, &self->largest, self->largest_window)) [[unlikely]] {
     attend<HistogramTraits>(*self->state, self->handle, value, &self->largest,
-                            &self->largest_window);
+                            &self->largest_window, about);
   }
 }
 
@@ -119,13 +119,29 @@ PyObject* bound_record_ages(PyObject* object, PyObject* const* args, Py_ssize_t 
   Py_RETURN_NONE;
 }
 
-PyObject* bound_record_since(PyObject* object, PyObject* start) {
+namespace {
+
+PyObject* record_since(PyObject* object, PyObject* start, PyObject* about) {
   const int64_t now = now_ns();
   const long long began = PyLong_AsLongLong(start);
   if (began == -1 && PyErr_Occurred() != nullptr) return nullptr;
   record_value(reinterpret_cast<BoundObject<HistogramTraits>*>(object),
-               static_cast<double>(now - began) * 1e-9);
+               static_cast<double>(now - began) * 1e-9, about);
   Py_RETURN_NONE;
+}
+
+}  // namespace
+
+PyObject* bound_record_since(PyObject* object, PyObject* start) {
+  return record_since(object, start, nullptr);
+}
+
+PyObject* bound_record_request(PyObject* object, PyObject* const* args, Py_ssize_t num_args) {
+  if (num_args != 2) [[unlikely]] {
+    PyErr_Format(PyExc_TypeError, "a start and a request are expected; got %zd values", num_args);
+    return nullptr;
+  }
+  return record_since(object, args[0], args[1]);
 }
 
 struct TimerObject {

@@ -27,11 +27,12 @@ void ObserverState::run_restart_hook() {
   if (!answer) PyErr_WriteUnraisable(restart_hook);
 }
 
-void ObserverState::offer_exemplar(const BoundHistogram& histogram, double value) {
+void ObserverState::offer_exemplar(const BoundHistogram& histogram, double value, PyObject* about) {
   if (exemplar_source == nullptr) return;
   const Owned source(Py_NewRef(exemplar_source));
   const BoundHistogram handle = histogram;  // the call below may let the GIL go
-  const Owned ids(PyObject_CallNoArgs(source.object));
+  const Owned ids(about == nullptr ? PyObject_CallNoArgs(source.object)
+                                   : PyObject_CallOneArg(source.object, about));
   const char *trace_id, *span_id;
   if (!ids || (ids.object != Py_None && !PyArg_ParseTuple(ids.object, "ss", &trace_id, &span_id))) {
     PyErr_WriteUnraisable(source.object);

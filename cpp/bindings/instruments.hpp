@@ -29,8 +29,9 @@ struct ObserverState {
   /// Runs the restart hook if the core restarted in a forked child. Errors are written as
   /// unraisable.
   void run_restart_hook();
-  /// Asks the source for the active span and keeps the value with it.
-  void offer_exemplar(const BoundHistogram& histogram, double value);
+  /// Asks the source for the span of a record, told what it is about unless that is null, and keeps
+  /// the value with it.
+  void offer_exemplar(const BoundHistogram& histogram, double value, PyObject* about);
   /// Lets the instruments forget attribute values that nobody used for a while.
   void trim();
 };

@@ -11,7 +11,7 @@ from typing import Any
 
 from inlay._exceptions import InvalidArgumentError
 
-__all__ = ["at_least", "check_order", "moment_us"]
+__all__ = ["at_least", "check_order", "moment_us", "non_empty", "not_negative"]
 
 
 def at_least(name: str, number: Any, least: int | None = None) -> int:
@@ -80,3 +80,41 @@ def check_order(moments: Mapping[str, datetime.datetime | None]) -> None:
         if not earlier < later:
             message = f"{first} must be before {second}, {later}: {earlier}"
             raise InvalidArgumentError(message)
+
+
+def not_negative(name: str, number: Any, unit: str) -> float:
+    """Return an argument that must be a finite number and not below 0.
+
+    Raises
+    ------
+    TypeError
+        If it is no number; a bool is none.
+    InvalidArgumentError
+        If it is negative or not finite.
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        message = f"{name} must be a number of {unit}: {number!r}"
+        raise TypeError(message)
+    if not (math.isfinite(number) and number >= 0.0):
+        message = f"{name} must be 0 {unit} or more: {number!r}"
+        raise InvalidArgumentError(message)
+    return float(number)
+
+
+def non_empty(name: str, given: Any) -> str:
+    """Return an argument that must be a string, and not an empty one.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    InvalidArgumentError
+        If it is empty.
+    """
+    if not isinstance(given, str):
+        message = f"{name} must be a string: {given!r}"
+        raise TypeError(message)
+    if not given:
+        message = f"{name} must not be empty: {given!r}"
+        raise InvalidArgumentError(message)
+    return given

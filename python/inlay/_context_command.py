@@ -7,6 +7,8 @@ import datetime
 import sys
 from typing import TYPE_CHECKING, Any
 
+from inlay._data_arguments import moment_of
+from inlay._exceptions import InvalidArgumentError
 from inlay._report_output import write_arrow, write_json
 from inlay._terminal_table import write_line, write_table
 
@@ -28,9 +30,9 @@ examples:
 UNKNOWN = 3
 """Exit status when nothing is known of that time."""
 
-_HEADINGS = ("#", "score", "layer", "what", "cause", "where", "from", "seconds", "why")
 _NUMBERS = (0, 1, 7)
-_OPTIONAL = (6, 7, 4)
+_OPTIONAL = (6, 7, 2)
+_WHY = 8
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,9 +49,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--trace-id", metavar="HEX", help="a request; 8 digits or more of its id")
     parser.add_argument("--step", type=int, metavar="N", help="a training step")
     parser.add_argument(
-        "--time", type=_moment, metavar="TIME", help="a moment: ISO 8601, or Unix seconds"
+        "--time",
+        type=_moment,
+        metavar="TIME",
+        help="a moment: ISO 8601, UTC unless it names a zone, or Unix seconds",
     )
-    parser.add_argument("--end", type=_moment, metavar="TIME", help="with --time: until then")
+    parser.add_argument(
+        "--end", type=_moment, metavar="TIME", help="with --time: until then (the same)"
+    )
     parser.add_argument("--rank", type=int, metavar="N", help="the rank of a distributed job")
     parser.add_argument("--host", help="where it was, if no row tells")
     parser.add_argument("--gpu", metavar="UUID", help="the same")
@@ -82,23 +89,21 @@ def run(arguments: argparse.Namespace) -> int:
     }
     given = [name for name, value in asked.items() if value is not None]
     if len(given) != 1 and given != ["--step", "--time"]:
-        arguments.refuse("one of --trace-id, --step and --time says what is asked for")
+        arguments.refuse(
+            "exactly one of --trace-id, --step and --time says what is asked for, got "
+            f"{' and '.join(given) or 'none'}"
+        )
     if arguments.end is not None and given != ["--time"]:
         arguments.refuse("--end needs --time")
-    from inlay.joined.directory import context
+    from inlay.joined.asking import Asked
+    from inlay.joined.directory import ask_directory
 
-    found = context(
-        arguments.directory,
-        trace_id=arguments.trace_id,
-        time=arguments.time,
-        step=arguments.step,
-        end=arguments.end,
-        rank=arguments.rank,
-        host=arguments.host,
-        gpu=arguments.gpu,
-        margin=arguments.margin,
-        most=arguments.most,
-    )
+    names = ("trace_id", "time", "step", "end", "rank", "host", "gpu", "margin", "most")
+    try:
+        question = Asked(**{name: getattr(arguments, name) for name in names})
+    except InvalidArgumentError as error:
+        arguments.refuse(str(error))
+    found = ask_directory(arguments.directory, question)
     if arguments.json:
         write_json(_document(found))
     elif arguments.arrow is not None:
@@ -110,13 +115,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _moment(text: str) -> datetime.datetime:
+    """Read Unix seconds or a time; argparse puts the option before what is said."""
     try:
-        return datetime.datetime.fromtimestamp(float(text), datetime.UTC)
+        seconds = float(text)
     except ValueError:
-        moment = datetime.datetime.fromisoformat(text)
-    except (OverflowError, OSError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+        return moment_of(text)
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        message = f"must be Unix seconds within dates, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _document(found: Context) -> dict[str, Any]:
@@ -124,6 +132,7 @@ def _document(found: Context) -> dict[str, Any]:
         "subject": found.subject,
         "status": found.status,
         "reason": found.reason,
+        "left_out": found.left_out,
         "start": None if found.start is None else found.start.isoformat(),
         "end": None if found.end is None else found.end.isoformat(),
         "focus": {
@@ -138,23 +147,12 @@ def _document(found: Context) -> dict[str, Any]:
 
 
 def _show(found: Context) -> None:
+    from inlay.joined.evidence import HEADINGS
+
     for note in found.notes:
         write_line(f"inlay context: {note}", out=sys.stderr)
     if found.evidence:
-        rows = [
-            [
-                str(one.rank),
-                f"{one.score:.3f}",
-                one.layer,
-                one.name,
-                one.cause,
-                one.entity,
-                f"{one.start:%H:%M:%S.%f}"[:-3],
-                f"{(one.end - one.start).total_seconds():.3f}",
-                one.text,
-            ]
-            for one in found.evidence
-        ]
-        write_table(_HEADINGS, rows, numbers=_NUMBERS, optional=_OPTIONAL)
+        rows = [one.cells() for one in found.evidence]
+        write_table(HEADINGS, rows, numbers=_NUMBERS, optional=_OPTIONAL, rest=_WHY)
         write_line("")
     write_line(str(found).splitlines()[0])

@@ -82,8 +82,10 @@ class Joining:
         ------
         InvalidArgumentError
             If not one of `trace_id`, `time` and `step` is given; there is no row of that id or
-            step; it fits several; a number is out of range; or the observer keeps no windows
-            (``recent=0``).
+            step; it fits several; no row around names the host, GPU or rank, but rows name
+            others; a value is out of range; or the observer keeps no windows (``recent=0``).
+        TypeError
+            If a value is of the wrong kind.
         """
         from inlay.joined.asking import Asked
 
@@ -226,11 +228,14 @@ class Joining:
             raise InvalidArgumentError(message)
         observer: Any = self
         batches = self._recent.batches()
+        place = f"the last {self._recent.seconds:g} s"
+        if observer._stopped:
+            place += " before the observer stopped"
         if not observer._stopped:
             open_window = observer.peek()
             if any(table.num_rows for table in open_window.values()):
                 batches = (*batches, open_window)
-        return ask(RecentSource(batches, self._recent.seconds), asked)
+        return ask(RecentSource(batches, place), asked)
 
     def _new_trigger(self, name: str, options: dict[str, Any]) -> Trigger:
         from inlay.alert.trigger import Trigger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -18,6 +19,9 @@ __all__ = ["write_line", "write_table"]
 
 # Text is cut to the first of these widths that lets the table fit.
 _TEXT_WIDTHS = (40, 30, 20, 14)
+_WHOLE = 10_000  # longer than any
+# A column that takes the rest gets so much at least; columns are left out for it.
+_LEAST_REST = 20
 _GAP = "  "
 
 
@@ -27,6 +31,7 @@ def write_table(
     *,
     numbers: Collection[int] = (),
     optional: Sequence[int] = (),
+    rest: int | None = None,
     out: TextIO | None = None,
 ) -> None:
     """Write a table; columns of which every cell is empty are left out.
@@ -41,6 +46,9 @@ def write_table(
         Columns that are set to the right, and never cut.
     optional : sequence of int, optional
         Columns that a narrow terminal does without, the first of these first.
+    rest : int, optional
+        A column of text that takes the width which the others leave, in as many lines as it needs.
+        With it nothing is cut where the output is no terminal, and nothing that has room on one.
     out : text file, optional
         By default the standard output.
     """
@@ -48,19 +56,23 @@ def write_table(
     cells = [[escape_controls(cell) for cell in row] for row in rows]
     kept = [i for i in range(len(headings)) if not cells or any(row[i] for row in cells)]
     terminal = shutil.get_terminal_size().columns if target.isatty() else None
+    # With a column that wraps, others are left out before any is cut.
+    layouts = (
+        [(limit, left_out) for left_out in range(len(optional) + 1) for limit in _TEXT_WIDTHS]
+        if rest is None
+        else [(limit, n) for limit in (_WHOLE, *_TEXT_WIDTHS) for n in range(len(optional) + 1)]
+    )
     lines: list[list[str]] = []
-    for left_out in range(len(optional) + 1):
+    for limit, left_out in layouts:
         shown = [i for i in kept if i not in optional[:left_out]]
-        for limit in _TEXT_WIDTHS:
-            lines = [
-                [row[i] if i in numbers else shorten(row[i], limit) for i in shown]
-                for row in ([*headings], *cells)
-            ]
-            if terminal is None or _width(lines) <= terminal:
-                break
-        else:
-            continue
-        break
+        lines = [
+            [row[i] if i in numbers or i == rest else shorten(row[i], limit) for i in shown]
+            for row in ([*headings], *cells)
+        ]
+        if terminal is not None and rest is not None and rest in shown:
+            lines = _wrapped(lines, shown.index(rest), terminal)
+        if terminal is None or _width(lines) <= terminal:
+            break
     right = [i in numbers for i in shown]
     if terminal is not None and importlib.util.find_spec("rich") is not None:
         _write_rich(lines, right, target)
@@ -85,6 +97,18 @@ def _write_plain(lines: list[list[str]], right: list[bool], target: TextIO) -> N
             space = " " * (width - _cells(cell))
             parts.append(space + cell if to_right else cell + space)
         write_line(_GAP.join(parts), out=target)
+
+
+def _wrapped(lines: list[list[str]], place: int, terminal: int) -> list[list[str]]:
+    """Wrap a column to what the others leave of a terminal's width, and not below the least."""
+    others = [[cell for i, cell in enumerate(line) if i != place] for line in lines]
+    width = max(_LEAST_REST, terminal - _width(others) - len(_GAP))
+    wrapped = []
+    for line in lines:
+        first, *more = textwrap.wrap(line[place], width) or [""]
+        wrapped.append([*line[:place], first, *line[place + 1 :]])
+        wrapped.extend([part if i == place else "" for i in range(len(line))] for part in more)
+    return wrapped
 
 
 def _widths(lines: list[list[str]]) -> list[int]:

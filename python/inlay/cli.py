@@ -59,7 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
-    parsed = parser.parse_args(words)
+    parsed, unknown = parser.parse_known_args(words)
+    if unknown:
+        # The usage that helps is the command's.
+        of = parser if command is None else subparsers.choices[command]
+        of.error(f"unrecognized arguments: {' '.join(unknown)}")
     if parsed.version:
         from inlay._core import __version__
 

@@ -310,7 +310,7 @@ def throttled() -> World:
 
 def ask_ring(world: World, **asked: Any) -> Context:
     """Ask a ring that holds the world's windows."""
-    return ask(RecentSource(world.batches(), 3600.0), Asked(**asked))
+    return ask(RecentSource(world.batches(), "the ring"), Asked(**asked))
 
 
 def names(context: Context) -> list[str]:

@@ -604,3 +604,71 @@ def test_messages_reach_the_server_unchanged(observer):
         {"type": "http.response.start", "status": 200, "headers": []},
         {"type": "http.response.body", "body": b"ok"},
     ]
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def traced(*values, route="/x"):
+    """Return the exemplars of a request with such headers `traceparent`."""
+    observer = inlay.Observer({"service.name": "ranker"})
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message):
+        pass
+
+    wrapped = Middleware(app, observer=observer, route=lambda _: route)
+    headers = [(b"host", b"a"), *((b"traceparent", value.encode()) for value in values)]
+    asyncio.run(wrapped(http_scope(headers=headers), None, send))
+    return observer, observer.peek().exemplars.to_pylist()
+
+
+def test_a_request_is_found_by_the_trace_that_its_caller_sent():
+    observer, exemplars = traced(f"00-{TRACE}-{SPAN}-01")
+    assert [(row["trace_id"], row["span_id"]) for row in exemplars] == [(TRACE, SPAN)]
+    found = observer.context(trace_id=TRACE[:8])
+    assert found.subject == f"trace {TRACE}"
+    assert found.notes == ("when it was is known by its 1 exemplar, without a span",)
+    _, later_version = traced(f"cc-{TRACE}-{SPAN}-09-more")
+    assert len(later_version) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        (f"00-{TRACE}-{SPAN}-00",),  # not sampled
+        (f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-01"),
+        (f"00-{TRACE.upper()}-{SPAN}-01",),
+        (f"00-{'0' * 32}-{SPAN}-01",),
+        (f"00-{TRACE}-{'0' * 16}-01",),
+        (f"ff-{TRACE}-{SPAN}-01",),
+        (f"00-{TRACE}-{SPAN}-01-more",),
+        (f"00-{TRACE}-{SPAN}",),
+        ("",),
+        ("é" * 55,),
+    ],
+)
+def test_a_header_that_names_no_trace_is_passed_over(values):
+    _, exemplars = traced(*values)
+    assert exemplars == []
+
+
+def test_the_span_of_a_tracer_comes_before_that_of_the_caller(monkeypatch):
+    import sys
+    import types
+
+    own = types.SimpleNamespace(
+        is_valid=True, trace_id=1, span_id=2, trace_flags=types.SimpleNamespace(sampled=True)
+    )
+    span = types.SimpleNamespace(get_span_context=lambda: own)
+    module = types.SimpleNamespace(get_current_span=lambda: span)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", module)
+    _, exemplars = traced(f"00-{TRACE}-{SPAN}-01")
+    assert [row["trace_id"] for row in exemplars] == [format(1, "032x")]
+    own.is_valid = False
+    _, exemplars = traced(f"00-{TRACE}-{SPAN}-01")
+    assert [row["trace_id"] for row in exemplars] == [TRACE]

@@ -20,14 +20,13 @@ from inlay.joined.source import RecentSource
         ({"trace_id": TRACE, "time": 1.0}, "trace_id"),
         ({"time": float("nan")}, "nan"),
         ({"time": datetime.datetime(2026, 1, 1)}, "time zone"),
-        ({"time": "now"}, "now"),
-        ({"time": 5.0, "end": 4.0}, "4.0"),
+        ({"time": 5.0, "end": 4.0}, "00:00:05.000: 1970-01-01 00:00:04.000"),
         ({"step": 1, "end": 4.0}, "end=4.0"),
-        ({"step": 1.5}, "1.5"),
-        ({"step": True}, "True"),
+        ({"time": 8e10}, "1,500 years"),
+        ({"step": 1 << 70}, "64 bits"),
+        ({"time": 1.0, "host": ""}, "host"),
         ({"trace_id": "xyz"}, "xyz"),
         ({"trace_id": "0af7"}, "0af7"),
-        ({"trace_id": 12}, "12"),
         ({"trace_id": OTHER}, OTHER),
         ({"step": 3}, "step 3"),
         ({"time": 1.0, "margin": -1.0}, "-1.0"),
@@ -38,6 +37,46 @@ from inlay.joined.source import RecentSource
 def test_a_bad_question_is_an_error_that_names_it(asked, said):
     with pytest.raises(inlay.InvalidArgumentError, match=said):
         ask_ring(World(3), **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"time": "now"}, "time must be Unix seconds or a datetime, got str"),
+        ({"step": 1.5}, "step must be an integer: 1.5"),
+        ({"step": True}, "True"),
+        ({"trace_id": 12}, "trace_id must be a string: 12"),
+        ({"time": 1.0, "host": 3}, "host must be a string: 3"),
+        ({"time": 1.0, "gpu": 3}, "gpu must be a string: 3"),
+        ({"time": 1.0, "rank": "a"}, "rank must be an integer: 'a'"),
+        ({"time": 1.0, "margin": "3"}, "margin must be a number of seconds: '3'"),
+        ({"time": 1.0, "most": "3"}, "most must be an integer: '3'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_an_error_that_names_it(asked, said):
+    with pytest.raises(TypeError, match=said):
+        ask_ring(World(3), **asked)
+
+
+def test_a_place_that_no_row_names_is_an_error_that_lists_those_there_are():
+    world = World(40)
+    world.step(5, 0, 100, 101)
+    moment = world.at(301) / 1e6
+    for asked, said in (
+        ({"host": "nosuch"}, "host 'nosuch'; known: node0$"),
+        ({"gpu": "nosuch"}, f"gpu 'nosuch'; known: {GPUS[0]}, "),
+        ({"rank": 7}, "rank 7; known: 0$"),
+    ):
+        with pytest.raises(inlay.InvalidArgumentError, match=said):
+            ask_ring(world, time=moment, **asked)
+    assert ask_ring(world, time=moment, host="node0", gpu=GPUS[1], rank=0).notes == ()
+    without = ask_ring(World(40), time=moment, rank=7)
+    assert without.notes == ("no row around that time names a rank: rank 7 tells nothing",)
+
+
+def test_an_id_that_is_not_there_hints_at_what_is_kept():
+    with pytest.raises(inlay.InvalidArgumentError, match="a sample is kept"):
+        ask_ring(World(3), trace_id=OTHER)
 
 
 def test_the_beginning_of_an_id_must_fit_one_trace():
@@ -71,7 +110,7 @@ def test_without_spans_exemplars_and_then_events_tell():
     found = ask_ring(world, trace_id=TRACE)
     assert (found.end - found.start).total_seconds() == 2.5
     assert found.focus.hosts == {"node0"}  # by the points of its process
-    assert "exemplars" in found.notes[0]
+    assert "1 exemplar," in found.notes[0]
     found = ask_ring(world, trace_id=OTHER)
     assert found.start == datetime.datetime.fromtimestamp(world.at(150) / 1e6, datetime.UTC)
 
@@ -117,7 +156,7 @@ def test_a_time_without_windows_is_undefined_with_a_reason():
     assert "2026-01-01" in found.reason
     assert bool(found)
     assert found.to_arrow().num_rows == 0
-    nothing = ask(RecentSource((), 600.0), Asked(time=1.0))
+    nothing = ask(RecentSource((), "the last 600 s"), Asked(time=1.0))
     assert nothing.status == "undefined"
     assert "no windows" in nothing.reason
     quiet = ask_ring(World(40), time=T0_US / 1e6 + 105, margin=0.5)
@@ -154,6 +193,53 @@ def test_what_a_gpu_is_explains_nothing():
     assert "gpu.info" not in names(ask_ring(world, trace_id=TRACE))
 
 
+def test_the_same_many_times_is_one_piece_of_evidence():
+    world = World(40, seed=7)
+    world.span("answer", TRACE, 300, 300.5, gpu=GPUS[2])
+    for at in (290, 299, 296):
+        world.event("log.record", at, layer="app", severity=17, body="no stock")
+    world.event("log.record", 295, layer="app", severity=17, body="no tea")
+    world.event("log.record", 300.1, layer="app", severity=17, body="no stock", trace_id=TRACE)
+    found = [one for one in ask_ring(world, trace_id=TRACE).evidence if one.name == "log.record"]
+    assert [(one.times, one.detail) for one in found] == [
+        (1, "100 ms into it (no stock)"),
+        (3, "3 times, the nearest 1.00 s before it (no stock)"),
+        (1, "5.00 s before it (no tea)"),
+    ]
+
+
+def test_idle_processors_are_no_evidence():
+    world = World(40, seed=7)
+    column = next(i for i, n in enumerate(world.names) if n[0] == "host.cpu.time")
+    world.values[30, column] = 400.0
+    moment = world.at(305) / 1e6
+    assert "host.cpu.time" in names(ask_ring(world, time=moment))
+    world.names[column] = (*world.names[column][:3], '{"mode":"idle"}', *world.names[column][4:])
+    assert "host.cpu.time" not in names(ask_ring(world, time=moment))
+
+
+def test_what_says_how_bad_an_interval_was_and_is_no_number_is_told():
+    world = World(40, seed=7)
+    for name, said in (("a", {"share": "0.25"}), ("b", {"share": "7"}), ("c", {"seconds": "lots"}),
+                       ("d", {"share": "0"})):  # fmt: skip
+        world.event(name, 300, 301, **said)
+    found = {one.name: one for one in ask_ring(world, time=world.at(300.5) / 1e6).evidence}
+    assert [found[name].size for name in "abcd"] == [0.25, 0.5, 0.5, 0.0]
+    assert "does not count" not in found["a"].text + found["d"].text
+    assert found["b"].text.endswith("; share '7' is no share of 1 and does not count")
+    assert found["c"].text.endswith("; seconds 'lots' is no number and does not count")
+
+
+def test_an_interval_that_goes_on_is_recorded_again():
+    world = World(400)
+    for until in range(100, 3000, 100):
+        world.event("maintenance", 50, until, layer="app", share="0.5")
+    found = ask_ring(world, time=world.at(2800) / 1e6)
+    (one,) = found.evidence
+    assert (one.end - one.start).total_seconds() == 2850.0
+    assert one.directness == 0.8
+
+
 # ---- how it is shown -------------------------------------------------------------------------
 
 
@@ -186,7 +272,10 @@ def test_no_more_evidence_than_asked_for_and_the_rest_counted():
         world.event("log", 100 + number / 100, layer="app", number=str(number))
     found = ask_ring(world, time=world.at(100) / 1e6, most=10)
     assert len(found.evidence) == 10
-    assert any("20 more" in note for note in found.notes)
+    assert found.left_out == 20
+    assert found.notes == ()
+    assert "10 of 30 pieces of evidence" in str(found)
+    assert repr(found).endswith("… and 20 more")
 
 
 def test_the_latest_revision_of_a_verdict_counts():
@@ -194,6 +283,18 @@ def test_the_latest_revision_of_a_verdict_counts():
     world.verdict("price", 0, 300)
     world.verdict("price", 0, 300, verdict="no", revision=1)
     assert ask_ring(world, time=world.at(200) / 1e6).evidence == ()
+
+
+def test_verdicts_of_panes_in_a_row_are_one_piece_of_evidence():
+    world = World(40)
+    for pane in range(195, 205):
+        world.verdict("price", pane, pane + 1, effect=0.1 if pane < 200 else 0.2)
+    world.verdict("size", 200, 201)
+    moment = world.at(200) / 1e6
+    found = {one.name: one for one in ask_ring(world, time=moment).evidence}
+    assert {name: one.times for name, one in found.items()} == {"price": 10, "size": 1}
+    detail = "10 times yes, effect 0.2 over 0.05; 1.00 s, over 10% of it"
+    assert found["price"].text == f"price by jensen_shannon: {detail}"
 
 
 # ---- random worlds ---------------------------------------------------------------------------
@@ -294,6 +395,6 @@ def test_an_hour_of_eight_gpus_is_answered():
     world.uses = GPUS[1]
     world.span("answer", TRACE, 3000, 3002)
     world.event("gpu.throttle", 3000.5, 3001.5, gpu=GPUS[1], cause="hw_thermal")
-    source = RecentSource(world.batches(), 3600.0)
+    source = RecentSource(world.batches(), "the ring")
     found = ask(source, Asked(trace_id=TRACE))
     assert found.evidence[0].name == "gpu.throttle"

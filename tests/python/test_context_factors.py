@@ -12,7 +12,7 @@ from infra_world import GPUS, World
 
 from inlay.joined.happenings import join_parts
 from inlay.joined.intervals import Interval, closeness, overlap_us, share_covered
-from inlay.joined.scoring import Focus, score, specificity
+from inlay.joined.scoring import Focus, directness_of_event, score, specificity
 from inlay.joined.unusual import MOST_Z, SELDOM_Z, unusual
 
 times = st.integers(-1000, 1000)
@@ -208,3 +208,32 @@ def test_without_history_nothing_is_unusual():
     points = pa.concat_tables([b.points.to_pyarrow() for b in world.batches()])
     assert unusual(points, Interval(world.at(31), world.at(33))) == []
     assert unusual(points.slice(0, 0), Interval(0, 1)) == []
+
+
+def counted(world, window, seconds, **changed):
+    """Return the points of a world, with a counter of seconds in one window."""
+    tables = [batch.points.to_pyarrow() for batch in world.batches()]
+    row = tables[window].slice(0, 1).to_pylist()[0]
+    row.update(kind="counter", metric="host.cpu.time", unit="s", series_id=5, value=seconds)
+    tables.append(pa.Table.from_pylist([{**row, **changed}], schema=tables[0].schema))
+    return pa.concat_tables(tables)
+
+
+@pytest.mark.parametrize(("seconds", "tells"), [(0.01, False), (0.05, False), (0.5, True)])
+def test_a_tick_of_a_clock_is_no_evidence(seconds, tells):
+    world = World(40)
+    points = counted(world, 30, seconds)
+    found = unusual(points, Interval(world.at(301), world.at(303)))
+    metrics = [points["metric"][one.row].as_py() for one in found]
+    assert ("host.cpu.time" in metrics) == tells
+    others = counted(world, 30, 0.01, unit="{packet}", metric="host.network.packets")
+    found = unusual(others, Interval(world.at(301), world.at(303)))
+    assert "host.network.packets" in [others["metric"][one.row].as_py() for one in found]
+
+
+def test_changes_count_by_their_name_in_any_layer_and_with_any_prefix():
+    for name in ("deploy", "deployment", "rollout", "release", "maintenance", "app.deploy",
+                 "shop.config.changed"):  # fmt: skip
+        for layer in ("app", "infra"):
+            assert directness_of_event(layer, name, own_trace=False) == 0.8
+    assert directness_of_event("app", "undeploy", own_trace=False) == 0.5

@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import re
 import sys
 
 import pyarrow as pa
@@ -89,6 +90,8 @@ def test_points_of_other_hosts_are_left_out_of_a_fleets(tmp_path):
     moment = worlds[0].at(302) / 1e6
     everywhere = inlay.context(tmp_path, time=moment)
     assert len([one for one in everywhere.evidence if one.name == "gpu.clock"]) == 2
+    with pytest.raises(inlay.InvalidArgumentError, match=r"known: node0, node1, node2$"):
+        inlay.context(tmp_path, time=moment, host="nosuch")
     there = inlay.context(tmp_path, time=moment, host="node2")
     assert [o.entity.split()[-1] for o in there.evidence if o.name == "gpu.clock"] == ["node2"]
 
@@ -125,6 +128,8 @@ def test_an_observer_answers_from_its_last_windows_and_the_open_one():
     assert obs.context(trace_id=TRACE).evidence == open_window.evidence
     assert obs.stop()
     assert names(obs.context(trace_id=TRACE)) == ["gpu.throttle"]
+    with pytest.raises(inlay.InvalidArgumentError, match="before the observer stopped"):
+        obs.context(trace_id=OTHER)
 
 
 def test_a_ring_that_is_off_says_so():
@@ -198,7 +203,40 @@ def test_the_command_shows_ranked_evidence(stored, capsys):
     lines = out.splitlines()
     assert lines[0].split()[:4] == ["#", "score", "layer", "what"]
     assert "gpu.throttle" in lines[2]
+    assert f"GPU {GPUS[2]} on node0  2026-01-01 00:05:00.500    2.400  2.40 s, over 80%" in lines[2]
+    assert "(z -" in out  # whole, where the output is no terminal
     assert lines[-1].startswith(f"trace {TRACE}")
+    assert main(["context", str(stored), "--trace-id", TRACE, "--most", "2"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-1].endswith(f", 2 of {len(lines) - 4} pieces of evidence")
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize("columns", [80, 120, 240])
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_terminal_wraps_why_and_cuts_only_what_has_no_room(monkeypatch, columns, plain):
+    from inlay import _terminal_table
+
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    if plain:
+        monkeypatch.setattr(_terminal_table.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    why = " ".join(f"word{number}" for number in range(40))
+    where = "GPU GPU-7cfed697-7271-4a34-87bf-c0e498895bcb on node0"
+    _terminal_table.write_table(
+        ("#", "where", "why"), [["1", where, why]], numbers=(0,), rest=2, out=out
+    )
+    said = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert all(word in said for word in why.split())
+    assert max(map(len, said.splitlines())) <= columns
+    assert (where in said) == (columns >= 80)
 
 
 def test_the_command_as_json_and_arrow(stored, capsys, monkeypatch):
@@ -221,6 +259,21 @@ def test_the_command_called_wrongly_and_for_what_is_not_there(stored, capsys):
         with pytest.raises(SystemExit) as caught:
             main(["context", str(stored), *words])
         assert caught.value.code == 2
-    with pytest.raises(SystemExit):
-        main(["context", str(stored), "--time", "soon"])
+    for words, said in (
+        (["--time", "soon"], "argument --time: must be a time such as"),
+        (["--time", "1", "--trace-id", TRACE], "got --trace-id and --time"),
+        (["--time", "1", "--most", "0"], "most must be at least 1: 0"),
+        (["--time", "1", "--margin", "-3"], "margin must be 0 seconds or more: -3.0"),
+        (
+            ["--time", "2026-01-02", "--end", "2026-01-01"],
+            "end must not be before time, 2026-01-02",
+        ),
+        (["--trace-id", "zzz"], "trace_id must be up to 32 hexadecimal digits: 'zzz'"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(["context", str(stored), *words])
+        assert caught.value.code == 2
+        assert said in capsys.readouterr().err
+    assert main(["context", str(stored), "--time", f"{T0_US / 1e6 + 301}", "--host", "no"]) == 1
+    assert "host 'no'; known: node0" in capsys.readouterr().err
     assert sys.exc_info() == (None, None, None)

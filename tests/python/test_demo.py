@@ -22,7 +22,7 @@ for needed in ("duckdb", "fastapi", "httpx", "rich", "sklearn", "uvicorn"):
 
 import inlay.cli
 import inlay.demo
-from inlay.demo import overhead, quality, report
+from inlay.demo import happened, overhead, quality, report
 from inlay.demo.server import LEAST_EFFECT, LEAST_ROWS, Classifier, create_app
 from inlay.demo.traffic import Tally, plan
 
@@ -55,7 +55,7 @@ def check(done, folder, requests):
     assert str(folder.resolve()) in done.stdout
     assert list(folder.glob("points/date=*/layer=app/*.parquet"))
     assert "People looked at" in done.stdout
-    assert f"report '{folder}'" in done.stdout or f"report {folder}" in done.stdout
+    assert f"report {shlex.quote(str(folder))} -o {shlex.quote(f'{folder}/report')}" in done.stdout
     counted = inlay.query(
         folder,
         "select sum(value)::bigint as n from points where metric = 'http.server.requests'",
@@ -76,7 +76,7 @@ def test_small_demo_agrees_with_its_client(tmp_path):
         check=False,
     )
     assert pasted.returncode == 0, pasted.stderr
-    assert "/predict/batch" in pasted.stdout
+    assert re.search(r"POST +/predict/batch", pasted.stdout)
     command = next(line for line in done.stdout.splitlines() if "inlay judge" in line)
     assert f"--threshold {LEAST_EFFECT} --min-rows {LEAST_ROWS}" in command
     judged = subprocess.run(
@@ -233,6 +233,53 @@ def test_missing_extra_is_named(monkeypatch, capsys, tmp_path):
     arguments = argparse.Namespace(requests=1, dir=tmp_path, port=0)
     assert inlay.demo.run(arguments) == 2
     assert "no_such_module: pip install 'inlay[demo]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_directory_that_cannot_be_written_is_refused_before_anything_starts(
+    capsys, monkeypatch, tmp_path, below
+):
+    file = tmp_path / "file"
+    file.write_text("here")
+    # Nothing else of the demo is reached.
+    monkeypatch.setitem(sys.modules, "inlay.demo.session", None)
+    folder = file / "below" if below else file
+    assert inlay.cli.main(["demo", "--dir", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot write to --dir {folder}" in said
+    assert ("it is a file" in said) != below
+
+
+def test_unknown_option_shows_the_usage_of_the_demo(capsys):
+    with pytest.raises(SystemExit) as caught:
+        inlay.cli.main(["demo", "--no-such"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: inlay demo [-h]")
+    assert "unrecognized arguments: --no-such" in said
+
+
+def test_events_are_told_with_their_intervals_whole():
+    def row(name, start, end, severity, body=None, **attrs):
+        return {
+            "time": start, "end_time": end, "origin": 1, "layer": "infra", "name": name,
+            "severity": severity, "body": body, "attrs": json.dumps(attrs), "resource": "{}",
+            "trace_id": None,
+        }  # fmt: skip
+
+    rows = [
+        *(row("host.pressure", s * 10**6, (s + 1) * 10**6, 13, resource="cpu") for s in range(14)),
+        row("gpu.throttle", 0, 700_000, 13, cause="hw_thermal"),
+        row("gpu.throttle", 8_000_000, 8_700_000, 13, cause="hw_thermal"),
+        *(row("log.record", s, None, 17, "failed\n", **{"exception.type": "E"}) for s in range(3)),
+        row("gpu.info", 5, None, 9),
+    ]
+    assert happened.lines(rows) == [
+        "log.record E (error), 3 times: failed",
+        "gpu.throttle hw_thermal (warning), 2 intervals, 1.4 s in all",
+        "gpu.info (info), once",
+        "host.pressure cpu (warning), 1 interval, 14.0 s in all",
+    ]
 
 
 @pytest.mark.parametrize(("option", "word"), [("--requests", "1e3"), ("--port", "http")])

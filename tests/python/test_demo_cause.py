@@ -88,7 +88,7 @@ def test_requests_that_take_long_for_their_path_are_kept():
         time.sleep(pause)
 
     obs = inlay.Observer()
-    app = SlowRequests(answer, obs)
+    app = SlowRequests(answer, obs, gpu="GPU-1")
     for _ in range(110):
         ask(app, "/predict")
     obs.collect()
@@ -100,6 +100,7 @@ def test_requests_that_take_long_for_their_path_are_kept():
     ask(app, "/new")  # nothing is usual there yet
     (span,) = obs.collect().spans.to_pylist()
     assert (span["trace_id"], span["span_id"], span["name"]) == (TRACE, SPAN, "/predict")
+    assert '"gpu":"GPU-1"' in span["attrs"]
     assert (span["time"] - span["start_time"]).total_seconds() >= 0.2
     obs.stop()
 
@@ -117,9 +118,12 @@ def test_cause_is_found_from_the_id_of_a_slow_request(tmp_path):
         cause="hw_thermal",
         seconds="0.7",
     )
-    # One alone that is slower, for reasons of its own, and many while the clocks were held down.
+    # Many that are slower, as the machine is busy, and some while the clocks were held down.
     for number, (start, times) in enumerate(
-        [(now - 20.0, 9), *[(now - 9.9 + i / 50, 5) for i in range(12)]]
+        [
+            *[(now - 20.0 + i / 50, 9) for i in range(20)],
+            *[(now - 9.9 + i / 50, 5) for i in range(12)],
+        ]
     ):
         obs.span(
             "/predict",
@@ -130,18 +134,48 @@ def test_cause_is_found_from_the_id_of_a_slow_request(tmp_path):
             kind="server",
             times_usual=f"{times:.1f}",
         )
+    obs.event("host.pressure", layer="infra", severity="warning", time=now - 30.0, end_time=now,
+              resource="cpu", seconds="20.0")  # fmt: skip
+    clock = obs.gauge("clock")
+    clock.set(1.0)
     origin = obs.core.origin
     obs.stop()
     found = cause.read(tmp_path, origin)
-    assert int(found.request["trace_id"], 16) > 1
+    assert int(found.request["trace_id"], 16) > 20
     assert found.context.evidence[0].name == "gpu.throttle"
-    assert found.others == 12
+    assert (found.slow, found.throttled, found.during_throttle) == (32, 12, True)
     console = Console(record=True, width=120)
     cause.show(found, tmp_path, console)
     text = console.export_text()
     assert "hw_thermal" in text
-    assert "slowed 12 requests" in text
+    assert "32 requests took long for their path, 12 of them while the GPU was throttled" in text
+    assert "The machine itself was busy" in text
+    assert " UTC, 50 ms, 5 times as long as usual" in text
     assert f"--trace-id {found.request['trace_id'][:16]}" in text
+
+
+def test_without_a_throttle_the_slowest_of_many_is_asked_about(tmp_path):
+    obs = inlay.Observer(sinks=[inlay.sinks.Files(tmp_path)])
+    now = time.time()
+    for number, (start, times) in enumerate(
+        [(now - 20.0, 9), *[(now - 9.9 + i / 50, 5) for i in range(12)]]
+    ):
+        obs.span(
+            "/predict",
+            trace_id=f"{number + 1:032x}",
+            span_id=f"{number + 1:016x}",
+            start=start,
+            end=start + 0.01 * times,
+            times_usual=f"{times:.1f}",
+        )
+    origin = obs.core.origin
+    obs.stop()
+    found = cause.read(tmp_path, origin)
+    assert int(found.request["trace_id"], 16) > 1
+    assert (found.slow, found.throttled, found.during_throttle) == (13, 0, False)
+    console = Console(record=True, width=120)
+    cause.show(found, tmp_path, console)
+    assert "none of them while a GPU was throttled" in " ".join(console.export_text().split())
 
 
 def test_without_slow_requests_there_is_nothing_to_ask(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 
 __all__ = ["add_parser", "run"]
@@ -67,9 +68,25 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         sys.stderr.write(f"inlay demo needs {', '.join(missing)}: pip install 'inlay[demo]'\n")
         return 2
+    refused = _refused(args.dir)
+    if refused is not None:
+        sys.stderr.write(f"inlay demo: cannot write to --dir {args.dir}: {refused}\n")
+        return 2
     from inlay.demo import session
 
     return session.play(requests=args.requests, folder=args.dir, port=args.port)
+
+
+def _refused(folder: Path) -> str | None:
+    """Make a directory, and say why nothing can be written into it; None if it can."""
+    if folder.exists() and not folder.is_dir():
+        return "it is a file"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return str(error.strerror or error)
 
 
 def _positive(text: str) -> int:

@@ -21,25 +21,58 @@ __all__ = ["Slowed", "command_to_ask", "read", "show"]
 
 # A cause at the front of the list; what else was unusual then follows from it.
 _SHOWN = 3
+# A request that lay in a throttle by so much of its time was slow for that.
+_MOSTLY = 0.5
+# From this share of the time on that processes waited for a processor it is worth a line.
+_BUSY = 0.2
 
-# A single slow request may be anything; many at once have a cause. It is the slowest of the half
-# second that had most of them.
-_SLOWEST = """
-    with slow as (
-        select *, time_bucket(interval 500 milliseconds, start_time) as bucket
-        from spans where origin = $origin
-    ), busiest as (
-        select bucket from slow group by bucket
-        order by sum((attrs->>'times_usual')::double) desc, bucket limit 1
-    )
-    select trace_id, name, start_time, time,
-        1e3 * (epoch(time) - epoch(start_time)) as milliseconds,
-        (attrs->>'times_usual')::double as times_usual
-    from slow join busiest using (bucket) order by times_usual desc limit 1
+_THROTTLES = """
+    select time, end_time from events
+    where origin = $origin and name = 'gpu.throttle' and end_time > time
 """
-_DURING = """
-    select count(*) as requests from spans
-    where origin = $origin and start_time < $until and time > $since
+_SPANS = f"""
+    with throttles as ({_THROTTLES}), slow as (
+        select *, (attrs->>'times_usual')::double as times_usual,
+            1e3 * (epoch(time) - epoch(start_time)) as milliseconds
+        from spans where origin = $origin
+    ), placed as (
+        select *, coalesce((
+            select sum(1e3 * (epoch(least(slow.time, throttles.end_time))
+                - epoch(greatest(slow.start_time, throttles.time))))
+            from throttles
+            where throttles.time < slow.time and throttles.end_time > slow.start_time
+        ), 0) / milliseconds as throttled
+        from slow
+    )
+"""
+# What the demo does to the GPU slows requests; the slowest of these is asked about. Without any, a
+# single slow request may be anything, and many at once have a cause: it is the slowest of the half
+# second that had most of them.
+_SLOWEST_THROTTLED = f"""
+    {_SPANS}
+    select trace_id, name, start_time, time, milliseconds, times_usual
+    from placed where throttled >= {_MOSTLY} order by times_usual desc, trace_id limit 1
+"""
+_SLOWEST_OF_MANY = f"""
+    {_SPANS}, busiest as (
+        select time_bucket(interval 500 milliseconds, start_time) as bucket from slow
+        group by bucket order by sum(times_usual) desc, bucket limit 1
+    )
+    select trace_id, name, start_time, time, milliseconds, times_usual
+    from slow join busiest
+        on time_bucket(interval 500 milliseconds, start_time) = busiest.bucket
+    order by times_usual desc, trace_id limit 1
+"""
+_COUNTS = f"""
+    {_SPANS}
+    select count(*) as slow, count(*) filter (throttled > 0) as throttled from placed
+"""
+_STALLED = """
+    select coalesce(sum((attrs->>'seconds')::double), 0) / (
+        select epoch(max(time)) - epoch(min(start_time)) from points where origin = $origin
+    ) as share
+    from events
+    where origin = $origin and name = 'host.pressure' and attrs->>'resource' = 'cpu'
 """
 
 
@@ -54,17 +87,28 @@ class Slowed:
         how much it was slower than is usual for its path.
     context : inlay.joined.Context
         The evidence, ranked.
-    others : int
-        How many slow requests overlap the first piece of evidence, this one among them.
+    slow : int
+        How many requests took long for their path.
+    throttled : int
+        How many of these ran while the GPU was throttled.
+    during_throttle : bool
+        Whether this one did, for most of its time.
+    stalled : float
+        The share of the time that processes of this machine waited for a processor.
     """
 
     request: dict[str, Any]
     context: Context
-    others: int
+    slow: int
+    throttled: int
+    during_throttle: bool
+    stalled: float
 
 
 def read(folder: Path, origin: int) -> Slowed | None:
-    """Take the slowest of many requests that were slow at once, and ask for what was around it.
+    """Take the slowest request while the GPU was throttled, and ask for what was around it.
+
+    Where none was slow then, it is the slowest of many that were slow at once.
 
     Parameters
     ----------
@@ -78,16 +122,22 @@ def read(folder: Path, origin: int) -> Slowed | None:
     Slowed or None
         None if no request was much slower than the others.
     """
-    found = inlay.query(folder, _SLOWEST, parameters={"origin": origin}).to_pylist()
-    if not found:
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = inlay.query(
+            folder, sql, parameters={"origin": origin}
+        ).to_pylist()
+        return found
+
+    throttled = rows(_SLOWEST_THROTTLED)
+    chosen = throttled or rows(_SLOWEST_OF_MANY)
+    if not chosen:
         return None
-    context = inlay.context(folder, trace_id=found[0]["trace_id"], margin=0.05)
-    others = 0
-    if context.evidence:
-        first = context.evidence[0]
-        bounds = {"origin": origin, "since": first.start, "until": first.end}
-        others = inlay.query(folder, _DURING, parameters=bounds).to_pylist()[0]["requests"]
-    return Slowed(found[0], context, others)
+    context = inlay.context(folder, trace_id=chosen[0]["trace_id"], margin=0.05)
+    stalled = rows(_STALLED)[0]["share"] or 0.0
+    return Slowed(
+        chosen[0], context, **rows(_COUNTS)[0], during_throttle=bool(throttled), stalled=stalled
+    )
 
 
 def show(slowed: Slowed | None, folder: Path, console: Console) -> None:
@@ -96,11 +146,19 @@ def show(slowed: Slowed | None, folder: Path, console: Console) -> None:
         console.print("No request took much longer than the others.")
         return
     request, evidence = slowed.request, slowed.context.evidence
+    console.print(_why_this(slowed), highlight=False)
     console.print(
-        f"When most requests were slow: {request['name']}, {request['milliseconds']:.0f} ms, "
-        f"{request['times_usual']:.0f} times as long as usual, trace {request['trace_id']}.",
+        f"It is {request['name']} at {request['start_time']:%H:%M:%S} UTC, "
+        f"{request['milliseconds']:.0f} ms, {request['times_usual']:.0f} times as long as usual, "
+        f"trace {request['trace_id']}.",
         highlight=False,
     )
+    if slowed.stalled >= _BUSY:
+        console.print(
+            f"The machine itself was busy: for {slowed.stalled:.0%} of the time processes waited "
+            "for a processor, which slows any request.",
+            highlight=False,
+        )
     if not evidence:
         console.print("Nothing unusual was seen around it.")
         return
@@ -110,14 +168,24 @@ def show(slowed: Slowed | None, folder: Path, console: Console) -> None:
     for one in evidence[:_SHOWN]:
         table.add_row(str(one.rank), one.layer, one.text, one.cause, f"{one.score:.2f}")
     console.print(table)
-    if evidence[0].name == "gpu.throttle":
-        console.print(
-            f"That throttle slowed {slowed.others} requests that were kept as spans, this one "
-            "among them."
-        )
     console.print("Ask for the whole of it:")
     console.print(
         command_to_ask(folder, request["trace_id"]), highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def _why_this(slowed: Slowed) -> str:
+    """Say why this request is asked about."""
+    many = f"{slowed.slow} requests took long for their path"
+    if slowed.during_throttle:
+        return (
+            f"{many}, {slowed.throttled} of them while the GPU was throttled, as it is on purpose "
+            "now and then. The slowest of these is asked about."
+        )
+    none = "none of them" if slowed.throttled == 0 else "none for most of its time"
+    return (
+        f"{many}, {none} while a GPU was throttled. The slowest of those that were slow at once "
+        "is asked about."
     )
 
 

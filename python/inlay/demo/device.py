@@ -61,12 +61,17 @@ class Device:
         return self._simulated is not None
 
     @property
+    def uuid(self) -> str | None:
+        """Of the GPU that is computed on; None if nothing is."""
+        return self.gpu.devices[0].uuid if self.simulated else None
+
+    @property
     def name(self) -> str:
         """What it is, in a line."""
         if self.simulated:
             return (
                 "simulated, since there is none here: an NVML that plays a scenario, in which it "
-                "gets too hot now and then"
+                "gets too hot for 0.7 s every eight seconds and is throttled"
             )
         devices = self.gpu.devices
         return ", ".join(device.name for device in devices) or "none, and none is simulated"

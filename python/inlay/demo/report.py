@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 import inlay
-from inlay._command_line import program
+from inlay._command_line import command_line, program
+from inlay.demo import happened
 from inlay.demo.features import STRANGER
 from inlay.demo.server import LEAST_EFFECT, LEAST_ROWS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inlay.demo.traffic import Outcome, Tally
 
 __all__ = [
+    "PAGES",
     "Measured",
     "command_to_judge",
     "command_to_report",
@@ -73,11 +75,10 @@ _LAYERS = """
 """
 
 _EVENTS = """
-    select name, severity, body, attrs->>'exception.type' as exception, count(*)::bigint as times
+    select epoch_us(time) as time, epoch_us(end_time) as end_time, origin, layer, name, severity,
+        body, attrs, resource, trace_id
     from events
     where origin = $origin
-    group by all
-    order by times desc, body
 """
 
 _DRIFT = """
@@ -95,16 +96,20 @@ _DRIFT = """
     order by alarms desc, feature, method
 """
 
+PAGES = "report"
+"""The folder of the pages, in that of the files."""
+
 # What the client does half-way changes these, and these alone.
 _INJECTED = {("centre_x", "drift"), ("scanner", "drift"), ("scanner", "new_categories")}
 # With fewer images there is not always enough to tell.
 _ENOUGH = 4000
 
 _TRY = (
-    "select attrs->>'http.route' as route, sum(count)::bigint as requests, "
+    "select attrs->>'http.request.method' as method, attrs->>'http.route' as route, "
+    "sum(count)::bigint as requests, "
     "round(1e3 * eh_quantile(eh_merge(h), 0.99), 2) as p99_ms "
     "from histograms where metric = 'http.server.request.duration' "
-    "group by route order by requests desc"
+    "group by method, route order by requests desc"
 )
 
 
@@ -115,7 +120,7 @@ class Measured:
     routes: list[dict[str, Any]]
     outcomes: Counter[Outcome]
     layers: list[dict[str, Any]]
-    events: list[dict[str, Any]]
+    happened: list[str]
     drift: list[dict[str, Any]]
     images: int
 
@@ -149,7 +154,7 @@ def read(folder: Path, origin: int) -> Measured:
             {(r["method"], r["route"], r["status"]): r["requests"] for r in rows(_OUTCOMES)}
         ),
         layers=layers,
-        events=rows(_EVENTS),
+        happened=happened.lines(rows(_EVENTS)),
         drift=rows(_DRIFT),
         images=next((r["values"] for r in layers if r["metric"] == "model.confidence"), 0),
     )
@@ -233,7 +238,7 @@ def command_to_report(folder: Path) -> str:
     str
         For a POSIX shell.
     """
-    return f"{program()} report {shlex.quote(str(folder))}"
+    return command_line(["report", folder, "-o", folder / PAGES])
 
 
 def show(measured: Measured, tally: Tally, console: Console) -> None:
@@ -269,20 +274,15 @@ def show(measured: Measured, tally: Tally, console: Console) -> None:
         layers.add_row(row["layer"], row["metric"], f"{row['values']:,}", *numbers)
     console.print(layers)
     _show_drift(measured, tally, console)
-    for row in measured.events:
-        error = f" ({row['exception']})" if row["exception"] else ""
-        console.print(
-            f"event {row['name']}, severity {row['severity']}, times {row['times']}: "
-            f"{(row['body'] or '').strip()}{error}",
-            markup=False,
-        )
+    for line in measured.happened:
+        console.print(line, highlight=False, markup=False)
 
 
 def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
     drift = Table(
         "feature",
         "drift",
-        "told at",
+        "told at (UTC)",
         "since about",
         title="The images against the training's",
         title_justify="left",
@@ -298,7 +298,7 @@ def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
         drift.add_row(
             row["feature"],
             "[bold red]yes[/]" if row["alarms"] else "no" if row["panes"] else "undefined",
-            f"{row['told'].astimezone():%H:%M:%S}" if row["told"] else "",
+            f"{row['told']:%H:%M:%S}" if row["told"] else "",
             _clock(row["since"]),
             "" if row["effect"] is None else f"{row['effect']:.3f}",
             f"{row['panes']:,}",
@@ -306,10 +306,10 @@ def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
         )
     console.print(drift)
     if tally.strange is not None:
-        joined = datetime.datetime.fromtimestamp(tally.strange).astimezone()
+        joined = datetime.datetime.fromtimestamp(tally.strange, datetime.UTC)
         console.print(
-            f"At {joined:%H:%M:%S} a third scanner joined, {STRANGER!r}; its images lie one pixel "
-            "too far to the right.",
+            f"At {joined:%H:%M:%S} UTC a third scanner joined, {STRANGER!r}; its images lie "
+            "one pixel too far to the right.",
             highlight=False,
         )
     for line in named:
@@ -317,8 +317,8 @@ def _show_drift(measured: Measured, tally: Tally, console: Console) -> None:
 
 
 def _clock(since: str | None) -> str:
-    """Return the local time of day in what a judge says of a yes: ``since`` and an ISO time."""
+    """Return the time of day, in UTC, in what a judge says of a yes: ``since`` and an ISO time."""
     if since is None:
         return ""
     moment = datetime.datetime.fromisoformat(since.removeprefix("since "))
-    return f"{moment.astimezone():%H:%M:%S}"
+    return f"{moment.astimezone(datetime.UTC):%H:%M:%S}"

@@ -80,7 +80,7 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     tally = Tally()
     begun = time.time()
     # What is said of images later comes by a road of its own: it is no request to the model.
-    slow = SlowRequests(app, observer)
+    slow = SlowRequests(app, observer, gpu=device.uuid)
     watched = Middleware(slow, observer=observer, exclude=["/metrics", "/labels"])
     try:
         served = Served(watched, port=port)
@@ -126,7 +126,7 @@ def _play(requests: int, folder: Path, port: int, console: Console) -> int:
     console.print(f"The Parquet lies in {folder.resolve()}", highlight=False, soft_wrap=True)
     console.print("Ask it something:")
     console.print(report.command_to_try(folder), highlight=False, markup=False, soft_wrap=True)
-    page = quality.write_pages(told, folder / "report")
+    page = quality.write_pages(told, folder / report.PAGES)
     if page is not None:
         console.print(f"All of it as pages: {page.resolve()}", highlight=False, soft_wrap=True)
     console.print("The same as pages, of any time:")

@@ -43,11 +43,14 @@ class SlowRequests:
         What answers.
     observer : Observer
         Where the spans go.
+    gpu : str, optional
+        The UUID of what the model computes on, so that what happens to it is known to matter.
     """
 
-    def __init__(self, app: Any, observer: Observer) -> None:
+    def __init__(self, app: Any, observer: Observer, *, gpu: str | None = None) -> None:
         self._app = app
         self._observer = observer
+        self._where = {} if gpu is None else {"gpu": gpu}
         self._paths: dict[str, _Path] = {}
 
     async def __call__(
@@ -82,6 +85,7 @@ class SlowRequests:
                 end=end,
                 kind="server",
                 times_usual=f"{took / known.usual:.1f}",
+                **self._where,
             )
         known.last.append(took)
         known.seen += 1

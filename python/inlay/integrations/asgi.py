@@ -42,8 +42,8 @@ _FILE_MESSAGES = ("http.response.pathsend", "http.response.zerocopysend")
 # Frameworks that make a route object for each request must not make this table grow.
 _MAX_KEYS = 4096
 
-# What one outcome records into: `record_since` of the duration, `add` of the count.
-_Series = tuple[Callable[[int], None], Callable[[float], None]]
+# What one outcome records into: `_record_request` of the duration, `add` of the count.
+_Series = tuple[Callable[[int, Scope], None], Callable[[float], None]]
 _Outcomes = dict[object, _Series]
 
 
@@ -303,7 +303,7 @@ class Middleware:
                 record, count = method.by_key[id(scope["route"])][status]
         except KeyError:
             record, count = self._series(scope, method, status)
-        record(start)
+        record(start, scope)
         count(1)
 
     def _record(
@@ -317,7 +317,7 @@ class Middleware:
     ) -> None:
         """Record a request that had an error, was streamed, or whose bytes are counted."""
         record, count = self._series(scope, method, outcome)
-        record(start)
+        record(start, scope)
         count(1)
         if first_byte or sizes is not None:
             where = {_METHOD: method.name, _ROUTE: self._template(scope)[0]}
@@ -395,7 +395,7 @@ class Middleware:
         }
         duration: BoundHistogram = self._duration.bind(**attributes)
         requests: BoundCounter = self._requests.bind(**attributes)
-        return duration.record_since, requests.add
+        return duration._record_request, requests.add
 
 
 class _BodySizes:

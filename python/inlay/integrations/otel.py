@@ -333,11 +333,11 @@ class SpanProcessor(_SpanProcessor):
             self._series[key] = record
         return record
 
-    def _exemplar(self) -> tuple[str, str] | None:
+    def _exemplar(self, request: Mapping[str, Any] | None = None) -> tuple[str, str] | None:
         """Give a histogram its exemplar, and remember that its span may have to be kept."""
         if getattr(self._recording, "now", False):
             return None
-        found = active_span()
+        found = active_span(request)
         if found is not None:
             window = self._core.window_seq
             with self._lock:

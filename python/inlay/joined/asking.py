@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import datetime
-import math
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from inlay._arguments import at_least, non_empty, not_negative
 from inlay._exceptions import InvalidArgumentError
 from inlay.joined.candidate import Candidate, Question, ranked
-from inlay.joined.entity import entity_of, members
+from inlay.joined.entity import entity_of, known_places, members
 from inlay.joined.evidence import Context
 from inlay.joined.happenings import events, happenings, spans, straggling_ranks, verdicts
 from inlay.joined.intervals import Interval
 from inlay.joined.measures import STEP_COLUMNS, slow_steps, unusual_points
 from inlay.joined.scoring import Focus
 from inlay.joined.source import Wanted, filtered
-from inlay.joined.subject import Subject, subject_of_step, subject_of_time, subject_of_trace
+from inlay.joined.subject import (
+    Subject,
+    checked_trace_id,
+    clock,
+    microseconds,
+    subject_of_step,
+    subject_of_time,
+    subject_of_trace,
+)
 from inlay.joined.unusual import COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inlay.joined.happenings import Happening
     from inlay.joined.source import Source
 
 __all__ = ["Asked", "ask"]
@@ -29,6 +40,9 @@ __all__ = ["Asked", "ask"]
 # How far clocks of one job may be apart, and what a request drags along, in seconds.
 _MARGIN = 1.0
 _TIME_MARGIN = 5.0
+_MOST_SECONDS = 1e10
+_STEP_BITS = 63
+_MOST_NAMED = 16
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _USED_MEMORY = "gpu.process.memory"
 _PLACE = ["time", "start_time", "origin", "metric", "attrs", "resource", "value"]
@@ -45,7 +59,9 @@ class Asked:
     Raises
     ------
     InvalidArgumentError
-        If it is none, or several at once, or a number is out of range.
+        If it is none, or several at once, or a value is out of range.
+    TypeError
+        If a value is of the wrong kind.
     """
 
     def __init__(
@@ -68,24 +84,30 @@ class Asked:
         # A time beside a step says which of several runs of it.
         if len(named) != 1 and named != ["step", "time"]:
             message = (
-                f"one of trace_id=, time= and step= says what is asked for, got "
+                "exactly one of trace_id=, time= and step= says what is asked for, got "
                 f"{', '.join(f'{name}={given[name]!r}' for name in named) or 'none'}"
             )
             raise InvalidArgumentError(message)
         if end is not None and (time is None or step is not None):
             message = f"end= needs time= alone, got end={end!r}"
             raise InvalidArgumentError(message)
-        for name, number in (("margin", margin), ("lookback", lookback), ("history", history)):
-            if number is not None and not (math.isfinite(number) and number >= 0.0):
-                message = f"{name} must be 0 seconds or more, got {number!r}"
-                raise InvalidArgumentError(message)
-        if most < 1:
-            message = f"most must be at least 1, got {most!r}"
+        self.trace_id = None if trace_id is None else checked_trace_id(trace_id)
+        self.step = None if step is None else at_least("step", step)
+        if self.step is not None and self.step.bit_length() > _STEP_BITS:
+            message = f"step must be an integer of 64 bits: {step!r}"
             raise InvalidArgumentError(message)
-        self.trace_id, self.time, self.step, self.end = trace_id, time, step, end
-        self.rank, self.host, self.gpu = rank, host, gpu
-        self.margin = margin
-        self.lookback, self.history, self.most = lookback, history, most
+        self.rank = None if rank is None else at_least("rank", rank)
+        self.host = None if host is None else non_empty("host", host)
+        self.gpu = None if gpu is None else non_empty("gpu", gpu)
+        self.time = None if time is None else microseconds("time", time)
+        self.end = None if end is None else microseconds("end", end)
+        if self.time is not None and self.end is not None and self.end < self.time:
+            message = f"end must not be before time, {clock(self.time)}: {clock(self.end)}"
+            raise InvalidArgumentError(message)
+        self.margin = None if margin is None else _seconds("margin", margin)
+        self.lookback = _seconds("lookback", lookback)
+        self.history = _seconds("history", history)
+        self.most = at_least("most", most, 1)
 
     def resolve(self, source: Source) -> Subject:
         """Return the span of time and the place, as far as rows tell."""
@@ -106,6 +128,11 @@ class Asked:
         if self.rank is not None:
             focus = focus._replace(ranks=frozenset((str(self.rank),)))
         return focus
+
+
+def _seconds(name: str, number: float) -> float:
+    """Check a length of time; longer ones than there are dates are as good as these."""
+    return min(not_negative(name, number, "seconds"), _MOST_SECONDS)
 
 
 def ask(source: Source, asked: Asked) -> Context:
@@ -129,12 +156,13 @@ def ask(source: Source, asked: Asked) -> Context:
         Interval(span.start - max(past, margin, lookback), span.end + max(past, margin)),
     )
     wanted = Wanted(within=question.history)
+    hosts = frozenset[str]() if asked.host is None else source.hosts(question.history)
     source.look_near(asked.narrowed(subject.focus), question.history)
     points = source.read("points", COLUMNS, wanted)
     steps = source.read("steps", STEP_COLUMNS, wanted)
     found = happenings(source, question)
-    notes = list(subject.notes)
     near = _near(points, span)
+    notes = [*subject.notes, *_unplaced(asked, subject.focus, hosts, (points, steps), found)]
 
     focus = subject.focus
     if subject.step is not None and asked.rank is None and len(focus.ranks) > 1:
@@ -154,11 +182,11 @@ def ask(source: Source, asked: Asked) -> Context:
         *(() if points is None else unusual_points(points, question)),
     ]
     evidence, left_out = ranked(candidates, asked.most)
-    if left_out:
-        notes.append(f"{left_out} more pieces of evidence are left out (most: {asked.most})")
     notes.extend(source.notes)
     start, end = (_EPOCH + datetime.timedelta(microseconds=us) for us in span)
-    context = Context(subject.text, start, end, focus, evidence, notes=tuple(notes))
+    context = Context(
+        subject.text, start, end, focus, evidence, notes=tuple(notes), left_out=left_out
+    )
     if not evidence and (near is None or near.num_rows == 0):
         return Context(
             subject.text,
@@ -170,6 +198,42 @@ def ask(source: Source, asked: Asked) -> Context:
             notes=tuple(notes),
         )
     return context
+
+
+def _unplaced(
+    asked: Asked,
+    focus: Focus,
+    hosts: frozenset[str],
+    tables: Sequence[pa.Table | None],
+    found: Sequence[Happening],
+) -> list[str]:
+    """Return notes on the places asked for where no row around names any of their kind.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If rows do, and it is none of them.
+    """
+    given = {"host": asked.host, "gpu": asked.gpu, "rank": asked.rank}
+    if all(place is None for place in given.values()):
+        return []
+    known = known_places(tables, found, focus)
+    known = known._replace(hosts=known.hosts | hosts)
+    notes = []
+    for (name, place), names in zip(given.items(), known, strict=True):
+        if place is None or str(place) in names:
+            continue
+        if names:
+            message = f"no row around that time is of {name} {place!r}; known: {_some(names)}"
+            raise InvalidArgumentError(message)
+        notes.append(f"no row around that time names a {name}: {name} {place!r} tells nothing")
+    return notes
+
+
+def _some(names: frozenset[str]) -> str:
+    """Return the first of some names, in their order."""
+    first = sorted(names, key=lambda name: (len(name), name))[:_MOST_NAMED]
+    return ", ".join(first) + (", …" if len(names) > len(first) else "")
 
 
 def _no_data(source: Source) -> str:

@@ -40,7 +40,10 @@ class Question(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One piece of evidence, not ranked yet; as `Evidence`."""
+    """One piece of evidence, not ranked yet; as `Evidence`.
+
+    The first line for people is the subject and the detail.
+    """
 
     kind: str
     layer: str
@@ -48,8 +51,15 @@ class Candidate(NamedTuple):
     entity: str
     cause: str
     interval: Interval
-    text: str
+    subject: str
+    detail: str
     factors: Mapping[str, float]
+    times: int = 1
+
+    @property
+    def score(self) -> float:
+        """What it is ranked by."""
+        return score(self.factors)
 
 
 def fitting(
@@ -95,8 +105,10 @@ def ranked(candidates: Iterable[Candidate], most: int) -> tuple[tuple[Evidence, 
     Of equal scores the earlier comes first, then by layer, name, entity and text: the order does
     not depend on that of the rows.
     """
-    scored = [(score(one.factors), one) for one in candidates]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].interval, pair[1][1:5], pair[1].text))
+    scored = [(one.score, one) for one in candidates]
+    scored.sort(
+        key=lambda pair: (-pair[0], pair[1].interval, pair[1][1:5], pair[1].subject, pair[1].detail)
+    )
     evidence = tuple(
         Evidence(
             number,
@@ -109,8 +121,10 @@ def ranked(candidates: Iterable[Candidate], most: int) -> tuple[tuple[Evidence, 
             _EPOCH + datetime.timedelta(microseconds=one.interval.end),
             round(one.factors["overlap"], 6),
             points,
-            one.text,
-            *(round(one.factors[name], 6) for name in _REST),
+            f"{one.subject}: {one.detail}",
+            **{name: round(one.factors[name], 6) for name in _REST},
+            detail=one.detail,
+            times=one.times,
         )
         for number, (points, one) in enumerate(scored[:most], start=1)
     )

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     import datetime
     import os
 
+    from inlay.joined.asking import Asked
     from inlay.joined.evidence import Context
 
-__all__ = ["context"]
+__all__ = ["ask_directory", "context"]
 
 
 def context(
@@ -66,7 +67,10 @@ def context(
     ------
     InvalidArgumentError
         If not one of `trace_id`, `time` and `step` is given; there is no row of that id or step;
-        it fits several; or a number is out of range.
+        it fits several; no row around names the host, GPU or rank, but rows name others; or a
+        value is out of range.
+    TypeError
+        If a value is of the wrong kind.
     FileNotFoundError
         If there is no such directory.
     SerializationError
@@ -90,8 +94,7 @@ def context(
     >>> found.evidence[0].text
     'gpu.throttle hw_thermal, GPU GPU-1 on a: 1.00 s, over 50% of it'
     """
-    from inlay.joined.asking import Asked, ask
-    from inlay.joined.source import FileSource
+    from inlay.joined.asking import Asked
 
     asked = Asked(
         trace_id=trace_id,
@@ -106,6 +109,14 @@ def context(
         history=history,
         most=most,
     )
+    return ask_directory(directory, asked)
+
+
+def ask_directory(directory: str | os.PathLike[str], asked: Asked) -> Context:
+    """Answer a question that is checked already; as `context`."""
+    from inlay.joined.asking import ask
+    from inlay.joined.source import FileSource
+
     root = Path(directory).absolute()
     if not root.is_dir():
         text = "no such directory"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["Entity", "cause_of", "entity_of", "members"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inlay.joined.happenings import Happening
+    from inlay.joined.scoring import Focus
+
+__all__ = ["Entity", "Places", "cause_of", "entity_of", "known_places", "members", "unsaid"]
 
 _GPU = ("gpu", "gpu.uuid", "hw.id")
 _HOST = ("host", "host.name", "node", "k8s.node.name")
 _RANK = ("rank", "process.rank")
 # What else tells one thing from another on a host, in the order in which it is shown.
 _PARTS = ("device", "port", "link", "node", "sensor", "zone", "interface", "column", "route")
+_SAID = frozenset((*_GPU, *_HOST, *_RANK, *_PARTS))
 _CAUSES = ("cause", "kind", "reason", "phase", "error.type", "resource")
 
 
@@ -31,6 +38,14 @@ class Entity(NamedTuple):
     gpu: str | None
     rank: str | None
     text: str
+
+
+class Places(NamedTuple):
+    """The hosts, GPUs and ranks that rows name."""
+
+    hosts: frozenset[str]
+    gpus: frozenset[str]
+    ranks: frozenset[str]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -69,6 +84,43 @@ def cause_of(attrs: Mapping[str, str]) -> str:
     if "xid" in attrs:
         return f"Xid {attrs['xid']}"
     return _first(attrs, _CAUSES) or ""
+
+
+def unsaid(attrs: Mapping[str, str]) -> str:
+    """Return the attributes that the text of their `Entity` does not say, or nothing."""
+    return ", ".join(
+        f"{name}={value}" for name, value in sorted(attrs.items()) if name not in _SAID
+    )
+
+
+def known_places(
+    tables: Iterable[pa.Table | None], found: Iterable[Happening], focus: Focus
+) -> Places:
+    """Return the places that rows, events and the focus of a question name.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        With columns ``attrs`` and ``resource``, and ``rank`` if it is a column of its own.
+    found : iterable of Happening
+    focus : Focus
+    """
+    hosts, gpus, ranks = set(focus.hosts), set(focus.gpus), set(focus.ranks)
+    pairs = {(json.dumps(dict(one.attrs)), one.resource) for one in found}
+    for table in tables:
+        if table is None:
+            continue
+        rows = table.group_by(["attrs", "resource"]).aggregate([]).to_pylist()
+        pairs.update((row["attrs"] or "{}", row["resource"] or "{}") for row in rows)
+        if "rank" in table.column_names:
+            numbers = table["rank"].unique().to_pylist()
+            ranks.update(str(number) for number in numbers if number is not None)
+    for attrs, resource in pairs:
+        entity = entity_of(members(attrs), members(resource))
+        for names, name in ((hosts, entity.host), (gpus, entity.gpu), (ranks, entity.rank)):
+            if name is not None:
+                names.add(name)
+    return Places(frozenset(hosts), frozenset(gpus), frozenset(ranks))
 
 
 def _first(found: Mapping[str, str], names: tuple[str, ...]) -> str | None:

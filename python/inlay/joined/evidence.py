@@ -7,11 +7,16 @@ import datetime
 import html
 from typing import TYPE_CHECKING
 
+from inlay.report.formats import counted
+
 if TYPE_CHECKING:
     from inlay.joined.scoring import Focus
     from inlay.table import Table
 
-__all__ = ["Context", "Evidence"]
+__all__ = ["HEADINGS", "Context", "Evidence"]
+
+HEADINGS = ("#", "score", "layer", "what", "cause", "where", "from (UTC)", "seconds", "why")
+"""Of a table of evidence."""
 
 _SHOWN = 10
 _HTML_ROWS = 50
@@ -45,6 +50,11 @@ class Evidence:
         A line for people.
     severity, size, specificity, directness : float
         What else the score is made of, 0 to 1 each.
+    detail : str
+        What `text` says beside name, cause and entity: how it lies to the span, how far a value is
+        from the usual one.
+    times : int
+        How often the same happened; the times are those of the one that fits best.
     """
 
     rank: int
@@ -62,6 +72,22 @@ class Evidence:
     size: float
     specificity: float
     directness: float
+    detail: str = ""
+    times: int = 1
+
+    def cells(self) -> tuple[str, ...]:
+        """Return its row in a table with `HEADINGS`."""
+        return (
+            str(self.rank),
+            f"{self.score:.3f}",
+            self.layer,
+            self.name,
+            self.cause,
+            self.entity,
+            f"{self.start:%Y-%m-%d %H:%M:%S.%f}"[:-3],
+            f"{(self.end - self.start).total_seconds():.3f}",
+            self.detail,
+        )
 
     def __repr__(self) -> str:
         return f"<inlay.joined.Evidence {self.rank}: {self.score:.3f} {self.text}>"
@@ -86,7 +112,9 @@ class Context:
     reason : str or None
         Why it is undefined.
     notes : tuple of str
-        What the reader should know: what could not be read, what was left out.
+        What the reader should know, such as what could not be read.
+    left_out : int
+        How many more pieces of evidence there are.
     """
 
     subject: str
@@ -97,6 +125,7 @@ class Context:
     status: str = "ok"
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    left_out: int = 0
 
     def __bool__(self) -> bool:
         """Return True, also without evidence: ask `evidence` or `status`."""
@@ -119,7 +148,7 @@ class Context:
         fields = []
         for field in dataclasses.fields(Evidence):
             kind = pa.utf8()
-            if field.name == "rank":
+            if field.name in ("rank", "times"):
                 kind = pa.int32()
             elif field.name in ("start", "end"):
                 kind = times
@@ -140,29 +169,17 @@ class Context:
 
     def __repr__(self) -> str:
         shown = [f"  {one.rank}. {one.score:.3f} {one.text}" for one in self.evidence[:_SHOWN]]
-        more = len(self.evidence) - len(shown)
+        more = len(self.evidence) + self.left_out - len(shown)
         if more > 0:
             shown.append(f"  … and {more} more")
         return "\n".join([f"<inlay.Context of {self._heading()}>", *shown])
 
     def _repr_html_(self) -> str:
-        head = ("#", "score", "layer", "what", "cause", "where", "from", "seconds", "why")
-        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-        rows = []
-        for one in self.evidence[:_HTML_ROWS]:
-            seconds = (one.end - one.start).total_seconds()
-            values = (
-                str(one.rank),
-                f"{one.score:.3f}",
-                one.layer,
-                one.name,
-                one.cause,
-                one.entity,
-                f"{one.start:%H:%M:%S.%f}"[:-3],
-                f"{seconds:.3f}",
-                one.text,
-            )
-            rows.append("".join(f"<td>{html.escape(value)}</td>" for value in values))
+        cells = "".join(f"<th>{html.escape(name)}</th>" for name in HEADINGS)
+        rows = [
+            "".join(f"<td>{html.escape(value)}</td>" for value in one.cells())
+            for one in self.evidence[:_HTML_ROWS]
+        ]
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return (
@@ -179,4 +196,7 @@ class Context:
         if self.status != "ok":
             return f"{said}, undefined: {self.reason}"
         number = len(self.evidence)
-        return f"{said}, {number} pieces of evidence" if number else f"{said}, nothing unusual"
+        if not number:
+            return f"{said}, nothing unusual"
+        pieces = counted(number + self.left_out, "piece")
+        return f"{said}, {f'{number} of ' if self.left_out else ''}{pieces} of evidence"

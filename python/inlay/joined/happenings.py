@@ -42,6 +42,7 @@ _JOIN_US = 250_000
 _UNKNOWN_SIZE = 0.5
 _WARNING, _INFORMATION = 13, 9
 _SELF_DIRECTNESS, _SPAN_DIRECTNESS, _ERROR_SPAN_DIRECTNESS = 0.1, 0.3, 0.4
+_SAME_VERDICT = ("origin", "series_id", "method", "judge", "scope")
 _VERDICT_COLUMNS = (
     "time",
     "start_time",
@@ -95,7 +96,26 @@ def happenings(source: Source, question: Question) -> list[Happening]:
 
 
 def events(found: Iterable[Happening], question: Question) -> Iterator[Candidate]:
-    """Yield what happened around the span."""
+    """Yield what happened around the span; instants that are alike as one, that which fits best."""
+    alike: dict[tuple[Any, ...], list[Candidate]] = {}
+    for one, candidate in _events(found, question):
+        if one.interval.length:
+            yield candidate
+            continue
+        factors = candidate.factors
+        key = (
+            *(one.origin, one.layer, one.name, one.severity, one.body, one.resource),
+            tuple(sorted(one.attrs.items())),
+            *(factors["directness"], factors["specificity"]),
+        )
+        alike.setdefault(key, []).append(candidate)
+    for each in alike.values():
+        yield _best(each, "times, the nearest")
+
+
+def _events(
+    found: Iterable[Happening], question: Question
+) -> Iterator[tuple[Happening, Candidate]]:
     for one in found:
         if one.name in _IDENTITIES:
             continue
@@ -117,11 +137,23 @@ def events(found: Iterable[Happening], question: Question) -> Iterator[Candidate
             continue
         factors["overlap"] *= brevity(question.span.length, one.interval.length)
         what = f"{one.name} {cause}" if cause else one.name
-        text = f"{what}, {entity.text}: {times_text(question.span, one.interval)}"
+        detail = times_text(question.span, one.interval)
         if one.body:
-            text += f" ({_short(one.body)})"
-        yield Candidate(
-            "event", one.layer, one.name, entity.text, cause, one.interval, text, factors
+            detail += f" ({_short(one.body)})"
+        detail += "".join(f"; {said}" for said in _unused(one.attrs))
+        yield (
+            one,
+            Candidate(
+                "event",
+                one.layer,
+                one.name,
+                entity.text,
+                cause,
+                one.interval,
+                f"{what}, {entity.text}",
+                detail,
+                factors,
+            ),
         )
 
 
@@ -164,7 +196,7 @@ def join_parts(rows: Iterable[Mapping[str, Any]]) -> list[Happening]:
         attrs = members(row["attrs"])
         end = row["end_time"]
         interval = Interval(row["time"], row["time"] if end is None else max(end, row["time"]))
-        own_seconds = _number(attrs.get("seconds"))
+        own_seconds = _finite(attrs.get("seconds")) or 0.0
         part = Happening(
             interval,
             row["origin"],
@@ -202,20 +234,27 @@ def join_parts(rows: Iterable[Mapping[str, Any]]) -> list[Happening]:
 
 
 def verdicts(source: Source, question: Question) -> Iterator[Candidate]:
-    """Yield the verdicts that said yes of a time that meets the span."""
+    """Yield the verdicts that said yes of a time that meets the span, the best of like ones."""
     table = source.read("verdicts", _VERDICT_COLUMNS, Wanted(within=question.span))
     if table is None or table.num_rows == 0:
         return
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in _plain(table):
-        key = tuple(
-            row[name]
-            for name in ("origin", "series_id", "method", "judge", "scope", "start_time", "time")
-        )
+        key = tuple(row[name] for name in (*_SAME_VERDICT, "start_time", "time"))
         known = latest.get(key)
         if known is None or row["revision"] > known["revision"]:
             latest[key] = row
-    for row in latest.values():
+    alike: dict[tuple[Any, ...], list[Candidate]] = {}
+    for said, candidate in _verdicts(latest.values(), question):
+        alike.setdefault(tuple(said[name] for name in _SAME_VERDICT), []).append(candidate)
+    for each in alike.values():
+        yield _best(each, "times")
+
+
+def _verdicts(
+    latest: Iterable[Mapping[str, Any]], question: Question
+) -> Iterator[tuple[Mapping[str, Any], Candidate]]:
+    for row in latest:
         if row["verdict"] != "yes":
             continue
         attrs = members(row["attrs"])
@@ -234,22 +273,34 @@ def verdicts(source: Source, question: Question) -> Iterator[Candidate]:
         if factors is None:
             continue
         of = f", {entity.text}" if attrs else ""
-        text = f"{row['metric']} by {row['method']}{of}: yes"
+        detail = "yes"
         if row["effect"] is not None:
-            text += f", effect {row['effect']:.3g}"
+            detail += f", effect {row['effect']:.3g}"
         if row["threshold"] is not None:
-            text += f" over {row['threshold']:.3g}"
-        text += f"; {times_text(question.span, interval)}"
-        yield Candidate(
-            "verdict",
-            row["layer"],
-            row["metric"],
-            entity.text,
-            row["method"],
-            interval,
-            text,
-            factors,
+            detail += f" over {row['threshold']:.3g}"
+        detail += f"; {times_text(question.span, interval)}"
+        yield (
+            row,
+            Candidate(
+                "verdict",
+                row["layer"],
+                row["metric"],
+                entity.text,
+                row["method"],
+                interval,
+                f"{row['metric']} by {row['method']}{of}",
+                detail,
+                factors,
+            ),
         )
+
+
+def _best(alike: Sequence[Candidate], times: str) -> Candidate:
+    """Return that of several which fits best, with how many there are."""
+    best = min(alike, key=lambda one: (-one.score, one.interval))
+    if len(alike) == 1:
+        return best
+    return best._replace(times=len(alike), detail=f"{len(alike)} {times} {best.detail}")
 
 
 def spans(source: Source, question: Question) -> Iterator[Candidate]:
@@ -283,10 +334,16 @@ def spans(source: Source, question: Question) -> Iterator[Candidate]:
         if factors is None:
             continue
         what = "failed, " if failed else ""
-        text = f"span {row['name']}: {what}{times_text(question.span, interval)}"
-        cause = "error" if failed else ""
         yield Candidate(
-            "span", row["layer"], row["name"], entity.text, cause, interval, text, factors
+            "span",
+            row["layer"],
+            row["name"],
+            entity.text,
+            "error" if failed else "",
+            interval,
+            f"span {row['name']}",
+            f"{what}{times_text(question.span, interval)}",
+            factors,
         )
 
 
@@ -310,8 +367,17 @@ def _size(one: Happening) -> float:
     """Return how much of its time an interval was bad; a half where nothing says so."""
     if one.seconds > 0.0 and one.interval.length > 0:
         return one.seconds / (one.interval.length / 1e6)
-    share = _number(one.attrs.get("share"))
-    return share if 0.0 < share <= 1.0 else _UNKNOWN_SIZE
+    share = _finite(one.attrs.get("share"))
+    return share if share is not None and 0.0 <= share <= 1.0 else _UNKNOWN_SIZE
+
+
+def _unused(attrs: Mapping[str, str]) -> Iterator[str]:
+    """Say which of the attributes that tell how bad an interval was cannot be used."""
+    for name, most, what in (("seconds", math.inf, "number"), ("share", 1.0, "share of 1")):
+        if name in attrs:
+            number = _finite(attrs[name])
+            if number is None or not 0.0 <= number <= most:
+                yield f"{name} {_short(attrs[name])!r} is no {what} and does not count"
 
 
 def _excess(effect: float | None, threshold: float | None) -> float:
@@ -322,12 +388,13 @@ def _excess(effect: float | None, threshold: float | None) -> float:
     return max(0.0, 1.0 - 1.0 / ratio) if ratio > 0.0 else 0.0
 
 
-def _number(text: str | None) -> float:
+def _finite(text: str | None) -> float | None:
+    """Return a number; None of what is none."""
     try:
-        number = float(text or 0.0)
+        number = float(text or "")
     except ValueError:
-        return 0.0
-    return number if math.isfinite(number) else 0.0
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _short(text: str, most: int = 120) -> str:

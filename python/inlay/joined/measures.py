@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from inlay.joined.candidate import Candidate, Question, fitting, seconds_text, times_text
-from inlay.joined.entity import entity_of, members
+from inlay.joined.entity import entity_of, members, unsaid
 from inlay.joined.intervals import Interval
 from inlay.joined.scoring import directness_of_point, severity_share
 from inlay.joined.unusual import MOST_Z, SELDOM_Z, Unusual, unusual
@@ -33,6 +33,8 @@ PHASES = (
 
 STEP_COLUMNS = ("time", "start_time", "origin", "rank", "step", "resource", "attrs", *PHASES)
 
+# What is left over: the other modes say what it was used for.
+_IDLE = ("host.cpu.time", "idle")
 _INFORMATION, _WARNING = 9, 13
 _STEP_DIRECTNESS = 0.4
 # |z| at which an unusual value counts half.
@@ -64,6 +66,8 @@ def unusual_points(points: pa.Table, question: Question) -> Iterator[Candidate]:
         found, rows.drop_columns(["time", "start_time"]).to_pylist(), starts, ends, strict=True
     ):
         attrs = members(row["attrs"])
+        if (row["metric"], attrs.get("mode")) == _IDLE:
+            continue
         entity = entity_of(attrs, members(row["resource"]))
         interval = Interval(start, end)
         size = abs(one.z) / (abs(one.z) + _HALF_Z)
@@ -78,10 +82,19 @@ def unusual_points(points: pa.Table, question: Question) -> Iterator[Candidate]:
         )
         if factors is None:
             continue
-        text = f"{row['metric']}{_attributes(attrs)}: {_said(one, row['unit'], row['kind'])}"
+        of = unsaid(attrs)
+        detail = _said(one, row["unit"], row["kind"]) + (f"; {of}" if of else "")
         cause = "high" if one.z > 0 else "low"
         yield Candidate(
-            "point", row["layer"], row["metric"], entity.text, cause, interval, text, factors
+            "point",
+            row["layer"],
+            row["metric"],
+            entity.text,
+            cause,
+            interval,
+            f"{row['metric']}, {entity.text}",
+            detail,
+            factors,
         )
 
 
@@ -138,15 +151,13 @@ def _slow_step(
     )
     if factors is None:
         return
-    text = (
-        f"step {found['step']}, {entity.text}: {seconds_text(interval.length)}, "
-        f"{seconds_text(round(usual * 1e6))} usually"
-    )
+    subject = f"step {found['step']}, {entity.text}"
+    detail = f"{seconds_text(interval.length)}, {seconds_text(round(usual * 1e6))} usually"
     if phase:
-        text += f"; {phase} {seconds_text(round(excess * 1e6))} over its own"
-    text += f"; {times_text(question.span, interval)}"
+        detail += f"; {phase} {seconds_text(round(excess * 1e6))} over its own"
+    detail += f"; {times_text(question.span, interval)}"
     yield Candidate(
-        "step", "training", "training.step", entity.text, phase, interval, text, factors
+        "step", "training", "training.step", entity.text, phase, interval, subject, detail, factors
     )
 
 
@@ -164,11 +175,6 @@ def _phase(steps: pa.Table, found: dict[str, Any], past: NDArray[np.int64]) -> t
         if excess > most:
             best, most = name, excess
     return best, most
-
-
-def _attributes(attrs: Any) -> str:
-    said = ", ".join(f"{name}={value}" for name, value in sorted(attrs.items()))
-    return f"{{{said}}}" if said else ""
 
 
 def _said(one: Unusual, unit: str | None, kind: str) -> str:

@@ -35,8 +35,18 @@ _SEVERITY, _OVERLAP, _SIZE = 0.40, 0.35, 0.25
 CONSEQUENCES = ("health.changed", "retrain.requested", "checkpoint.advised")
 """Events that follow from what was seen; they explain nothing."""
 
-# Changes that somebody made; named by whoever deploys, in any layer.
-_CHANGES = ("deploy", "model.version", "dataset.version", "config.changed")
+# Changes that somebody made; named by whoever makes them, in any layer, with or without a prefix.
+_CHANGES = (
+    "deploy",
+    "deployment",
+    "rollout",
+    "release",
+    "maintenance",
+    "config.changed",
+    "model.version",
+    "dataset.version",
+)
+_PREFIXED_CHANGES = tuple(f".{name}" for name in _CHANGES)
 
 _EVENTS = {"infra": 1.0, "training": 0.8, "data": 0.7, "model": 0.6, "app": 0.5}
 _POINTS = {"infra": 0.5, "training": 0.45, "data": 0.4, "model": 0.35, "app": 0.35}
@@ -116,14 +126,14 @@ def brevity(span_us: int, length_us: int) -> float:
 def directness_of_event(layer: str, name: str, *, own_trace: bool) -> float:
     """Return how directly an event of this name can be a cause.
 
-    Those of GPUs, hosts and the fabric 1; a straggler 0.9; deploys and new versions 0.8, as what
-    training does; schema changes and the like 0.7; those of a model 0.6; others 0.5; what the
-    request itself logged, a symptom, 0.45; what the library says of itself, and what follows from
-    other evidence, 0.1.
+    Those of GPUs, hosts and the fabric 1; a straggler 0.9; changes that somebody made (a deploy, a
+    new version, maintenance) 0.8, as what training does; schema changes and the like 0.7; those of
+    a model 0.6; others 0.5; what the request itself logged, a symptom, 0.45; what the library says
+    of itself, and what follows from other evidence, 0.1.
     """
     if layer == "self" or name.startswith("inlay.") or name in CONSEQUENCES:
         return 0.1
-    if name in _CHANGES:
+    if name in _CHANGES or name.endswith(_PREFIXED_CHANGES):
         return 0.8
     if name == "training.straggler":
         return 0.9

@@ -75,6 +75,9 @@ class Source(Protocol):
     def extent(self) -> Interval | None:
         """Return from when to when there are windows; None if there are none."""
 
+    def hosts(self, within: Interval) -> frozenset[str]:
+        """Return the hosts of the processes that wrote points, as far as they are known."""
+
     def look_near(self, focus: Focus, within: Interval) -> None:
         """Leave out, from now on, the points of processes on hosts that are not looked at."""
 
@@ -86,21 +89,21 @@ class RecentSource:
     ----------
     batches : sequence of Batch
         Oldest first.
-    seconds : float
-        How far back they are kept.
+    place : str
+        How far back they are kept, as an error calls it.
     """
 
     notes: Sequence[str] = ()
 
-    def __init__(self, batches: Sequence[Batch], seconds: float) -> None:
+    def __init__(self, batches: Sequence[Batch], place: str) -> None:
         self._batches = batches
-        self._seconds = seconds
+        self._place = place
         self._joined: dict[str, pa.Table | None] = {}
 
     @property
     def place(self) -> str:
         """How an error calls it."""
-        return f"the last {self._seconds:g} s ({len(self._batches)} windows)"
+        return f"{self._place} ({len(self._batches)} windows)"
 
     def extent(self) -> Interval | None:
         """Return from when to when there are windows."""
@@ -110,6 +113,13 @@ class RecentSource:
             min(batch.start_time_us for batch in self._batches),
             max(batch.time_us for batch in self._batches),
         )
+
+    def hosts(self, within: Interval) -> frozenset[str]:
+        """Return the hosts of the processes that wrote points, as far as they are known."""
+        points = self.read("points", ("time", "start_time", "resource"), Wanted(within=within))
+        texts = [] if points is None else points["resource"].unique().to_pylist()
+        found = {entity_of({}, members(text or "{}")).host for text in texts}
+        return frozenset(host for host in found if host is not None)
 
     def look_near(self, focus: Focus, within: Interval) -> None:
         """Do nothing: all windows are of one process."""
@@ -153,6 +163,7 @@ class FileSource:
         self._every_day = every_day
         self._near: frozenset[str] | None = None
         self._notes: list[str] = []
+        self._hosts: dict[tuple[int, int] | None, dict[str, str | None]] = {}
         # Growing files are decoded once for all that is read of a table.
         self._decoded: dict[tuple[str, ...], dict[Path, Decoded]] = {}
 
@@ -174,21 +185,21 @@ class FileSource:
         start = pc.min(points["start_time"]).cast(pa.int64()).as_py()
         return Interval(start, pc.max(points["time"]).cast(pa.int64()).as_py())
 
+    def hosts(self, within: Interval) -> frozenset[str]:
+        """Return the hosts of the processes that wrote points, as far as they are known."""
+        return frozenset(host for host in self._places(within).values() if host is not None)
+
     def look_near(self, focus: Focus, within: Interval) -> None:
         """Leave out the points of processes on other hosts, whose files are not even opened twice.
 
         Those of which the host is not known stay. Without a host to go by nothing is left out.
         """
         from inlay._files.layout import origin_hex
-        from inlay._files.slices import first_texts
 
         ours = {origin_hex(origin) for origin in focus.origins}
         if not ours and not focus.hosts:
             return
-        texts = first_texts(self._root, "points", "resource", self._days(within))
-        places = {
-            origin: entity_of({}, members(text or "{}")).host for origin, text in texts.items()
-        }
+        places = self._places(within)
         hosts = focus.hosts or {places.get(origin) for origin in ours} - {None}
         if hosts:
             self._near = frozenset(
@@ -215,6 +226,18 @@ class FileSource:
         if not found.tables:
             return _nothing(name, columns) if found.known else None
         return pa.concat_tables(found.tables, promote_options="permissive")
+
+    def _places(self, within: Interval) -> dict[str, str | None]:
+        """Return the host of each process that wrote points."""
+        from inlay._files.slices import first_texts
+
+        days = self._days(within)
+        if days not in self._hosts:
+            texts = first_texts(self._root, "points", "resource", days)
+            self._hosts[days] = {
+                origin: entity_of({}, members(text or "{}")).host for origin, text in texts.items()
+            }
+        return self._hosts[days]
 
     def _days(self, within: Interval) -> tuple[int, int] | None:
         if self._every_day:

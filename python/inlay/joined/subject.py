@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inlay._arguments import moment_us, non_empty
 from inlay._exceptions import InvalidArgumentError
 from inlay.joined.entity import entity_of, members
 from inlay.joined.intervals import Interval
 from inlay.joined.scoring import Focus
 from inlay.joined.source import EVENT_COLUMNS, Wanted
+from inlay.report.formats import counted
 
 if TYPE_CHECKING:
     from inlay.joined.source import Source
 
-__all__ = ["Subject", "microseconds", "subject_of_step", "subject_of_time", "subject_of_trace"]
+__all__ = [
+    "Subject",
+    "checked_trace_id",
+    "clock",
+    "microseconds",
+    "subject_of_step",
+    "subject_of_time",
+    "subject_of_trace",
+]
 
-_HEX = re.compile(r"[0-9a-fA-F]{1,32}")
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+# Dates end before this and the longest history do.
+_FURTHEST_US = 50_000_000_000_000_000
+_HEX = re.compile(r"[0-9a-f]{1,32}")
+_DIGITS = 32
 # What people paste of an id; shorter ones fit too many.
 _LEAST_PREFIX = 8
 _MOST_NAMED = 5
@@ -55,39 +68,52 @@ def microseconds(name: str, moment: float | datetime.datetime) -> int:
 
     Raises
     ------
+    TypeError
+        If it is neither a number nor a datetime.
     InvalidArgumentError
-        If it is not finite, or has no time zone.
+        If it is not finite, centuries away, or has no time zone.
     """
-    if isinstance(moment, datetime.datetime):
-        if moment.tzinfo is None:
-            message = f"{name} must have a time zone, got {moment!r}"
-            raise InvalidArgumentError(message)
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return (moment - epoch) // datetime.timedelta(microseconds=1)
-    if isinstance(moment, bool) or not isinstance(moment, (int, float)):
-        message = f"{name} must be Unix seconds or a datetime, got {moment!r}"
+    found = moment_us(name, moment)
+    if abs(found) > _FURTHEST_US:
+        message = f"{name} must be within 1,500 years of 1970: {moment}"
         raise InvalidArgumentError(message)
-    if not math.isfinite(moment) or abs(moment) > 9e10:
-        message = f"{name} must be Unix seconds within a few thousand years, got {moment!r}"
-        raise InvalidArgumentError(message)
-    return round(moment * 1_000_000)
+    return found
 
 
-def subject_of_time(
-    start: float | datetime.datetime, end: float | datetime.datetime | None, margin: float
-) -> Subject:
-    """Return a moment, widened by a margin, or what lies between two."""
-    first = microseconds("time", start)
-    last = first if end is None else microseconds("end", end)
-    if last < first:
-        message = f"end must not be before time, got {end!r} before {start!r}"
-        raise InvalidArgumentError(message)
+def clock(time_us: int) -> str:
+    """Return a moment for people, in UTC, to the millisecond."""
+    return f"{_EPOCH + datetime.timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+
+
+def subject_of_time(start: int, end: int | None, margin: float) -> Subject:
+    """Return a moment, widened by a margin in seconds, or what lies between two."""
+    last = start if end is None else end
     wide = round(margin * 1e6) if end is None else 0
-    text = f"time {_clock(first)}" if end is None else f"{_clock(first)} to {_clock(last)}"
-    return Subject(text, Interval(first - wide, max(last + wide, first - wide + 1)), Focus())
+    said = f"time {clock(start)}" if end is None else f"{clock(start)} to {clock(last)}"
+    return Subject(said, Interval(start - wide, max(last + wide, start - wide + 1)), Focus())
 
 
-def subject_of_trace(source: Source, trace_id: str) -> Subject:
+def checked_trace_id(trace_id: str) -> str:
+    """Return a trace id, or the beginning of one, as rows have it.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    InvalidArgumentError
+        If it is no id, or too little of one.
+    """
+    wanted = non_empty("trace_id", trace_id).strip().lower()
+    if not _HEX.fullmatch(wanted):
+        message = f"trace_id must be up to 32 hexadecimal digits: {trace_id!r}"
+        raise InvalidArgumentError(message)
+    if len(wanted) < _LEAST_PREFIX:
+        message = f"trace_id must be {_LEAST_PREFIX} digits of an id at least: {trace_id!r}"
+        raise InvalidArgumentError(message)
+    return wanted
+
+
+def subject_of_trace(source: Source, wanted_id: str) -> Subject:
     """Return when and where a request was, by its trace id.
 
     Its spans tell; without any its exemplars, one of a duration in seconds having begun so long
@@ -96,19 +122,9 @@ def subject_of_trace(source: Source, trace_id: str) -> Subject:
     Raises
     ------
     InvalidArgumentError
-        If it is no id, there is none of that id, or the beginning of an id fits several.
+        If there is none of that id, or the beginning of an id fits several.
     """
-    given: object = trace_id
-    if not isinstance(given, str) or not _HEX.fullmatch(given.strip()):
-        message = f"a trace id is up to 32 hexadecimal digits, got {trace_id!r}"
-        raise InvalidArgumentError(message)
-    wanted_id = trace_id.strip().lower()
-    is_prefix = len(wanted_id) < 32
-    if is_prefix and len(wanted_id) < _LEAST_PREFIX:
-        message = (
-            f"the beginning of a trace id needs {_LEAST_PREFIX} digits at least, got {trace_id!r}"
-        )
-        raise InvalidArgumentError(message)
+    is_prefix = len(wanted_id) < _DIGITS
     values = (wanted_id,) if is_prefix else (wanted_id, wanted_id.upper())
     wanted = Wanted(column="trace_id", values=values, prefix=is_prefix)
     spans = _rows(source, "spans", None, wanted)
@@ -116,19 +132,22 @@ def subject_of_trace(source: Source, trace_id: str) -> Subject:
     exemplars = _rows(source, "exemplars", _EXEMPLAR, wanted)
     found = sorted({row["trace_id"].lower() for row in (*spans, *events, *exemplars)})
     if not found:
-        message = f"no span, event or exemplar in {source.place} has the trace id {trace_id!r}"
+        message = (
+            f"no span, event or exemplar in {source.place} has the trace id {wanted_id!r}; of "
+            "spans and exemplars a sample is kept, the slowest and those with errors first"
+        )
         raise InvalidArgumentError(message)
     if len(found) > 1:
         more = ", …" if len(found) > _MOST_NAMED else ""
         message = (
             f"{len(found)} traces begin like this: {', '.join(found[:_MOST_NAMED])}{more}; "
-            f"got {trace_id!r}"
+            f"got {wanted_id!r}"
         )
         raise InvalidArgumentError(message)
     if spans:
         intervals = [Interval(_us(row["start_time"]), _us(row["time"])) for row in spans]
         rows: Sequence[Any] = spans
-        by = f"{len(spans)} spans"
+        by = counted(len(spans), "span")
     elif exemplars:
         seconds = _durations(source, {row["series_id"] for row in exemplars})
         intervals = [
@@ -139,21 +158,19 @@ def subject_of_trace(source: Source, trace_id: str) -> Subject:
             )
             for row in exemplars
         ]
-        rows, by = exemplars, f"{len(exemplars)} exemplars, without a span"
+        rows, by = exemplars, f"{counted(len(exemplars), 'exemplar')}, without a span"
     else:
         intervals = [
             Interval(_us(row["time"]), _us(row["end_time"] or row["time"])) for row in events
         ]
-        rows, by = events, f"{len(events)} events, without a span"
+        rows, by = events, f"{counted(len(events), 'event')}, without a span"
     span = _hull(intervals)
     focus = _focus((*rows, *events), frozenset(found))
     notes = () if spans else (f"when it was is known by its {by}",)
     return Subject(f"trace {found[0]}", span, focus, notes)
 
 
-def subject_of_step(
-    source: Source, step: int, *, rank: int | None, near: float | datetime.datetime | None
-) -> Subject:
+def subject_of_step(source: Source, step: int, *, rank: int | None, near: int | None) -> Subject:
     """Return when and where a training step was.
 
     Raises
@@ -161,11 +178,6 @@ def subject_of_step(
     InvalidArgumentError
         If there is no such step, or a rank ran it more than once and no moment says which.
     """
-    for name, number in (("step", step), ("rank", rank)):
-        given: object = number
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
-            message = f"{name} must be an int, got {number!r}"
-            raise InvalidArgumentError(message)
     rows = _rows(source, "steps", None, Wanted(column="step", values=(step,)))
     where = "" if rank is None else f" of rank {rank}"
     if rank is not None:
@@ -179,14 +191,13 @@ def subject_of_step(
     notes: tuple[str, ...] = ()
     if any(len(runs) > 1 for runs in by_rank.values()):
         if near is None:
-            times = sorted({_clock(_us(row["time"])) for row in rows})
+            times = sorted({clock(_us(row["time"])) for row in rows})
             message = (
                 f"step {step}{where} was run more than once, until {', '.join(times)}: "
                 f"time= says which, got {step!r}"
             )
             raise InvalidArgumentError(message)
-        moment = microseconds("time", near)
-        rows = [min(runs, key=lambda row: _gap(row, moment)) for runs in by_rank.values()]
+        rows = [min(runs, key=lambda row: _gap(row, near)) for runs in by_rank.values()]
         notes = ("it was run more than once: the run nearest to the time given",)
     span = _hull([Interval(_us(row["start_time"]), _us(row["time"])) for row in rows])
     focus = _focus(rows, frozenset())
@@ -239,10 +250,3 @@ def _gap(row: dict[str, Any], moment: int) -> int:
 
 def _us(moment: datetime.datetime) -> int:
     return microseconds("a time", moment)
-
-
-def _clock(time_us: int) -> str:
-    moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(
-        microseconds=time_us
-    )
-    return f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3]

@@ -43,6 +43,8 @@ SELDOM_Z = 6.0
 _MAD_TO_SD = 1.4826
 # A spread below this share of the median is noise of the last digit.
 _LEAST_SPREAD = 0.01
+# Seconds that were counted, of a processor or a disk: less than this is no cause of anything.
+_LEAST_SECONDS, _LEAST_SHARE = 0.02, 0.01
 _SELDOM, _SELDOM_WINDOWS = 0.05, 20
 # Padded cells that are sorted at once.
 _CELLS = 1 << 21
@@ -107,7 +109,8 @@ def unusual(
     itself. The spread counts as 1 % of the median at least. A series is one of one process. Only
     counters, gauges and histograms; no late parts (revisions), nothing of layer ``self``. A counter
     has no row in a window in which it did not count: one that counted in at most a twentieth of 20
-    windows or more is unusual whenever it does (`SELDOM_Z`).
+    windows or more is unusual whenever it does (`SELDOM_Z`). Counted seconds must differ by two
+    ticks of the kernel's clock and by 1 % of the window.
     """
     if points.num_rows == 0:
         return []
@@ -142,6 +145,11 @@ def unusual(
     shown_windows = np.where(seldom, all_windows, windows[code])
 
     found = np.flatnonzero(np.abs(z) >= threshold)
+    changed = np.abs(values[rows] - np.where(seldom, 0.0, median[code]))[found]
+    lengths = (end - start)[rows[found]] / 1e6
+    in_seconds = is_counter[rows[found]] & _mask(pc.equal(points["unit"].take(rows[found]), "s"))
+    least = np.maximum(_LEAST_SHARE, _LEAST_SECONDS / np.maximum(lengths, 1e-6))
+    found = found[~in_seconds | (changed >= least)]
     # The most unusual of each series; of equals the first row.
     order = found[np.lexsort((rows[found], -np.abs(z[found])))]
     chosen: list[int] = []
