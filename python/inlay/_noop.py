@@ -229,7 +229,7 @@ class NoopObserver(Observer):
         end_time: float | datetime.datetime | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Keep nothing without a target."""
         return self.target is not None and self.target.event(
@@ -256,7 +256,7 @@ class NoopObserver(Observer):
         kind: str | None = None,
         status: str | None = None,
         layer: str = "app",
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Keep nothing without a target."""
         return self.target is not None and self.target.span(

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["resource_attributes", "text_attributes"]
 
 
-def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute") -> dict[str, str]:
+def text_attributes(
+    attributes: Mapping[Any, object], *, what: str = "attribute", floats: bool = False
+) -> dict[str, str]:
     """Return attributes as strings.
 
     Parameters
@@ -21,6 +23,8 @@ def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute"
         Names and values. An int or a bool is taken by ``str``.
     what : str
         What the values are called in an error.
+    floats : bool
+        Whether floats are values too; each is taken by its shortest digits.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute"
     Raises
     ------
     TypeError
-        If a name is not a string, or a value is none of str, int and bool.
+        If a name is not a string, or a value is none of these.
     """
     texts: dict[str, str] = {}
     for name, value in attributes.items():
@@ -39,8 +43,11 @@ def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute"
             raise TypeError(message)
         if isinstance(value, (str, int)):
             texts[name] = str(value)
+        elif floats and isinstance(value, float):
+            texts[name] = float.__repr__(value)
         else:
-            message = f"{what} {name!r} must be str, int or bool, not {value!r}"
+            kinds = "str, int, float or bool" if floats else "str, int or bool"
+            message = f"{what} {name!r} must be {kinds}, not {value!r}"
             raise TypeError(message)
     return texts
 
