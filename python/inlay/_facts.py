@@ -48,14 +48,16 @@ def _count(name: str, count: int | None) -> int | None:
     return None if count is None else at_least(name, count)
 
 
-def _number(name: str, number: float | None) -> float | None:
-    if number is None:
-        return None
+def _number(name: str, number: float) -> float:
     found = real(name, number)
     if math.isnan(found):
         message = f"{name} must be a number, or None if there is none, got {number!r}"
         raise InvalidArgumentError(message)
     return found
+
+
+def _optional(name: str, number: float | None) -> float | None:
+    return None if number is None else _number(name, number)
 
 
 def _of_event(attributes: Mapping[str, object]) -> str:
@@ -300,13 +302,13 @@ class Facts:
             attrs=canonical_json(text_attributes(attributes or {})),
             scope=text("scope", scope),
             reason=optional_text("reason", reason),
-            value=_number("value", value),
-            low=_number("low", low),
-            high=_number("high", high),
-            threshold=_number("threshold", threshold),
-            effect=_number("effect", effect),
-            p_value=_number("p_value", p_value),
-            log_e=_number("log_e", log_e),
+            value=_optional("value", value),
+            low=_optional("low", low),
+            high=_optional("high", high),
+            threshold=_optional("threshold", threshold),
+            effect=_optional("effect", effect),
+            p_value=_optional("p_value", p_value),
+            log_e=_optional("log_e", log_e),
             n=_count("n", n),
             n_reference=_count("n_reference", n_reference),
             reference_id=optional_text("reference_id", reference_id),
