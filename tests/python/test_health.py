@@ -408,7 +408,19 @@ def test_the_installed_observer_is_asked():
     finally:
         obs.uninstall()
         obs.stop()
-    assert ask(App(cache=0.0), "/healthz")[0] == 200
+
+
+def test_without_an_installed_observer_it_is_not_ready_unless_there_is_to_be_none(monkeypatch):
+    app = App(cache=0.0)
+    assert ask(app, "/healthz")[0] == 200
+    status, _, body = ask(app, "/readyz")
+    assert (status, body["status"]) == (503, "not_ready")
+    assert "no observer is installed" in body["reasons"][0]["text"]
+    monkeypatch.setenv("INLAY_DISABLED", "1")
+    assert ask(app, "/readyz")[0] == 200
+    disabled = inlay.Observer().install()
+    assert ask(app, "/readyz")[0] == 200
+    disabled.uninstall()
 
 
 def test_other_scopes():
@@ -431,11 +443,22 @@ def test_other_scopes():
 
 
 @pytest.mark.parametrize(
-    "options", [{"live": "healthz"}, {"live": "/a", "ready": "/a"}, {"cache": -1.0}]
+    ("options", "said"),
+    [
+        ({"observer": "x"}, r"observer must be an inlay\.Observer, got 'x'"),
+        ({"observer": inlay.Observer}, "observer must be"),
+        ({"policy": "strict"}, "policy must be .* got 'strict'"),
+        ({"live": "healthz"}, "live must be a path.*'healthz'"),
+        ({"ready": 7}, "ready must be a path.*7"),
+        ({"live": "/a", "ready": "/a"}, "two paths"),
+        ({"cache": -1.0}, r"cache must be 0 seconds or more.*-1\.0"),
+        ({"cache": "1"}, "cache must be"),
+    ],
 )
-def test_bad_paths_are_errors(options):
-    with pytest.raises(ValueError, match="must"):
-        App(**options)
+@pytest.mark.parametrize("make", [App, WsgiApp])
+def test_bad_arguments_are_errors_that_name_them(make, options, said):
+    with pytest.raises(inlay.InvalidArgumentError, match=said):
+        make(**options)
 
 
 def test_it_is_mounted_in_fastapi():
