@@ -29,13 +29,13 @@ LAYERS = ("app", "data", "model", "infra", "training", "self")
 _FARTHEST_S = 9e10
 
 
-def at_least(name: str, number: Any, least: int | None = None) -> int:
-    """Return an argument that must be an integer and not below `least`.
+def at_least(name: str, number: Any, least: int | None = None, *, most: int | None = None) -> int:
+    """Return an argument that must be an integer, not below `least` and not above `most`.
 
     Raises
     ------
     InvalidArgumentError
-        If it is below.
+        If it is below or above.
     TypeError
         If it is no integer; a bool is none.
     """
@@ -49,20 +49,31 @@ def at_least(name: str, number: Any, least: int | None = None) -> int:
     if least is not None and found < least:
         message = f"{name} must be at least {least}: {number!r}"
         raise InvalidArgumentError(message)
+    if most is not None and found > most:
+        message = f"{name} must be at most {most}: {number!r}"
+        raise InvalidArgumentError(message)
     return found
 
 
 def text(name: str, given: Any) -> str:
-    """Return an argument that must be a text.
+    """Return an argument that must be a text, without halves of surrogate pairs.
 
     Raises
     ------
     TypeError
         If it is none.
+    InvalidArgumentError
+        If it is no valid Unicode, so that UTF-8 cannot hold it.
     """
     if not isinstance(given, str):
         message = f"{name} must be a str: {given!r}"
         raise TypeError(message)
+    if not given.isascii():
+        try:
+            given.encode()
+        except UnicodeEncodeError as error:
+            message = f"{name} must be valid Unicode: {given!r}"
+            raise InvalidArgumentError(message) from error
     return given
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from inlay._active_span import active_span
@@ -13,8 +14,6 @@ from inlay._exceptions import InvalidArgumentError
 from inlay._resource import text_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inlay._core import ObserverCore
 
 __all__ = ["Facts"]
@@ -45,7 +44,7 @@ def _moment_us(name: str, moment: float | datetime.datetime | None) -> int | Non
 
 
 def _count(name: str, count: int | None) -> int | None:
-    return None if count is None else at_least(name, count)
+    return None if count is None else at_least(name, count, -(2**63), most=2**63 - 1)
 
 
 def _number(name: str, number: float) -> float:
@@ -58,6 +57,12 @@ def _number(name: str, number: float) -> float:
 
 def _optional(name: str, number: float | None) -> float | None:
     return None if number is None else _number(name, number)
+
+
+def _mapping(name: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        message = f"{name} must be a mapping: {given!r}"
+        raise TypeError(message)
 
 
 def _of_event(attributes: Mapping[str, object]) -> str:
@@ -289,8 +294,11 @@ class Facts:
         >>> row["metric"], row["verdict"], row["value"]
         ('price', 'yes', 0.31)
         """
+        if attributes is not None:
+            _mapping("attributes", attributes)
         values = None
         if parts is not None:
+            _mapping("parts", parts)
             values = [_number(f"part {part!r}", number) for part, number in parts.items()]
         return self._core.add_verdict(
             text("metric", metric),
@@ -316,6 +324,6 @@ class Facts:
             part_values=values,
             time_us=_moment_us("time", time),
             start_us=_moment_us("start_time", start_time),
-            revision=at_least("revision", revision, 0),
+            revision=at_least("revision", revision, 0, most=2**31 - 1),
             series_id=_count("series_id", series_id),
         )

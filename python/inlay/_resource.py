@@ -6,6 +6,8 @@ import os
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,14 +37,19 @@ def text_attributes(
     ------
     TypeError
         If a name is not a string, or a value is none of these.
+    InvalidArgumentError
+        If a text is no valid Unicode.
     """
     texts: dict[str, str] = {}
     for name, value in attributes.items():
         if not isinstance(name, str):
             message = f"{what} names are strings, not {name!r}"
             raise TypeError(message)
+        if not name.isascii():
+            text(f"the name of {what} {name!r}", name)
         if isinstance(value, (str, int)):
-            texts[name] = str(value)
+            said = str(value)
+            texts[name] = said if said.isascii() else text(f"{what} {name!r}", said)
         elif floats and isinstance(value, float):
             texts[name] = float.__repr__(value)
         else:

@@ -456,7 +456,9 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
             self._finish_joining(deadline)
         self._delivery.finish(deadline)
         self._core.observed()  # a cut that waits for a callback does not wait any longer
-        self._core.stop()
+        last = self._core.stop()
+        if last is not None:
+            self._recent.keep(Batch(last))  # delivery brings it too, if there is any
         self._self.closed = True
         self._observables.close()
 

@@ -118,6 +118,15 @@ def test_an_event_that_makes_no_sense_is_refused(options: dict[str, Any], said: 
     assert obs.collect().events.num_rows == 0
 
 
+@pytest.mark.parametrize("name", ["name", "body", "town"])
+def test_text_that_is_no_unicode_is_refused_by_name(name: str) -> None:
+    obs = inlay.Observer()
+    with pytest.raises(inlay.InvalidArgumentError, match=f"{name}'? must be valid Unicode"):
+        obs.event(**{"name": "deploy", name: "\ud800"})
+    with pytest.raises(inlay.InvalidArgumentError, match="name of attribute"):
+        obs.event("deploy", **{"\udc00": 1})
+
+
 def test_an_event_takes_floats_by_their_shortest_digits() -> None:
     obs = inlay.Observer()
     assert obs.event("deploy", seconds=1.4, tiny=np.float64(1e-7), ratio=math.nan)
@@ -341,6 +350,10 @@ def test_verdict_refuses_what_is_wrong() -> None:
         obs.verdict("price", True, method="ks", judge="j")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="value must be a number: '3'"):
         obs.verdict("price", "no", method="ks", judge="j", value="3")  # type: ignore[arg-type]
+    with pytest.raises(inlay.InvalidArgumentError, match=f"n must be at most {2**63 - 1}"):
+        obs.verdict("price", "no", method="ks", judge="j", n=2**70)
+    with pytest.raises(TypeError, match=r"parts must be a mapping: \[1\]"):
+        obs.verdict("price", "no", method="ks", judge="j", parts=[1])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"n must be an integer: 2\.5"):
         obs.verdict("price", "no", method="ks", judge="j", n=2.5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"'ratio' must be str, int or bool, not 0\.5"):

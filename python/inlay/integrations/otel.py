@@ -379,7 +379,7 @@ class SpanProcessor(_SpanProcessor):
                 attrs=canonical_json(attributes),
                 layer=self._layer,
             )
-        except (ValueError, TypeError):  # such as an end before the start, by a program's clock
+        except Exception:  # such as an end before the start, by a program's clock
             self._invalid.add(1)
         else:
             if not kept:
