@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <thread>
+#include <type_traits>
 
 #include "inlay/error.hpp"
 #include "inlay/names.hpp"
@@ -323,7 +324,7 @@ TEST_F(SideTable, a_verdict_of_a_moment_outside_the_window_begins_no_later_than_
 }
 
 TEST_F(SideTable, events_and_spans_that_make_no_sense_are_refused) {
-  constexpr int64_t kYear5000 = 95'000'000'000'000'000;
+  static constexpr int64_t kYear5000 = 95'000'000'000'000'000;
   const auto refuses = [this](auto good, auto spoil) {
     spoil(good);
     if constexpr (std::is_same_v<decltype(good), Event>) {
