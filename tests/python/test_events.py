@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import inlay
+from inlay._arguments import LAYERS
 
 START = 1_700_000_003.0
 
@@ -132,6 +133,14 @@ def test_an_event_takes_floats_by_their_shortest_digits() -> None:
     assert obs.event("deploy", seconds=1.4, tiny=np.float64(1e-7), ratio=math.nan)
     (row,) = obs.collect().events.to_pylist()
     assert row["attrs"] == '{"ratio":"nan","seconds":"1.4","tiny":"1e-07"}'
+
+
+def test_layers_are_those_of_the_core() -> None:
+    obs = inlay.Observer()
+    assert all(obs.event("deploy", layer=layer) for layer in LAYERS)
+    with pytest.raises(inlay.InvalidArgumentError) as caught:
+        obs.event("deploy", layer="basement")
+    assert str(caught.value).startswith(f"a layer is one of {', '.join(LAYERS[:-1])} and")
 
 
 def test_an_event_that_ended_before_now_happened_when_it_ended(clock: inlay.ManualClock) -> None:
