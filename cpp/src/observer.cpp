@@ -1,8 +1,7 @@
 #include "inlay/observer.hpp"
 
-#include "inlay/error.hpp"
-#include "inlay/names.hpp"
 #include "metric/core.hpp"
+#include "metric/facts.hpp"
 
 namespace inlay {
 
@@ -51,32 +50,10 @@ SeriesHandle bind(const InstrumentHandle& handle, const std::string_view* values
 
 }  // namespace detail
 
-namespace {
-
-bool is_hex(std::string_view id, size_t size) {
-  if (id.size() != size) return false;
-  for (const char c : id) {
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
-}
-
-void check_ids(std::string_view trace_id, std::string_view span_id) {
-  if (!is_hex(trace_id, 32)) {
-    throw InvalidArgument("a trace id is 32 lower-case hex digits, got '" + std::string(trace_id) +
-                          "'");
-  }
-  if (!is_hex(span_id, 16)) {
-    throw InvalidArgument("a span id is 16 lower-case hex digits, got '" + std::string(span_id) +
-                          "'");
-  }
-}
-
-}  // namespace
-
 void BoundHistogram::exemplar(double value, std::string_view trace_id,
                               std::string_view span_id) const {
-  check_ids(trace_id, span_id);
+  detail::check_trace_id(trace_id);
+  detail::check_span_id(span_id);
   if (series() == nullptr) return;
   core()->side_tables().add(series(),
                             {value, core()->now_us(), std::string(trace_id), std::string(span_id)});
@@ -110,11 +87,7 @@ std::vector<InstrumentDescription> Observer::instruments() const {
 }
 
 bool Observer::event(Event event) { return core_->add(std::move(event)); }
-bool Observer::span(Span span) {
-  check_ids(span.trace_id, span.span_id);
-  return core_->add(std::move(span));
-}
-
+bool Observer::span(Span span) { return core_->add(std::move(span)); }
 bool Observer::verdict(Verdict verdict) { return core_->add(std::move(verdict)); }
 
 bool Observer::points(const Table& table) { return core_->add_points(table); }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_parser", "run"]
+from inlay._durations import duration_of
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+__all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,14 +25,14 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--grace",
-        type=_duration,
+        type=duration_of,
         default=900.0,
         metavar="TIME",
         help="keep superseded files so long, for readers that are at them (default: 15m)",
     )
     parser.add_argument(
         "--retention",
-        type=_duration,
+        type=duration_of,
         metavar="TIME",
         help="remove whole days that ended longer ago, for instance 30d (default: keep all)",
     )
@@ -55,12 +54,3 @@ def run(arguments: argparse.Namespace) -> int:
         f"merged, {done.removed} removed; {done.alive} living writers left alone\n"
     )
     return 0
-
-
-def _duration(text: str) -> float:
-    """Return the seconds of ``90``, ``90s``, ``15m``, ``2h`` or ``30d``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if match is None:
-        message = f"expected a time such as 90s, 15m, 2h or 30d, got {text!r}"
-        raise argparse.ArgumentTypeError(message)
-    return float(match[1]) * _UNITS[match[2] or "s"]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from inlay._active_span import active_span
+from inlay._arguments import at_least, moment_us, optional_text, real, text
 from inlay._core import canonical_json
+from inlay._exceptions import InvalidArgumentError
 from inlay._resource import text_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inlay._core import ObserverCore
 
 __all__ = ["Facts"]
@@ -29,33 +30,50 @@ _SEVERITIES = {
 }
 
 
-def _severity(severity: str | int) -> int:
-    number = _SEVERITIES.get(severity.lower(), 0) if isinstance(severity, str) else severity
-    if not 1 <= number <= 24:
+def _severity(given: str | int) -> int:
+    number = _SEVERITIES.get(given.lower(), 0) if isinstance(given, str) else given
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 24:
         known = ", ".join(_SEVERITIES)
-        message = f"severity must be 1 to 24 or one of {known}, got {severity!r}"
-        raise ValueError(message)
+        message = f"severity must be 1 to 24 or one of {known}, got {given!r}"
+        raise InvalidArgumentError(message)
     return number
 
 
-def _microseconds(name: str, moment: float | datetime.datetime) -> int:
-    if isinstance(moment, datetime.datetime):
-        if moment.tzinfo is None:
-            message = f"{name} must have a time zone, got {moment!r}"
-            raise ValueError(message)
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return (moment - epoch) // datetime.timedelta(microseconds=1)
-    if not math.isfinite(moment):
-        message = f"{name} must be finite, got {moment!r}"
-        raise ValueError(message)
-    return round(moment * 1_000_000)
+def _moment_us(name: str, moment: float | datetime.datetime | None) -> int | None:
+    return None if moment is None else moment_us(name, moment)
 
 
-def _no_nan(numbers: Mapping[str, float | None]) -> None:
-    for name, number in numbers.items():
-        if number is not None and math.isnan(number):
-            message = f"{name} must be a number, or None if there is none, got {number!r}"
-            raise ValueError(message)
+def _count(name: str, count: int | None) -> int | None:
+    return None if count is None else at_least(name, count, -(2**63), most=2**63 - 1)
+
+
+def _number(name: str, number: float) -> float:
+    found = real(name, number)
+    if math.isnan(found):
+        message = f"{name} must be a number, or None if there is none, got {number!r}"
+        raise InvalidArgumentError(message)
+    return found
+
+
+def _optional(name: str, number: float | None) -> float | None:
+    return None if number is None else _number(name, number)
+
+
+def _mapping(name: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        message = f"{name} must be a mapping: {given!r}"
+        raise TypeError(message)
+
+
+def _of_event(attributes: Mapping[str, object]) -> str:
+    for name, value in attributes.items():
+        if isinstance(value, datetime.datetime):
+            message = (
+                f"attribute {name!r} must be str, int, float or bool, not {value!r}; time= and "
+                "end_time= say when it was"
+            )
+            raise TypeError(message)
+    return canonical_json(text_attributes(attributes, floats=True))
 
 
 class Facts:
@@ -74,7 +92,7 @@ class Facts:
         end_time: float | datetime.datetime | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Note something that happened: a deploy, a new dataset, an error.
 
@@ -93,9 +111,10 @@ class Facts:
             When, in Unix seconds or with a time zone: now unless given; `end_time` makes it an
             interval.
         trace_id, span_id : str, optional
-            Hex digits; those of OpenTelemetry's active span unless given.
-        **attributes : str, int or bool
-            What else there is to say.
+            32 and 16 lower-case hex digits, not all of them 0; those of OpenTelemetry's active
+            span unless given.
+        **attributes : str, int, float or bool
+            What else there is to say. It is kept as text, a float by its shortest digits.
 
         Returns
         -------
@@ -105,24 +124,25 @@ class Facts:
 
         Raises
         ------
-        ValueError
-            If a severity, a time or an id is not one.
+        InvalidArgumentError
+            If the name is empty, a severity, a layer, a time or an id is none, a time lies more
+            than a few thousand years away, or the end before the beginning.
         TypeError
-            If an attribute is none of str, int and bool.
+            If an argument is of another type, or an attribute none of str, int, float and bool.
         """
         if trace_id is None and span_id is None:
             trace_id, span_id = active_span() or (None, None)
         return self._core.event(
-            name,
-            time_us=None if time is None else _microseconds("time", time),
-            end_time_us=None if end_time is None else _microseconds("end_time", end_time),
+            text("name", name),
+            time_us=_moment_us("time", time),
+            end_time_us=_moment_us("end_time", end_time),
             severity=_severity(severity),
-            body=body,
-            attrs=canonical_json(text_attributes(attributes)),
-            trace_id=trace_id,
-            span_id=span_id,
+            body=optional_text("body", body),
+            attrs=_of_event(attributes),
+            trace_id=optional_text("trace_id", trace_id),
+            span_id=optional_text("span_id", span_id),
             series_id=None,
-            layer=layer,
+            layer=text("layer", layer),
         )
 
     def span(
@@ -137,7 +157,7 @@ class Facts:
         kind: str | None = None,
         status: str | None = None,
         layer: str = "app",
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Keep one finished span of a tracer; the library traces nothing itself.
 
@@ -146,15 +166,15 @@ class Facts:
         name : str
             What the span is called.
         trace_id, span_id, parent_id : str
-            Hex digits.
+            32, 16 and 16 lower-case hex digits, not all of them 0.
         start, end : float or datetime
             In Unix seconds or with a time zone.
         kind, status : str, optional
             As OpenTelemetry names them.
         layer : str
             As for `counter`.
-        **attributes : str, int or bool
-            The span's attributes.
+        **attributes : str, int, float or bool
+            The span's attributes, kept as text.
 
         Returns
         -------
@@ -163,22 +183,23 @@ class Facts:
 
         Raises
         ------
-        ValueError
-            If a time or an id is not one.
+        InvalidArgumentError
+            If a layer, a time or an id is none, a time lies more than a few thousand years away,
+            or the end before the start.
         TypeError
-            If an attribute is none of str, int and bool.
+            If an argument is of another type, or an attribute none of str, int, float and bool.
         """
         return self._core.span(
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_id=parent_id,
-            name=name,
-            kind=kind,
-            start_us=_microseconds("start", start),
-            end_us=_microseconds("end", end),
-            status=status,
-            attrs=canonical_json(text_attributes(attributes)),
-            layer=layer,
+            trace_id=text("trace_id", trace_id),
+            span_id=text("span_id", span_id),
+            parent_id=optional_text("parent_id", parent_id),
+            name=text("name", name),
+            kind=optional_text("kind", kind),
+            start_us=moment_us("start", start),
+            end_us=moment_us("end", end),
+            status=optional_text("status", status),
+            attrs=canonical_json(text_attributes(attributes, floats=True)),
+            layer=text("layer", layer),
         )
 
     def verdict(
@@ -257,11 +278,11 @@ class Facts:
 
         Raises
         ------
-        ValueError
-            If a verdict, a scope or a time is not one, an undefined verdict has no reason, or a
-            number is NaN.
+        InvalidArgumentError
+            If the metric is empty, a verdict, a scope, a layer or a time is none, the start after
+            the end, an undefined verdict has no reason, or a number is NaN.
         TypeError
-            If an attribute is none of str, int and bool.
+            If an argument is of another type, or an attribute none of str, int and bool.
 
         Examples
         --------
@@ -273,43 +294,36 @@ class Facts:
         >>> row["metric"], row["verdict"], row["value"]
         ('price', 'yes', 0.31)
         """
-        _no_nan(
-            {
-                "value": value,
-                "low": low,
-                "high": high,
-                "threshold": threshold,
-                "effect": effect,
-                "p_value": p_value,
-                "log_e": log_e,
-            }
-        )
+        if attributes is not None:
+            _mapping("attributes", attributes)
+        values = None
         if parts is not None:
-            _no_nan({f"part {name!r}": number for name, number in parts.items()})
+            _mapping("parts", parts)
+            values = [_number(f"part {part!r}", number) for part, number in parts.items()]
         return self._core.add_verdict(
-            metric,
-            verdict,
-            method=method,
-            judge=judge,
-            judge_version=judge_version,
-            layer=layer,
+            text("metric", metric),
+            text("verdict", verdict),
+            method=text("method", method),
+            judge=text("judge", judge),
+            judge_version=text("judge_version", judge_version),
+            layer=text("layer", layer),
             attrs=canonical_json(text_attributes(attributes or {})),
-            scope=scope,
-            reason=reason,
-            value=value,
-            low=low,
-            high=high,
-            threshold=threshold,
-            effect=effect,
-            p_value=p_value,
-            log_e=log_e,
-            n=n,
-            n_reference=n_reference,
-            reference_id=reference_id,
-            part_names=None if parts is None else list(parts),
-            part_values=None if parts is None else list(parts.values()),
-            time_us=None if time is None else _microseconds("time", time),
-            start_us=None if start_time is None else _microseconds("start_time", start_time),
-            revision=revision,
-            series_id=series_id,
+            scope=text("scope", scope),
+            reason=optional_text("reason", reason),
+            value=_optional("value", value),
+            low=_optional("low", low),
+            high=_optional("high", high),
+            threshold=_optional("threshold", threshold),
+            effect=_optional("effect", effect),
+            p_value=_optional("p_value", p_value),
+            log_e=_optional("log_e", log_e),
+            n=_count("n", n),
+            n_reference=_count("n_reference", n_reference),
+            reference_id=optional_text("reference_id", reference_id),
+            part_names=None if parts is None else [text("a part", part) for part in parts],
+            part_values=values,
+            time_us=_moment_us("time", time),
+            start_us=_moment_us("start_time", start_time),
+            revision=at_least("revision", revision, 0, most=2**31 - 1),
+            series_id=_count("series_id", series_id),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as _time
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import seconds_of
 from inlay._exceptions import InvalidArgumentError
 from inlay.joined.recent import Recent
 
@@ -159,8 +160,8 @@ class Joining:
         name: str,
         *,
         when: When | None = None,
-        hold: float = 0.0,
-        cooldown: float = 3600.0,
+        hold: float | datetime.timedelta = 0.0,
+        cooldown: float | datetime.timedelta = 3600.0,
         event: str = "retrain.requested",
         callback: Callable[[Firing], object] | None = None,
         webhook: str | Webhook | None = None,
@@ -174,9 +175,9 @@ class Joining:
             What it is called; one trigger of an observer has it.
         when : When, optional
             Which verdicts count; any that says yes unless given.
-        hold : float
+        hold : float or timedelta
             For how long they must have said so, in seconds of the time judged.
-        cooldown : float
+        cooldown : float or timedelta
             For how long it is quiet after it has fired, in seconds of the time judged.
         event : {"retrain.requested", "checkpoint.advised"}
             What it fires as.
@@ -249,9 +250,7 @@ class Joining:
         if given is not None and not callable(given):
             message = f"callback must be callable, not {callback!r}"
             raise TypeError(message)
-        if not 0.0 < timeout < float("inf"):
-            message = f"timeout must be a positive number of seconds, got {timeout!r}"
-            raise InvalidArgumentError(message)
+        timeout = seconds_of("timeout", timeout)
         target = Webhook(webhook) if isinstance(webhook, str) else webhook
         other: object = target
         if other is not None and not isinstance(other, Webhook):

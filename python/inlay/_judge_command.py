@@ -36,7 +36,7 @@ examples:
   inlay judge telemetry/ --reference train.inlay --dry-run
   inlay judge telemetry/ --fairness sex,age
   inlay judge telemetry/ --follow 60
-  inlay judge telemetry/ --trigger retrain,layer=data,hold=3600
+  inlay judge telemetry/ --trigger retrain,layer=data,hold=1h
   inlay judge telemetry/ --json | jq '.latest[] | select(.verdict == "yes")'
 """
 
@@ -97,6 +97,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--trigger",
         action="append",
+        type=parse_trigger,
         default=[],
         metavar="NAME[,SETTING=VALUE]",
         help=HELP,
@@ -149,8 +150,6 @@ def run(arguments: argparse.Namespace) -> int:
         judges = _judges_of(arguments)
     except InvalidArgumentError as error:
         arguments.refuse(str(error))
-    triggers = [parse_trigger(text) for text in arguments.trigger]
-
     references = None if arguments.reference is None else References.of(Path(arguments.reference))
     directory = Path(arguments.directory)
     if arguments.follow is not None:
@@ -172,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
             judge.forget()
         while True:
             judged = judge.run(dry=arguments.dry_run)
-            _show(judged, arguments, fired(triggers, arguments.directory, judged.verdicts))
+            _show(judged, arguments, fired(arguments.trigger, arguments.directory, judged.verdicts))
             if arguments.follow is None:
                 return DRIFTS if judged.drifts else 0
             time.sleep(arguments.follow)
@@ -236,6 +235,10 @@ def _show(judged: Judged, arguments: argparse.Namespace, firings: list[Firing]) 
         write_line(f"{judged.rows} new points, new verdicts: {said}{waiting}")
         for one in firings:
             write_line(f"{one.trigger}: {one.event} at {one.time:%Y-%m-%d %H:%M:%S}: {one.body}")
+        names = {one.trigger for one in firings}
+        for trigger in arguments.trigger:
+            if trigger.name not in names:
+                write_line(f"{trigger.name}: did not fire")
     sys.stdout.flush()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from inlay._durations import duration_of
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -16,11 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "fired", "parse_trigger"]
 
 HELP = (
-    "tell when this trigger would have fired, by all verdicts in the directory; settings: hold, "
-    "cooldown, event, metric, method, judge, layer, scope, effect, count"
+    "tell when this trigger would have fired, by all verdicts in the directory; settings: hold and "
+    "cooldown (900, 15m, 2h), event, metric, method, judge, layer, scope, effect, count"
 )
 
-_NUMBERS = {"hold": float, "cooldown": float, "effect": float, "count": int}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "hold": duration_of,
+    "cooldown": duration_of,
+    "effect": float,
+    "count": int,
+}
 _OF_TRIGGER = ("hold", "cooldown", "event")
 _OF_WHEN = ("metric", "method", "judge", "layer", "scope", "effect", "count")
 
@@ -30,8 +38,8 @@ def parse_trigger(text: str) -> Trigger:
 
     Raises
     ------
-    InvalidArgumentError
-        If a setting is unknown or has no value, or the value is none of it.
+    ArgumentTypeError
+        If a setting is unknown, comes twice or has no value, or the value is none of it.
     """
     from inlay.alert.trigger import Trigger, When
 
@@ -41,15 +49,25 @@ def parse_trigger(text: str) -> Trigger:
         key, equals, value = setting.partition("=")
         if not equals or key not in (*_OF_TRIGGER, *_OF_WHEN):
             known = ", ".join((*_OF_TRIGGER, *_OF_WHEN))
-            message = f"a trigger has settings like hold=900, of {known}; got {setting!r}"
-            raise InvalidArgumentError(message)
+            message = f"a trigger has settings like hold=15m, of {known}; got {setting!r}"
+            raise argparse.ArgumentTypeError(message)
+        if key in given:
+            message = f"{key} of a trigger is given twice: {text!r}"
+            raise argparse.ArgumentTypeError(message)
         try:
-            given[key] = _NUMBERS.get(key, str)(value)
+            given[key] = _READERS.get(key, str)(value)
+        except argparse.ArgumentTypeError as error:
+            message = f"{key} of a trigger: {error}"
+            raise argparse.ArgumentTypeError(message) from error
         except ValueError as error:
             message = f"{key} of a trigger must be a number, got {value!r}"
-            raise InvalidArgumentError(message) from error
-    when = When(**{key: value for key, value in given.items() if key in _OF_WHEN})
-    return Trigger(name, when, **{key: value for key, value in given.items() if key in _OF_TRIGGER})
+            raise argparse.ArgumentTypeError(message) from error
+    try:
+        when = When(**{key: value for key, value in given.items() if key in _OF_WHEN})
+        rest = {key: value for key, value in given.items() if key in _OF_TRIGGER}
+        return Trigger(name, when, **rest)
+    except InvalidArgumentError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def fired(triggers: Sequence[Trigger], directory: str, verdicts: pa.Table) -> list[Firing]:

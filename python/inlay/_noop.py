@@ -229,7 +229,7 @@ class NoopObserver(Observer):
         end_time: float | datetime.datetime | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Keep nothing without a target."""
         return self.target is not None and self.target.event(
@@ -256,7 +256,7 @@ class NoopObserver(Observer):
         kind: str | None = None,
         status: str | None = None,
         layer: str = "app",
-        **attributes: str | int | bool,
+        **attributes: str | float | bool,
     ) -> bool:
         """Keep nothing without a target."""
         return self.target is not None and self.target.span(
@@ -339,12 +339,15 @@ class NoopObserver(Observer):
         return Context("nothing", None, None, Focus(), status="undefined", reason=reason)
 
     def health(self, policy: HealthPolicy | None = None) -> Health:
-        """Return the target's health; without one there is nothing that could be wrong."""
+        """Return the target's health; without one it is not ready, unless there is to be none."""
         if self.target is not None:
             return self.target.health(policy)
-        from inlay.alert.health import Health
+        from inlay.alert.health import Health, Reason
 
-        return Health(live=True, ready=True)
+        if _process.is_disabled():
+            return Health(live=True, ready=True)
+        why = "no observer is installed: Observer.install() tells which one is meant"
+        return Health.of((Reason("observer", "observer", "not_ready", why),))
 
     def _new_trigger(self, name: str, options: dict[str, Any]) -> Trigger:
         """Add a trigger to the target, or keep it for one."""

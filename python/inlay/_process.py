@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inlay.observer import Observer
     from inlay.sinks._channel import Channel
 
-__all__ = ["keep", "release", "stop_all", "track"]
+__all__ = ["is_disabled", "keep", "release", "stop_all", "track"]
 
 # What an interpreter that ends waits for all sinks together, in seconds.
 _EXIT_S = 2.0
@@ -30,6 +30,11 @@ _tracked: weakref.WeakSet[Observer] = weakref.WeakSet()
 _kept: set[Observer] = set()
 _watched: _Watched | None = None
 _held: list[Channel] = []
+
+
+def is_disabled() -> bool:
+    """Return whether the environment says that nothing is to be kept."""
+    return os.environ.get("INLAY_DISABLED", "") not in ("", "0")
 
 
 def track(observer: Observer) -> None:

@@ -6,13 +6,17 @@ import os
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["resource_attributes", "text_attributes"]
 
 
-def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute") -> dict[str, str]:
+def text_attributes(
+    attributes: Mapping[Any, object], *, what: str = "attribute", floats: bool = False
+) -> dict[str, str]:
     """Return attributes as strings.
 
     Parameters
@@ -21,6 +25,8 @@ def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute"
         Names and values. An int or a bool is taken by ``str``.
     what : str
         What the values are called in an error.
+    floats : bool
+        Whether floats are values too; each is taken by its shortest digits.
 
     Returns
     -------
@@ -30,17 +36,25 @@ def text_attributes(attributes: Mapping[Any, object], *, what: str = "attribute"
     Raises
     ------
     TypeError
-        If a name is not a string, or a value is none of str, int and bool.
+        If a name is not a string, or a value is none of these.
+    InvalidArgumentError
+        If a text is no valid Unicode.
     """
     texts: dict[str, str] = {}
     for name, value in attributes.items():
         if not isinstance(name, str):
             message = f"{what} names are strings, not {name!r}"
             raise TypeError(message)
+        if not name.isascii():
+            text(f"the name of {what} {name!r}", name)
         if isinstance(value, (str, int)):
-            texts[name] = str(value)
+            said = str(value)
+            texts[name] = said if said.isascii() else text(f"{what} {name!r}", said)
+        elif floats and isinstance(value, float):
+            texts[name] = float.__repr__(value)
         else:
-            message = f"{what} {name!r} must be str, int or bool, not {value!r}"
+            kinds = "str, int, float or bool" if floats else "str, int or bool"
+            message = f"{what} {name!r} must be {kinds}, not {value!r}"
             raise TypeError(message)
     return texts
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inlay._core import canonical_json
 from inlay._exceptions import InlayWarning
@@ -15,11 +16,31 @@ if TYPE_CHECKING:
 
     from inlay._core import Counter, Gauge, ObserverCore
 
-__all__ = ["SelfMetrics"]
+__all__ = ["Failure", "SelfMetrics"]
 
 _WARNING = 13
 _ERROR = 17
 _INFORMATION = 9
+
+# What is remembered of an error's text.
+_MOST_CHARACTERS = 200
+
+_log = logging.getLogger("inlay.sinks")
+
+
+class Failure(NamedTuple):
+    """Something that fails since its last success.
+
+    Attributes
+    ----------
+    text : str
+        How, without its name: what was raised, or that it was late.
+    since_us : int
+        Since when, in microseconds of Unix time.
+    """
+
+    text: str
+    since_us: int
 
 
 class SelfMetrics:
@@ -37,20 +58,28 @@ class SelfMetrics:
         self._core = core
         self._lock = new_lock()
         self._totals: dict[tuple[str, str], float] = {}
-        self._failing: set[str] = set()
+        self._failing: dict[str, Failure] = {}
+        self._failing_sinks: dict[str, Failure] = {}
         self.closed = False  # after stop() a record would only count itself as dropped
 
     @property
-    def failing_callbacks(self) -> frozenset[str]:
-        """The callbacks and probes that failed when they last ran."""
+    def failing_callbacks(self) -> dict[str, Failure]:
+        """The callbacks and probes that failed when they last ran, by name; a copy."""
         with self._lock:
-            return frozenset(self._failing)
+            return dict(self._failing)
+
+    @property
+    def failing_sinks(self) -> dict[str, Failure]:
+        """The sinks whose last write failed, by name; a copy."""
+        with self._lock:
+            return dict(self._failing_sinks)
 
     def renew(self) -> None:
         """Start anew in a forked child, where a lock may be held by a thread that is gone."""
         self._lock = new_lock()
         self._totals = {}
-        self._failing = set()
+        self._failing = {}
+        self._failing_sinks = {}
 
     def queued(self, sink: str, depth: int) -> None:
         """Take the number of batches that wait for a sink."""
@@ -99,11 +128,20 @@ class SelfMetrics:
             ).add(1, sink=sink)
 
     def failing(self, sink: str, error: BaseException) -> None:
-        """Take the first error after all was well."""
+        """Take the first error after all was well: an event, and a line for who reads the log."""
+        with self._lock:
+            self._failing_sinks[sink] = Failure(_shown(error), self._core.now_us())
+        # The event reaches nobody where this is the only sink.
+        with contextlib.suppress(Exception):  # a handler's error stops no delivery
+            _log.warning("sink %s fails: %s", sink, _shown(error))
         self._event("inlay.sink.failing", _ERROR, repr(error), {"sink": sink})
 
     def recovered(self, sink: str) -> None:
         """Take the first success after an error."""
+        with self._lock:
+            self._failing_sinks.pop(sink, None)
+        with contextlib.suppress(Exception):
+            _log.info("sink %s works again", sink)
         self._event("inlay.sink.recovered", _INFORMATION, None, {"sink": sink})
 
     def observe_failed(self, name: str, reason: str, error: BaseException | None) -> None:
@@ -116,10 +154,12 @@ class SelfMetrics:
             "Callbacks and probes that raised or were late.",
             ("callback", "reason"),
         ).add(1, callback=name, reason=reason)
+        how = _HOW.get(reason, reason) if error is None else f"raised {_shown(error)}"
+        now_us = self._core.now_us()
         with self._lock:
-            first = name not in self._failing
-            self._failing.add(name)
-        if first:
+            known = self._failing.get(name)
+            self._failing[name] = Failure(how, now_us if known is None else known.since_us)
+        if known is None:
             body = "timed out" if error is None else repr(error)
             self._event("inlay.observe.failing", _WARNING, body, {"callback": name})
 
@@ -127,7 +167,7 @@ class SelfMetrics:
         """Take that a callback or probe ran well."""
         if name in self._failing:
             with self._lock:
-                self._failing.discard(name)
+                self._failing.pop(name, None)
 
     def delivery_failed(self, error: BaseException) -> None:
         """Take an error of delivery itself, which goes on with the next batch."""
@@ -159,3 +199,12 @@ class SelfMetrics:
 
     def _gauge(self, name: str, unit: str, text: str, attributes: tuple[str, ...]) -> Gauge:
         return self._core.gauge(name, unit, text, attributes, "self")
+
+
+_HOW = {"timeout": "was late", "overflow": "fires faster than it is called"}
+
+
+def _shown(error: BaseException) -> str:
+    # Not by repr, which leaves out of an OSError which file it was.
+    text = ": ".join(filter(None, (type(error).__name__, str(error))))
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -108,7 +107,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
         """Make an observer, or a no-op where the environment says so."""
-        if cls is Observer and os.environ.get("INLAY_DISABLED", "") not in ("", "0"):
+        if cls is Observer and _process.is_disabled():
             from inlay._noop import NoopObserver
 
             return object.__new__(NoopObserver)  # type: ignore[return-value]
@@ -233,17 +232,23 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
         Parameters
         ----------
         *probes : Probe
-            Objects with ``observe(observer)``. One that raises or is late is counted.
+            Objects with ``observe(observer)``. One that raises or is late is counted. One that has
+            a method ``check_observer(observer)`` may refuse, by raising.
 
         Raises
         ------
         TypeError
-            If an object has no such method.
+            If an object has no such method, or is a class.
+        InvalidArgumentError
+            If one runs for another observer.
         """
         for probe in probes:
-            if not callable(getattr(probe, "observe", None)):
-                message = f"a probe has a method observe(observer); {probe!r} has none"
+            if isinstance(probe, type) or not callable(getattr(probe, "observe", None)):
+                message = f"a probe is an object with a method observe(observer), got {probe!r}"
                 raise TypeError(message)
+            check = getattr(probe, "check_observer", None)
+            if check is not None:
+                check(self)
         for probe in probes:
             self._observables.add(ProbeTask(weakref.ref(self), probe))
             self._core.set_observing(True)
@@ -451,7 +456,9 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
             self._finish_joining(deadline)
         self._delivery.finish(deadline)
         self._core.observed()  # a cut that waits for a callback does not wait any longer
-        self._core.stop()
+        last = self._core.stop()
+        if last is not None:
+            self._recent.keep(Batch(last))  # delivery brings it too, if there is any
         self._self.closed = True
         self._observables.close()
 

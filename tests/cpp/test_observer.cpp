@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <thread>
+#include <type_traits>
 
 #include "inlay/error.hpp"
 #include "inlay/names.hpp"
@@ -286,6 +287,7 @@ TEST_F(SideTable, verdicts_come_with_the_window_they_were_added_in) {
 
 TEST_F(SideTable, verdicts_that_make_no_sense_are_refused) {
   Verdict verdict;
+  verdict.metric = "price";
   verdict.verdict = "perhaps";
   EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
   verdict.verdict = "undefined";
@@ -300,6 +302,64 @@ TEST_F(SideTable, verdicts_that_make_no_sense_are_refused) {
   EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
   verdict.scope = "host";
   EXPECT_TRUE(observer.verdict(verdict));
+  verdict.time_us = 1'000'000;
+  verdict.start_us = 1'000'001;
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.start_us.reset();
+  verdict.layer = "basement";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+  verdict.layer = "data";
+  verdict.metric = "";
+  EXPECT_THROW(observer.verdict(verdict), InvalidArgument);
+}
+
+TEST_F(SideTable, a_verdict_of_a_moment_outside_the_window_begins_no_later_than_it_ends) {
+  Verdict verdict;
+  verdict.metric = "price";
+  verdict.verdict = "no";
+  verdict.time_us = 1'000'000;
+  EXPECT_TRUE(observer.verdict(verdict));
+  const auto batch = observer.turn();
+  EXPECT_EQ(TableReader(batch->verdicts, 0).integers("start_time").value(0), 1'000'000);
+}
+
+TEST_F(SideTable, events_and_spans_that_make_no_sense_are_refused) {
+  static constexpr int64_t kYear5000 = 95'000'000'000'000'000;
+  const auto refuses = [this](auto good, auto spoil) {
+    spoil(good);
+    if constexpr (std::is_same_v<decltype(good), Event>) {
+      EXPECT_THROW(observer.event(good), InvalidArgument);
+    } else {
+      EXPECT_THROW(observer.span(good), InvalidArgument);
+    }
+  };
+  Event event;
+  event.name = "deploy";
+  event.time_us = 2'000'000;
+  refuses(event, [](Event& e) { e.name = ""; });
+  refuses(event, [](Event& e) { e.layer = "basement"; });
+  refuses(event, [](Event& e) { e.severity = 25; });
+  refuses(event, [](Event& e) { e.time_us = kYear5000; });
+  refuses(event, [](Event& e) { e.end_time_us = -kYear5000; });
+  refuses(event, [](Event& e) { e.end_time_us = 1'999'999; });
+  refuses(event, [](Event& e) { e.trace_id = "xyz"; });
+  refuses(event, [](Event& e) { e.span_id = std::string(16, '0'); });
+  Span span;
+  span.trace_id = std::string(32, 'a');
+  span.span_id = std::string(16, 'b');
+  span.start_us = span.end_us = 2'000'000;
+  refuses(span, [](Span& s) { s.trace_id = std::string(32, '0'); });
+  refuses(span, [](Span& s) { s.parent_id = "b"; });
+  refuses(span, [](Span& s) { s.layer = ""; });
+  refuses(span, [](Span& s) { s.end_us = 1'999'999; });
+  refuses(span, [](Span& s) { s.end_us = kYear5000; });
+  event.time_us.reset();
+  event.end_time_us = 2'000'000;  // over before it was told
+  EXPECT_TRUE(observer.event(event));
+  EXPECT_TRUE(observer.span(span));
+  const auto batch = observer.turn();
+  ASSERT_EQ(batch->events.num_rows(), 1);
+  EXPECT_EQ(TableReader(batch->events, 0).integers("time").value(0), 2'000'000);
 }
 
 TEST_F(SideTable, a_window_keeps_so_many_verdicts_and_counts_the_rest) {
@@ -307,6 +367,7 @@ TEST_F(SideTable, a_window_keeps_so_many_verdicts_and_counts_the_rest) {
   options.max_events = 2;
   Observer small(options);
   Verdict verdict;
+  verdict.metric = "price";
   verdict.verdict = "no";
   EXPECT_TRUE(small.verdict(verdict));
   EXPECT_TRUE(small.verdict(verdict));
@@ -340,7 +401,9 @@ TEST_F(Stopping, the_last_window_is_cut_and_later_records_are_counted) {
   histogram.record(1.0);
   histogram.record(1.0);
   EXPECT_EQ(observer.stats().dropped_after_stop, 3);
-  EXPECT_FALSE(observer.event({}));
+  Event late;
+  late.name = "late";
+  EXPECT_FALSE(observer.event(late));
   EXPECT_THROW(observer.turn(), Error);
   EXPECT_EQ(observer.next(0).what, Next::What::batch);
   EXPECT_EQ(observer.next(0).what, Next::What::closed);

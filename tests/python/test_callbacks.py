@@ -221,8 +221,10 @@ def test_probe_is_polled_before_each_cut(clock: inlay.ManualClock) -> None:
         42,
         43,
     ]
-    with pytest.raises(TypeError, match="a probe has a method observe"):
+    with pytest.raises(TypeError, match="a probe is an object with a method observe"):
         obs.probe(object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"got <class .*Probe'>"):
+        obs.probe(Probe)  # type: ignore[arg-type]
 
 
 def test_probe_that_raises_is_counted(clock: inlay.ManualClock) -> None:

@@ -381,7 +381,7 @@ def test_pauses_grow_are_bounded_and_jittered() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"tries": 0}, "tries must be at least 1, got 0"),
+        ({"tries": 0}, "tries must be at least 1: 0"),
         ({"first": -1.0}, "first .* got -1.0"),
         ({"factor": 0.5}, "factor .* got 0.5"),
         ({"most": float("nan")}, "most .* got nan"),
@@ -390,6 +390,12 @@ def test_pauses_grow_are_bounded_and_jittered() -> None:
 )
 def test_retry_refuses_what_is_out_of_range(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
+        Retry(**options)
+
+
+@pytest.mark.parametrize("options", [{"tries": "3"}, {"tries": 2.5}, {"first": "1"}])
+def test_retry_names_what_is_no_number(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be"):
         Retry(**options)
 
 

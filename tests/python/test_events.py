@@ -8,14 +8,13 @@ import math
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy as np
 import pytest
 
 import inlay
-
-if TYPE_CHECKING:
-    pass
+from inlay._arguments import LAYERS
 
 START = 1_700_000_003.0
 
@@ -63,10 +62,92 @@ def test_event_refuses_what_is_wrong() -> None:
         obs.event("deploy", severity=25)
     with pytest.raises(ValueError, match="time must have a time zone"):
         obs.event("deploy", time=datetime.datetime(2026, 3, 1))
-    with pytest.raises(ValueError, match="time must be finite, got inf"):
+    with pytest.raises(ValueError, match=r"time must be finite Unix seconds.*: inf"):
         obs.event("deploy", time=float("inf"))
-    with pytest.raises(TypeError, match=r"'ratio' must be str, int or bool, not 0\.5"):
-        obs.event("deploy", ratio=0.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"'ratio' must be str, int, float or bool, not 1j"):
+        obs.event("deploy", ratio=1j)  # type: ignore[arg-type]
+    noon = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+    with pytest.raises(TypeError, match=r"'start' must be .*; time= and end_time= say when it was"):
+        obs.event("deploy", start=noon)  # type: ignore[arg-type]
+    assert obs.collect().events.num_rows == 0
+
+
+BAD_TIMES: list[tuple[Any, type[Exception]]] = [
+    (START * 1000, inlay.InvalidArgumentError),
+    (int(START) * 10**9, inlay.InvalidArgumentError),
+    (-1e12, inlay.InvalidArgumentError),
+    ("2026-03-01", TypeError),
+    (True, TypeError),
+]
+
+
+@pytest.mark.parametrize(("moment", "error"), BAD_TIMES)
+def test_a_time_far_away_or_of_another_type_is_refused_by_name(
+    moment: Any, error: type[Exception]
+) -> None:
+    obs = inlay.Observer()
+    ids = {"trace_id": "a" * 32, "span_id": "b" * 16}
+    with pytest.raises(error, match=r"^time must be "):
+        obs.event("deploy", time=moment)
+    with pytest.raises(error, match=r"^end_time must be "):
+        obs.event("deploy", end_time=moment)
+    with pytest.raises(error, match=r"^start must be "):
+        obs.span("GET", start=moment, end=START, **ids)
+    with pytest.raises(error, match=r"^end must be "):
+        obs.span("GET", start=START, end=moment, **ids)
+    with pytest.raises(error, match=r"^start_time must be "):
+        obs.verdict("price", "no", method="ks", judge="j", start_time=moment)
+    assert obs.collect().events.num_rows == 0
+
+
+BAD_EVENTS: list[tuple[dict[str, Any], str]] = [
+    ({"name": ""}, "the name of an event must not be empty"),
+    ({"layer": "basement"}, "a layer is one of .*'basement'"),
+    ({"trace_id": "xyz"}, "trace_id must be 32 lower-case hex digits.*'xyz'"),
+    ({"trace_id": "0" * 32}, "trace_id must be"),
+    ({"span_id": "A" * 16}, "span_id must be 16"),
+    ({"time": START, "end_time": START - 1}, "end_time must not be before time.*1000000"),
+    ({"severity": True}, "severity must be"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), BAD_EVENTS)
+def test_an_event_that_makes_no_sense_is_refused(options: dict[str, Any], said: str) -> None:
+    obs = inlay.Observer()
+    with pytest.raises(inlay.InvalidArgumentError, match=said):
+        obs.event(**{"name": "deploy", **options})
+    assert obs.collect().events.num_rows == 0
+
+
+@pytest.mark.parametrize("name", ["name", "body", "town"])
+def test_text_that_is_no_unicode_is_refused_by_name(name: str) -> None:
+    obs = inlay.Observer()
+    with pytest.raises(inlay.InvalidArgumentError, match=f"{name}'? must be valid Unicode"):
+        obs.event(**{"name": "deploy", name: "\ud800"})
+    with pytest.raises(inlay.InvalidArgumentError, match="name of attribute"):
+        obs.event("deploy", **{"\udc00": 1})
+
+
+def test_an_event_takes_floats_by_their_shortest_digits() -> None:
+    obs = inlay.Observer()
+    assert obs.event("deploy", seconds=1.4, tiny=np.float64(1e-7), ratio=math.nan)
+    (row,) = obs.collect().events.to_pylist()
+    assert row["attrs"] == '{"ratio":"nan","seconds":"1.4","tiny":"1e-07"}'
+
+
+def test_layers_are_those_of_the_core() -> None:
+    obs = inlay.Observer()
+    assert all(obs.event("deploy", layer=layer) for layer in LAYERS)
+    with pytest.raises(inlay.InvalidArgumentError) as caught:
+        obs.event("deploy", layer="basement")
+    assert str(caught.value).startswith(f"a layer is one of {', '.join(LAYERS[:-1])} and")
+
+
+def test_an_event_that_ended_before_now_happened_when_it_ended(clock: inlay.ManualClock) -> None:
+    obs = inlay.Observer(clock=clock)
+    assert obs.event("deploy", end_time=START - 5.0)
+    (row,) = obs.collect().events.to_pylist()
+    assert row["time"] == row["end_time"]
 
 
 def test_events_over_the_window_limit_are_counted() -> None:
@@ -97,6 +178,26 @@ def test_span_has_what_it_was_given() -> None:
     assert span["parent_id"] is None
     assert (span["time"] - span["start_time"]).total_seconds() == 0.25
     assert span["attrs"] == '{"route":"/"}'
+
+
+BAD_SPANS: list[tuple[dict[str, Any], str]] = [
+    ({"trace_id": "0" * 32}, "trace_id must be 32 lower-case hex digits, not all of them 0"),
+    ({"span_id": "xyz"}, "span_id must be 16 lower-case hex digits.*'xyz'"),
+    ({"parent_id": "b" * 15}, "parent_id must be 16"),
+    ({"layer": "basement"}, "a layer is one of"),
+    ({"end": START - 0.5}, "end must not be before start.*500000"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), BAD_SPANS)
+def test_a_span_that_makes_no_sense_is_refused(options: dict[str, Any], said: str) -> None:
+    obs = inlay.Observer()
+    ids = {"trace_id": "a" * 32, "span_id": "b" * 16}
+    with pytest.raises(inlay.InvalidArgumentError, match=said):
+        obs.span("GET", **{**ids, "start": START, "end": START, **options})
+    with pytest.raises(TypeError, match="trace_id must be a str: 7"):
+        obs.span("GET", trace_id=7, span_id="b" * 16, start=START, end=START)  # type: ignore[arg-type]
+    assert obs.collect().spans.num_rows == 0
 
 
 # ---- resource ----------------------------------------------------------------------------------
@@ -248,6 +349,22 @@ def test_verdict_refuses_what_is_wrong() -> None:
         obs.verdict("price", "no", method="ks", judge="j", value=math.nan)
     with pytest.raises(ValueError, match="part 'a' must be a number"):
         obs.verdict("price", "no", method="ks", judge="j", parts={"a": math.nan})
+    with pytest.raises(inlay.InvalidArgumentError, match="the metric of a verdict must not be"):
+        obs.verdict("", "no", method="ks", judge="j")
+    with pytest.raises(inlay.InvalidArgumentError, match="a layer is one of"):
+        obs.verdict("price", "no", method="ks", judge="j", layer="basement")
+    with pytest.raises(inlay.InvalidArgumentError, match="time must not be before start_time"):
+        obs.verdict("price", "no", method="ks", judge="j", time=START, start_time=START + 1)
+    with pytest.raises(TypeError, match="verdict must be a str: True"):
+        obs.verdict("price", True, method="ks", judge="j")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="value must be a number: '3'"):
+        obs.verdict("price", "no", method="ks", judge="j", value="3")  # type: ignore[arg-type]
+    with pytest.raises(inlay.InvalidArgumentError, match=f"n must be at most {2**63 - 1}"):
+        obs.verdict("price", "no", method="ks", judge="j", n=2**70)
+    with pytest.raises(TypeError, match=r"parts must be a mapping: \[1\]"):
+        obs.verdict("price", "no", method="ks", judge="j", parts=[1])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"n must be an integer: 2\.5"):
+        obs.verdict("price", "no", method="ks", judge="j", n=2.5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"'ratio' must be str, int or bool, not 0\.5"):
         obs.verdict("price", "no", method="ks", judge="j", attributes={"ratio": 0.5})  # type: ignore[dict-item]
     assert obs.collect().verdicts.num_rows == 0

@@ -185,7 +185,7 @@ obs.counter("orders").add(3)
         tmp_path,
     )
     assert lines == [["open"], ["write", {"orders": 3}], ["close"]]
-    assert errors == ""
+    assert errors == "sink failing fails: OSError: disk full\n"  # and nothing else
 
 
 def test_record_from_a_later_exit_function_raises_nothing(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def test_hosts_of_other_roots_or_observers_are_left_alone(tree: HostTree, tmp_pa
     assert "infiniband" in host.families
     with pytest.raises(inlay.InvalidArgumentError, match="another observer"):
         host.start(inlay.Observer())
+    with pytest.raises(inlay.InvalidArgumentError, match="another observer"):
+        inlay.Observer().probe(host)
     host.stop()
     fabric.stop()
 

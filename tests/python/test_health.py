@@ -60,6 +60,11 @@ def test_the_worst_reason_decides():
         ({"within": 0.0}, "0.0"),
         ({"late": float("nan")}, "nan"),
         ({"layers": "infra"}, "infra"),
+        ({"layers": ("nosuch",)}, "layers must be one of app, .*'nosuch'"),
+        ({"fatal_names": ("gpu.lost", 79)}, "fatal_names must be a tuple of str"),
+        ({"when": "model"}, r"when must be an inlay\.alert\.When, got 'model'"),
+        ({"within": "60"}, "within must be a positive number of seconds.*'60'"),
+        ({"late": "3"}, "late must be a positive number of windows, got '3'"),
     ],
 )
 def test_a_bad_policy_is_an_error_that_names_it(options, said):
@@ -79,6 +84,8 @@ def test_a_sink_that_fails_degrades_until_it_works_again():
     until(lambda: obs.health().status == "degraded")
     (reason,) = obs.health().reasons
     assert (reason.source, reason.name) == ("sink", "store")
+    assert "OSError: the store is gone" in reason.text
+    assert reason.since is not None
     assert obs.health(HealthPolicy(sinks="not_ready")).ready is False
     assert obs.health(HealthPolicy(sinks=None)).status == "ok"
     obs.health(HealthPolicy())
@@ -102,7 +109,12 @@ def test_a_probe_that_raises_and_one_that_is_late():
     obs = inlay.Observer(callback_timeout=0.05)
     obs.probe(Raises(), Hangs())
     obs.collect()
-    assert {one.name for one in obs.health().reasons} == {"Raises", "Hangs"}
+    since = {one.name: one.since for one in obs.health().reasons}
+    obs.collect()
+    found = {one.name: one for one in obs.health().reasons}
+    assert found["Raises"].text == "Raises raised OSError: no such device"
+    assert found["Hangs"].text == "Hangs was late"
+    assert {name: one.since for name, one in found.items()} == since
     assert obs.health().ready
     release.set()
     obs.stop()
@@ -132,6 +144,54 @@ def test_a_delivery_that_hangs_is_behind():
         clock.advance(10.0)
     until(lambda: any(one.name == "delivery" for one in obs.health().reasons))
     release.set()
+    obs.stop()
+
+
+def test_a_sink_that_hangs_is_behind_after_three_windows():
+    release = threading.Event()
+
+    class Hangs(inlay.sinks.Sink):
+        name = "mine"
+
+        def write(self, batch):
+            release.wait(30.0)
+
+    clock = inlay.ManualClock(1.7e9)
+    obs = inlay.Observer(clock=clock, window=10.0, sinks=[Hangs()]).start()
+    assert obs.health().status == "ok"
+    for _ in range(4):
+        clock.advance(10.0)
+    obs._delivery.pass_all(time.monotonic() + 20.0)
+    assert obs.health().status == "ok"  # the oldest ended three windows ago
+    clock.advance(10.0)
+    obs._delivery.pass_all(time.monotonic() + 20.0)
+    (reason,) = obs.health().reasons
+    assert (reason.source, reason.name, reason.effect) == ("window", "mine", "degraded")
+    assert reason.text == "sink mine is 40.0 s behind: 5 windows wait"
+    assert reason.since.timestamp() == 1.7e9 + 10.0
+    assert obs.health(HealthPolicy(windows=None)).status == "ok"
+    release.set()
+    obs.health(HealthPolicy())
+    obs.flush()
+    assert obs.health().status == "ok"
+    obs.stop()
+
+
+def test_a_sink_that_begins_to_fail_is_logged_once(caplog):
+    sink = Failing()
+    retry = Retry(tries=3, first=0.001, most=0.001, jitter=0.0)
+    obs = inlay.Observer(sinks=[sink], retry=retry)
+    caplog.set_level("INFO", logger="inlay")
+    for _ in range(3):
+        obs.collect()
+        obs.flush()
+    sink.fails = False
+    obs.collect()
+    obs.flush()
+    assert [(one.name, one.levelname, one.message) for one in caplog.records] == [
+        ("inlay.sinks", "WARNING", "sink store fails: OSError: the store is gone"),
+        ("inlay.sinks", "INFO", "sink store works again"),
+    ]
     obs.stop()
 
 
@@ -181,6 +241,21 @@ def test_the_latest_verdict_of_a_subject_counts():
     assert [one.name for one in obs.health().reasons] == ["age"]
     clock.advance(1000.0)  # nobody judges it any more
     assert obs.health().status == "ok"
+    obs.stop()
+
+
+def test_a_verdict_counts_since_the_first_yes_without_another_between():
+    clock = inlay.ManualClock(1.7e9)
+    obs = inlay.Observer(clock=clock)
+    for number, verdict in enumerate(["yes", "no", "yes", "yes"]):
+        start = 1.7e9 + 60.0 * number
+        obs.verdict(
+            "price", verdict, method="psi", judge="test", start_time=start, time=start + 60.0
+        )
+        clock.advance(60.0)
+        obs.collect()
+    (reason,) = obs.health().reasons
+    assert reason.since.timestamp() == 1.7e9 + 120.0
     obs.stop()
 
 
@@ -333,7 +408,19 @@ def test_the_installed_observer_is_asked():
     finally:
         obs.uninstall()
         obs.stop()
-    assert ask(App(cache=0.0), "/healthz")[0] == 200
+
+
+def test_without_an_installed_observer_it_is_not_ready_unless_there_is_to_be_none(monkeypatch):
+    app = App(cache=0.0)
+    assert ask(app, "/healthz")[0] == 200
+    status, _, body = ask(app, "/readyz")
+    assert (status, body["status"]) == (503, "not_ready")
+    assert "no observer is installed" in body["reasons"][0]["text"]
+    monkeypatch.setenv("INLAY_DISABLED", "1")
+    assert ask(app, "/readyz")[0] == 200
+    disabled = inlay.Observer().install()
+    assert ask(app, "/readyz")[0] == 200
+    disabled.uninstall()
 
 
 def test_other_scopes():
@@ -356,11 +443,22 @@ def test_other_scopes():
 
 
 @pytest.mark.parametrize(
-    "options", [{"live": "healthz"}, {"live": "/a", "ready": "/a"}, {"cache": -1.0}]
+    ("options", "said"),
+    [
+        ({"observer": "x"}, r"observer must be an inlay\.Observer, got 'x'"),
+        ({"observer": inlay.Observer}, "observer must be"),
+        ({"policy": "strict"}, "policy must be .* got 'strict'"),
+        ({"live": "healthz"}, "live must be a path.*'healthz'"),
+        ({"ready": 7}, "ready must be a path.*7"),
+        ({"live": "/a", "ready": "/a"}, "two paths"),
+        ({"cache": -1.0}, r"cache must be 0 seconds or more.*-1\.0"),
+        ({"cache": "1"}, "cache must be"),
+    ],
 )
-def test_bad_paths_are_errors(options):
-    with pytest.raises(ValueError, match="must"):
-        App(**options)
+@pytest.mark.parametrize("make", [App, WsgiApp])
+def test_bad_arguments_are_errors_that_name_them(make, options, said):
+    with pytest.raises(inlay.InvalidArgumentError, match=said):
+        make(**options)
 
 
 def test_it_is_mounted_in_fastapi():

@@ -282,6 +282,8 @@ def test_trace_ids_of_the_active_span_or_of_the_record(observer, logged):
         logger.info("not sampled")
     logger.info("given", extra={"otelTraceID": "ab" * 16, "otelSpanID": "cd" * 8})
     logger.info("none given", extra={"otelTraceID": "0", "otelSpanID": "0"})
+    logger.info("zeros", extra={"otelTraceID": "0" * 32, "otelSpanID": "0" * 16})
+    logger.info("no digits", extra={"otelTraceID": "x" * 32, "otelSpanID": "cd" * 8})
     events = {
         e["body"]: (e["trace_id"], e["span_id"]) for e in observer.collect().events.to_pylist()
     }
@@ -291,6 +293,8 @@ def test_trace_ids_of_the_active_span_or_of_the_record(observer, logged):
         "not sampled": (None, None),
         "given": ("ab" * 16, "cd" * 8),
         "none given": (None, None),
+        "zeros": (None, None),
+        "no digits": (None, None),
     }
 
 

@@ -349,6 +349,17 @@ def test_stop_again_does_nothing(clock: inlay.ManualClock) -> None:
             act()
 
 
+@pytest.mark.parametrize("sinks", [(), (Memory(),)])
+def test_a_stopped_observer_still_knows_its_last_window(
+    sinks: tuple[inlay.sinks.Sink, ...],
+) -> None:
+    obs = inlay.Observer(sinks=sinks)
+    now = obs.core.now_us() / 1e6
+    obs.span("answer", trace_id="a" * 32, span_id="b" * 16, start=now - 1.0, end=now)
+    assert obs.stop()
+    assert obs.context(trace_id="a" * 32).status == "ok"
+
+
 def test_record_after_stop_is_counted_as_dropped(clock: inlay.ManualClock) -> None:
     memory = Memory()
     obs = inlay.Observer(sinks=[memory], clock=clock).start()

@@ -113,6 +113,16 @@ def test_errors_are_always_kept(observer):
     assert points(batch, "span.dropped")["not_sampled",]["value"] == 300
 
 
+def test_a_span_that_ends_before_it_starts_is_counted_and_stops_nobody(observer):
+    trace = tracer(observer)
+    span(trace, "back", -1.0, error=True)
+    span(trace, "no text", 1.0, error=True, attributes={"town": "\ud800"})
+    span(trace, "good", 1.0, error=True)
+    batch = observer.collect()
+    assert [row["name"] for row in rows(batch)] == ["good"]
+    assert points(batch, "span.dropped")["invalid",]["value"] == 2
+
+
 def test_recorded_exception_leaves_its_type(observer):
     trace = tracer(observer)
     with pytest.raises(KeyError), trace.start_as_current_span("failing"):

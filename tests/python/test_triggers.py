@@ -1,5 +1,6 @@
 """Triggers: a state that is a function of verdict rows, live and over files; calls and posts."""
 
+import base64
 import collections
 import datetime
 import http.server
@@ -156,6 +157,9 @@ def test_the_state_is_a_function_of_the_rows(rows, hold, cooldown):
         ({"name": ""}, "''"),
         ({"hold": -1.0}, "-1.0"),
         ({"hold": float("nan")}, "nan"),
+        ({"hold": "3"}, "hold must be 0 seconds or more, or a timedelta, got '3'"),
+        ({"hold": datetime.timedelta(minutes=-1)}, "hold must be 0 seconds or more"),
+        ({"cooldown": "1"}, "cooldown must be 0 seconds or more"),
         ({"cooldown": float("inf")}, "inf"),
         ({"event": "panic"}, "panic"),
         ({"when": {"metric": "a"}}, "metric"),
@@ -172,14 +176,24 @@ def test_a_bad_trigger_is_an_error_that_names_it(options, said):
         ({"verdict": "maybe"}, "maybe"),
         ({"scope": "world"}, "world"),
         ({"effect": float("nan")}, "nan"),
-        ({"count": 0}, "0"),
-        ({"count": True}, "True"),
+        ({"effect": "x"}, "effect must be a number: 'x'"),
+        ({"layer": "nosuch"}, "layer must be one of app, .*'nosuch'"),
+        ({"metric": 7}, "metric must be a str: 7"),
+        ({"count": 0}, "count must be at least 1: 0"),
+        ({"count": True}, "count must be an integer: True"),
         ({"attributes": "a"}, "'a'"),
     ],
 )
 def test_a_bad_filter_is_an_error_that_names_it(options, said):
-    with pytest.raises(inlay.InvalidArgumentError, match=said):
+    with pytest.raises((inlay.InvalidArgumentError, TypeError), match=said):
         When(**options)
+
+
+def test_spans_of_time_may_be_timedeltas():
+    trigger = Trigger(
+        "t", hold=datetime.timedelta(minutes=15), cooldown=datetime.timedelta(hours=1)
+    )
+    assert (trigger.hold, trigger.cooldown) == (900.0, 3600.0)
 
 
 # ---- an observer's ---------------------------------------------------------------------------
@@ -331,11 +345,36 @@ def test_judging_a_directory_tells_what_fired(tmp_path, capsys):
     assert main([*words, "--trigger", "never,effect=0.9", "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["fired"]
     assert (one["trigger"], one["held_seconds"]) == ("retrain", 900.0)
-    assert main(words) == 0
-    assert "retrain: retrain.requested at 2026-01-01 00:15:00" in capsys.readouterr().out
-    for bad in ("retrain,hold", "retrain,hold=soon", "retrain,colour=red", ",hold=1", "a,count=0"):
-        assert main(["judge", str(tmp_path), "--trigger", bad]) == 1
-        assert "inlay judge: " in capsys.readouterr().err
+    assert main([*words, "--trigger", "never,effect=0.9"]) == 0
+    said = capsys.readouterr().out
+    assert "retrain: retrain.requested at 2026-01-01 00:15:00" in said
+    assert "never: did not fire" in said
+    assert "retrain: did not" not in said
+    assert main(["judge", str(tmp_path), "--trigger", "soon,hold=15m,cooldown=2h"]) == 0
+    assert "soon: retrain.requested at 2026-01-01 00:15:00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("", "name"),
+        (",hold=1", "name"),
+        ("retrain,hold", "'hold'"),
+        ("retrain,hold=soon", "hold of a trigger: expected a time such as"),
+        ("retrain,hold=-1", "hold of a trigger: expected a time such as"),
+        ("retrain,hold=3,hold=4", "hold of a trigger is given twice"),
+        ("retrain,effect=big", "effect of a trigger must be a number, got 'big'"),
+        ("retrain,colour=red", "'colour=red'"),
+        ("retrain,layer=nosuch", "layer must be one of"),
+        ("retrain,count=0", "count must be at least 1"),
+        ("retrain,event=panic", "event must be one of"),
+    ],
+)
+def test_a_bad_trigger_on_the_command_line_is_a_wrong_call(tmp_path, capsys, bad, said):
+    with pytest.raises(SystemExit) as caught:
+        main(["judge", str(tmp_path), "--trigger", bad])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 # ---- webhooks --------------------------------------------------------------------------------
@@ -450,9 +489,40 @@ def test_a_stop_does_not_wait_for_a_pause_between_tries():
         assert time.monotonic() - start < 10.0
 
 
+def test_a_user_in_the_url_is_sent_as_basic_authentication():
+    with Server(204) as server:
+        hook = Webhook(server.url.replace("://", "://user:p%40ss@"), retry=QUICK)
+        assert "user" not in repr(hook)
+        assert hook.post({}, key="k", stop=Condition(), stopping=lambda: float("inf")) == 1
+    ((path, headers, _),) = server.got
+    assert path == "/hooks/retrain"
+    assert headers["Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
+    with pytest.raises(inlay.InvalidArgumentError, match="Authorization"):
+        Webhook("http://user:word@host/", headers={"authorization": "Bearer x"})
+
+
 @pytest.mark.parametrize(
-    "url", ["", "host/path", "file:///etc/passwd", "http://", 7, "http://host:port/"]
+    ("options", "said"),
+    [
+        ({"retry": 3}, r"retry must be an inlay\.sinks\.Retry, got 3"),
+        ({"timeout": "5"}, "timeout must be a positive number of seconds.*'5'"),
+        ({"headers": "X: y"}, "headers must be a mapping"),
+        ({"headers": {"X-Team": "a\r\nb"}}, "one line of Latin-1.*'X-Team'"),
+        ({"headers": {"X-Team": 7}}, "one line of Latin-1.*'X-Team'"),
+        ({"headers": {"X-Team": "→"}}, "one line of Latin-1.*'X-Team'"),
+        ({"headers": {"X Team:": "a"}}, "a header needs a name.*'X Team:'"),
+    ],
 )
+def test_a_bad_webhook_is_an_error_that_names_it(options, said):
+    with pytest.raises(inlay.InvalidArgumentError, match=said):
+        Webhook("https://host/", **options)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "host/path", "file:///etc/passwd", "http://", 7, "http://host:port/", "http://host/a\nb",
+     "http://host/a b"],
+)  # fmt: skip
 def test_a_bad_url_is_an_error_that_names_it(url):
     with pytest.raises(inlay.InvalidArgumentError, match="http"):
         _Webhook(url)

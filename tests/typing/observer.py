@@ -73,5 +73,5 @@ obs.probe(Probe())
 obs.counter("a").add("1")  # type: ignore[arg-type]
 obs.counter("a").set(1)  # type: ignore[attr-defined]
 obs.counter("a").add(1, k=1.5)  # type: ignore[arg-type]
-obs.event("deploy", ratio=0.5)  # type: ignore[arg-type]
+obs.event("deploy", ratio=1j)  # type: ignore[arg-type]
 obs.add_sink(object())  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ struct ObserverOptions {
 struct Event {
   std::string name;
   std::string layer = "app";
-  std::optional<int64_t> time_us;  ///< Absent: now.
+  std::optional<int64_t> time_us;  ///< Absent: now, or the end if that is earlier.
   std::optional<int64_t> end_time_us;
   int32_t severity = 9;  ///< OTLP severity number.
   std::optional<std::string> body;
@@ -122,9 +122,11 @@ class INLAY_API Observer {
 
   /// Keep an event, a span or a verdict for the open window. False: the window holds its maximum
   /// already, or the observer is stopped; counted.
-  /// @throws InvalidArgument for text that is no UTF-8, ids of a span that are no hex digits, or a
-  /// verdict or scope that is none of those it can be, an undefined one without a reason, or parts
-  /// whose names and values differ in number.
+  /// @throws InvalidArgument for text that is no UTF-8, an event or a metric without a name, an
+  /// unknown layer or severity, ids that are no hex digits or 0, times more than a few thousand
+  /// years away or with the end before the beginning, or a verdict or scope that is none of those
+  /// it can be, an undefined one without a reason, or parts whose names and values differ in
+  /// number.
   bool event(Event event);
   bool span(Span span);
   bool verdict(Verdict verdict);

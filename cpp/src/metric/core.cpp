@@ -6,6 +6,7 @@
 #include "arrow/stamp.hpp"
 #include "inlay/error.hpp"
 #include "inlay/names.hpp"
+#include "metric/facts.hpp"
 
 namespace inlay::detail {
 
@@ -29,38 +30,6 @@ std::shared_ptr<NativeBatch> empty_batch(const PointsHeader& head) {
   batch->observed_time_us = head.observed_time;
   batch->resource = head.resource;
   return batch;
-}
-
-/// The tables take text as it is, so that all of it is looked at on its way in. Null: absent.
-void check_texts(std::initializer_list<const std::string*> texts) {
-  for (const std::string* text : texts) {
-    if (text != nullptr && !is_utf8(*text)) {
-      fail<InvalidArgument>("the text of an event, a span or a verdict must be UTF-8", *text);
-    }
-  }
-}
-
-void check_verdict(const Verdict& verdict) {
-  check_texts({&verdict.layer, &verdict.metric, &verdict.attrs, &verdict.method, &verdict.scope,
-               &verdict.verdict, &verdict.judge, &verdict.judge_version});
-  check_texts({verdict.reason ? &*verdict.reason : nullptr,
-               verdict.reference_id ? &*verdict.reference_id : nullptr});
-  if (verdict.verdict != "yes" && verdict.verdict != "no" && verdict.verdict != "undefined") {
-    fail<InvalidArgument>("a verdict must be yes, no or undefined", verdict.verdict);
-  }
-  if (verdict.verdict == "undefined" && !verdict.reason) {
-    fail<InvalidArgument>("an undefined verdict needs a reason; its method", verdict.method);
-  }
-  if (verdict.scope != "process" && verdict.scope != "host" && verdict.scope != "fleet") {
-    fail<InvalidArgument>("a scope must be process, host or fleet", verdict.scope);
-  }
-  const size_t names = verdict.part_names ? verdict.part_names->size() : 0;
-  const size_t values = verdict.part_values ? verdict.part_values->size() : 0;
-  if (names != values) {
-    fail<InvalidArgument>(
-        "parts need a value each; " + std::to_string(names) + " names, number of values", values);
-  }
-  for (size_t i = 0; i < names; ++i) check_texts({&(*verdict.part_names)[i]});
 }
 
 ObserverOptions checked(ObserverOptions options) {
@@ -185,24 +154,20 @@ std::shared_ptr<const NativeBatch> Core::peek() {
 }
 
 bool Core::add(Event event) {
-  check_texts({&event.name, &event.layer, &event.attrs});
-  check_texts({event.body ? &*event.body : nullptr, event.trace_id ? &*event.trace_id : nullptr,
-               event.span_id ? &*event.span_id : nullptr});
+  check(event);
   if (restart_pending_.load()) restart_after_fork();
-  if (!event.time_us) event.time_us = now_us();
+  if (!event.time_us) event.time_us = std::min(now_us(), event.end_time_us.value_or(INT64_MAX));
   return side_tables_.add(std::move(event));
 }
 
 bool Core::add(Span span) {
-  check_texts({&span.name, &span.layer, &span.attrs});
-  check_texts({span.kind ? &*span.kind : nullptr, span.status ? &*span.status : nullptr,
-               span.parent_id ? &*span.parent_id : nullptr});
+  check(span);
   if (restart_pending_.load()) restart_after_fork();
   return side_tables_.add(std::move(span));
 }
 
 bool Core::add(Verdict verdict) {
-  check_verdict(verdict);
+  check(verdict);
   if (restart_pending_.load()) restart_after_fork();
   if (!verdict.series_id) {
     verdict.series_id = inlay::series_id(verdict.metric, verdict.attrs, options_.service_name);

@@ -7,6 +7,7 @@
 
 #include "inlay/error.hpp"
 #include "inlay/names.hpp"
+#include "metric/facts.hpp"
 
 namespace inlay {
 
@@ -30,7 +31,6 @@ namespace {
 
 // OpenTelemetry's name for the series that takes what is over the cap.
 constexpr std::string_view kOverflowJson = R"({"otel.metric.overflow":"true"})";
-constexpr std::string_view kLayers[] = {"app", "data", "model", "infra", "training", "self"};
 
 // The rest of the slots is for overflow series, one a metric.
 constexpr uint32_t kMaxOrdinarySlots = kMaxSlots - (1u << 16);
@@ -62,10 +62,7 @@ void check(std::string_view name, Kind kind, const InstrumentOptions& options) {
       throw InvalidArgument("an attribute key is declared twice: '" + key + "'");
     }
   }
-  if (std::find(std::begin(kLayers), std::end(kLayers), options.layer) == std::end(kLayers)) {
-    throw InvalidArgument("a layer is one of app, data, model, infra, training and self, got '" +
-                          options.layer + "'");
-  }
+  check_layer(options.layer);
   if (!is_utf8(options.unit))
     throw InvalidArgument("a unit must be UTF-8, got '" + options.unit + "'");
   if (!is_utf8(options.description)) {

@@ -176,8 +176,10 @@ Table verdict_table(const std::vector<Verdict>& verdicts, const TurnHeader& head
   std::vector<std::string_view> names;
   for (const Verdict& verdict : verdicts) {
     VerdictRow row;
-    row.time = verdict.time_us.value_or(batch.time_us);
-    row.start_time = verdict.start_us.value_or(batch.start_time_us);
+    // One end alone that lies outside the window: what was judged is that moment.
+    row.time =
+        verdict.time_us.value_or(std::max(batch.time_us, verdict.start_us.value_or(batch.time_us)));
+    row.start_time = verdict.start_us.value_or(std::min(batch.start_time_us, row.time));
     row.revision = verdict.revision;
     row.series_id = verdict.series_id.value_or(0);
     row.layer = verdict.layer;

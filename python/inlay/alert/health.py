@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import LAYERS, one_of, seconds_of, texts
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
+from inlay.alert.trigger import When
 
 if TYPE_CHECKING:
-    from inlay.alert.trigger import When
     from inlay.observer import Observer
     from inlay.table import Batch
 
@@ -43,7 +44,8 @@ class Reason:
     text : str
         A line for people.
     since : datetime or None
-        Since when, or when it was, in UTC.
+        Since when, or when it was, in UTC: of a verdict the start of the first ``yes`` without
+        another one between.
     """
 
     source: str
@@ -113,7 +115,7 @@ class HealthPolicy:
     sinks : str or None
         A sink whose last write failed, or whose queue is full.
     windows : str or None
-        Windows, or their delivery, that are `late`.
+        Windows that do not come, or that a sink has not got, when they are `late`.
     probes : str or None
         Probes and callbacks that raised, or were late, when they last ran.
     verdicts : str or None
@@ -125,14 +127,15 @@ class HealthPolicy:
     fatal_names : tuple of str
         What no retry mends.
     layers : tuple of str
-        Of the events that are looked at.
+        Of the events that are looked at: ``"app"``, ``"data"``, ``"model"``, ``"infra"``,
+        ``"training"``, ``"self"``.
     when : When, optional
         Which verdicts; all unless given.
-    within : float
+    within : float or timedelta
         For how long an event counts, in seconds; a verdict so long, too, or for three times what
         it covers, if no later one takes its place.
     late : float
-        After how many windows without a new one they are late.
+        After how many windows one that does not come, or is not written, is late.
 
     Raises
     ------
@@ -158,15 +161,19 @@ class HealthPolicy:
             if effect is not None and effect not in _EFFECTS:
                 message = f"{name} must be None or one of {', '.join(_EFFECTS)}, got {effect!r}"
                 raise InvalidArgumentError(message)
-        for name in ("within", "late"):
-            number = getattr(self, name)
-            if not (math.isfinite(number) and number > 0.0):
-                message = f"{name} must be a positive number, got {number!r}"
-                raise InvalidArgumentError(message)
+        object.__setattr__(self, "within", seconds_of("within", self.within))
+        late: object = self.late
+        if not (isinstance(late, (int, float)) and math.isfinite(late) and late > 0.0):
+            message = f"late must be a positive number of windows, got {late!r}"
+            raise InvalidArgumentError(message)
         for name in ("fatal_names", "layers"):
-            if isinstance(getattr(self, name), str):
-                message = f"{name} must be a tuple of str, got {getattr(self, name)!r}"
-                raise InvalidArgumentError(message)
+            object.__setattr__(self, name, texts(name, getattr(self, name)))
+        for layer in self.layers:
+            one_of("layers", layer, LAYERS)
+        when: object = self.when
+        if when is not None and not isinstance(when, When):
+            message = f"when must be an inlay.alert.When, got {when!r}"
+            raise InvalidArgumentError(message)
 
 
 class HealthState:
@@ -200,6 +207,10 @@ class HealthState:
             known["revision"],
         ):
             row = known
+        elif known is not None and known["verdict"] == row["verdict"]:
+            row = {**row, "since": min(known["since"], row["start_time"])}
+        else:
+            row = {**row, "since": row["start_time"]}
         self._verdicts[key] = row
         if len(self._verdicts) > _MOST_SUBJECTS:
             del self._verdicts[next(iter(self._verdicts))]
@@ -241,9 +252,7 @@ class HealthState:
             age = (now - max(row["time"], row["observed_time"])).total_seconds()
             if age <= max(policy.within, 3.0 * covered):
                 text = f"{row['metric']}{_attributes(row['attrs'])}: {row['method']} says yes"
-                found.append(
-                    Reason("verdict", row["metric"], policy.verdicts, text, row["start_time"])
-                )
+                found.append(Reason("verdict", row["metric"], policy.verdicts, text, row["since"]))
         return found
 
 
@@ -280,7 +289,7 @@ class HealthWatch:
     def check(self, observer: Observer, *, peek: Batch | None = None) -> Health:
         """Return the health now, by the windows and what `peek` shows of the open one."""
         now_us = observer.core.now_us()
-        now = _EPOCH + datetime.timedelta(microseconds=now_us)
+        now = _moment(now_us)
         with self._lock:
             state = self._state
             if peek is not None and (peek.verdicts.num_rows or peek.events.num_rows):
@@ -318,6 +327,10 @@ class HealthWatch:
         )
 
 
+def _moment(time_us: int) -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(microseconds=time_us)
+
+
 def _of_observer(
     observer: Observer, policy: HealthPolicy, now_us: int, cut_us: int
 ) -> Iterable[Reason]:
@@ -327,24 +340,41 @@ def _of_observer(
     if policy.sinks is not None:
         for channel in observer._delivery.channels:
             stats = channel.stats()
-            if stats["failing"]:
-                text = f"sink {channel.name} fails; {stats['queued']} windows wait"
-                yield Reason("sink", channel.name, policy.sinks, text)
+            failure = observer._self.failing_sinks.get(channel.name) if stats["failing"] else None
+            if failure is not None:
+                text = f"sink {channel.name} fails: {failure.text}; {stats['queued']} windows wait"
+                since = _moment(failure.since_us)
+                yield Reason("sink", channel.name, policy.sinks, text, since)
             elif channel.full:
                 text = f"sink {channel.name} is too slow: its queue is full"
                 yield Reason("sink", channel.name, policy.sinks, text)
     if policy.probes is not None:
-        for name in sorted(observer._self.failing_callbacks):
-            yield Reason("probe", name, policy.probes, f"{name} raised or was late")
-    if policy.windows is not None and observer._started:
-        seconds = (now_us - cut_us) / 1e6
-        if seconds > policy.late * observer._window:
-            text = f"no window for {seconds:.0f} s; each lasts {observer._window:g} s"
-            yield Reason("window", "cut", policy.windows, text)
-        behind = observer._delivery.behind
-        if behind > policy.late:
-            text = f"delivery is {behind} windows behind"
-            yield Reason("window", "delivery", policy.windows, text)
+        for name, failure in sorted(observer._self.failing_callbacks.items()):
+            text, since = f"{name} {failure.text}", _moment(failure.since_us)
+            yield Reason("probe", name, policy.probes, text, since)
+    if policy.windows is not None:
+        yield from _of_windows(observer, policy, policy.windows, now_us, cut_us)
+
+
+def _of_windows(
+    observer: Observer, policy: HealthPolicy, effect: str, now_us: int, cut_us: int
+) -> Iterable[Reason]:
+    longest_us = policy.late * observer._window * 1e6
+    for channel in observer._delivery.channels:
+        oldest_us = channel.oldest_us
+        if oldest_us is not None and now_us - oldest_us > longest_us:
+            seconds, count = (now_us - oldest_us) / 1e6, channel.stats()["queued"]
+            text = f"sink {channel.name} is {seconds:.1f} s behind: {count} windows wait"
+            yield Reason("window", channel.name, effect, text, _moment(oldest_us))
+    if not observer._started:
+        return
+    if now_us - cut_us > longest_us:
+        text = f"no window for {(now_us - cut_us) / 1e6:.1f} s; each lasts {observer._window:g} s"
+        yield Reason("window", "cut", effect, text, _moment(cut_us))
+    behind = observer._delivery.behind
+    if behind > policy.late:
+        text = f"delivery is {behind} windows behind"
+        yield Reason("window", "delivery", effect, text)
 
 
 def _end(row: Mapping[str, Any]) -> datetime.datetime:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import LAYERS, at_least, one_of, optional_text, real, seconds_of
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class When:
     judge : str, optional
         Who judged.
     layer : str, optional
-        ``"data"``, ``"model"`` …
+        ``"app"``, ``"data"``, ``"model"``, ``"infra"``, ``"training"`` or ``"self"``.
     attributes : mapping of str to str, optional
         Attributes of the subject that must have these values.
     scope : str, optional
@@ -72,6 +73,8 @@ class When:
     ------
     InvalidArgumentError
         If a value is none of these.
+    TypeError
+        If it is of another type.
     """
 
     metric: str | None = None
@@ -85,18 +88,17 @@ class When:
     count: int = 1
 
     def __post_init__(self) -> None:
-        if self.verdict not in ("yes", "no", "undefined"):
-            message = f"verdict must be yes, no or undefined, got {self.verdict!r}"
-            raise InvalidArgumentError(message)
-        if self.scope not in (None, "process", "host", "fleet"):
-            message = f"scope must be process, host or fleet, got {self.scope!r}"
-            raise InvalidArgumentError(message)
-        if self.effect is not None and not math.isfinite(self.effect):
+        for name in ("metric", "method", "judge"):
+            optional_text(name, getattr(self, name))
+        one_of("verdict", self.verdict, ("yes", "no", "undefined"))
+        if self.scope is not None:
+            one_of("scope", self.scope, ("process", "host", "fleet"))
+        if self.layer is not None:
+            one_of("layer", self.layer, LAYERS)
+        if self.effect is not None and not math.isfinite(real("effect", self.effect)):
             message = f"effect must be a finite number, got {self.effect!r}"
             raise InvalidArgumentError(message)
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
-            message = f"count must be an int of at least 1, got {self.count!r}"
-            raise InvalidArgumentError(message)
+        at_least("count", self.count, 1)
         given: object = self.attributes
         if not isinstance(given, Mapping):
             message = f"attributes must be a mapping, got {given!r}"
@@ -196,10 +198,10 @@ class Trigger:
         What it is called.
     when : When, optional
         Which verdicts count; any ``yes`` unless given.
-    hold : float
+    hold : float or timedelta
         For how long a subject must have said so, in seconds of the time judged: from the start of
         the first such verdict without another in between to the end of the latest.
-    cooldown : float
+    cooldown : float or timedelta
         For how long it is quiet after it has fired, in seconds of the time judged. It fires again
         if the verdicts still say so then.
     event : {"retrain.requested", "checkpoint.advised"}
@@ -223,8 +225,8 @@ class Trigger:
         name: str,
         when: When | None = None,
         *,
-        hold: float = 0.0,
-        cooldown: float = 3600.0,
+        hold: float | datetime.timedelta = 0.0,
+        cooldown: float | datetime.timedelta = 3600.0,
         event: str = "retrain.requested",
     ) -> None:
         given: object = name
@@ -235,18 +237,11 @@ class Trigger:
         if filters is not None and not isinstance(filters, When):
             message = f"when must be an inlay.alert.When, got {when!r}"
             raise InvalidArgumentError(message)
-        for what, number in (("hold", hold), ("cooldown", cooldown)):
-            if not (math.isfinite(number) and number >= 0.0):
-                message = f"{what} must be 0 seconds or more, got {number!r}"
-                raise InvalidArgumentError(message)
-        if event not in ADVICE:
-            message = f"event must be one of {', '.join(ADVICE)}, got {event!r}"
-            raise InvalidArgumentError(message)
         self.name = name
         self.when = When() if when is None else when
-        self.hold = float(hold)
-        self.cooldown = float(cooldown)
-        self.event = event
+        self.hold = seconds_of("hold", hold, or_zero=True)
+        self.cooldown = seconds_of("cooldown", cooldown, or_zero=True)
+        self.event = one_of("event", event, ADVICE)
         self._subjects: dict[tuple[Any, ...], _Subject] = {}
         self._fired: datetime.datetime | None = None
         self._number = 0

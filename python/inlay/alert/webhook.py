@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import json
 import math
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -11,6 +14,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import seconds_of
 from inlay._exceptions import InlayError, InvalidArgumentError
 from inlay.sinks._retry import Pacer, Retry
 
@@ -21,6 +25,10 @@ __all__ = ["Webhook", "WebhookError"]
 
 # What may be better the next time, beside 5xx and no answer at all.
 _TRY_AGAIN = (408, 425, 429)
+
+# RFC 9110: what a header may be called, and what its value may not have in it.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class WebhookError(InlayError, RuntimeError):
@@ -37,16 +45,58 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return
 
 
+def _parts(url: Any) -> urllib.parse.SplitResult:
+    if isinstance(url, str) and url.isprintable() and " " not in url:
+        try:
+            parts = urllib.parse.urlsplit(url)
+            # A host may have any letters; what else is sent as it is.
+            sendable = parts.port != 0 and f"{parts.path}{parts.query}".isascii()
+            if parts.scheme in ("http", "https") and parts.hostname and sendable:
+                return parts
+        except ValueError:  # a port that is none
+            pass
+    message = (
+        "a webhook needs a URL that begins with http:// or https:// and has no spaces, line breaks "
+        f"or letters beyond ASCII in its path, got {url!r}"
+    )
+    raise InvalidArgumentError(message)
+
+
+def _checked_headers(headers: Any) -> dict[str, str]:
+    if headers is not None and not isinstance(headers, Mapping):
+        message = f"headers must be a mapping of str to str, got {headers!r}"
+        raise InvalidArgumentError(message)
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            message = f"a header needs a name of letters, digits and hyphens, got {name!r}"
+            raise InvalidArgumentError(message)
+        # What the value is may be a secret.
+        if not isinstance(value, str) or _NOT_IN_VALUES.search(value) or not _is_latin(value):
+            message = f"a header's value must be a str, one line of Latin-1: that of {name!r}"
+            raise InvalidArgumentError(message)
+    return dict(headers or {})
+
+
+def _is_latin(text: str) -> bool:
+    return not text or max(text) <= "\xff"
+
+
+def _basic(user: str, password: str) -> str:
+    given = f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password)}"
+    return f"Basic {base64.b64encode(given.encode()).decode()}"
+
+
 class Webhook:
     """Where a firing is posted to. Immutable.
 
     Parameters
     ----------
     url : str
-        ``http://`` or ``https://``.
+        ``http://`` or ``https://``. A user and password in it, as in ``https://user:word@host``,
+        are sent as basic authentication.
     headers : mapping of str to str, optional
-        Sent along, such as ``Authorization``.
-    timeout : float
+        Sent along, such as ``Authorization``: text in Latin-1 of one line.
+    timeout : float or timedelta
         What one try may take, in seconds.
     retry : Retry, optional
         How a failed try is repeated: no answer, 408, 425, 429 and 5xx. Other answers than 2xx are
@@ -55,7 +105,8 @@ class Webhook:
     Raises
     ------
     InvalidArgumentError
-        If the URL is none of these, or the time-out is not positive.
+        If the URL is none of these or has a space or a line break in it, a header cannot be sent,
+        the time-out is not positive, or `retry` is none.
 
     Examples
     --------
@@ -69,27 +120,25 @@ class Webhook:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 5.0,
+        timeout: float | datetime.timedelta = 5.0,
         retry: Retry | None = None,
     ) -> None:
-        given: object = url
-        try:
-            parts = urllib.parse.urlsplit(url) if isinstance(given, str) else None
-            port = None if parts is None else parts.port
-        except ValueError:
-            parts, port = None, None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            message = f"a webhook needs a URL that begins with http:// or https://, got {url!r}"
+        parts = _parts(url)
+        self._url = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self._headers = _checked_headers(headers)
+        if parts.username is not None:
+            if any(name.lower() == "authorization" for name in self._headers):
+                message = "a user in the URL and a header Authorization exclude each other"
+                raise InvalidArgumentError(message)
+            self._headers["Authorization"] = _basic(parts.username, parts.password or "")
+        self._timeout = seconds_of("timeout", timeout)
+        repeats: object = retry
+        if repeats is not None and not isinstance(repeats, Retry):
+            message = f"retry must be an inlay.sinks.Retry, got {retry!r}"
             raise InvalidArgumentError(message)
-        if not (math.isfinite(timeout) and timeout > 0.0):
-            message = f"timeout must be a positive number of seconds, got {timeout!r}"
-            raise InvalidArgumentError(message)
-        self._url = url
-        self._headers = dict(headers or {})
-        self._timeout = float(timeout)
         self._retry = Retry() if retry is None else retry
-        # Paths and queries of webhooks are secrets.
-        shown = parts.hostname if port is None else f"{parts.hostname}:{port}"
+        # Users, paths and queries of webhooks are secrets.
+        shown = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         self.place = f"{parts.scheme}://{shown}"
 
     def __repr__(self) -> str:

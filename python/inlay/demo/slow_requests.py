@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SlowRequests"]
 
-# As W3C's trace context has it: version, trace id, span id, flags.
-_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+# As W3C's trace context has it: version, trace id, span id, flags; neither id is all zeros.
+_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 # What is usual: the median of so many requests of a path, looked at anew after every few.
 _USUAL, _EVERY = 101, 10
 _TIMES = 2.5
@@ -82,7 +82,7 @@ class SlowRequests:
                 trace_id=found[1].decode(),
                 span_id=found[2].decode(),
                 start=start,
-                end=end,
+                end=max(start, end),  # clocks step back
                 kind="server",
                 times_usual=f"{took / known.usual:.1f}",
                 **self._where,

@@ -150,10 +150,7 @@ class KernelReader:
         if not observer.enabled:
             return self  # a no-op costs nothing
         with self._lock:
-            known = None if self._observer is None else self._observer()
-            if known is not None and known is not observer:
-                message = f"this {type(self).__name__} belongs to another observer: {known!r}"
-                raise InvalidArgumentError(message)
+            known = self.check_observer(observer)
             if known is None:
                 self._observer = weakref.ref(observer)
             in_child = self._pid != os.getpid()
@@ -170,6 +167,20 @@ class KernelReader:
                     scan_us=round(self._rescan * 1e6),
                 )
         return self
+
+    def check_observer(self, observer: Observer) -> Observer | None:
+        """Return the observer that it was started for, if any; ``observer.probe(…)`` asks.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it was started for another one.
+        """
+        known = None if self._observer is None else self._observer()
+        if known is not None and known is not observer:
+            message = f"this {type(self).__name__} belongs to another observer: {known!r}"
+            raise InvalidArgumentError(message)
+        return known
 
     def stop(self) -> None:
         """End the thread; what it read since the last window is kept for the next `observe`."""

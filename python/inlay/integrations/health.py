@@ -16,11 +16,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from inlay.alert.health import Health, HealthPolicy
-    from inlay.observer import Observer
+from inlay._arguments import seconds_of
+from inlay._exceptions import InvalidArgumentError
+from inlay._installed import get_observer
+from inlay.alert.health import Health, HealthPolicy
+from inlay.observer import Observer
 
 __all__ = ["App", "Middleware", "WsgiApp", "WsgiMiddleware"]
 
@@ -41,7 +43,8 @@ class _Answers:
     Parameters
     ----------
     observer : Observer, optional
-        Whose health; by default the installed one, looked up at each request.
+        Whose health; by default the installed one, looked up at each request. Without one it is
+        not ready, unless ``INLAY_DISABLED`` says that there is to be none.
     policy : HealthPolicy, optional
         What makes it degraded, not ready or not live.
     live, ready : str
@@ -51,8 +54,9 @@ class _Answers:
 
     Raises
     ------
-    ValueError
-        If a path does not begin with ``/``, both are the same, or `cache` is negative.
+    InvalidArgumentError
+        If `observer` or `policy` is none, a path does not begin with ``/``, both are the same, or
+        `cache` is negative.
     """
 
     def __init__(
@@ -63,16 +67,21 @@ class _Answers:
         ready: str,
         cache: float,
     ) -> None:
+        given: tuple[object, object] = (observer, policy)
+        if given[0] is not None and not isinstance(given[0], Observer):
+            message = f"observer must be an inlay.Observer, got {observer!r}"
+            raise InvalidArgumentError(message)
+        if given[1] is not None and not isinstance(given[1], HealthPolicy):
+            message = f"policy must be an inlay.alert.HealthPolicy, got {policy!r}"
+            raise InvalidArgumentError(message)
         for name, path in (("live", live), ("ready", ready)):
-            if not path.startswith("/"):
+            if not isinstance(path, str) or not path.startswith("/"):
                 message = f"{name} must be a path that begins with /, got {path!r}"
-                raise ValueError(message)
+                raise InvalidArgumentError(message)
         if live == ready:
             message = f"live and ready must be two paths, got {live!r}"
-            raise ValueError(message)
-        if not cache >= 0.0:
-            message = f"cache must be 0 seconds or more, got {cache!r}"
-            raise ValueError(message)
+            raise InvalidArgumentError(message)
+        cache = seconds_of("cache", cache, or_zero=True)
         self._observer = observer
         self._policy = policy
         self._live, self._ready = live, ready
@@ -110,11 +119,7 @@ class _Answers:
         known = self._known
         if known is not None and now - known[0] < self._cache:
             return known[1]
-        observer = self._observer
-        if observer is None:
-            import inlay
-
-            observer = inlay.get_observer()
+        observer = self._observer or get_observer()
         health = observer.health(self._policy)
         self._known = (now, health)
         return health
@@ -126,7 +131,8 @@ class App:
     Parameters
     ----------
     observer : Observer, optional
-        Whose health; by default the installed one (`inlay.get_observer`).
+        Whose health; by default the installed one (`inlay.get_observer`). Without one it is live
+        and not ready, unless ``INLAY_DISABLED`` says that there is to be none.
     policy : HealthPolicy, optional
         What makes it degraded, not ready or not live.
     live, ready : str
@@ -136,8 +142,9 @@ class App:
 
     Raises
     ------
-    ValueError
-        If a path does not begin with ``/``, both are the same, or `cache` is negative.
+    InvalidArgumentError
+        If `observer` or `policy` is none, a path does not begin with ``/``, both are the same, or
+        `cache` is negative.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Handler"]
 
 _OTHER = "_other"
+# Neither of the two may be all zeros.
+_IDS = re.compile(r"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}")
 # Names of the threads that deliver: what a sink's client logs there would come back each window.
 _OWN_THREADS = ("inlay-delivery", "inlay-sink-")
 
@@ -257,8 +260,9 @@ def _level_name(record: logging.LogRecord) -> str:
 def _trace_of(record: logging.LogRecord) -> tuple[str | None, str | None]:
     trace_id = getattr(record, "otelTraceID", None)
     span_id = getattr(record, "otelSpanID", None)
-    # The instrumentation writes "0" where there is no span.
-    if isinstance(trace_id, str) and isinstance(span_id, str) and len(trace_id) == 32:
+    # The instrumentation writes zeros where there is no span.
+    given = isinstance(trace_id, str) and isinstance(span_id, str)
+    if given and _IDS.fullmatch(f"{trace_id}-{span_id}"):
         return trace_id, span_id
     if "opentelemetry.trace" not in sys.modules:
         return None, None

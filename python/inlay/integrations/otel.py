@@ -96,7 +96,8 @@ class SpanProcessor(_SpanProcessor):
       traces, so that what is kept tends to be whole.
 
     The others are counted in ``span.dropped`` (reason ``not_sampled``; ``buffer_full`` for rows
-    the window had no room for). At most ``slowest * (max_names + 1) + sample`` spans wait for
+    the window had no room for; ``invalid`` for what is no span, such as one that ends before it
+    starts). At most ``slowest * (max_names + 1) + sample`` spans wait for
     the end of the window, and 4,096 that were offered as exemplars. ``span.duration`` has no
     exemplars: its slowest spans are there anyway. Attributes are written as canonical JSON with
     string values; a recorded exception adds ``exception.type``.
@@ -166,6 +167,7 @@ class SpanProcessor(_SpanProcessor):
         )
         self._not_sampled = dropped.bind(reason="not_sampled")
         self._full = dropped.bind(reason="buffer_full")
+        self._invalid = dropped.bind(reason="invalid")
         self._core = observer.core
         self._core.set_exemplar_source(self._exemplar)
         observer.probe(self)
@@ -364,20 +366,24 @@ class SpanProcessor(_SpanProcessor):
             kind = (event.attributes or {}).get("exception.type")
             if event.name == "exception" and kind is not None:
                 attributes.setdefault("exception.type", str(kind))
-        kept = self._observer.core.span(
-            trace_id=format(context.trace_id, "032x"),
-            span_id=format(context.span_id, "016x"),
-            parent_id=None if parent is None else format(parent.span_id, "016x"),
-            name=span.name,
-            kind=_KINDS[span.kind],
-            start_us=span.start_time // 1000,
-            end_us=span.end_time // 1000,
-            status=_STATUSES[span.status.status_code],
-            attrs=canonical_json(attributes),
-            layer=self._layer,
-        )
-        if not kept:
-            self._full.add(1)
+        try:
+            kept = self._observer.core.span(
+                trace_id=format(context.trace_id, "032x"),
+                span_id=format(context.span_id, "016x"),
+                parent_id=None if parent is None else format(parent.span_id, "016x"),
+                name=span.name,
+                kind=_KINDS[span.kind],
+                start_us=span.start_time // 1000,
+                end_us=span.end_time // 1000,
+                status=_STATUSES[span.status.status_code],
+                attrs=canonical_json(attributes),
+                layer=self._layer,
+            )
+        except Exception:  # such as an end before the start, by a program's clock
+            self._invalid.add(1)
+        else:
+            if not kept:
+                self._full.add(1)
 
 
 def _text(value: Any) -> str:

@@ -117,6 +117,13 @@ class Channel:
         """Whether one more batch would drop the oldest."""
         return len(self._queue) >= self._capacity
 
+    @property
+    def oldest_us(self) -> int | None:
+        """The end of the oldest window that is not settled, in microseconds of Unix time."""
+        with self._condition:
+            ticket = self._active or (self._queue[0] if self._queue else None)
+        return None if ticket is None else ticket.batch.time_us
+
     def renew(self) -> Channel:
         """Return an empty channel to the same sink, for a forked child.
 
@@ -355,8 +362,8 @@ class Channel:
 
     def _failed(self, error: BaseException) -> None:
         if not self._failing:
-            self._failing = True
             self._report.failing(self.name, error)
+            self._failing = True  # who sees it finds the error told
 
     def _drop(self, batch: Batch) -> None:
         if self._ending:

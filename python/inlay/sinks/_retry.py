@@ -8,6 +8,9 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from inlay._arguments import at_least, real
+from inlay._exceptions import InvalidArgumentError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,8 +39,10 @@ class Retry:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If a number is out of range.
+    TypeError
+        If it is none.
     """
 
     tries: int = 5
@@ -47,17 +52,15 @@ class Retry:
     jitter: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.tries < 1:
-            message = f"tries must be at least 1, got {self.tries!r}"
-            raise ValueError(message)
+        at_least("tries", self.tries, 1)
         for name, low in (("first", 0.0), ("factor", 1.0), ("most", 0.0), ("jitter", 0.0)):
-            value = getattr(self, name)
+            value = real(name, getattr(self, name))
             if not (math.isfinite(value) and value >= low):
                 message = f"{name} must be finite and at least {low}, got {value!r}"
-                raise ValueError(message)
+                raise InvalidArgumentError(message)
         if self.jitter > 1.0:
             message = f"jitter must be at most 1, got {self.jitter!r}"
-            raise ValueError(message)
+            raise InvalidArgumentError(message)
 
     def pauses(self, draw: random.Random) -> Iterator[float]:
         """Yield the pause after each failed try but the last, in seconds."""
