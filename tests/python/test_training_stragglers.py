@@ -362,8 +362,8 @@ def test_ranks_need_a_group() -> None:
 
 def test_what_torch_says_is_one_sentence() -> None:
     said = (
-        "[/src/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:8415: "
-        "Connection reset by peer. This is typically caused by a remote worker. GLHF!\nmore"
+        "[/src/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:8415: Connection "
+        "reset by peer. This is typically caused by a remote worker. GLHF!\nmore"
     )
     told = "Read error [127.0.0.1]:8415: Connection reset by peer"
     assert torch_reason(RuntimeError(said)) == told
