@@ -82,6 +82,38 @@ def test_hosts_of_other_roots_or_observers_are_left_alone(tree: HostTree, tmp_pa
     fabric.stop()
 
 
+def test_threads_end_with_their_observer_and_are_free_for_another(tree: HostTree) -> None:
+    class Link:
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def start(self, observer: inlay.Observer) -> None:
+            self.calls.append("start")
+
+        def stop(self) -> None:
+            self.calls.append("stop")
+
+    link = Link()
+    first, second = inlay.Observer(), inlay.Observer()
+    host = Host(root=str(tree), period=60.0)
+    fabric = Fabric(root=str(tree), period=60.0, probe=link)
+    first.probe(host, fabric)
+    first.collect()
+    second.stop()
+    assert host.running
+    assert fabric.running
+    first.stop()
+    assert not host.running
+    assert not fabric.running
+    assert (link.calls[0], link.calls[-1], link.calls.count("stop")) == ("start", "stop", 1)
+    third = inlay.Observer()
+    third.probe(host)
+    third.collect()
+    assert host.running
+    third.stop()
+    assert not host.running
+
+
 def test_the_thread_reads_by_itself(tree: HostTree) -> None:
     obs = inlay.Observer()
     host = Host(root=str(tree), period=0.01, slow=0.02, families=("cpu", "memory"))

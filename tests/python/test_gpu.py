@@ -315,6 +315,29 @@ def test_stopping_keeps_what_was_read_and_starting_goes_on(
     assert energy["value"] == pytest.approx(500, rel=0.01)
 
 
+def test_threads_end_with_the_last_observer(start: Any, fake: fake_nvml.Fake) -> None:
+    obs, gpu = start("gpus 1")
+    other = inlay.Observer()
+    other.probe(gpu)
+    other.collect()
+    obs.stop()
+    assert gpu._native.running
+    other.stop()
+    assert not gpu._native.running
+    third = inlay.Observer()
+    third.probe(gpu)
+    third.collect()
+    assert gpu._native.running
+    third.stop()
+    fake.load_text("gpus 1")
+    with gpu:  # for nobody in particular
+        fourth = inlay.Observer()
+        fourth.probe(gpu)
+        fourth.collect()
+        fourth.stop()
+        assert gpu._native.running
+
+
 def test_a_dropped_probe_ends_its_threads(fake: fake_nvml.Fake) -> None:
     fake.load_text("gpus 1")
     gpu = Gpu(library=fake_nvml.library(), on_event=str)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
-from inlay._arguments import at_least, observer_given, path_text, texts
+from inlay._arguments import at_least, observer_given, one_or_more, path_text
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_rlock
 
@@ -62,7 +62,7 @@ def checked_root(root: str | os.PathLike[str]) -> str:
 def _checked_families(families: Iterable[str] | None, known: tuple[str, ...]) -> list[str]:
     if families is None:
         return list(known)
-    chosen = list(dict.fromkeys(texts("families", families)))
+    chosen = list(dict.fromkeys(one_or_more("families", families)))
     for family in chosen:
         if family not in known:
             message = f"families are of {', '.join(known)}: {family!r}"
@@ -187,6 +187,19 @@ class KernelReader:
             self._stopped = True
             self._native.stop()
             self._detach()
+
+    def observer_stopped(self, observer: Observer, /) -> None:
+        """End with the observer that it was started for, and be free for another.
+
+        Parameters
+        ----------
+        observer : Observer
+            Which one has stopped: `Observer.stop` calls it.
+        """
+        with self._lock:
+            if self._observer is not None and self._observer() is observer:
+                self.stop()
+                self._observer, self._stopped = None, False
 
     def tick(self) -> None:
         """Read everything now, beside what the thread does."""

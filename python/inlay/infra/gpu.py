@@ -290,6 +290,8 @@ class Gpu:
         self._caller: _Caller | None = None
         self._lock = new_lock()
         self._wanted = True  # False once it was stopped by hand
+        self._by_hand = False  # started for nobody in particular
+        self._observers: weakref.WeakSet[Observer] = weakref.WeakSet()
         self._finalizer = weakref.finalize(self, _close, self._native, {})
         self._finalizer.atexit = False
         _probes.add(self)
@@ -313,14 +315,20 @@ class Gpu:
             if not observer.enabled:
                 return self  # a no-op costs nothing
         self._wanted = True
-        if observer is not None:
+        if observer is None:
+            self._by_hand = True
+        else:
+            self._observers.add(observer)
             self._native.attach(observer.core)
         self._run()
         return self
 
     def stop(self) -> None:
         """End the threads; `start` goes on."""
-        self._wanted = False
+        self._wanted = self._by_hand = False
+        self._end()
+
+    def _end(self) -> None:
         with self._lock:
             caller, self._caller = self._caller, None
         if caller is not None:
@@ -339,10 +347,23 @@ class Gpu:
             ``events``.
         """
         observer_given(observer)
+        self._observers.add(observer)
         self._native.attach(observer.core)
         if self._wanted:
             self._run()
         self._native.observe(observer.core)
+
+    def observer_stopped(self, observer: Observer, /) -> None:
+        """End with the last observer, unless it was started without one; `Observer.stop` calls it.
+
+        Parameters
+        ----------
+        observer : Observer
+            Which one has stopped.
+        """
+        self._observers.discard(observer)
+        if not self._observers and not self._by_hand:
+            self._end()
 
     def _run(self) -> None:
         with self._lock:

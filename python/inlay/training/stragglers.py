@@ -13,7 +13,7 @@ from inlay._arguments import (
     flag,
     number_between,
     observer_given,
-    texts,
+    one_or_more,
     with_methods,
 )
 from inlay._exceptions import InvalidArgumentError
@@ -168,7 +168,7 @@ class Stragglers:
         self._every = at_least("every", every, 1)
         self._rule = checked_rule(share, seconds, persistence, p_value)
         timeout = number_between("timeout", timeout, most=_LONGEST_TIMEOUT, above=0.0)
-        self._sections = (*_SECTIONS, *texts("sections", sections))
+        self._sections = (*_SECTIONS, *one_or_more("sections", sections))
         self._device = DeviceWaits() if flag("device", device) else None
         callable_or_none("evidence", evidence)
         callable_or_none("on_straggler", on_straggler)
