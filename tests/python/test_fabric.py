@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -135,8 +136,9 @@ def test_the_thread_reads_by_itself(tree: HostTree) -> None:
 
 
 def test_probes_of_links_have_start_and_stop(tree: HostTree) -> None:
-    with pytest.raises(TypeError, match="start and stop"):
-        Fabric(root=str(tree), probe=object())  # type: ignore[arg-type]
+    for none in (object(), PingMesh):
+        with pytest.raises(TypeError, match=r"probe must be an object with .* start, stop: "):
+            Fabric(root=str(tree), probe=none)  # type: ignore[arg-type]
 
     class Counts:
         started = stopped = 0
@@ -265,11 +267,26 @@ def test_a_mesh_pings_by_itself() -> None:
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 1},
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 0, "every": 0.0},
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 0, "attempts": 0},
+        {"peers": {0: ("127.0.0.1", 99_999_999)}, "rank": 0},
+        {"peers": {0: "127.0.0.1:7000"}, "rank": 0},
+        {"peers": {0: (7000, "127.0.0.1")}, "rank": 0},
+        {"peers": [("127.0.0.1", 0)], "rank": 0},
     ],
 )
 def test_a_mesh_refuses_what_is_none(arguments: dict[str, Any]) -> None:
-    with pytest.raises(inlay.InvalidArgumentError):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"(peers?|rank|every|attempts) .*: "):
         PingMesh(**arguments)
+
+
+def test_a_mesh_refuses_what_is_of_another_kind() -> None:
+    with pytest.raises(TypeError, match=r"the port of peer 0 .*: '7000'"):
+        PingMesh(peers={0: ("127.0.0.1", "7000")}, rank=0)  # type: ignore[dict-item]
+    mesh = PingMesh(peers={0: ("127.0.0.1", 0)}, rank=0)
+    with pytest.raises(TypeError, match=r"number .*: 'x'"):
+        mesh.turn("x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"observer .*: None"):
+        mesh.start(None)  # type: ignore[arg-type]
+    mesh.stop()
 
 
 # ---- between processes ---------------------------------------------------------------------------
@@ -393,6 +410,8 @@ os._exit(0)
         assert each["events"] == 1
         assert each["severity"] == 13
         assert each["steps"] == 1000
+        assert each["reason"]
+        assert not re.search(r"\.cc|GLHF|\. ", each["reason"])
 
 
 def test_a_rank_that_hangs_is_a_time_out(tmp_path: Path) -> None:
@@ -466,6 +485,30 @@ os._exit(0)
         others = [str(other) for other in range(3) if other != rank]
         assert each["peers"] == [f'{{"peer":"{other}"}}' for other in others]
         assert sum(time is not None for time in each["times"]) == 2
+
+
+def test_what_is_no_group_is_named(tmp_path: Path) -> None:
+    (said,) = run_ranks(
+        tmp_path,
+        """
+from inlay.training import Stragglers
+told = []
+for make in (AllReduceProbe, PingMesh, lambda group: Stragglers(obs, group=group)):
+    try:
+        make(group=7)
+    except inlay.InvalidArgumentError as error:
+        told.append(str(error))
+try:
+    AllReduceProbe(every=3600.0).start(None)
+except TypeError as error:
+    told.append(str(error))
+say(told=told)
+os._exit(0)
+""",
+        ranks=1,
+    )
+    no_group = "group must be a process group that this rank is one of: 7"
+    assert said["told"] == [no_group] * 3 + ["observer must be an inlay.Observer: None"]
 
 
 def test_probes_of_a_group_need_one() -> None:
