@@ -301,7 +301,7 @@ class PingMesh:
 
 def _checked_peers(peers: Any) -> list[tuple[str, int]]:
     """Return the addresses of ranks 0 to n - 1, in their order."""
-    if not isinstance(peers, Mapping) or set(peers) != set(range(len(peers))):
+    if not isinstance(peers, Mapping) or not peers or set(peers) != set(range(len(peers))):
         message = f"peers must be addresses of ranks 0 to n - 1: {peers!r}"
         raise InvalidArgumentError(message)
     found = []
