@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from typing import Any
@@ -14,16 +15,22 @@ from inlay._exceptions import InvalidArgumentError
 __all__ = [
     "LAYERS",
     "at_least",
+    "callable_or_none",
     "check_order",
+    "flag",
     "moment_us",
     "non_empty",
-    "not_negative",
+    "number_between",
+    "observer_given",
     "one_of",
+    "one_or_more",
     "optional_text",
+    "path_text",
     "real",
     "seconds_of",
     "text",
     "texts",
+    "with_methods",
 ]
 
 LAYERS = ("app", "data", "model", "infra", "training", "self")
@@ -59,6 +66,78 @@ def at_least(name: str, number: Any, least: int | None = None, *, most: int | No
     return found
 
 
+def real(name: str, given: Any) -> float:
+    """Return an argument that must be a number; a bool is none.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    try:
+        if isinstance(given, (bool, str, bytes)):
+            raise TypeError
+        return float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        message = f"{name} must be a number: {given!r}"
+        raise TypeError(message) from error
+
+
+def number_between(
+    name: str,
+    number: Any,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float | None = None,
+) -> float:
+    """Return an argument that must be a finite number, not below `least` and not over `most`.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    number : float
+        What was given; numpy's numbers are taken too.
+    least, most : float
+        The bounds, which are allowed.
+    above : float, optional
+        Instead of `least`: a bound that is not allowed.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is out of range, NaN or infinite.
+    TypeError
+        If it is no number; a bool is none, and neither is a text.
+    """
+    found = real(name, number)
+    low = least if above is None else above
+    if math.isfinite(found) and found <= most and (found >= low if above is None else found > low):
+        return found
+    bounds = []
+    if low > -math.inf:
+        bounds.append(f"{'at least' if above is None else 'above'} {low:g}")
+    if most < math.inf:
+        bounds.append(f"at most {most:g}")
+    message = f"{name} must be {' and '.join(bounds) or 'finite'}: {number!r}"
+    raise InvalidArgumentError(message)
+
+
+def flag(name: str, given: Any) -> bool:
+    """Return an argument that must be True or False.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if not isinstance(given, bool):
+        message = f"{name} must be True or False: {given!r}"
+        raise TypeError(message)
+    return given
+
+
 def text(name: str, given: Any) -> str:
     """Return an argument that must be a text, without halves of surrogate pairs.
 
@@ -92,6 +171,23 @@ def optional_text(name: str, given: Any) -> str | None:
     return None if given is None else text(name, given)
 
 
+def non_empty(name: str, given: Any) -> str:
+    """Return an argument that must be a text, and not an empty one.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    InvalidArgumentError
+        If it is empty.
+    """
+    found = text(name, given)
+    if not found:
+        message = f"{name} must not be empty: {given!r}"
+        raise InvalidArgumentError(message)
+    return found
+
+
 def texts(name: str, given: Any) -> tuple[str, ...]:
     """Return an argument that must be several texts.
 
@@ -108,6 +204,27 @@ def texts(name: str, given: Any) -> tuple[str, ...]:
     raise InvalidArgumentError(message)
 
 
+def one_or_more(name: str, given: Any) -> tuple[str, ...]:
+    """Return an argument that must be several texts; a single one is one of them.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be gone through, or something in it is no text.
+    """
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        message = f"{name} must be texts: {given!r}"
+        raise TypeError(message)
+    found = tuple(given)
+    for one in found:
+        if not isinstance(one, str):
+            message = f"{name} must be texts: {one!r}"
+            raise TypeError(message)
+    return found
+
+
 def one_of(name: str, given: Any, known: Sequence[str]) -> str:
     """Return an argument that must be one of a few words.
 
@@ -122,8 +239,8 @@ def one_of(name: str, given: Any, known: Sequence[str]) -> str:
     raise InvalidArgumentError(message)
 
 
-def real(name: str, given: Any) -> float:
-    """Return an argument that must be a number; a bool is none.
+def path_text(name: str, given: Any) -> str:
+    """Return an argument that must be a path, as text.
 
     Raises
     ------
@@ -131,11 +248,9 @@ def real(name: str, given: Any) -> float:
         If it is none.
     """
     try:
-        if isinstance(given, (bool, str, bytes)):
-            raise TypeError
-        return float(given)
-    except (TypeError, ValueError, OverflowError) as error:
-        message = f"{name} must be a number: {given!r}"
+        return os.fsdecode(given)
+    except TypeError as error:
+        message = f"{name} must be a path: {given!r}"
         raise TypeError(message) from error
 
 
@@ -208,39 +323,41 @@ def check_order(moments: Mapping[str, datetime.datetime | None]) -> None:
             raise InvalidArgumentError(message)
 
 
-def not_negative(name: str, number: Any, unit: str) -> float:
-    """Return an argument that must be a finite number and not below 0.
+def callable_or_none(name: str, given: Any) -> None:
+    """Look whether an argument can be called, if there is one.
 
     Raises
     ------
     TypeError
-        If it is no number; a bool is none.
-    InvalidArgumentError
-        If it is negative or not finite.
+        If it cannot.
     """
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        message = f"{name} must be a number of {unit}: {number!r}"
+    if given is not None and not callable(given):
+        message = f"{name} must be callable: {given!r}"
         raise TypeError(message)
-    if not (math.isfinite(number) and number >= 0.0):
-        message = f"{name} must be 0 {unit} or more: {number!r}"
-        raise InvalidArgumentError(message)
-    return float(number)
 
 
-def non_empty(name: str, given: Any) -> str:
-    """Return an argument that must be a string, and not an empty one.
+def with_methods(name: str, given: Any, *methods: str) -> None:
+    """Look whether an argument is an object, not a class, with these methods.
 
     Raises
     ------
     TypeError
-        If it is no string.
-    InvalidArgumentError
-        If it is empty.
+        If it is not.
     """
-    if not isinstance(given, str):
-        message = f"{name} must be a string: {given!r}"
+    for method in methods:
+        if isinstance(given, type) or not callable(getattr(given, method, None)):
+            message = f"{name} must be an object with the methods {', '.join(methods)}: {given!r}"
+            raise TypeError(message)
+
+
+def observer_given(given: Any) -> None:
+    """Look whether an argument is an observer, or a no-op in its place.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if isinstance(given, type) or not isinstance(getattr(given, "enabled", None), bool):
+        message = f"observer must be an inlay.Observer: {given!r}"
         raise TypeError(message)
-    if not given:
-        message = f"{name} must not be empty: {given!r}"
-        raise InvalidArgumentError(message)
-    return given

@@ -146,6 +146,19 @@ class Observables:
         finally:
             self._cut.release()
 
+    def finish(self, deadline: float) -> None:
+        """Run all tasks a last time, then what each says is due at its end, if it does.
+
+        Parameters
+        ----------
+        deadline : float
+            As of `run`, for all of it.
+        """
+        self.run(deadline)
+        endings = [ending() for task in self._tasks if (ending := getattr(task, "ending", None))]
+        self._tasks = tuple(ending for ending in endings if ending is not None)
+        self.run(deadline)
+
     def close(self) -> None:
         """Let the thread end."""
         worker, self._worker = self._worker, None

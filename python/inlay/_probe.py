@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import weakref
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
             """Record what there is to see."""
 
 
-__all__ = ["ProbeTask"]
+__all__ = ["ProbeEnd", "ProbeTask"]
 
 
 class ProbeTask:
@@ -40,3 +40,19 @@ class ProbeTask:
 
     def apply(self, result: None) -> None:
         """Do nothing: the probe has recorded what it saw."""
+
+    def ending(self) -> ProbeEnd | None:
+        """Return what tells the probe that the observer has stopped, if it wants to know."""
+        wants = callable(getattr(self._probe, "observer_stopped", None))
+        return ProbeEnd(self._observer, self._probe) if wants else None
+
+
+class ProbeEnd(ProbeTask):
+    """Tells a probe that the observer has stopped. Thread-safe as the probe is."""
+
+    def run(self) -> None:
+        """Tell it, unless the observer is gone."""
+        observer = self._observer()
+        if observer is not None:
+            told: Any = self._probe
+            told.observer_stopped(observer)

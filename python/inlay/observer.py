@@ -387,6 +387,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
     def stop(self, timeout: float = 5.0) -> bool:
         """Turn the last window, let all sinks write what they have, and close them.
 
+        Probes that read in threads of their own, as those of `inlay.infra` do, are stopped too.
         A record made later is counted as dropped; it raises nothing.
 
         Parameters
@@ -451,7 +452,7 @@ class Observer(Instruments, Facts, Watching, Measuring, Generating, Joining):
             self._stopped = True
         if not self._idle_child():
             now = time.monotonic()
-            self._observables.run(now + (deadline - now) / 2)  # the sinks need the rest
+            self._observables.finish(now + (deadline - now) / 2)  # the sinks need the rest
             self._close_watches()
             self._finish_joining(deadline)
         self._delivery.finish(deadline)

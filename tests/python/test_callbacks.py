@@ -227,6 +227,28 @@ def test_probe_is_polled_before_each_cut(clock: inlay.ManualClock) -> None:
         obs.probe(Probe)  # type: ignore[arg-type]
 
 
+def test_probe_is_told_of_the_end_after_its_last_poll(clock: inlay.ManualClock) -> None:
+    told: list[object] = []
+
+    class Probe:
+        def observe(self, observer: inlay.Observer) -> None:
+            told.append("polled")
+
+        def observer_stopped(self, observer: inlay.Observer) -> None:
+            told.append(observer)
+            message = "no end"
+            raise RuntimeError(message)
+
+    memory = Memory()
+    obs = inlay.Observer(sinks=[memory], clock=clock)
+    obs.probe(Probe())
+    assert obs.stop(SOON)
+    assert told == ["polled", obs]
+    assert failures(memory.batches[-1]) == {("Probe", "raised"): 1}
+    obs.stop(SOON)
+    assert len(told) == 2
+
+
 def test_probe_that_raises_is_counted(clock: inlay.ManualClock) -> None:
     class Broken:
         def observe(self, observer: inlay.Observer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -84,6 +85,38 @@ def test_hosts_of_other_roots_or_observers_are_left_alone(tree: HostTree, tmp_pa
     fabric.stop()
 
 
+def test_threads_end_with_their_observer_and_are_free_for_another(tree: HostTree) -> None:
+    class Link:
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def start(self, observer: inlay.Observer) -> None:
+            self.calls.append("start")
+
+        def stop(self) -> None:
+            self.calls.append("stop")
+
+    link = Link()
+    first, second = inlay.Observer(), inlay.Observer()
+    host = Host(root=str(tree), period=60.0)
+    fabric = Fabric(root=str(tree), period=60.0, probe=link)
+    first.probe(host, fabric)
+    first.collect()
+    second.stop()
+    assert host.running
+    assert fabric.running
+    first.stop()
+    assert not host.running
+    assert not fabric.running
+    assert (link.calls[0], link.calls[-1], link.calls.count("stop")) == ("start", "stop", 1)
+    third = inlay.Observer()
+    third.probe(host)
+    third.collect()
+    assert host.running
+    third.stop()
+    assert not host.running
+
+
 def test_the_thread_reads_by_itself(tree: HostTree) -> None:
     obs = inlay.Observer()
     host = Host(root=str(tree), period=0.01, slow=0.02, families=("cpu", "memory"))
@@ -105,8 +138,9 @@ def test_the_thread_reads_by_itself(tree: HostTree) -> None:
 
 
 def test_probes_of_links_have_start_and_stop(tree: HostTree) -> None:
-    with pytest.raises(TypeError, match="start and stop"):
-        Fabric(root=str(tree), probe=object())  # type: ignore[arg-type]
+    for none in (object(), PingMesh):
+        with pytest.raises(TypeError, match=r"probe must be an object with .* start, stop: "):
+            Fabric(root=str(tree), probe=none)  # type: ignore[arg-type]
 
     class Counts:
         started = stopped = 0
@@ -235,11 +269,26 @@ def test_a_mesh_pings_by_itself() -> None:
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 1},
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 0, "every": 0.0},
         {"peers": {0: ("127.0.0.1", 0)}, "rank": 0, "attempts": 0},
+        {"peers": {0: ("127.0.0.1", 99_999_999)}, "rank": 0},
+        {"peers": {0: "127.0.0.1:7000"}, "rank": 0},
+        {"peers": {0: (7000, "127.0.0.1")}, "rank": 0},
+        {"peers": [("127.0.0.1", 0)], "rank": 0},
     ],
 )
 def test_a_mesh_refuses_what_is_none(arguments: dict[str, Any]) -> None:
-    with pytest.raises(inlay.InvalidArgumentError):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"(peers?|rank|every|attempts) .*: "):
         PingMesh(**arguments)
+
+
+def test_a_mesh_refuses_what_is_of_another_kind() -> None:
+    with pytest.raises(TypeError, match=r"the port of peer 0 .*: '7000'"):
+        PingMesh(peers={0: ("127.0.0.1", "7000")}, rank=0)  # type: ignore[dict-item]
+    mesh = PingMesh(peers={0: ("127.0.0.1", 0)}, rank=0)
+    with pytest.raises(TypeError, match=r"number .*: 'x'"):
+        mesh.turn("x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"observer .*: None"):
+        mesh.start(None)  # type: ignore[arg-type]
+    mesh.stop()
 
 
 # ---- between processes ---------------------------------------------------------------------------
@@ -363,6 +412,8 @@ os._exit(0)
         assert each["events"] == 1
         assert each["severity"] == 13
         assert each["steps"] == 1000
+        assert each["reason"]
+        assert not re.search(r"\.cc|GLHF|\. ", each["reason"])
 
 
 def test_a_rank_that_hangs_is_a_time_out(tmp_path: Path) -> None:
@@ -436,6 +487,30 @@ os._exit(0)
         others = [str(other) for other in range(3) if other != rank]
         assert each["peers"] == [f'{{"peer":"{other}"}}' for other in others]
         assert sum(time is not None for time in each["times"]) == 2
+
+
+def test_what_is_no_group_is_named(tmp_path: Path) -> None:
+    (said,) = run_ranks(
+        tmp_path,
+        """
+from inlay.training import Stragglers
+told = []
+for make in (AllReduceProbe, PingMesh, lambda group: Stragglers(obs, group=group)):
+    try:
+        make(group=7)
+    except inlay.InvalidArgumentError as error:
+        told.append(str(error))
+try:
+    AllReduceProbe(every=3600.0).start(None)
+except TypeError as error:
+    told.append(str(error))
+say(told=told)
+os._exit(0)
+""",
+        ranks=1,
+    )
+    no_group = "group must be a process group that this rank is one of: 7"
+    assert said["told"] == [no_group] * 3 + ["observer must be an inlay.Observer: None"]
 
 
 def test_probes_of_a_group_need_one() -> None:

@@ -61,7 +61,8 @@ def test_importing_loads_no_library_and_no_arrow() -> None:
         {"devices": [1.5]},
         {"devices": [True]},
         {"devices": "cuda:0"},
-        {"on_event": "call"},
+        {"devices": 1.5},
+        {"devices": b"GPU-1"},
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, Any]) -> None:
@@ -69,6 +70,25 @@ def test_what_cannot_be_is_refused(options: dict[str, Any]) -> None:
         Gpu(**options)
     value = next(iter(options.values()))
     assert str(value[0] if isinstance(value, list) else value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options", [{"gpm": "no"}, {"process": 1}, {"library": 3}, {"on_event": "call"}]
+)
+def test_settings_of_another_kind_are_refused(options: dict[str, Any]) -> None:
+    ((name, value),) = options.items()
+    with pytest.raises(TypeError, match=f"{name} .*: {value!r}"):
+        Gpu(**options)
+
+
+@pytest.mark.parametrize("observer", [3, inlay.Observer])
+def test_a_probe_is_for_an_observer(observer: Any) -> None:
+    gpu = Gpu(library=NOTHING)
+    for call in (gpu.start, gpu.observe):
+        with pytest.raises(TypeError, match=r"observer must be an inlay.Observer"):
+            call(observer)
+    with pytest.raises(TypeError, match="None"):
+        gpu.observe(None)  # type: ignore[arg-type]
 
 
 # ---- healthy -------------------------------------------------------------------------------------
@@ -241,16 +261,22 @@ def test_a_device_that_is_not_here_is_absent(start: Any) -> None:
     assert [device.index for device in gpu.devices] == [0]
     absent = [row for row in rows(obs.collect(), "gpu.count") if row["status"] == "absent"]
     assert [row["attrs"]["gpu"] for row in absent] == ["7"]
+    assert (gpu.status, gpu.reason) == ("ok", "not here: 7; 2 GPUs are here")
 
 
+@pytest.mark.parametrize("visible", ["-1", "abc", ""])
 def test_no_visible_device_is_a_status(
-    fake: fake_nvml.Fake, made: list[Gpu], monkeypatch: pytest.MonkeyPatch
+    fake: fake_nvml.Fake, made: list[Gpu], monkeypatch: pytest.MonkeyPatch, visible: str
 ) -> None:
     fake.load_text("gpus 2")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     gpu = Gpu(library=fake_nvml.library())
     made.append(gpu)
     assert gpu.start().status == "absent"
+    assert gpu.reason == f"CUDA_VISIBLE_DEVICES names no GPU: '{visible}'; 2 GPUs are here"
+    named = Gpu(devices=7, library=fake_nvml.library())
+    made.append(named)
+    assert (named.start().status, named.reason) == ("absent", "not here: 7; 2 GPUs are here")
 
 
 def test_instances_have_memory_and_activity(start: Any) -> None:
@@ -287,6 +313,29 @@ def test_stopping_keeps_what_was_read_and_starting_goes_on(
     wait_for(lambda: ticks(gpu) > before + 1)
     (energy,) = rows(obs.collect(), "gpu.energy")
     assert energy["value"] == pytest.approx(500, rel=0.01)
+
+
+def test_threads_end_with_the_last_observer(start: Any, fake: fake_nvml.Fake) -> None:
+    obs, gpu = start("gpus 1")
+    other = inlay.Observer()
+    other.probe(gpu)
+    other.collect()
+    obs.stop()
+    assert gpu._native.running
+    other.stop()
+    assert not gpu._native.running
+    third = inlay.Observer()
+    third.probe(gpu)
+    third.collect()
+    assert gpu._native.running
+    third.stop()
+    fake.load_text("gpus 1")
+    with gpu:  # for nobody in particular
+        fourth = inlay.Observer()
+        fourth.probe(gpu)
+        fourth.collect()
+        fourth.stop()
+        assert gpu._native.running
 
 
 def test_a_dropped_probe_ends_its_threads(fake: fake_nvml.Fake) -> None:

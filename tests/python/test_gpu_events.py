@@ -205,5 +205,25 @@ def test_errors_of_links_and_memory_are_intervals(start: Any, fake: fake_nvml.Fa
     assert sum(row["value"] for row in rows(batch, "gpu.nvlink.errors", kind="crc")) == 7
     (ecc,) = events(batch, "gpu.ecc")
     assert (ecc["attrs"]["type"], ecc["attrs"]["errors"]) == ("corrected", "3")
+    assert ecc["attrs"]["location"] == "total"
     (pending,) = rows(batch, "gpu.rows.remapped", cause="pending")
     assert pending["value"] == 1
+
+
+def test_a_memory_error_is_told_by_the_driver_and_by_the_counters(
+    start: Any, fake: fake_nvml.Fake
+) -> None:
+    waits = fake.calls("nvmlEventSetWait_v2")
+    obs, gpu = start(
+        "gpus 1\nclock manual\ngpu 0 at 2s ecc_uncorrected add 1\ngpu 0 at 2s event dbe",
+        slow=1.0,
+    )
+    wait_for(lambda: fake.calls("nvmlEventSetWait_v2") > waits + 1)
+    obs.collect()
+    fake.advance(3)
+    slow = ticks(gpu, "slow")
+    wait_for(lambda: ticks(gpu, "slow") > slow + 1)
+    told = {event["attrs"]["source"]: event["attrs"] for event in events(obs.collect(), "gpu.ecc")}
+    assert set(told) == {"driver", "counter"}
+    assert told["driver"]["type"] == told["counter"]["type"] == "uncorrected"
+    assert (told["counter"]["location"], told["counter"]["errors"]) == ("total", "1")

@@ -559,6 +559,19 @@ def test_arguments_that_cannot_be_are_named(arguments: dict[str, Any]) -> None:
     assert next(iter(arguments)) in str(refused.value) or "slow" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "arguments", [{"held_files": 1.5}, {"families": 3}, {"families": [3]}, {"root": 3}]
+)
+def test_arguments_of_another_kind_are_named(arguments: dict[str, Any]) -> None:
+    ((name, _),) = arguments.items()
+    with pytest.raises(TypeError, match=rf"{name} must be .*: (1\.5|3)$"):
+        inlay.infra.Host(**arguments)
+    host = inlay.infra.Host(families="cpu")
+    for call in (host.start, host.observe):
+        with pytest.raises(TypeError, match=r"observer must be an inlay.Observer: None"):
+            call(None)  # type: ignore[arg-type]
+
+
 def test_the_core_refuses_them_too(tree: HostTree) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match="gpu"):
         HostReading(tree, ["gpu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,13 +111,123 @@ def test_no_job_is_no_job(tmp_path: Path) -> None:
         ({"CUDA_VISIBLE_DEVICES": ""}, 0),
         ({"CUDA_VISIBLE_DEVICES": "0,-1,1"}, 1),
         ({"CUDA_VISIBLE_DEVICES": "GPU-aa,MIG-bb", "SLURM_GPUS_ON_NODE": "8"}, 2),
+        ({"CUDA_VISIBLE_DEVICES": "abc"}, 0),
+        ({"CUDA_VISIBLE_DEVICES": "0,0"}, 0),
+        ({"CUDA_VISIBLE_DEVICES": "0,1,2,3", "LOCAL_WORLD_SIZE": "4"}, 1),
+        ({"CUDA_VISIBLE_DEVICES": "2", "LOCAL_WORLD_SIZE": "4"}, 1),
+        ({"CUDA_VISIBLE_DEVICES": "0,1,2", "LOCAL_WORLD_SIZE": "2"}, None),
+        (
+            {
+                "CUDA_VISIBLE_DEVICES": "0,1,2,3",
+                "SLURM_GPUS_ON_NODE": "4",
+                "SLURM_NTASKS_PER_NODE": "4",
+            },
+            1,
+        ),
+        (
+            {
+                "CUDA_VISIBLE_DEVICES": "0,1",
+                "SLURM_GPUS_ON_NODE": "4",
+                "SLURM_NTASKS_PER_NODE": "2",
+            },
+            2,
+        ),
+        ({"SLURM_GPUS_ON_NODE": "4", "SLURM_NTASKS_PER_NODE": "4"}, 1),
+        ({"SLURM_GPUS_ON_NODE": "4", "SLURM_TASKS_PER_NODE": "2(x3)"}, 2),
+        ({"SLURM_GPUS_ON_NODE": "4", "SLURM_TASKS_PER_NODE": "2(x2),4"}, None),
+        (
+            {
+                "SLURM_GPUS_ON_NODE": "4",
+                "SLURM_NTASKS_PER_NODE": "4",
+                "SLURM_GPUS_PER_TASK": "a100:1",
+            },
+            1,
+        ),
+        ({"SLURM_GPUS_PER_TASK": "8", "LOCAL_WORLD_SIZE": "8"}, 1),
+        ({"SLURM_GPUS": "8"}, 8),
+        ({"SLURM_GPUS": "8", "SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "2"}, 2),
+        ({"SLURM_GPUS_PER_NODE": "4"}, 4),
+        ({"SLURM_GPUS_PER_NODE": "a100:2,v100:1"}, 3),
         ({"SLURM_JOB_GPUS": "0,1"}, 2),
+        ({"SLURM_JOB_GPUS": "0-3"}, 4),
+        ({"SLURM_STEP_GPUS": "0-2,7", "SLURM_JOB_GPUS": "0-7"}, 4),
+        ({"SLURM_JOB_GPUS": "3-0", "SLURM_GPUS_ON_NODE": "four", "SLURM_GPUS": "2"}, 2),
         ({"NVIDIA_VISIBLE_DEVICES": "GPU-a,GPU-b"}, 2),
+        ({"NVIDIA_VISIBLE_DEVICES": "0"}, 1),
+        ({"NVIDIA_VISIBLE_DEVICES": "none"}, 0),
+        ({"NVIDIA_VISIBLE_DEVICES": "void"}, None),
         ({"NVIDIA_VISIBLE_DEVICES": "all"}, None),
     ],
 )
 def test_gpus_that_a_process_holds(tmp_path: Path, env: dict[str, str], gpus: int | None) -> None:
     assert job_facts(env, root=tmp_path).gpus == gpus
+
+
+def test_all_gpus_of_a_container_are_counted(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"proc/driver/nvidia/gpus/0000:0{number}:00.0").mkdir(parents=True)
+    env = {"NVIDIA_VISIBLE_DEVICES": "all", "LOCAL_WORLD_SIZE": "2"}
+    assert job_facts(env, root=tmp_path).gpus == 1
+
+
+def test_what_says_nothing_is_told_once_by_name(tmp_path: Path) -> None:
+    later = str(time.time() + 1e6)
+    env = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_PROCID": "x",
+        "SLURM_GPUS_ON_NODE": "four",
+        "SLURM_JOB_START_TIME": later,
+        "SLURM_JOB_END_TIME": "0",
+        "INLAY_JOB_SUBMITTED": "2026-01-01T00:00:00Z",
+    }
+    job = Job(environ=env, root=tmp_path)
+    observer = inlay.Observer()
+    observer.probe(job)
+    batch = observer.collect()
+    told = {
+        json.loads(row["attrs"])["variable"]: row["body"]
+        for row in batch.events.to_pylist()
+        if row["name"] == "job.fact_ignored"
+    }
+    assert set(told) == set(env) - {"SLURM_JOB_ID", "SLURM_JOB_END_TIME"}
+    assert told["SLURM_PROCID"] == "SLURM_PROCID is no number: 'x'"
+    assert "'four'" in told["SLURM_GPUS_ON_NODE"]
+    assert "future" in told["SLURM_JOB_START_TIME"]
+    assert "'2026-01-01T00:00:00Z'" in told["INLAY_JOB_SUBMITTED"]
+    states = {name: row["status"] for name, row in points(batch).items()}
+    assert states["job.queue_wait"] == states["job.gpu_time"] == "error"
+    assert states["job.time_left"] == "absent"
+    assert not observer.collect().events.to_pylist()
+
+
+@pytest.mark.parametrize("submitted", [1.7e12, 1_700_000_100.0])
+def test_a_wait_is_not_made_up(submitted: float) -> None:
+    env = {"SLURM_JOB_START_TIME": "1700000060", "INLAY_JOB_SUBMITTED": str(submitted)}
+    observer = inlay.Observer()
+    observer.probe(Job(environ=env))
+    batch = observer.collect()
+    row = points(batch)["job.queue_wait"]
+    assert (row["status"], row["value"]) == ("error", None)
+    (event,) = batch.events.to_pylist()
+    assert str(submitted) in event["body"]
+    with pytest.raises(inlay.InvalidArgumentError, match=r"submitted .*: 17000000000"):
+        Job(environ={}, submitted=1.7e12)
+
+
+def test_gpus_are_held_from_the_first_window_on() -> None:
+    clock = inlay.ManualClock(1_700_000_000.0)
+    observer = inlay.Observer(clock=clock)
+    activity = observer.gauge("gpu.sm.activity", attributes=("gpu",), layer="infra")
+    observer.probe(Job(gpus=2, environ={}))
+    held = idle = 0.0
+    for _ in range(3):
+        activity.set(0.0, gpu="a")
+        activity.set(0.9, gpu="b")
+        clock.advance(2.0)
+        found = points(observer.collect())
+        held += found["job.gpu_time"]["value"]
+        idle += found["job.idle_gpu_time"]["value"]
+    assert (held, idle) == (pytest.approx(12.0), pytest.approx(6.0))
 
 
 @given(
@@ -178,9 +289,18 @@ def test_what_cannot_be_known_is_said_once(tmp_path: Path) -> None:
     observer.probe(job)
     found = points(observer.collect())
     assert {name: (row["status"], row["value"]) for name, row in found.items()} == {
-        "job.queue_wait": ("absent", None),
-        "job.idle_gpu_time": ("absent", None),
+        name: ("absent", None)
+        for name in (
+            "job.queue_wait",
+            "job.time_left",
+            "job.time_to_first_step",
+            "job.gpu_time",
+            "job.idle_gpu_time",
+            "job.energy_per_token",
+            "job.energy_per_sample",
+        )
     }
+    assert found["job.gpu_time"]["kind"] == found["job.idle_gpu_time"]["kind"] == "counter"
     assert points(observer.collect()) == {}
 
 
@@ -227,13 +347,41 @@ def test_values_may_be_given() -> None:
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [({"gpus": -1}, "-1"), ({"started": float("nan")}, "nan"), ({"idle_below": 2}, "2")],
+    [
+        ({"gpus": -1}, "gpus .*: -1"),
+        ({"started": float("nan")}, "started .*: nan"),
+        ({"started": 4e9}, "started .*future: 4000000000"),
+        ({"idle_below": 2}, "idle_below .*: 2"),
+        ({"root": "/nowhere"}, "root .*'/nowhere'"),
+    ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match=match):
         Job(environ={}, **options)
-    with pytest.raises(inlay.InvalidArgumentError, match="-5"):
+    with pytest.raises(inlay.InvalidArgumentError, match=r"joules .*: -5"):
         Job(environ={}).energy(-5)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"moment .*: 12.5"):
+        Job(environ={}).first_step(12.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"gpus": "4"}, "gpus .*: '4'"),
+        ({"gpus": 1.5}, "gpus .*: 1.5"),
+        ({"submitted": "now"}, "submitted .*str"),
+        ({"recorder": 3}, "recorder .*: 3"),
+        ({"environ": 3}, "environ .*: 3"),
+        ({"root": 3}, "root .*: 3"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        Job(**({"environ": {}} | options))
+    with pytest.raises(TypeError, match=r"joules .*: '3'"):
+        Job(environ={}).energy("3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"observer .*: 3"):
+        Job(environ={}).observe(3)  # type: ignore[arg-type]
 
 
 def test_the_start_of_the_process(tmp_path: Path) -> None:

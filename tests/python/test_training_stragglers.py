@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import inlay
+from inlay._torch_distributed import torch_reason
 from inlay.training import Straggler, Stragglers
 from inlay.training.rank_exchange import RanksLostError
 from inlay.training.straggler_evidence import evidence_of_window, evidence_text
@@ -232,6 +234,53 @@ def test_a_rank_that_is_gone_ends_it_with_one_event() -> None:
         assert "given up" in repr(one)
 
 
+def test_a_rank_that_is_gone_is_told_where_no_step_ends_any_more() -> None:
+    bus, observers, found = group(2, every=2)
+    go(found, [0.0, 0.0], 2)
+    bus.dead = True
+    for observer in observers:
+        assert [r["name"] for r in observer.collect().events.to_pylist()] == ["training.ranks_lost"]
+        assert not observer.collect().events.to_pylist()
+
+
+def test_what_a_window_found_is_judged_by_the_next_step() -> None:
+    _, observers, found = group(4, every=10)
+    go(found, [0.0, 0.0, 0.02, 0.0], 10)
+    for observer in observers:
+        observer.collect()
+    assert [one.named for one in found] == [[]] * 4
+    go(found, [0.0, 0.0, 0.02, 0.0], 1)
+    assert [one.named[0].rank for one in found] == [2] * 4
+
+
+def test_where_nothing_is_waited_for_nothing_is_known() -> None:
+    _, observers, found = group(2, every=5)
+    for n in range(11):
+        for rank, one in enumerate(found):
+            one.step(0.02 if (rank, n) != (1, 3) else 0.04, 0.0)
+    (row,) = observers[0].collect().verdicts.to_pylist()
+    assert (row["verdict"], row["reason"]) == ("undefined", "no_wait")
+    assert (row["value"], row["p_value"], row["effect"]) == (None, None, None)
+    assert (row["n"], row["part_names"]) == (6, [])
+
+
+def test_a_verdict_is_repeated_with_what_made_it() -> None:
+    _, observers, found = group(4, every=5)
+    go(found, [0.0, 0.0, 0.02, 0.0], 11)
+    (first, _) = observers[0].collect().verdicts.to_pylist()
+    assert first["p_value"] < 1e-3
+    # Late in all of the next steps, too, but no more the last of all in each.
+    for n in range(6):
+        for rank, one in enumerate(found):
+            late = rank == 2 or (rank == 1 and n % 2 == 0)
+            one.step(0.03, 0.0 if late and rank == 1 else 0.001 if late else 0.02)
+    (row,) = observers[0].collect().verdicts.to_pylist()
+    assert found[0]._latest[2].verdict == "undefined"
+    assert (row["verdict"], row["attrs"]) == ("yes", '{"rank":"2"}')
+    assert row["p_value"] < 1e-3
+    assert (row["value"], row["n"]) == (first["value"], first["n"])
+
+
 def test_a_rank_that_looks_late_is_back_in_time() -> None:
     _, _, found = group(2, every=5)
     waits, times = steps_of([0.0, 0.0], 60, 0.0005, 2)
@@ -257,11 +306,70 @@ def test_the_wait_is_measured_by_a_context() -> None:
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [({"every": 0}, "0"), ({"persistence": 1.5}, "1.5"), ({"seconds": -1.0}, "-1.0")],
+    [
+        ({"every": 0}, "every .*: 0"),
+        ({"persistence": 1.5}, "persistence .*: 1.5"),
+        ({"seconds": -1.0}, "seconds .*above 0: -1.0"),
+        ({"share": 5}, "share .*at most 1: 5"),
+        ({"timeout": float("nan")}, "timeout .*: nan"),
+    ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match=match):
         Stragglers(inlay.Observer(), exchange=BusExchange(Bus(1), 0), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"recorder": 3}, "recorder .*on_step: 3"),
+        ({"exchange": 3}, "exchange .*start, poll: 3"),
+        ({"on_straggler": 3}, "on_straggler .*: 3"),
+        ({"evidence": 3}, "evidence .*: 3"),
+        ({"sections": [3]}, "sections .*: 3"),
+        ({"sections": 3}, "sections .*: 3"),
+        ({"device": "cuda"}, "device .*: 'cuda'"),
+        ({"share": "much"}, "share .*: 'much'"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(options: dict[str, Any], match: str) -> None:
+    given = {"exchange": BusExchange(Bus(1), 0)} | options
+    with pytest.raises(TypeError, match=match):
+        Stragglers(inlay.Observer(), **given)
+    with pytest.raises(TypeError, match=r"observer .*: None"):
+        Stragglers(None, exchange=BusExchange(Bus(1), 0))  # type: ignore[arg-type]
+
+
+def test_steps_that_cannot_be_are_refused() -> None:
+    (one,) = group(1, sections="kernels")[2]
+    for step in ((-1.0, 0.0), (float("nan"), 0.0), (0.1, -0.5)):
+        with pytest.raises(
+            inlay.InvalidArgumentError, match=r"(step_time|wait) must be at least 0"
+        ):
+            one.step(*step)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"seconds .*: -1.0"):
+        one.section("kernels", -1.0)
+    with pytest.raises(TypeError, match=r"model .*register_comm_hook: 3"):
+        one.ddp_hook(3)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"\[\[2, 1\], \[2, 2\]\]"):
+        judge([[0.0, 0.1], [0.0]], [[1.0, 1.0]] * 2, Rule())
+
+
+def test_ranks_need_a_group() -> None:
+    pytest.importorskip("torch.distributed", reason="PyTorch is not installed: `make tensors`")
+    with pytest.raises(inlay.InvalidArgumentError, match="initialised"):
+        Stragglers(inlay.Observer())
+
+
+def test_what_torch_says_is_one_sentence() -> None:
+    said = (
+        "[/src/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:8415: Connection "
+        "reset by peer. This is typically caused by a remote worker. GLHF!\nmore"
+    )
+    told = "Read error [127.0.0.1]:8415: Connection reset by peer"
+    assert torch_reason(RuntimeError(said)) == told
+    assert torch_reason(RuntimeError("Operation timed out!")) == "Operation timed out!"
+    assert torch_reason(RuntimeError("")) == "RuntimeError"
 
 
 def test_evidence_is_what_overlaps() -> None:
@@ -386,7 +494,9 @@ def test_a_process_that_dies_is_given_up_and_the_others_go_on() -> None:
     for one in told[:3]:
         assert one["steps"] == 60
         assert not one["active"]
-        assert [name for name, _, _ in one["events"]].count("training.ranks_lost") == 1
+        (body,) = [body for name, body, _ in one["events"] if name == "training.ranks_lost"]
+        assert body.startswith("stragglers are not judged any more: ")
+        assert not re.search(r"\.cc|GLHF", body)
         assert one["seconds"] < 60.0
 
 

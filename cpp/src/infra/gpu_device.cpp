@@ -224,8 +224,10 @@ void GpuDevice::set_up_ecc() {
       continue;
     }
     if (total) {
-      slot.track =
-          add_track("gpu.ecc", attrs, "errors", 1, is(spec.type, "corrected") ? kWarning : kSevere);
+      Attrs told = attrs;
+      told.emplace_back("source", "counter");
+      slot.track = add_track("gpu.ecc", std::move(told), "errors", 1,
+                             is(spec.type, "corrected") ? kWarning : kSevere);
     }
     keep(Tier::kSlow, values[i], slot);
   }

@@ -121,6 +121,7 @@ FoundGpus find_gpus(const NvmlLibrary& nvml, const GpuOptions& options, bool who
   std::uint32_t count = 0;
   found.code = nvml.count(&count);
   if (found.code != nvml::kSuccess) return found;
+  found.count = count;
   bool all = false;
   const std::vector<GpuToken> tokens = wanted(options, all);
   std::vector<std::string> parents(tokens.size());
@@ -177,6 +178,21 @@ FoundGpus find_gpus(const NvmlLibrary& nvml, const GpuOptions& options, bool who
     }
   }
   return found;
+}
+
+std::string missing_text(const FoundGpus& found, const GpuOptions& options) {
+  const std::string here =
+      std::to_string(found.count) + (found.count == 1 ? " GPU is here" : " GPUs are here");
+  if (found.count == 0) return "no GPU is here";
+  if (found.absent.empty()) {
+    if (!found.gpus.empty()) return {};
+    return options.devices ? "devices names no GPU; " + here
+                           : "CUDA_VISIBLE_DEVICES names no GPU: '" + options.visible.value_or("") +
+                                 "'; " + here;
+  }
+  std::string names;
+  for (const std::string& name : found.absent) names += (names.empty() ? "" : ", ") + name;
+  return "not here: " + names + "; " + here;
 }
 
 std::vector<std::pair<std::string, std::string>> info_attrs(const GpuInfo& info,

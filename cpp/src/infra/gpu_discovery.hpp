@@ -24,11 +24,15 @@ struct FoundGpus {
   nvml::Return code = nvml::kSuccess;
   std::vector<FoundGpu> gpus;
   std::vector<std::string> absent;  ///< devices that were asked for and are not here
+  std::uint32_t count = 0;          ///< how many the machine has
 };
 
 /// Looks for the GPUs that the options name.
 /// @param whole whether to describe them and find out how they are connected
 FoundGpus find_gpus(const NvmlLibrary& nvml, const GpuOptions& options, bool whole);
+
+/// A line on what was asked for and is not here; empty if there is nothing of the kind.
+std::string missing_text(const FoundGpus& found, const GpuOptions& options);
 
 /// Fills in what a GPU is.
 void describe_gpu(const NvmlLibrary& nvml, FoundGpu& gpu);

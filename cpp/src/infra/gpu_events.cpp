@@ -318,6 +318,7 @@ void EventThread::tell(const nvml::EventData& data, const std::vector<EventSourc
     }
     default: {
       const bool poison = data.type == nvml::kEventPoison || data.type == nvml::kEventFatalPoison;
+      attrs.emplace_back("source", "driver");
       attrs.emplace_back("type", poison ? "poison" : "uncorrected");
       outlet_.emit(event_of(info, "gpu.ecc", now_us, kSevere,
                             poison ? "poisoned memory was used" : "an uncorrectable memory error",

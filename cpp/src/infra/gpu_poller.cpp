@@ -102,9 +102,12 @@ struct GpuPoller::State final : ForkGuarded {
     if (first) {
       for (const std::string& name : here.absent) tell_absent(name);
     }
+    {
+      std::lock_guard lock(mutex);
+      found.reason = missing_text(here, options);
+    }
     if (devices.empty()) {
-      tell_status(Status::kAbsent,
-                  here.absent.empty() ? "no GPU is here" : "no GPU of those named is here");
+      tell_status(Status::kAbsent, missing_text(here, options));
       return;
     }
     if (changed) {
@@ -247,17 +250,16 @@ struct GpuPoller::State final : ForkGuarded {
   void publish() {
     std::vector<GpuInfo> infos;
     for (const auto& device : devices) infos.push_back(device->info());
+    for (const GpuInfo& info : infos) outlet.emit(info_event(info, driver), false);
     {
       std::lock_guard lock(mutex);
       found.status = "ok";
-      found.reason.clear();
       found.driver = driver;
       found.missing = shared.nvml->missing;
       found.devices = infos;
       looked = true;
       changed_wake->notify_all();
     }
-    for (const GpuInfo& info : infos) outlet.emit(info_event(info, driver), false);
   }
 
   void watch_events() {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
+from inlay._arguments import at_least, observer_given, one_or_more, path_text
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_rlock
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from inlay.observer import Observer
 
-__all__ = ["KernelReader", "checked_seconds"]
+__all__ = ["KernelReader", "checked_root", "checked_seconds"]
 
 # Shorter periods would read files more often than the kernel renews them.
 _SHORTEST_S = 0.001
@@ -41,8 +42,17 @@ def checked_seconds(name: str, seconds: float, least: float = 0.0) -> float:
     return float(seconds)
 
 
-def _checked_root(root: str | os.PathLike[str]) -> str:
-    path = os.fspath(root)
+def checked_root(root: str | os.PathLike[str]) -> str:
+    """Return the directory that file systems lie below.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no directory.
+    TypeError
+        If it is no path.
+    """
+    path = path_text("root", root)
     if not Path(path).is_dir():
         message = f"root must be a directory, as of a file system with /proc and /sys: {path!r}"
         raise InvalidArgumentError(message)
@@ -52,9 +62,7 @@ def _checked_root(root: str | os.PathLike[str]) -> str:
 def _checked_families(families: Iterable[str] | None, known: tuple[str, ...]) -> list[str]:
     if families is None:
         return list(known)
-    if isinstance(families, str):
-        families = (families,)
-    chosen = list(dict.fromkeys(families))
+    chosen = list(dict.fromkeys(one_or_more("families", families)))
     for family in chosen:
         if family not in known:
             message = f"families are of {', '.join(known)}: {family!r}"
@@ -88,11 +96,10 @@ class KernelReader:
         if rescan is None:
             rescan = max(_RESCAN_S, self._period)
         self._rescan = checked_seconds("rescan", rescan, self._period)
-        self._root = _checked_root(root)
+        self._root = checked_root(root)
         self._families = _checked_families(families, known)
-        if held_files is not None and held_files < 1:
-            message = f"held_files must be at least 1: {held_files!r}"
-            raise InvalidArgumentError(message)
+        if held_files is not None:
+            held_files = at_least("held_files", held_files, 1)
         self._native = _core.HostReader(
             root=self._root,
             families=self._families,
@@ -146,7 +153,10 @@ class KernelReader:
         ------
         InvalidArgumentError
             If it was started for another observer.
+        TypeError
+            If it is no observer.
         """
+        observer_given(observer)
         if not observer.enabled:
             return self  # a no-op costs nothing
         with self._lock:
@@ -189,6 +199,19 @@ class KernelReader:
             self._native.stop()
             self._detach()
 
+    def observer_stopped(self, observer: Observer, /) -> None:
+        """End with the observer that it was started for, and be free for another.
+
+        Parameters
+        ----------
+        observer : Observer
+            Which one has stopped: `Observer.stop` calls it.
+        """
+        with self._lock:
+            if self._observer is not None and self._observer() is observer:
+                self.stop()
+                self._observer, self._stopped = None, False
+
     def tick(self) -> None:
         """Read everything now, beside what the thread does."""
         now_us, steady_ns = time.time_ns() // 1000, time.monotonic_ns()
@@ -209,6 +232,7 @@ class KernelReader:
         observer : Observer
             Points and events of layer ``infra`` go to its window.
         """
+        observer_given(observer)
         if not self._stopped:
             self.start(observer)
         self._native.hand_over(observer.core)

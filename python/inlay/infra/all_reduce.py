@@ -8,9 +8,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from inlay._arguments import at_least
+from inlay._arguments import at_least, observer_given
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import Event, Thread, new_lock
+from inlay._torch_distributed import group_ranks, torch_reason
 from inlay.infra._kernel_reader import checked_seconds
 from inlay.infra._status_rows import add_status
 
@@ -61,7 +62,8 @@ class AllReduceProbe:
     Raises
     ------
     InvalidArgumentError
-        If ``torch.distributed`` is not initialised, or a number is out of range.
+        If ``torch.distributed`` is not initialised, the group is none of this rank, or a number is
+        out of range.
 
     Notes
     -----
@@ -87,13 +89,7 @@ class AllReduceProbe:
         self._timeout = checked_seconds("timeout", timeout, 0.01)
         self._repeats = at_least("repeats", repeats, 1)
         self._steps = None if steps is None else at_least("steps", steps, 1)
-        if not (dist.is_available() and dist.is_initialized()):
-            message = "torch.distributed must be initialised before a probe of it is made: not yet"
-            raise InvalidArgumentError(message)
-        ranks = sorted(dist.get_process_group_ranks(group or dist.group.WORLD))
-        if dist.get_rank() not in ranks:
-            message = f"this rank must be one of the group: {dist.get_rank()}"
-            raise InvalidArgumentError(message)
+        ranks = group_ranks(group)
         self._leads = dist.get_rank() == ranks[0]
         self._ranks = ranks
         # A follower waits for the next round as long as the leader sleeps, and all for the first
@@ -151,7 +147,13 @@ class AllReduceProbe:
         -------
         AllReduceProbe
             This one.
+
+        Raises
+        ------
+        TypeError
+            If it is no observer.
         """
+        observer_given(observer)
         with self._lock:
             if self._observer is None:
                 self._observer = weakref.ref(observer)
@@ -207,9 +209,7 @@ class AllReduceProbe:
         try:
             return bool(run())
         except Exception as error:  # whatever the links or the other ranks do
-            lines = str(error).strip().splitlines()
-            # gloo begins with the place in its source.
-            self._failed(lines[0].rpartition("] ")[2][:200] if lines else repr(error))
+            self._failed(torch_reason(error))
             return False
 
     def _begin(self, value: float) -> tuple[Any, Any]:

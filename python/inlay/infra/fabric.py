@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from inlay._arguments import number_between, with_methods
 from inlay.infra import _links
 from inlay.infra._kernel_reader import KernelReader
-from inlay.infra.host import checked_share
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +60,7 @@ class Fabric(KernelReader):
     InvalidArgumentError
         If a number is out of range, or the root is no directory.
     TypeError
-        If a probe has no ``start`` and ``stop``.
+        If a probe is a class, or has no ``start`` and ``stop``, or an argument is of another kind.
 
     Notes
     -----
@@ -99,10 +99,7 @@ class Fabric(KernelReader):
         elif probe is not None:
             probes = (probe,)
         for each in probes:
-            for method in ("start", "stop"):
-                if not callable(getattr(each, method, None)):
-                    message = f"a probe of links has methods start and stop; {each!r} has not"
-                    raise TypeError(message)
+            with_methods("probe", each, "start", "stop")
         super().__init__(
             period=period,
             slow=slow,
@@ -111,7 +108,7 @@ class Fabric(KernelReader):
             families=None,
             known=_links.LINK_FAMILIES,
             pressure=0.25,
-            congestion=checked_share("congestion", congestion),
+            congestion=number_between("congestion", congestion, most=1.0, above=0.0),
             held_files=held_files,
         )
         self._probes = probes

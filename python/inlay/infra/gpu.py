@@ -7,15 +7,17 @@ import json
 import math
 import os
 import weakref
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
+from inlay._arguments import callable_or_none, flag, observer_given, path_text
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import Thread, new_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
 
     from inlay.observer import Observer
@@ -115,10 +117,13 @@ def _names(devices: Iterable[int | str] | int | str | None) -> list[str] | None:
         return None
     if isinstance(devices, (int, str)):
         devices = [devices]
+    if isinstance(devices, (bytes, Mapping)) or not isinstance(devices, Iterable):
+        message = f"devices must be indices or UUIDs: {devices!r}"
+        raise InvalidArgumentError(message)
     names = []
     for device in devices:
         if isinstance(device, bool) or not isinstance(device, (int, str)):
-            message = f"a device is an index or a UUID, not {device!r}"
+            message = f"devices must be indices or UUIDs: {device!r}"
             raise InvalidArgumentError(message)
         names.append(str(device))
     return names
@@ -224,9 +229,14 @@ class Gpu:
     ------
     InvalidArgumentError
         If a period is out of range, or a device is none.
+    TypeError
+        If another argument is of another kind.
 
     Notes
     -----
+    Causes of ``gpu.throttle`` overlap: ``thermal`` is all of ``sw_thermal`` and ``hw_thermal``, and
+    several causes may hold at the same time. Take the causes apart; their sum is no time.
+
     What is read at a tick that takes more than a tenth of its period three times in a row is read
     half as often from then on, and told by an event ``inlay.collector.backoff``. Totals are kept
     by the driver, so throttling, energy and bytes are exact whatever the rate.
@@ -262,10 +272,7 @@ class Gpu:
         process: bool = True,
         on_event: Callable[[GpuEvent], Any] | None = None,
     ) -> None:
-        given: Any = on_event
-        if given is not None and not callable(given):
-            message = f"on_event must be callable, got {on_event!r}"
-            raise InvalidArgumentError(message)
+        callable_or_none("on_event", on_event)
         everything = devices == "all"
         names = None if everything else _names(devices)
         visible = None if everything else os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -275,14 +282,16 @@ class Gpu:
             fast_us=_microseconds("fast", fast, 0.001),
             medium_us=_microseconds("medium", medium, 0.1),
             slow_us=_microseconds("slow", slow, 1.0),
-            library="" if library is None else os.fspath(library),
-            gpm=bool(gpm),
-            process=bool(process),
+            library="" if library is None else path_text("library", library),
+            gpm=flag("gpm", gpm),
+            process=flag("process", process),
         )
         self._on_event = on_event
         self._caller: _Caller | None = None
         self._lock = new_lock()
         self._wanted = True  # False once it was stopped by hand
+        self._by_hand = False  # started for nobody in particular
+        self._observers: weakref.WeakSet[Observer] = weakref.WeakSet()
         self._finalizer = weakref.finalize(self, _close, self._native, {})
         self._finalizer.atexit = False
         _probes.add(self)
@@ -301,17 +310,25 @@ class Gpu:
         Gpu
             This one.
         """
-        if observer is not None and not observer.enabled:
-            return self  # a no-op costs nothing
-        self._wanted = True
         if observer is not None:
+            observer_given(observer)
+            if not observer.enabled:
+                return self  # a no-op costs nothing
+        self._wanted = True
+        if observer is None:
+            self._by_hand = True
+        else:
+            self._observers.add(observer)
             self._native.attach(observer.core)
         self._run()
         return self
 
     def stop(self) -> None:
         """End the threads; `start` goes on."""
-        self._wanted = False
+        self._wanted = self._by_hand = False
+        self._end()
+
+    def _end(self) -> None:
         with self._lock:
             caller, self._caller = self._caller, None
         if caller is not None:
@@ -329,10 +346,24 @@ class Gpu:
             Rows of layer ``infra`` go to its ``points``, throttle and error intervals to its
             ``events``.
         """
+        observer_given(observer)
+        self._observers.add(observer)
         self._native.attach(observer.core)
         if self._wanted:
             self._run()
         self._native.observe(observer.core)
+
+    def observer_stopped(self, observer: Observer, /) -> None:
+        """End with the last observer, unless it was started without one; `Observer.stop` calls it.
+
+        Parameters
+        ----------
+        observer : Observer
+            Which one has stopped.
+        """
+        self._observers.discard(observer)
+        if not self._observers and not self._by_hand:
+            self._end()
 
     def _run(self) -> None:
         with self._lock:
@@ -379,7 +410,7 @@ class Gpu:
 
     @property
     def reason(self) -> str:
-        """A line on why the status is not ok; empty where it is."""
+        """A line on why the status is not ok, or which GPUs asked for are missing; else empty."""
         reason: str = self._found()["reason"]
         return reason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inlay import _core
-from inlay._exceptions import InvalidArgumentError
+from inlay._arguments import number_between
 from inlay.infra import _links
 from inlay.infra._kernel_reader import KernelReader
 
@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from inlay.observer import Observer
 
 __all__ = ["Host"]
-
-
-def checked_share(name: str, share: float) -> float:
-    """Return a share above 0, up to 1.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is not one.
-    """
-    if not isinstance(share, (int, float)) or not 0.0 < share <= 1.0:
-        message = f"{name} is a share above 0, up to 1: {share!r}"
-        raise InvalidArgumentError(message)
-    return float(share)
 
 
 class Host(KernelReader):
@@ -71,6 +57,8 @@ class Host(KernelReader):
     ------
     InvalidArgumentError
         If a number is out of range, a family is none, or the root is no directory.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -113,8 +101,8 @@ class Host(KernelReader):
             root=root,
             families=families,
             known=tuple(_core.HostReader.family_names()),
-            pressure=checked_share("pressure", pressure),
-            congestion=checked_share("congestion", congestion),
+            pressure=number_between("pressure", pressure, most=1.0, above=0.0),
+            congestion=number_between("congestion", congestion, most=1.0, above=0.0),
             held_files=held_files,
         )
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from inlay.infra.job_gpus import gpus_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["JobFacts", "job_facts"]
+__all__ = ["LATEST_S", "JobFacts", "job_facts"]
 
+LATEST_S = 60.0
+"""How far in the future a moment that has been may lie, by clocks that differ."""
+
+# Unix seconds before and after which nothing is a time of a job, but milliseconds are, say.
+_FIRST_S, _LAST_S = 1e8, 1e11
 # Longer ones are no names, and would be in every row.
 _LONGEST = 256
-_MOST_GPUS = 4096
 _POD_UID = re.compile(
     r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})"
     r"(?:\.slice)?(?=/|$)",
@@ -54,13 +61,16 @@ class JobFacts(NamedTuple):
     rank, ranks, nodes : int or None
         Of this process, and how many there are.
     gpus : int or None
-        Those that this process may use on its node.
+        Those that this process holds: of the GPUs that it shares with others of its node its part.
+        See `inlay.infra.job_gpus.gpus_of_process` for what is asked.
     restarts : int or None
         How often the scheduler has begun the job anew.
     submitted, started, ends : float or None
         When it was handed in, begun, and will be ended, in Unix seconds.
     attributes : dict of str to str
         For the resource.
+    ignored : dict of str to str
+        By variable a line on what says nothing that can be used.
     """
 
     scheduler: str | None
@@ -74,12 +84,13 @@ class JobFacts(NamedTuple):
     started: float | None
     ends: float | None
     attributes: dict[str, str]
+    ignored: dict[str, str]
 
 
 def job_facts(
     environ: Mapping[str, str] | None = None, *, root: str | os.PathLike[str] = "/"
 ) -> JobFacts:
-    """Read the environment and the cgroups. What is malformed is left out; nothing is raised.
+    """Read the environment and the cgroups. What is malformed is in `ignored`; nothing is raised.
 
     Parameters
     ----------
@@ -98,18 +109,21 @@ def job_facts(
     attributes |= pod
     job_id = attributes.get("slurm.job.id") or attributes.get("k8s.pod.uid")
     scheduler = "slurm" if slurm else "kubernetes" if pod else None
+    ignored: dict[str, str] = {}
+    latest = time.time() + LATEST_S
     return JobFacts(
         scheduler=scheduler,
         job_id=job_id,
-        rank=_first(env, "RANK", "SLURM_PROCID", "JOB_COMPLETION_INDEX"),
-        ranks=_first(env, "WORLD_SIZE", "SLURM_NTASKS"),
-        nodes=_first(env, "SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
-        gpus=_gpus(env),
-        restarts=_first(env, "SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"),
-        submitted=_moment(env.get("INLAY_JOB_SUBMITTED")),
-        started=_moment(env.get("SLURM_JOB_START_TIME")),
-        ends=_moment(env.get("SLURM_JOB_END_TIME")),
+        rank=_first(env, ignored, "RANK", "SLURM_PROCID", "JOB_COMPLETION_INDEX"),
+        ranks=_first(env, ignored, "WORLD_SIZE", "SLURM_NTASKS"),
+        nodes=_first(env, ignored, "SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
+        gpus=gpus_of_process(env, Path(root), ignored),
+        restarts=_first(env, ignored, "SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"),
+        submitted=_moment(env, ignored, "INLAY_JOB_SUBMITTED", latest),
+        started=_moment(env, ignored, "SLURM_JOB_START_TIME", latest),
+        ends=_moment(env, ignored, "SLURM_JOB_END_TIME", _LAST_S),
         attributes=attributes,
+        ignored=ignored,
     )
 
 
@@ -118,41 +132,31 @@ def _put(attributes: dict[str, str], name: str, text: str | None) -> None:
         attributes[name] = text
 
 
-def _first(env: Mapping[str, str], *names: str) -> int | None:
+def _first(env: Mapping[str, str], ignored: dict[str, str], *names: str) -> int | None:
     for name in names:
         text = env.get(name, "").strip()
         if text.isascii() and text.isdecimal() and len(text) <= 9:
             return int(text)
+        if text:
+            ignored[name] = f"{name} is no number: {text[:_LONGEST]!r}"
     return None
 
 
-def _moment(text: str | None) -> float | None:
+def _moment(
+    env: Mapping[str, str], ignored: dict[str, str], name: str, latest: float
+) -> float | None:
     """Return Unix seconds; 0, which Slurm says where it does not know, is no moment."""
-    try:
-        moment = float(text or "")
-    except ValueError:
+    text = env.get(name, "").strip()
+    if text in ("", "0"):
         return None
-    return moment if 1e8 < moment < 1e11 else None
-
-
-def _gpus(env: Mapping[str, str]) -> int | None:
-    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
-        text = env.get(name)
-        if text is not None:
-            # CUDA takes what stands before the first that is none.
-            count = 0
-            for part in text.split(","):
-                device = part.strip()
-                if not device or device == "NoDevFiles" or device.startswith("-"):
-                    break
-                count += 1
-            return min(_MOST_GPUS, count)
-    held = _first(env, "SLURM_GPUS_ON_NODE")
-    if held is not None:
-        return min(_MOST_GPUS, held)
-    text = env.get("NVIDIA_VISIBLE_DEVICES", "")
-    if text.startswith(("GPU-", "MIG-")):
-        return min(_MOST_GPUS, text.count(",") + 1)
+    try:
+        moment = float(text)
+    except ValueError:
+        moment = 0.0
+    if _FIRST_S < moment < latest:
+        return moment
+    what = "lies in the future, as" if latest <= moment < _LAST_S else "says no"
+    ignored[name] = f"{name} {what} Unix seconds: {text[:_LONGEST]!r}"
     return None
 
 

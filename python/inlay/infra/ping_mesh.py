@@ -7,17 +7,17 @@ import socket
 import struct
 import time
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from inlay._arguments import at_least
+from inlay._arguments import at_least, observer_given
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import Event, Thread, new_lock
+from inlay._torch_distributed import group_ranks
 from inlay.infra._kernel_reader import checked_seconds
 from inlay.infra._status_rows import add_status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inlay.observer import Observer
 
 __all__ = ["PingMesh", "partner"]
@@ -99,7 +99,8 @@ class PingMesh:
     Raises
     ------
     InvalidArgumentError
-        If there is neither a group nor peers, or a number is out of range.
+        If there is neither a group of this rank nor peers, a peer is none, or a number is out of
+        range.
     OSError
         If the address cannot be listened on.
 
@@ -130,12 +131,12 @@ class PingMesh:
         if peers is None:
             self._listener, self._peers, self._rank = _meet(group, host)
         else:
-            if rank is None or rank not in peers or sorted(peers) != list(range(len(peers))):
-                message = f"peers are ranks 0 to n - 1, this one's too: {rank!r} of {peers!r}"
+            self._peers = _checked_peers(peers)
+            if rank is None or at_least("rank", rank, 0) >= len(self._peers):
+                message = f"rank must be one of the peers, 0 to {len(self._peers) - 1}: {rank!r}"
                 raise InvalidArgumentError(message)
-            self._listener = _listen(peers[rank][0], peers[rank][1])
+            self._listener = _listen(*self._peers[rank])
             self._rank = rank
-            self._peers = [tuple(peers[number]) for number in range(len(peers))]
         self._lock = new_lock()
         self._stopping = Event()
         self._observer: weakref.ref[Observer] | None = None
@@ -178,7 +179,13 @@ class PingMesh:
         -------
         PingMesh
             This one.
+
+        Raises
+        ------
+        TypeError
+            If it is no observer.
         """
+        observer_given(observer)
         with self._lock:
             if self._observer is None and observer.enabled and not self._stopping.is_set():
                 self._observer = weakref.ref(observer)
@@ -216,9 +223,15 @@ class PingMesh:
         -------
         float or None
             The shortest round trip in seconds; None if there was none.
+
+        Raises
+        ------
+        TypeError
+            If the number is no integer.
         """
         if number is None:
             number = int(time.time() // self._every)
+        number = at_least("number", number)
         peer = partner(self._rank, len(self._peers), number)
         if peer is None:
             return None
@@ -286,6 +299,27 @@ class PingMesh:
         return f"<inlay.infra.PingMesh: rank {self._rank} of {len(self._peers)}{silent}>"
 
 
+def _checked_peers(peers: Any) -> list[tuple[str, int]]:
+    """Return the addresses of ranks 0 to n - 1, in their order."""
+    if not isinstance(peers, Mapping) or not peers or set(peers) != set(range(len(peers))):
+        message = f"peers must be addresses of ranks 0 to n - 1: {peers!r}"
+        raise InvalidArgumentError(message)
+    found = []
+    for peer in range(len(peers)):
+        address = peers[peer]
+        good = isinstance(address, (tuple, list)) and len(address) == 2
+        host, port = address if good else (None, 0)
+        if not isinstance(host, str):
+            message = f"peers must be pairs of host and port; of rank {peer}: {address!r}"
+            raise InvalidArgumentError(message)
+        port = at_least(f"the port of peer {peer}", port, 0)
+        if port > 65_535:
+            message = f"the port of peer {peer} must be at most 65535: {port!r}"
+            raise InvalidArgumentError(message)
+        found.append((host, port))
+    return found
+
+
 def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server((host, port), family=_family(host), backlog=128)
     listener.settimeout(None)
@@ -343,13 +377,7 @@ def _meet(group: Any, host: str | None) -> tuple[socket.socket, list[tuple[Any, 
     """Listen, and tell each other where."""
     import torch.distributed as dist
 
-    if not (dist.is_available() and dist.is_initialized()):
-        message = "torch.distributed must be initialised, or peers= given: neither"
-        raise InvalidArgumentError(message)
-    ranks = sorted(dist.get_process_group_ranks(group or dist.group.WORLD))
-    if dist.get_rank() not in ranks:
-        message = f"this rank must be one of the group: {dist.get_rank()}"
-        raise InvalidArgumentError(message)
+    ranks = group_ranks(group)
     listener = _listen(host or _own_address(), 0)
     words = dist.new_group(ranks, backend="gloo", use_local_synchronization=True)
     addresses: list[Any] = [None] * len(ranks)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from inlay._arguments import at_least, non_empty, not_negative
+from inlay._arguments import at_least, non_empty, number_between
 from inlay._exceptions import InvalidArgumentError
 from inlay.joined.candidate import Candidate, Question, ranked
 from inlay.joined.entity import entity_of, known_places, members
@@ -132,7 +132,7 @@ class Asked:
 
 def _seconds(name: str, number: float) -> float:
     """Check a length of time; longer ones than there are dates are as good as these."""
-    return min(not_negative(name, number, "seconds"), _MOST_SECONDS)
+    return min(number_between(name, number, 0.0), _MOST_SECONDS)
 
 
 def ask(source: Source, asked: Asked) -> Context:

@@ -34,7 +34,7 @@ _HOMES = {
     "PHASES": "inlay.training.step_table",
     "Recorder": "inlay.training.recorder",
     "STEPS": "inlay.training.step_table",
-    "Straggler": "inlay.training.stragglers",
+    "Straggler": "inlay.training.straggler_rule",
     "Stragglers": "inlay.training.stragglers",
     "TorchHooks": "inlay.training.torch_hooks",
     "WandbTracker": "inlay.training.trackers",

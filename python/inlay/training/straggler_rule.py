@@ -7,7 +7,10 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Lateness", "Rule", "binomial_tail", "judge"]
+from inlay._arguments import number_between
+from inlay._exceptions import InvalidArgumentError
+
+__all__ = ["Lateness", "Rule", "Straggler", "binomial_tail", "checked_rule", "judge"]
 
 
 class Rule(NamedTuple):
@@ -32,8 +35,50 @@ class Rule(NamedTuple):
     p_value: float = 1e-3
 
 
+class Straggler(NamedTuple):
+    """A rank that was named.
+
+    Attributes
+    ----------
+    rank : int
+    first_step, last_step : int
+        The steps that were judged: at the onset up to a fifth of them, the first ones too, may
+        have been fast.
+    seconds, share : float
+        How late it was in a step, and as a share of the step's time.
+    p_value : float
+    """
+
+    rank: int
+    first_step: int
+    last_step: int
+    seconds: float
+    share: float
+    p_value: float
+
+
+def checked_rule(share: float, seconds: float, persistence: float, p_value: float) -> Rule:
+    """Return a rule of these numbers.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is not above 0, or a share or probability is over 1.
+    TypeError
+        If one is no number.
+    """
+    return Rule(
+        number_between("share", share, most=1.0, above=0.0),
+        number_between("seconds", seconds, above=0.0),
+        number_between("persistence", persistence, most=1.0, above=0.0),
+        number_between("p_value", p_value, most=1.0, above=0.0),
+    )
+
+
 class Lateness(NamedTuple):
     """How late one rank is, over the steps judged.
+
+    Where nothing can be judged (one rank, no step, no wait) the numbers of lateness are NaN.
 
     Attributes
     ----------
@@ -41,7 +86,8 @@ class Lateness(NamedTuple):
     verdict : str
         ``"yes"``, ``"no"`` or ``"undefined"``.
     reason : str or None
-        Why it is undefined.
+        Why it is undefined: ``"one_rank"``, ``"insufficient"`` (too few steps to be certain), or
+        ``"no_wait"``: no rank waited at all in any step, so nothing measures the collectives.
     seconds : float
         Median over the steps of what the median of the other ranks waited more than it.
     low, high : float
@@ -89,6 +135,11 @@ def judge(
     list of Lateness
         One a rank.
 
+    Raises
+    ------
+    InvalidArgumentError
+        If ranks have different numbers of steps, or of waits and of times.
+
     Notes
     -----
     A collective ends everywhere when its last rank has come. So the times of steps are alike, and
@@ -97,6 +148,10 @@ def judge(
     each is seen as long as they are fewer than half.
     """
     ranks, steps = len(waits), len(waits[0]) if waits else 0
+    lengths = [[len(rank) for rank in each] for each in (waits, step_times)]
+    if lengths != [[steps] * ranks] * 2:
+        message = f"waits and step_times must have as many steps of as many ranks: {lengths!r}"
+        raise InvalidArgumentError(message)
     late = (
         [
             [
@@ -114,10 +169,24 @@ def judge(
     least = [0] * ranks
     for n in range(steps):
         least[min(range(ranks), key=lambda rank, n=n: waits[rank][n])] += 1  # type: ignore[misc]
+    reason = None
+    if ranks < 2:
+        reason = "one_rank"
+    elif steps == 0:
+        reason = "insufficient"
+    elif not any(map(any, waits)):
+        reason = "no_wait"
+    if reason is not None:
+        return [_unjudged(rank, reason, threshold, steps) for rank in range(ranks)]
     return [
         _judge_one(rank, late[rank], least[rank], ranks, usual, threshold, rule)
         for rank in range(ranks)
     ]
+
+
+def _unjudged(rank: int, reason: str, threshold: float, steps: int) -> Lateness:
+    nan = math.nan
+    return Lateness(rank, "undefined", reason, nan, nan, nan, nan, threshold, nan, steps, 0)
 
 
 def _judge_one(
@@ -130,9 +199,6 @@ def _judge_one(
     rule: Rule,
 ) -> Lateness:
     steps = len(late)
-    if ranks < 2 or steps == 0:
-        why = "one_rank" if ranks < 2 else "insufficient"
-        return Lateness(rank, "undefined", why, 0.0, 0.0, 0.0, 0.0, threshold, 1.0, steps, 0)
     middle = statistics.median(late)
     low, high = _median_interval(late)
     p_value = min(1.0, ranks * binomial_tail(least, steps, 1.0 / ranks))

@@ -5,16 +5,27 @@ from __future__ import annotations
 import statistics
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from inlay._arguments import at_least
+from inlay._arguments import (
+    at_least,
+    callable_or_none,
+    flag,
+    number_between,
+    observer_given,
+    one_or_more,
+    with_methods,
+)
 from inlay._exceptions import InvalidArgumentError
+from inlay._threads import new_lock
+from inlay._torch_distributed import group_ranks
 from inlay.integrations._host_failures import HostFailures
 from inlay.training.device_waits import DeviceWaits
-from inlay.training.rank_exchange import RanksLostError, TorchExchange
+from inlay.training.rank_exchange import RanksLostError, Rounds, TorchExchange
 from inlay.training.step_table import PHASES
-from inlay.training.straggler_evidence import evidence_of_window, evidence_text
-from inlay.training.straggler_rule import Rule, judge
+from inlay.training.straggler_evidence import evidence_of_window
+from inlay.training.straggler_rows import write_event, write_verdict
+from inlay.training.straggler_rule import Straggler, checked_rule, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,36 +38,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Straggler", "Stragglers"]
 
-_JUDGE = "inlay.stragglers"
-_METHOD = "least_wait"
 # Steps that are looked back on, shortest first: a rank that is late in all of the last six can be
 # certain with four ranks, one that is late by little needs more of them.
 _HORIZONS = (6, 10, 20, 40)
+_LONGEST_TIMEOUT = 1e9
 # Steps that a device may be behind.
 _MOST_PASSING = 1000
 _COMMUNICATION = PHASES.index("communication")
 _SECTIONS = ("busy", "data_wait", "forward", "backward", "optimizer")
-
-
-class Straggler(NamedTuple):
-    """A rank that was named.
-
-    Attributes
-    ----------
-    rank : int
-    first_step, last_step : int
-        The steps that were judged.
-    seconds, share : float
-        How late it was in a step, and as a share of the step's time.
-    p_value : float
-    """
-
-    rank: int
-    first_step: int
-    last_step: int
-    seconds: float
-    share: float
-    p_value: float
 
 
 class _Wait:
@@ -103,12 +92,13 @@ class Stragglers:
     observer : Observer
         Where verdicts, scores and events go.
     group : torch.distributed.ProcessGroup, optional
-        The ranks; all unless given. Every one makes this object at the same time.
+        The ranks; all unless given. Every one makes this object at the same time, after
+        ``torch.distributed`` is initialised.
     every : int, default 10
         Steps between two exchanges.
     recorder : Recorder, optional
-        Whose steps are taken as they end, its phase ``communication`` as the wait. Without it,
-        `step` is called.
+        Whose steps are taken as they end, its phase ``communication`` as the wait, and what `wait`
+        and `ddp_hook` measured. Without it, `step` is called.
     device : bool, default False
         Whether the collectives run on CUDA, as NCCL's do: then `wait` and `ddp_hook` measure them
         there, by events that are looked at when they have passed, and the recorder's phase is not
@@ -120,7 +110,7 @@ class Stragglers:
         … by half as much in this share of them …
     p_value : float, default 1e-3
         … and would wait least so often by chance with a probability below this.
-    sections : iterable of str
+    sections : str or iterable of str
         Names of what `section` will be told of.
     timeout : float, default 30
         Seconds after which a rank that does not answer is given up: then nothing is judged any
@@ -136,10 +126,16 @@ class Stragglers:
     Raises
     ------
     InvalidArgumentError
-        If a number is out of range.
+        If a number is out of range, ``torch.distributed`` is not initialised, or the group is none
+        of this rank.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
+    Where no rank waited in any step the verdict is ``undefined`` and its reason ``no_wait``:
+    nothing measures the collectives. Those of DistributedDataParallel are measured by `ddp_hook`.
+
     A verdict ``yes`` of the method ``least_wait`` on ``training.wait`` of the rank comes from the
     first rank; the event ``training.straggler`` from the rank it is about, when it is named
     (``open`` is true) and when it is not any more. ``training.straggler_score`` of each rank and
@@ -168,34 +164,33 @@ class Stragglers:
         on_straggler: Callable[[Straggler], object] | None = None,
         exchange: Exchange | None = None,
     ) -> None:
+        observer_given(observer)
         self._every = at_least("every", every, 1)
-        for name, number, most in (
-            ("share", share, float("inf")),
-            ("seconds", seconds, float("inf")),
-            ("persistence", persistence, 1.0),
-            ("p_value", p_value, 1.0),
-            ("timeout", timeout, float("inf")),
-        ):
-            if not 0.0 < number <= most:
-                message = f"{name} must be positive and at most {most:g}: {number!r}"
-                raise InvalidArgumentError(message)
-        self._rule = Rule(share, seconds, persistence, p_value)
+        self._rule = checked_rule(share, seconds, persistence, p_value)
+        timeout = number_between("timeout", timeout, most=_LONGEST_TIMEOUT, above=0.0)
+        self._sections = (*_SECTIONS, *one_or_more("sections", sections))
+        self._device = DeviceWaits() if flag("device", device) else None
+        callable_or_none("evidence", evidence)
+        callable_or_none("on_straggler", on_straggler)
+        if recorder is not None:
+            with_methods("recorder", recorder, "on_step")
+        if exchange is None:
+            exchange = TorchExchange(group, timeout=timeout)
+        else:
+            with_methods("exchange", exchange, "start", "poll")
+        self._rounds = Rounds(exchange)
+        self.rank = at_least("exchange.rank", getattr(exchange, "rank", None), 0)
+        self.size = at_least("exchange.size", getattr(exchange, "size", None), 1)
         self._observer = observer
-        self._exchange = TorchExchange(group, timeout=timeout) if exchange is None else exchange
-        self.rank = self._exchange.rank
-        self.size = self._exchange.size
-        self._sections = (*_SECTIONS, *sections)
         self._evidence = evidence
         self._on_straggler = on_straggler
         self._failures = HostFailures(observer, "stragglers")
         self._waited = 0.0
-        self._device = DeviceWaits() if device else None
         self._passing: deque[tuple[float, float, dict[str, float], list[Any]]] = deque()
         self._wait = _Wait(self)
         self._times: dict[str, float] = {}
         self._mine: deque[tuple[float, float, dict[str, float]]] = deque(maxlen=self._every)
         self._step = 0
-        self._under_way = False
         self._moments: deque[tuple[int, float, float]] = deque(maxlen=4 * max(_HORIZONS) + every)
         self._history: list[deque[tuple[float, float]]] = [
             deque(maxlen=max(_HORIZONS)) for _ in range(self.size)
@@ -204,6 +199,9 @@ class Stragglers:
         self._best: dict[str, float] = {}
         self._latest: list[Lateness] = []
         self._since: dict[int, Straggler] = {}
+        # By rank that is named, what all ranks were judged when it was last certain.
+        self._certain: dict[int, list[Lateness]] = {}
+        self._losing = new_lock()
         self.active = True
         self.named: list[Straggler] = []
         self._score = observer.gauge(
@@ -235,6 +233,13 @@ class Stragglers:
         group : torch.distributed.ProcessGroup, optional
             That of the model; all ranks unless given.
 
+        Raises
+        ------
+        TypeError
+            If the model is none.
+        InvalidArgumentError
+            If the group is none of this rank.
+
         Notes
         -----
         A reduction is overlapped with the backward pass: its wait is no time of the step, but the
@@ -242,6 +247,9 @@ class Stragglers:
         """
         from inlay.training.ddp_waits import ddp_hook
 
+        with_methods("model", model, "register_comm_hook")
+        if group is not None:
+            group_ranks(group)
         model.register_comm_hook(None, ddp_hook(self._ddp_waited, group, device=self._device))
 
     def _ddp_waited(self, seconds: float) -> None:
@@ -253,12 +261,13 @@ class Stragglers:
         Raises
         ------
         InvalidArgumentError
-            If it was not.
+            If it was not, or the time is below 0 or not finite.
         """
         if name not in self._sections:
             message = f"a section is one of {', '.join(self._sections)}: {name!r}"
             raise InvalidArgumentError(message)
-        self._times[name] = self._times.get(name, 0.0) + float(seconds)
+        took = number_between("seconds", seconds, 0.0)
+        self._times[name] = self._times.get(name, 0.0) + took
 
     def step(self, step_time: float, wait: float | None = None) -> None:
         """Take a step that has ended.
@@ -268,9 +277,19 @@ class Stragglers:
         step_time : float
             Seconds that it took.
         wait : float, optional
-            Seconds inside its collectives; what `wait` measured unless given.
+            Seconds inside its collectives; what `wait` measured unless given. Those of collectives
+            that overlap may come to more than the step.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a time is below 0 or not finite.
         """
-        waited = self._waited if wait is None else float(wait)
+        took = number_between("step_time", step_time, 0.0)
+        self._end_step(took, None if wait is None else number_between("wait", wait, 0.0))
+
+    def _end_step(self, step_time: float, wait: float | None) -> None:
+        waited = self._waited if wait is None else wait
         self._waited = 0.0
         times, self._times = self._times, {}
         if not self.active:
@@ -278,10 +297,10 @@ class Stragglers:
         now = time.time()
         with self._failures.guard("step"):
             if self._device is None:
-                self._take(float(step_time), waited, times, now)
+                self._take(step_time, waited, times, now)
             else:
                 pairs = self._device.cut()
-                self._passing.append((float(step_time), now, times, pairs))
+                self._passing.append((step_time, now, times, pairs))
                 self._take_passed(self._device)
 
     def _take_passed(self, device: DeviceWaits) -> None:
@@ -305,7 +324,7 @@ class Stragglers:
         for name in _SECTIONS[1:]:
             self._times.setdefault(name, spent[PHASES.index(name)] / 1e9)
         waited = spent[_COMMUNICATION] / 1e9 + self._waited
-        self.step(sum(spent[: len(PHASES)]) / 1e9, waited)
+        self._end_step(sum(spent[: len(PHASES)]) / 1e9, waited)
 
     def _take(self, step_time: float, waited: float, times: dict[str, float], now: float) -> None:
         self._step += 1
@@ -314,15 +333,12 @@ class Stragglers:
         self._moments.append((self._step, now - step_time, now))
         self._waits.record(waited)
         try:
-            if self._under_way:
-                gathered = self._exchange.poll()
-                if gathered is not None:
-                    self._under_way = False
-                    self._gathered(gathered)
+            gathered = self._rounds.take()
+            if gathered is not None:
+                self._gathered(gathered)
             # At the same steps on all ranks, so that one that was late to look is back in time.
-            if not self._under_way and self._step % self._every == 0:
-                self._under_way = True
-                self._exchange.start(self._vector())
+            if self._step % self._every == 0 and not self._rounds.under_way:
+                self._rounds.begin(self._vector())
         except RanksLostError as error:
             self._lost(error)
 
@@ -372,21 +388,23 @@ class Stragglers:
 
     def _judge(self) -> None:
         have = len(self._history[0])
-        verdicts: dict[int, tuple[Lateness, int]] = {}
+        certain: dict[int, list[Lateness]] = {}
         for horizon in _HORIZONS:
             if horizon > have and horizon != _HORIZONS[0]:
                 break
             judged = self._of_last(min(horizon, have))
             for one in judged:
-                if one.verdict == "yes" and one.rank not in verdicts:
-                    verdicts[one.rank] = (one, one.steps)
+                if one.verdict == "yes":
+                    certain.setdefault(one.rank, judged)
         self._latest = self._of_last(min(max(self._every, _HORIZONS[0]), have))
         for one in self._latest:
-            found = verdicts.get(one.rank)
+            found = certain.get(one.rank)
             if found is not None and one.rank not in self._since:
-                self._name(*found)
+                self._name(one.rank, found)
             elif one.rank in self._since and one.verdict == "no":
-                self._acquit(one)
+                self._acquit(one.rank)
+            elif found is not None:
+                self._certain[one.rank] = found
 
     def _of_last(self, steps: int) -> list[Lateness]:
         recent = [list(known)[-steps:] for known in self._history]
@@ -396,26 +414,27 @@ class Stragglers:
             self._rule,
         )
 
-    def _name(self, late: Lateness, steps: int) -> None:
-        first = self._last_step - steps + 1
-        straggler = Straggler(
-            late.rank, first, self._last_step, late.seconds, late.share, late.p_value
-        )
-        self._since[late.rank] = straggler
+    def _name(self, rank: int, judged: list[Lateness]) -> None:
+        late = judged[rank]
+        first = self._last_step - late.steps + 1
+        straggler = Straggler(rank, first, self._last_step, late.seconds, late.share, late.p_value)
+        self._since[rank] = straggler
+        self._certain[rank] = judged
         self.named.append(straggler)
         if self.rank == 0:
-            self._verdict(late, "yes")
-        if self.rank == late.rank:
+            write_verdict(self._observer, judged, rank, "yes")
+        if self.rank == rank:
             self._tell(straggler, is_open=True)
         if self._on_straggler is not None:
             with self._failures.guard("on_straggler"):
                 self._on_straggler(straggler)
 
-    def _acquit(self, late: Lateness) -> None:
-        straggler = self._since.pop(late.rank)
+    def _acquit(self, rank: int) -> None:
+        straggler = self._since.pop(rank)
+        self._certain.pop(rank, None)
         if self.rank == 0:
-            self._verdict(late, "no")
-        if self.rank == late.rank:
+            write_verdict(self._observer, self._latest, rank, "no")
+        if self.rank == rank:
             self._tell(straggler, is_open=False)
 
     def _tell(self, straggler: Straggler, *, is_open: bool) -> None:
@@ -428,45 +447,21 @@ class Stragglers:
                 found = evidence_of_window(self._observer, start, end)
             else:
                 found = list(self._evidence(start, end))
-        text = evidence_text(found)
-        self._observer.event(
-            "training.straggler",
-            severity="warning" if is_open else "info",
-            layer="training",
-            body=text,
-            time=start,
-            end_time=max(start, end),
-            rank=straggler.rank,
-            share=f"{straggler.share:.4f}",
-            seconds=f"{straggler.seconds:.6f}",
-            first_step=straggler.first_step,
+        write_event(
+            self._observer,
+            straggler,
             last_step=self._last_step,
-            open=str(is_open).lower(),
-            evidence=",".join(sorted({str(one.get("name", "")) for one in found})),
-        )
-
-    def _verdict(self, late: Lateness, verdict: str, reason: str | None = None) -> None:
-        self._observer.verdict(
-            "training.wait",
-            verdict,
-            method=_METHOD,
-            judge=_JUDGE,
-            layer="training",
-            attributes={"rank": late.rank},
-            scope="fleet",
-            reason=reason,
-            value=late.seconds,
-            low=late.low,
-            high=late.high,
-            effect=late.seconds,
-            threshold=late.threshold,
-            p_value=late.p_value,
-            n=late.steps,
-            parts={f"rank {one.rank}": one.seconds for one in self._latest[:64]},
+            start=start,
+            end=end,
+            is_open=is_open,
+            evidence=found,
         )
 
     def _lost(self, error: RanksLostError) -> None:
-        self.active = False
+        with self._losing:  # a step and a window may find it at the same time
+            if not self.active:
+                return
+            self.active = False
         self._observer.event(
             "training.ranks_lost",
             severity="warning",
@@ -478,16 +473,24 @@ class Stragglers:
 
     # ---- windows -----------------------------------------------------------------------------
     def observe(self, observer: Observer, /) -> None:  # noqa: ARG002
-        """Say again, once a window, what is known of the ranks that are named: makes it a probe."""
+        """Say again, once a window, what is known of the ranks that are named: makes it a probe.
+
+        A rank that is gone is told here too, where no step ends any more.
+        """
+        try:
+            if self.active:
+                self._rounds.look()
+        except RanksLostError as error:
+            self._lost(error)
         latest = self._latest
         if self.rank != 0 or not latest or not self.active:
             return
-        for one in latest:
-            if one.rank in self._since:
-                self._verdict(one, "yes")
-        if not self._since:
+        named = sorted(self._certain.items())
+        for rank, judged in named:
+            write_verdict(self._observer, judged, rank, "yes")
+        if not named:
             worst = max(latest, key=lambda one: one.seconds)
-            self._verdict(worst, worst.verdict, worst.reason)
+            write_verdict(self._observer, latest, worst.rank, worst.verdict, worst.reason)
 
     def __repr__(self) -> str:
         """Return a line with who is named."""

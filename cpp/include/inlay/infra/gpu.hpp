@@ -43,7 +43,7 @@ struct GpuInfo {
 /// What was found when the library was opened. A plain value.
 struct GpuDiscovery {
   std::string status = "undefined";  ///< as of points; undefined: not looked yet
-  std::string reason;                ///< why it is not ok
+  std::string reason;                ///< why it is not ok, or which GPUs are missing
   std::string driver;                ///< version
   std::string missing;               ///< functions that the library lacks
   std::vector<GpuInfo> devices;
