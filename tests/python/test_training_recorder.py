@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -297,10 +298,11 @@ def test_a_later_process_knows_what_was_done(tmp_path: Path) -> None:
         (7, False),
     ]
     (told,) = events(batch, "training.restart")
-    assert told["attrs"] == '{"highest_step":"5","restarts":"1"}'
+    said = json.loads(told["attrs"])
+    assert (said["highest_step"], said["restarts"], said["steps"]) == ("5", "1", "5")
     assert points(batch)["training.replayed"]["value"] == 2.0
     assert again.goodput.restarts == 1
-    assert again.goodput.replayed == 2
+    assert (again.goodput.steps, again.goodput.replayed) == (7, 2)
 
 
 def test_ranks_have_files_of_their_own(tmp_path: Path) -> None:
@@ -339,13 +341,14 @@ def test_a_damaged_state_is_begun_anew(tmp_path_factory: Any, data: bytes) -> No
         file = RestartFile(path)
     assert file.before is None
     file.begin(2_000_000, 1_000_000)
-    file.alive(3, 3_000_000)
-    file.keep(1.0, tuple(float(n) for n in range(10)))
+    file.stepped(3, 3_000_000, [2 * 10**9] * len(PHASES), replayed=False)
+    file.keep(-1.0, tuple(float(n) for n in range(10)))
     file.close()
     before = RestartFile(path).before
     assert before is not None
     assert (before.highest, before.last_us, before.start_us) == (3, 3_000_000, 1_000_000)
-    assert before.seconds == (1.0, *(float(n) for n in range(10)))
+    assert before.seconds == (9.0, 0.0, 1.0, 2.0, 5.0, *(float(n) for n in range(4, 10)))
+    assert (before.steps, before.replayed) == (1, 0)
 
 
 @pytest.mark.parametrize(

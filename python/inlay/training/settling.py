@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inlay.training.readback import Pending
+from inlay.training.step_clock import BETWEEN, EARLIER, PAUSED
 from inlay.training.step_table import PHASES, StepRow
 
 if TYPE_CHECKING:
@@ -20,22 +21,21 @@ _WAIT = PHASES.index("data_wait")
 _CHECKPOINT = PHASES.index("checkpoint")
 
 
-def settle(recorder: Recorder, *, keep: int = 0, patience_us: int = _PATIENCE_US) -> None:
+def settle(recorder: Recorder, *, but: Any = None, patience_us: int = _PATIENCE_US) -> None:
     """Move what has arrived to the closed steps; the caller holds the lock.
 
     Parameters
     ----------
     recorder : Recorder
-    keep : int
-        The newest that stay: a loss may yet come for a step that has just ended.
+    but : list, optional
+        That stays, with what follows it: a loss may yet come for a step that has just ended.
     patience_us : int
         The age in microseconds at which a step goes without what has not arrived.
     """
     waiting = recorder._open
     ready = recorder._readback.ready
     late = recorder._core_now() - patience_us
-    while len(waiting) > keep:
-        row = waiting[0]
+    while waiting and (row := waiting[0]) is not but:
         if type(row) is tuple:
             waiting.popleft()
             recorder._ledger.interval(*row)
@@ -58,13 +58,27 @@ def _arrived(recorder: Recorder, scalar: Any) -> float | None:
 
 def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float | None) -> None:
     end, number, epoch, spent, tokens, samples, _, _, replayed = row
+    own = sum(spent[:_COUNT])
     nonfinite = False
     if loss is not None and not math.isfinite(loss):
         nonfinite, what, loss = True, f"loss is {loss}", None
     if norm is not None and not math.isfinite(norm):
         nonfinite, what, norm = True, f"gradient norm is {norm}", None
     seconds = tuple(ns / 1e9 for ns in spent[:_COUNT])
-    closed = StepRow(end, number, epoch, seconds, tokens, samples, loss, norm, nonfinite, replayed)
+    closed = StepRow(
+        end,
+        end - (own - spent[EARLIER] + spent[PAUSED]) // 1000,
+        number,
+        epoch,
+        seconds,
+        max(0, spent[BETWEEN]) / 1e9,
+        tokens,
+        samples,
+        loss,
+        norm,
+        nonfinite,
+        replayed,
+    )
     recorder._closed.append(closed)
     recorder._ledger.step(
         end / 1e6,
@@ -74,9 +88,8 @@ def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float |
         replayed=replayed,
     )
     if nonfinite and not recorder._nonfinite_run:
-        start = end - round(closed.duration * 1e6)
         told = {"severity": "error", "step": number, "body": f"{what} in step {number}"}
-        recorder._tell("training.nonfinite", start, end, **told)
+        recorder._tell("training.nonfinite", closed.start, end, **told)
     if nonfinite and recorder._on_nonfinite is not None:
         with recorder._failures.guard("on_nonfinite"):
             recorder._on_nonfinite(number)

@@ -24,11 +24,13 @@ PHASES = (
 )
 """What a step's time is spent on; each moment counts once."""
 
+_CHECKPOINT = PHASES.index("checkpoint")
+
 _TIME = "timestamp[us, UTC]"
 
 STEPS: tuple[Column, ...] = (
     Column("time", _TIME, False),  # end of the step
-    Column("start_time", _TIME, False),  # its end less all its phases
+    Column("start_time", _TIME, False),  # of its first phase since the last pause before it
     Column("observed_time", _TIME, False),
     Column("origin", "int64", False),
     Column("rank", "int32", True),
@@ -51,9 +53,11 @@ class StepRow(NamedTuple):
     """A finished step whose scalars have arrived; times in microseconds of Unix time."""
 
     time: int
+    start: int
     step: int
     epoch: int | None
     seconds: tuple[float, ...]
+    between: float
     tokens: int | None
     samples: int | None
     loss: float | None
@@ -65,6 +69,11 @@ class StepRow(NamedTuple):
     def duration(self) -> float:
         """Seconds of all phases."""
         return sum(self.seconds)
+
+    @property
+    def from_the_last(self) -> float:
+        """Seconds since the step before ended, without those of checkpoints and pauses."""
+        return self.duration - self.seconds[_CHECKPOINT] + self.between
 
 
 def step_table(
@@ -83,7 +92,7 @@ def step_table(
     count = len(rows)
     columns: dict[str, list[object]] = {
         "time": [row.time for row in rows],
-        "start_time": [row.time - round(row.duration * 1e6) for row in rows],
+        "start_time": [row.start for row in rows],
         "observed_time": [observed] * count,
         "origin": [origin] * count,
         "rank": [rank] * count,
