@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_collectives_count_as_communication(tmp_path: Path) -> None:
     before = dist.all_reduce
     dist.init_process_group("gloo", rank=0, world_size=1, init_method=f"file://{tmp_path}/store")
     try:
-        with TorchHooks(recorder, torch.nn.Linear(1, 1)):
+        with TorchHooks(recorder, torch.nn.Linear(1, 1), steps=False):
             assert dist.all_reduce is not before
             with recorder.step():
                 dist.all_reduce(torch.ones(1))
@@ -143,12 +144,89 @@ def test_collectives_count_as_communication(tmp_path: Path) -> None:
     assert rows[0]["communication"] > 0.0
 
 
-def test_hooks_want_whole_numbers_of_steps() -> None:
+def test_what_the_engine_waits_for_at_its_end_is_backward() -> None:
     torch = torch_or_skip()
     from inlay.training import TorchHooks
 
-    with pytest.raises(inlay.InvalidArgumentError, match="0"):
-        TorchHooks(Recorder(inlay.Observer()), torch.nn.Linear(1, 1), accumulate=0)
+    observer = inlay.Observer()
+    recorder = Recorder(observer)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def queue(gradient: Any) -> None:  # as DistributedDataParallel does for the last of its buckets
+        engine = torch.autograd.Variable._execution_engine
+        engine.queue_callback(lambda: time.sleep(0.02))
+
+    model.weight.register_hook(queue)
+    with TorchHooks(recorder, model, optimizer):
+        for _ in range(2):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    rows, _ = rows_of(observer)
+    assert all(row["backward"] >= 0.02 for row in rows)
+
+
+def test_hooks_end_the_steps_that_they_began() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    observer = inlay.Observer()
+    recorder = Recorder(observer)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TorchHooks(recorder, model, optimizer):
+        with torch.no_grad():
+            model(torch.ones(1, 2))  # no step
+        assert not recorder._in_step
+        with recorder.step():
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+            with recorder.phase("communication"):
+                time.sleep(0.001)
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    rows, _ = rows_of(observer)
+    assert [row["step"] for row in rows] == [1, 2]
+    assert rows[0]["communication"] >= 0.001
+    assert rows[0]["optimizer"] > 0.0
+
+
+def test_rates_of_an_unchanged_loop_are_those_of_the_wall() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    observer = inlay.Observer()
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TorchHooks(Recorder(observer), model, optimizer, count=True):
+        for _ in range(5):
+            model(torch.ones(4, 2)).sum().backward()
+            optimizer.step()
+            time.sleep(0.01)
+    _, batch = rows_of(observer)
+    (rate,) = [
+        row["value"] for row in batch.points.to_pylist() if row["metric"] == "training.sample_rate"
+    ]
+    assert 0.0 < rate <= 20 / 0.04
+
+
+def test_hooks_that_could_not_work_are_refused() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    recorder, model = Recorder(inlay.Observer()), torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"accumulate.*0"):
+        TorchHooks(recorder, model, optimizer, accumulate=0)
+    with pytest.raises(inlay.InvalidArgumentError, match="steps=False"):
+        TorchHooks(recorder, model)
+    for arguments, named in (
+        ((recorder, 3), "module.*3"),
+        ((model, recorder), "recorder.*Linear"),
+        ((recorder, model, "sgd"), "optimizer.*'sgd'"),
+    ):
+        with pytest.raises(TypeError, match=named):
+            TorchHooks(*arguments)
 
 
 # ---- frameworks ------------------------------------------------------------------------------
@@ -216,7 +294,9 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
             self.layer = torch.nn.Linear(4, 1)
 
         def training_step(self, batch: Any, index: int) -> Any:
-            return self.layer(batch).square().mean()
+            loss = self.layer(batch).square().mean()
+            losses.append(loss.item())
+            return loss
 
         def validation_step(self, batch: Any, index: int) -> None:
             self.layer(batch)
@@ -224,6 +304,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
+    losses: list[float] = []
     loader = torch.utils.data.DataLoader(torch.randn(16, 4), batch_size=4)
     observer = inlay.Observer()
     recorder = Recorder(observer)
@@ -242,6 +323,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
     rows, batch = rows_of(observer)
     check_split(rows)
     assert [(row["step"], row["epoch"]) for row in rows] == [(1, 0), (2, 0), (3, 1), (4, 1)]
+    assert [row["loss"] for row in rows] == pytest.approx(losses[1::2])
     assert names(batch).count("training.checkpoint") == 2
     assert names(batch).count("training.eval") == 2  # without the one before the training
     assert all(row["gradient_norm"] is not None for row in rows)
