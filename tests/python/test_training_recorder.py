@@ -354,16 +354,45 @@ def test_a_damaged_state_is_begun_anew(tmp_path_factory: Any, data: bytes) -> No
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"peak_flops": 0.0}, "0.0"),
-        ({"flops_per_token": math.nan}, "nan"),
-        ({"tokens_per_step": -1}, "-1"),
-        ({"rank": -1}, "-1"),
+        ({"peak_flops": 0.0}, r"peak_flops.*0\.0"),
+        ({"flops_per_token": math.nan}, "flops_per_token.*nan"),
+        ({"tokens_per_step": -1}, "tokens_per_step.*-1"),
+        ({"rank": -1}, "rank.*-1"),
         ({"trackers": ("tensorboard",)}, "tensorboard"),
+        ({"started": 1e12}, "started.*1000000000000"),
+        ({"started": 4e9}, "started.*4000000000"),
+        ({"started": -1.0}, r"started.*-1\.0"),
+        ({"started": math.nan}, "started.*nan"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match=match):
         Recorder(inlay.Observer(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"state": 3}, "state.*3"),
+        ({"started": "x"}, "started"),
+        ({"attributes": ["a"]}, r"attributes.*\['a'\]"),
+        ({"on_nonfinite": 3}, "on_nonfinite.*3"),
+        ({"peak_flops": "fast"}, "peak_flops.*'fast'"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        Recorder(inlay.Observer(), **options)
+    with pytest.raises(TypeError, match=r"observer.*None"):
+        Recorder(None)  # type: ignore[arg-type]
+
+
+def test_a_rank_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "zero")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    with pytest.warns(inlay.InlayWarning, match="RANK.*'zero'"):
+        recorder = Recorder(inlay.Observer())
+    assert recorder.rank == 3
 
 
 def test_bad_values_are_refused() -> None:
@@ -372,8 +401,12 @@ def test_bad_values_are_refused() -> None:
         recorder.phase("sideways")
     with pytest.raises(inlay.InvalidArgumentError, match="other"):
         recorder.lost("other")
-    with pytest.raises(TypeError, match="'much'"):
+    with pytest.raises(TypeError, match=r"loss.*'much'"):
         recorder.loss("much")
+    with pytest.raises(TypeError, match=r"learning_rate.*\[1\]"):
+        recorder.learning_rate([1])
+    with pytest.raises(inlay.InvalidArgumentError, match=r"loss.*none has begun.*1\.0"):
+        recorder.loss(1.0)
     with pytest.raises(inlay.InvalidArgumentError, match="-2"):
         recorder.step(-2).__enter__()
     with pytest.raises(TypeError, match="True"):
