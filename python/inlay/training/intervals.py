@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from inlay.training.step_clock import PAUSED
+from inlay.training.step_table import PAUSED
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -29,9 +29,9 @@ from inlay.training.readback import Pending, Readback
 from inlay.training.restart_file import RestartFile
 from inlay.training.run_intervals import RunIntervals
 from inlay.training.settling import settle
-from inlay.training.step_clock import BETWEEN, PAUSED, SLOTS, StepClock
+from inlay.training.step_clock import StepClock
 from inlay.training.step_contexts import Step
-from inlay.training.step_table import PHASES, StepRow
+from inlay.training.step_table import BETWEEN, PAUSED, PHASES, SLOTS, StepRow
 from inlay.training.trackers import Trackers
 from inlay.training.window_rows import WindowRows
 

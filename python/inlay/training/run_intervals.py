@@ -8,8 +8,7 @@ from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
 from inlay.training.intervals import Interval
 from inlay.training.ledger import CAUSES
-from inlay.training.step_clock import PAUSED
-from inlay.training.step_table import PHASES
+from inlay.training.step_table import PAUSED, PHASES
 
 if TYPE_CHECKING:
     from inlay.training.window_rows import WindowRows

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inlay.training.readback import Pending
-from inlay.training.step_clock import BETWEEN, EARLIER, PAUSED
 from inlay.training.step_table import PHASES, StepRow
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ __all__ = ["settle"]
 
 # How long a scalar may be on its way before its step goes without it, in microseconds.
 _PATIENCE_US = 5_000_000
-_COUNT = len(PHASES)
 _WAIT = PHASES.index("data_wait")
 _CHECKPOINT = PHASES.index("checkpoint")
 
@@ -58,33 +56,18 @@ def _arrived(recorder: Recorder, scalar: Any) -> float | None:
 
 def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float | None) -> None:
     end, number, epoch, spent, tokens, samples, _, _, replayed = row
-    own = sum(spent[:_COUNT])
     nonfinite = False
     if loss is not None and not math.isfinite(loss):
         nonfinite, what, loss = True, f"loss is {loss}", None
     if norm is not None and not math.isfinite(norm):
         nonfinite, what, norm = True, f"gradient norm is {norm}", None
-    seconds = tuple(ns / 1e9 for ns in spent[:_COUNT])
-    closed = StepRow(
-        end,
-        end - (own - spent[EARLIER] + spent[PAUSED]) // 1000,
-        number,
-        epoch,
-        seconds,
-        max(0, spent[BETWEEN]) / 1e9,
-        tokens,
-        samples,
-        loss,
-        norm,
-        nonfinite,
-        replayed,
-    )
+    closed = StepRow(end, number, epoch, spent, tokens, samples, loss, norm, nonfinite, replayed)
     recorder._closed.append(closed)
     recorder._ledger.step(
         end / 1e6,
         closed.duration,
-        data_wait=seconds[_WAIT],
-        checkpoint=seconds[_CHECKPOINT],
+        data_wait=spent[_WAIT] / 1e9,
+        checkpoint=spent[_CHECKPOINT] / 1e9,
         replayed=replayed,
     )
     if nonfinite and not recorder._nonfinite_run:

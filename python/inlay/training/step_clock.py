@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inlay._arguments import number_between
 from inlay._exceptions import InvalidArgumentError
 from inlay.training.step_contexts import Data, Phase
-from inlay.training.step_table import PHASES
+from inlay.training.step_table import BETWEEN, EARLIER, PHASES, SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     from inlay.integrations._host_failures import HostFailures
     from inlay.training.intervals import Interval
 
-__all__ = ["BETWEEN", "EARLIER", "PAUSED", "SLOTS", "StepClock"]
-
-BETWEEN = len(PHASES)
-"""Since the step before, in no phase and in no interval: rates count it, the step does not."""
-PAUSED = BETWEEN + 1
-"""Within intervals that are no part of the training, such as evaluations."""
-EARLIER = PAUSED + 1
-"""What phases had taken when the last such interval before the step ended."""
-SLOTS = EARLIER + 1
+__all__ = ["StepClock"]
 
 _OTHER = PHASES.index("other")
 # Clocks that differ by less, in nanoseconds, are no reason to speak of it.

@@ -61,7 +61,7 @@ def versions(
     model.version {"model":"ranker","version":"7"}
     """
     observer_given(observer)
-    given = {
+    given: dict[str, object] = {
         "dataset": dataset,
         "dataset_version": dataset_version,
         "model": model,

@@ -158,7 +158,7 @@ class WindowRows:
         spent = sum(durations)
         figures["step_time"] = spent / len(rows)
         for index, phase in enumerate(self._phases):
-            seconds = array("d", (row.seconds[index] for row in rows))
+            seconds = array("d", (row.spent[index] / 1e9 for row in rows))
             if any(seconds):
                 phase.record_many(seconds)
                 figures[f"{PHASES[index]}_time"] = sum(seconds) / len(rows)
