@@ -56,7 +56,8 @@ class TorchHooks:
         Optimizer steps that one step has.
     loss : bool, default False
         Whether the module's output has the loss: itself a tensor of one element, an attribute or a
-        key ``loss``, or first in a tuple.
+        key ``loss``, or first in a tuple. Of several batches of a step it is the last one's; where
+        the module is given ``num_items_in_batch``, by which each divides its own, their sum.
     collectives : bool, default True
         Whether calls of ``torch.distributed`` count as communication.
     count : bool, default False
@@ -113,6 +114,9 @@ class TorchHooks:
         self._loss = loss
         self._count = count
         self._norm = gradient_norm
+        self._is_part = False  # whether the loss is divided by the items of all batches of the step
+        self._parts: tuple[Any, Any] = (None, None)  # their sum, and of which step
+        self._processes = 1  # over whose items, too
         self._depth = 0
         self._in_backward = False
         import torch
@@ -172,6 +176,7 @@ class TorchHooks:
                 self._ours = self._recorder._spent
             self._depth += 1
             if self._depth == 1:
+                self._is_part = named.get("num_items_in_batch") is not None
                 if self._count:
                     self._count_inputs(inputs, named)
                 self._forward.__enter__()
@@ -197,11 +202,22 @@ class TorchHooks:
             self._forward.__exit__(None, None, None)
             found = loss_of(output)
             if self._loss and found is not None:
-                self._recorder.loss(found)
+                self._recorder.loss(self._summed(found) if self._is_part else found)
             first = found if found is not None else _tensor_with_gradient(output)
             if getattr(first, "grad_fn", None) is not None:
                 # On the node: it costs a third of a hook on the tensor.
                 first.grad_fn.register_prehook(self._backward_begins)
+
+    def _summed(self, loss: Any) -> Any:
+        """Return the loss of the step until now, where it lies."""
+        loss = loss.detach()
+        if self._processes > 1:
+            loss = loss * self._processes
+        summed, step = self._parts
+        if step is self._recorder._spent:
+            loss = summed + loss
+        self._parts = (loss, self._recorder._spent)
+        return loss
 
     def _backward_begins(self, _gradients: Any) -> None:
         with self._guard:
