@@ -91,12 +91,8 @@ def _inlay(run: Run) -> None:
     del torch
 
 
-@bench.case("inlay, hooks of PyTorch", needs=["torch"])
-def _hooks(run: Run) -> None:
+def _step_of_torch() -> tuple[Any, Any, Any]:
     import torch
-
-    import inlay
-    from inlay.training import Recorder, TorchHooks
 
     torch.set_num_threads(1)
     model = torch.nn.Linear(4, 1)
@@ -107,6 +103,15 @@ def _hooks(run: Run) -> None:
         model(batch).sum().backward()
         optimizer.step()
 
+    return model, optimizer, step
+
+
+@bench.case("inlay, hooks of PyTorch", needs=["torch"])
+def _hooks(run: Run) -> None:
+    import inlay
+    from inlay.training import Recorder, TorchHooks
+
+    model, optimizer, step = _step_of_torch()
     inner = run.size(1000, quick=50)
     plain = run.time_each(step, inner=inner)
     rec = Recorder(inlay.Observer(window=3600.0))
@@ -114,6 +119,38 @@ def _hooks(run: Run) -> None:
         hooked = run.time_each(step, inner=inner)
     run.report("hooks", [1e6 * (b - a) for a, b in zip(plain, hooked, strict=True)])
     run.check(rec.steps >= inner, True, "steps")
+
+
+@bench.case("PyTorch, empty hooks", needs=["torch"])
+def _empty_hooks(run: Run) -> None:
+    import torch
+
+    model, optimizer, step = _step_of_torch()
+    inner = run.size(1000, quick=50)
+    plain = run.time_each(step, inner=inner)
+    engine: Any = torch.autograd.Variable._execution_engine
+    called = 0
+
+    def nothing(*_: Any) -> None:
+        nonlocal called
+        called += 1
+
+    def backward_begins(_gradients: Any) -> None:
+        engine.queue_callback(last)
+
+    def last() -> None:
+        engine.queue_callback(nothing)
+
+    def forward_ends(_module: Any, _inputs: Any, output: Any) -> None:
+        output.grad_fn.register_prehook(backward_begins)
+
+    model.register_forward_pre_hook(nothing, with_kwargs=True)
+    model.register_forward_hook(forward_ends, always_call=True)
+    optimizer.register_step_pre_hook(nothing)
+    optimizer.register_step_post_hook(nothing)
+    hooked = run.time_each(step, inner=inner)
+    run.report("hooks", [1e6 * (b - a) for a, b in zip(plain, hooked, strict=True)])
+    run.check(called >= 4 * inner, True, "hooks called")
 
 
 @bench.case("inlay, Hugging Face", needs=["torch", "transformers"])

@@ -229,6 +229,18 @@ def test_hooks_that_could_not_work_are_refused() -> None:
             TorchHooks(*arguments)
 
 
+def test_the_guides_loop_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch_or_skip()
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "guide" / "training.md"
+    loop = page.read_text().partition("## A loop of PyTorch")[2]
+    code = loop.partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, str(page), "exec"), {})
+    assert capsys.readouterr().out == "16\n"
+
+
 # ---- frameworks ------------------------------------------------------------------------------
 def test_hugging_faces_trainer(tmp_path: Path) -> None:
     torch = torch_or_skip()
