@@ -131,6 +131,7 @@ def _account(steps: list[dict[str, Any]], events: list[dict[str, Any]]) -> Goodp
         name = row.get("name")
         if name in _STARTS:
             told = _told(row["attrs"])
+            highest = max(highest, int(row["attrs"].get("highest_step", -1)))
             if ledger is None:
                 nothing = [0.0] * len(_TOLD)
                 ledger, unseen = Ledger(moment), nothing if name == "training.start" else told
@@ -140,7 +141,6 @@ def _account(steps: list[dict[str, Any]], events: list[dict[str, Any]]) -> Goodp
                 alive = min(moment, float(row["attrs"]["last_alive"]))
                 done = [all_of - before for all_of, before in zip(told, unseen, strict=True)]
                 ledger.catch_up(done, alive)
-                highest = max(highest, int(row["attrs"].get("highest_step", -1)))
                 last = max(last, alive)
             ledger.process(moment, last)
             last = max(moment, last or moment)

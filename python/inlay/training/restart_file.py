@@ -150,7 +150,8 @@ class RestartFile:
             round(seconds[at] * 1e9) for at in (0, _WASTED, _WAIT)
         )
         seconds[0] = seconds[_WASTED] = seconds[_WAIT] = 0.0
-        self._memory[:] = bytes(_SIZE)
+        if before is None:
+            self._memory[:] = bytes(_SIZE)
         _START.pack_into(self._memory, _START_AT, first)
         self.keep(seconds[0], tuple(seconds[1:]))
         self._alive(_NONE if highest is None else highest, now_us)
