@@ -18,8 +18,8 @@ __all__ = [
     "moment_us",
     "number_between",
     "observer_given",
+    "one_or_more",
     "path_text",
-    "texts",
     "with_methods",
 ]
 
@@ -105,7 +105,7 @@ def flag(name: str, given: Any) -> bool:
     return given
 
 
-def texts(name: str, given: Any) -> tuple[str, ...]:
+def one_or_more(name: str, given: Any) -> tuple[str, ...]:
     """Return an argument that must be several texts; a single one is one of them.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -200,6 +201,29 @@ def test_the_first_step_of_a_killed_process_is_no_progress_whole(tmp_path: Path)
     found = again.goodput
     assert found.productive == pytest.approx(4.0)
     assert found.badput["program_startup"] == pytest.approx(59.0)
+
+
+def test_badput_of_earlier_processes_is_counted_once(tmp_path: Path) -> None:
+    counted: dict[str, float] = {}
+    for _ in range(3):
+        observer = inlay.Observer()
+        recorder = Recorder(observer, started=time.time(), state=tmp_path / "state")
+        recorder.resumed(0)
+        time.sleep(0.02)  # preparing
+        with recorder.evaluation():
+            time.sleep(0.02)
+        with recorder.step():
+            time.sleep(0.002)
+        for row in observer.collect().points.to_pylist():
+            if row["metric"] == "training.badput":
+                cause = json.loads(row["attrs"])["cause"]
+                counted[cause] = counted.get(cause, 0.0) + row["value"]
+        recorder.close()
+    lost = recorder.goodput.badput
+    assert counted["custom_badput_events"] == pytest.approx(lost["custom_badput_events"])
+    for cause in ("wasted_progress_from_disruption", "training_prep"):
+        assert lost[cause] > 0.0
+        assert counted[cause] == pytest.approx(lost[cause])
 
 
 def test_starting_over_without_a_word_is_told(tmp_path: Path) -> None:

@@ -117,6 +117,11 @@ class Ledger:
     ----------
     start : float
         When the run began.
+
+    Attributes
+    ----------
+    before : dict of str to float
+        Seconds that had been lost before this process began, by cause.
     """
 
     def __init__(self, start: float) -> None:
@@ -132,6 +137,7 @@ class Ledger:
         self._first: list[float] = []
         self._first_replayed = False
         self._excess = 0.0
+        self.before = dict.fromkeys(CAUSES, 0.0)
 
     def restore(self, before: Progress) -> None:
         """Go on from what earlier processes of the run accounted for."""
@@ -140,6 +146,8 @@ class Ledger:
         self.steps = before.steps
         self.replayed = before.replayed
         self.restarts = before.incarnations - 1
+        self._process = None
+        self.before = self.goodput(before.last_us / 1e6).badput
 
     def process(self, start: float, last: float | None) -> None:
         """Note that a process of the run begins.

@@ -55,7 +55,7 @@ class WindowRows:
         step_table(
             [], observed=0, origin=0, rank=None, resource="{}", attrs="{}", schema=self._schema
         )
-        self._settled: dict[str, float] = dict.fromkeys(CAUSES, 0.0)
+        self._settled = dict(recorder._ledger.before)  # earlier processes have told of it
         observer, given = recorder._observer, recorder._attributes
         names = tuple(given)
 
