@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inlay.training.readback import Pending
-from inlay.training.step_table import PHASES, StepRow
+from inlay.training.step_table import BETWEEN, PHASES, StepRow
 
 if TYPE_CHECKING:
     from inlay.training.recorder import Recorder
@@ -61,7 +61,10 @@ def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float |
         nonfinite, what, loss = True, f"loss is {loss}", None
     if norm is not None and not math.isfinite(norm):
         nonfinite, what, norm = True, f"gradient norm is {norm}", None
-    closed = StepRow(end, number, epoch, spent, tokens, samples, loss, norm, nonfinite, replayed)
+    own = sum(spent[:BETWEEN])
+    closed = StepRow(
+        end, number, epoch, spent, own, tokens, samples, loss, norm, nonfinite, replayed
+    )
     recorder._closed.append(closed)
     recorder._ledger.step(
         end / 1e6,

@@ -72,13 +72,14 @@ class StepRow(NamedTuple):
     """A finished step whose scalars have arrived.
 
     Its end is in microseconds of Unix time, what it spent in nanoseconds: those of the phases,
-    `BETWEEN`, `PAUSED` and `EARLIER`.
+    `BETWEEN`, `PAUSED` and `EARLIER`. Its own are those of all phases.
     """
 
     time: int
     step: int
     epoch: int | None
     spent: list[int]
+    own: int
     tokens: int | None
     samples: int | None
     loss: float | None
@@ -89,19 +90,19 @@ class StepRow(NamedTuple):
     @property
     def duration(self) -> float:
         """Seconds of all phases."""
-        return sum(self.spent[:BETWEEN]) / 1e9
+        return self.own / 1e9
 
     @property
     def start(self) -> int:
         """When its first phase since the last pause before it began, as its end."""
         spent = self.spent
-        return self.time - (sum(spent[:BETWEEN]) - spent[EARLIER] + spent[PAUSED]) // 1000
+        return self.time - (self.own - spent[EARLIER] + spent[PAUSED]) // 1000
 
     @property
     def from_the_last(self) -> float:
         """Seconds since the step before ended, without those of checkpoints and pauses."""
         spent = self.spent
-        return (sum(spent[:BETWEEN]) - spent[_CHECKPOINT] + max(0, spent[BETWEEN])) / 1e9
+        return (self.own - spent[_CHECKPOINT] + max(0, spent[BETWEEN])) / 1e9
 
 
 def step_table(
