@@ -22,6 +22,11 @@ def loader(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     homes : mapping of str to str
         Name to the module that has it; a name whose module is that of a part of the package is
         the module itself.
+
+    Notes
+    -----
+    Where a package that a name needs is not installed, the name is no attribute, and the error says
+    what to install; an import statement, which would hide that error, gets a `ModuleNotFoundError`.
     """
 
     def load(name: str) -> Any:
@@ -31,7 +36,16 @@ def loader(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(message)
         import importlib
 
-        module = importlib.import_module(home)
+        try:
+            module = importlib.import_module(home)
+        except ModuleNotFoundError as error:
+            needed = (error.name or "").partition(".")[0]
+            if needed in ("", "inlay"):
+                raise
+            message = f"{package}.{name} needs {needed}, which is not installed: install {needed!r}"
+            if sys._getframe(1).f_code.co_name == "_handle_fromlist":  # of importlib
+                raise ModuleNotFoundError(message, name=error.name) from error
+            raise AttributeError(message, name=name) from error
         value = module if home == f"{package}.{name}" else getattr(module, name)
         setattr(sys.modules[package], name, value)  # the next access does not come here
         return value

@@ -144,13 +144,16 @@ TEST_F(WindowTables, tables_of_other_names_are_stamped_and_kept_apart) {
   EXPECT_TRUE(observer.table("predictions", points(2)));
   EXPECT_TRUE(observer.table("answers", points(1)));
   EXPECT_TRUE(observer.table("nothing", points(0)));
-  EXPECT_EQ(observer.peek()->others.size(), 2U);
+  EXPECT_EQ(observer.peek()->others.size(), 3U);
   const auto batch = observer.turn();
-  ASSERT_EQ(batch->others.size(), 2U);
+  ASSERT_EQ(batch->others.size(), 3U);
   EXPECT_EQ(batch->others[0].first, "answers");
-  EXPECT_EQ(batch->others[1].first, "predictions");
-  EXPECT_EQ(batch->others[1].second.num_rows(), 5);
-  const TableReader reader(batch->others[1].second, 1);
+  EXPECT_EQ(batch->others[1].first, "nothing");  // its columns are known, as of those with rows
+  EXPECT_EQ(batch->others[1].second.num_rows(), 0);
+  EXPECT_EQ(batch->others[1].second.num_columns(), points(0).num_columns());
+  EXPECT_EQ(batch->others[2].first, "predictions");
+  EXPECT_EQ(batch->others[2].second.num_rows(), 5);
+  const TableReader reader(batch->others[2].second, 1);
   EXPECT_EQ(reader.integers("origin").value(1), batch->origin);
   EXPECT_EQ(reader.integers("observed_time").value(1), batch->observed_time_us);
   EXPECT_EQ(reader.strings("resource").value(1), batch->resource);

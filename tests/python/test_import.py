@@ -42,6 +42,29 @@ def test_every_public_name_resolves_and_is_listed() -> None:
     assert len(set(inlay.__all__)) == len(inlay.__all__)
 
 
+def test_a_name_whose_package_is_not_installed_is_no_attribute() -> None:
+    code = """
+import inspect, sys
+sys.modules |= dict.fromkeys(("keras", "lightning", "transformers"))
+import inlay.training
+assert not hasattr(inlay.training, "KerasCallback")
+inspect.getmembers(inlay.training)
+try:
+    inlay.training.KerasCallback
+except AttributeError as error:
+    print(error)
+try:
+    from inlay.training import KerasCallback
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    said = "inlay.training.KerasCallback needs keras, which is not installed: install 'keras'"
+    assert done.stdout.splitlines() == [said, said]
+
+
 def test_lazy_names_and_all_agree() -> None:
     code = "import inlay; print(sorted(inlay._HOMES) == sorted(inlay.__all__))"
     assert run(code) == "True"

@@ -1,8 +1,9 @@
-"""Callbacks of frameworks and trackers, against the packages themselves."""
+"""Hooks of PyTorch and callbacks of frameworks, against the packages themselves."""
 
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_collectives_count_as_communication(tmp_path: Path) -> None:
     before = dist.all_reduce
     dist.init_process_group("gloo", rank=0, world_size=1, init_method=f"file://{tmp_path}/store")
     try:
-        with TorchHooks(recorder, torch.nn.Linear(1, 1)):
+        with TorchHooks(recorder, torch.nn.Linear(1, 1), steps=False):
             assert dist.all_reduce is not before
             with recorder.step():
                 dist.all_reduce(torch.ones(1))
@@ -143,12 +144,101 @@ def test_collectives_count_as_communication(tmp_path: Path) -> None:
     assert rows[0]["communication"] > 0.0
 
 
-def test_hooks_want_whole_numbers_of_steps() -> None:
+def test_what_the_engine_waits_for_at_its_end_is_backward() -> None:
     torch = torch_or_skip()
     from inlay.training import TorchHooks
 
-    with pytest.raises(inlay.InvalidArgumentError, match="0"):
-        TorchHooks(Recorder(inlay.Observer()), torch.nn.Linear(1, 1), accumulate=0)
+    observer = inlay.Observer()
+    recorder = Recorder(observer)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def queue(gradient: Any) -> None:  # as DistributedDataParallel does for the last of its buckets
+        engine = torch.autograd.Variable._execution_engine
+        engine.queue_callback(lambda: time.sleep(0.02))
+
+    model.weight.register_hook(queue)
+    with TorchHooks(recorder, model, optimizer):
+        for _ in range(2):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    rows, _ = rows_of(observer)
+    assert all(row["backward"] >= 0.02 for row in rows)
+
+
+def test_hooks_end_the_steps_that_they_began() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    observer = inlay.Observer()
+    recorder = Recorder(observer)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TorchHooks(recorder, model, optimizer):
+        with torch.no_grad():
+            model(torch.ones(1, 2))  # no step
+        assert not recorder._in_step
+        with recorder.step():
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+            with recorder.phase("communication"):
+                time.sleep(0.001)
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    rows, _ = rows_of(observer)
+    assert [row["step"] for row in rows] == [1, 2]
+    assert rows[0]["communication"] >= 0.001
+    assert rows[0]["optimizer"] > 0.0
+
+
+def test_rates_of_an_unchanged_loop_are_those_of_the_wall() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    observer = inlay.Observer()
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TorchHooks(Recorder(observer), model, optimizer, count=True):
+        for _ in range(5):
+            model(torch.ones(4, 2)).sum().backward()
+            optimizer.step()
+            time.sleep(0.01)
+    _, batch = rows_of(observer)
+    (rate,) = [
+        row["value"] for row in batch.points.to_pylist() if row["metric"] == "training.sample_rate"
+    ]
+    assert 0.0 < rate <= 20 / 0.04
+
+
+def test_hooks_that_could_not_work_are_refused() -> None:
+    torch = torch_or_skip()
+    from inlay.training import TorchHooks
+
+    recorder, model = Recorder(inlay.Observer()), torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(inlay.InvalidArgumentError, match=r"accumulate.*0"):
+        TorchHooks(recorder, model, optimizer, accumulate=0)
+    with pytest.raises(inlay.InvalidArgumentError, match="steps=False"):
+        TorchHooks(recorder, model)
+    for arguments, named in (
+        ((recorder, 3), "module.*3"),
+        ((model, recorder), "recorder.*Linear"),
+        ((recorder, model, "sgd"), "optimizer.*'sgd'"),
+    ):
+        with pytest.raises(TypeError, match=named):
+            TorchHooks(*arguments)
+
+
+def test_the_guides_loop_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch_or_skip()
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "guide" / "training.md"
+    loop = page.read_text().partition("## A loop of PyTorch")[2]
+    code = loop.partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, str(page), "exec"), {})
+    assert capsys.readouterr().out == "16\n"
 
 
 # ---- frameworks ------------------------------------------------------------------------------
@@ -205,6 +295,46 @@ def test_hugging_faces_trainer(tmp_path: Path) -> None:
     assert rows[2]["data_wait"] >= 0.0
 
 
+def test_hugging_faces_loss_is_that_of_all_batches_of_a_step(tmp_path: Path) -> None:
+    torch = torch_or_skip()
+    transformers = pytest.importorskip("transformers", reason=WHY)
+    pytest.importorskip("accelerate", reason=WHY)
+    from inlay.training import HuggingFaceCallback
+
+    settings = transformers.LlamaConfig(
+        vocab_size=32,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+    )
+    data = [{"input_ids": torch.arange(8), "labels": torch.arange(8)}] * 16
+    observer = inlay.Observer()
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=4,
+        num_train_epochs=1,
+        report_to=[],
+        logging_steps=1,
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+    )
+    trainer = transformers.Trainer(
+        model=transformers.LlamaForCausalLM(settings),
+        args=arguments,
+        train_dataset=data,
+        callbacks=[HuggingFaceCallback(Recorder(observer))],
+    )
+    trainer.train()
+    rows, _ = rows_of(observer)
+    logged = [one["loss"] for one in trainer.state.log_history if "loss" in one]
+    assert [row["loss"] for row in rows] == pytest.approx(logged, rel=1e-3)
+
+
 def test_lightnings_trainer(tmp_path: Path) -> None:
     torch = torch_or_skip()
     lightning = pytest.importorskip("lightning", reason=WHY)
@@ -216,7 +346,9 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
             self.layer = torch.nn.Linear(4, 1)
 
         def training_step(self, batch: Any, index: int) -> Any:
-            return self.layer(batch).square().mean()
+            loss = self.layer(batch).square().mean()
+            losses.append(loss.item())
+            return loss
 
         def validation_step(self, batch: Any, index: int) -> None:
             self.layer(batch)
@@ -224,6 +356,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
+    losses: list[float] = []
     loader = torch.utils.data.DataLoader(torch.randn(16, 4), batch_size=4)
     observer = inlay.Observer()
     recorder = Recorder(observer)
@@ -242,6 +375,7 @@ def test_lightnings_trainer(tmp_path: Path) -> None:
     rows, batch = rows_of(observer)
     check_split(rows)
     assert [(row["step"], row["epoch"]) for row in rows] == [(1, 0), (2, 0), (3, 1), (4, 1)]
+    assert [row["loss"] for row in rows] == pytest.approx(losses[1::2])
     assert names(batch).count("training.checkpoint") == 2
     assert names(batch).count("training.eval") == 2  # without the one before the training
     assert all(row["gradient_norm"] is not None for row in rows)
@@ -319,105 +453,3 @@ def test_kerass_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         r["value"] for r in batch.points.to_pylist() if r["metric"] == "training.learning_rate"
     ]
     assert rates == [pytest.approx(0.01)]
-
-
-# ---- trackers --------------------------------------------------------------------------------
-class Kept:
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, dict[str, float]]] = []
-
-    def log(self, step: int, figures: Any) -> None:
-        self.rows.append((step, dict(figures)))
-
-
-def steps(recorder: Recorder, losses: list[float]) -> None:
-    for loss in losses:
-        with recorder.step(tokens=100):
-            recorder.loss(loss)
-
-
-def test_a_tracker_gets_the_figures_of_each_window() -> None:
-    kept = Kept()
-    observer = inlay.Observer()
-    recorder = Recorder(observer, trackers=[kept])
-    steps(recorder, [3.0, 2.0])
-    observer.collect()
-    steps(recorder, [1.0])
-    observer.collect()
-    observer.collect()
-    assert [step for step, _ in kept.rows] == [2, 3]
-    assert [figures["loss"] for _, figures in kept.rows] == [2.0, 1.0]
-    assert kept.rows[0][1]["token_rate"] > 0.0
-    assert "goodput" in kept.rows[0][1]
-
-
-def test_a_tracker_that_fails_is_counted() -> None:
-    class Failing:
-        def log(self, step: int, figures: Any) -> None:
-            raise ConnectionError
-
-    kept = Kept()
-    observer = inlay.Observer()
-    recorder = Recorder(observer, trackers=[Failing(), kept])
-    steps(recorder, [1.0])
-    observer.collect()
-    rows = observer.collect().points.to_pylist()
-    assert len(kept.rows) == 1
-    assert not [row for row in rows if row["metric"] == "inlay.observe.failures"]
-    with pytest.raises(TypeError, match="has none"):
-        Recorder(observer, trackers=[object()])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match="mlflow"):
-        Recorder(observer, trackers="mlflow")
-
-
-def test_mlflow_keeps_them_in_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.chdir(tmp_path)
-    mlflow = pytest.importorskip("mlflow", reason=WHY)
-    from inlay.training import MlflowTracker
-
-    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
-    with pytest.raises(inlay.InvalidArgumentError, match="no MLflow run"):
-        MlflowTracker()
-    observer = inlay.Observer()
-    recorder = Recorder(observer, trackers=["mlflow"])
-    with mlflow.start_run() as run:
-        steps(recorder, [3.0] * 8 + [2.0])  # it is found after some steps
-        observer.collect()
-        steps(recorder, [1.0])
-        observer.collect()
-    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "inlay/loss")
-    assert [(metric.step, metric.value) for metric in history] == [(9, 2.0), (10, 1.0)]
-
-
-def test_wandb_keeps_them_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("WANDB_MODE", "offline"),
-        ("WANDB_DIR", str(tmp_path)),
-        ("WANDB_CACHE_DIR", str(tmp_path)),
-        ("WANDB_CONFIG_DIR", str(tmp_path)),
-        ("WANDB_SILENT", "true"),
-    ):
-        monkeypatch.setenv(name, value)
-    wandb = pytest.importorskip("wandb", reason=WHY)
-    from inlay.training import WandbTracker
-
-    if wandb.run is None:
-        with pytest.raises(inlay.InvalidArgumentError, match="no run"):
-            WandbTracker()
-    run = wandb.init(project="test", dir=str(tmp_path), mode="offline")
-    try:
-        observer = inlay.Observer()
-        recorder = Recorder(observer, trackers=["wandb"])
-        steps(recorder, [2.0])
-        observer.collect()
-        run.log({"mine": 1.0})
-        assert run.step == 1  # the program's own numbers stay
-        summary = dict(run.summary)
-    finally:
-        run.finish()
-    assert summary["mine"] == 1.0
-    assert summary["inlay/loss"] == 2.0
-    assert summary["inlay/step"] == 1
-    assert list(tmp_path.rglob("*.wandb"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -150,6 +151,101 @@ def test_files_over_restarts_say_the_same(tmp_path: Path) -> None:
     assert found.badput["custom_badput_events"] >= 0.02
     total = found.productive + sum(found.badput.values())
     assert total == pytest.approx(found.elapsed, abs=1e-3)
+
+
+def killed(directory: Path, *, seen: int) -> None:
+    """Leave what a process leaves that ends after 20 steps, `seen` of them in windows."""
+    observer = inlay.Observer(sinks=[inlay.sinks.Files(directory / "files")])
+    recorder = Recorder(observer, started=time.time(), state=directory / "state")
+    for n in range(20):
+        if n == seen:
+            observer.flush()
+        with recorder.step():
+            time.sleep(0.005)
+    recorder._pid = -1  # nothing more of it reaches a window
+    observer.stop()
+
+
+@pytest.mark.parametrize("seen", [3, 13])
+def test_what_a_killed_process_did_last_is_known(tmp_path: Path, seen: int) -> None:
+    killed(tmp_path, seen=seen)
+    observer = inlay.Observer(sinks=[inlay.sinks.Files(tmp_path / "files")])
+    recorder = Recorder(observer, started=time.time(), state=tmp_path / "state")
+    with recorder.restore(step=10):
+        pass
+    for _ in range(20):
+        with recorder.step():
+            time.sleep(0.005)
+    live = recorder.goodput
+    observer.stop()
+    stored = goodput(tmp_path / "files")
+    for found in (live, stored):
+        assert (found.steps, found.replayed, found.restarts) == (30, 10, 1)
+        assert found.productive >= 30 * 0.005 * 0.999
+        assert found.badput["wasted_progress_from_disruption"] >= 10 * 0.005 * 0.999
+    assert stored.productive == pytest.approx(live.productive, abs=0.01)
+    assert stored.badput["infrastructure_recovery_from_disruption"] == pytest.approx(
+        live.badput["infrastructure_recovery_from_disruption"], abs=0.01
+    )
+
+
+def test_the_first_step_of_a_killed_process_is_no_progress_whole(tmp_path: Path) -> None:
+    clock = [0]
+    recorder = Recorder(inlay.Observer(), state=tmp_path / "state")
+    recorder._clock = lambda: clock[0]
+    recorder._mark = 0
+    for seconds in (60, 1, 1, 1):  # the first compiles
+        with recorder.step():
+            clock[0] += seconds * 10**9
+    again = Recorder(inlay.Observer(), state=tmp_path / "state")
+    found = again.goodput
+    assert found.productive == pytest.approx(4.0)
+    assert found.badput["program_startup"] == pytest.approx(59.0)
+
+
+def test_badput_of_earlier_processes_is_counted_once(tmp_path: Path) -> None:
+    counted: dict[str, float] = {}
+    for _ in range(3):
+        observer = inlay.Observer()
+        recorder = Recorder(observer, started=time.time(), state=tmp_path / "state")
+        recorder.resumed(0)
+        time.sleep(0.02)  # preparing
+        with recorder.evaluation():
+            time.sleep(0.02)
+        with recorder.step():
+            time.sleep(0.002)
+        for row in observer.collect().points.to_pylist():
+            if row["metric"] == "training.badput":
+                cause = json.loads(row["attrs"])["cause"]
+                counted[cause] = counted.get(cause, 0.0) + row["value"]
+        recorder.close()
+    lost = recorder.goodput.badput
+    assert counted["custom_badput_events"] == pytest.approx(lost["custom_badput_events"])
+    for cause in ("wasted_progress_from_disruption", "training_prep"):
+        assert lost[cause] > 0.0
+        assert counted[cause] == pytest.approx(lost[cause])
+
+
+def test_starting_over_without_a_word_is_told(tmp_path: Path) -> None:
+    def process(**options: Any) -> tuple[list[str], list[tuple[int, bool]]]:
+        observer = inlay.Observer()
+        recorder = Recorder(observer, state=tmp_path / "state")
+        if options:
+            recorder.resumed(**options)
+        for _ in range(3):
+            with recorder.step():
+                pass
+        recorder.close()
+        batch = observer.collect()
+        rows = [(row["step"], row["replayed"]) for row in batch["steps"].to_pylist()]
+        return [row["name"] for row in batch.events.to_pylist()], rows
+
+    assert process()[0] == ["training.start"]
+    assert process() == (
+        ["training.restart", "training.not_resumed"],
+        [(4, False), (5, False), (6, False)],
+    )
+    assert process(step=0) == (["training.restart"], [(1, True), (2, True), (3, True)])
 
 
 def test_files_of_one_rank_are_chosen(tmp_path: Path) -> None:

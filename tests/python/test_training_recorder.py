@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -297,10 +298,11 @@ def test_a_later_process_knows_what_was_done(tmp_path: Path) -> None:
         (7, False),
     ]
     (told,) = events(batch, "training.restart")
-    assert told["attrs"] == '{"highest_step":"5","restarts":"1"}'
+    said = json.loads(told["attrs"])
+    assert (said["highest_step"], said["restarts"], said["steps"]) == ("5", "1", "5")
     assert points(batch)["training.replayed"]["value"] == 2.0
     assert again.goodput.restarts == 1
-    assert again.goodput.replayed == 2
+    assert (again.goodput.steps, again.goodput.replayed) == (7, 2)
 
 
 def test_ranks_have_files_of_their_own(tmp_path: Path) -> None:
@@ -339,28 +341,58 @@ def test_a_damaged_state_is_begun_anew(tmp_path_factory: Any, data: bytes) -> No
         file = RestartFile(path)
     assert file.before is None
     file.begin(2_000_000, 1_000_000)
-    file.alive(3, 3_000_000)
-    file.keep(1.0, tuple(float(n) for n in range(10)))
+    file.stepped(3, 3_000_000, [2 * 10**9] * len(PHASES), replayed=False)
+    file.keep(-1.0, tuple(float(n) for n in range(10)))
     file.close()
     before = RestartFile(path).before
     assert before is not None
     assert (before.highest, before.last_us, before.start_us) == (3, 3_000_000, 1_000_000)
-    assert before.seconds == (1.0, *(float(n) for n in range(10)))
+    assert before.seconds == (9.0, 0.0, 1.0, 2.0, 5.0, *(float(n) for n in range(4, 10)))
+    assert (before.steps, before.replayed) == (1, 0)
 
 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"peak_flops": 0.0}, "0.0"),
-        ({"flops_per_token": math.nan}, "nan"),
-        ({"tokens_per_step": -1}, "-1"),
-        ({"rank": -1}, "-1"),
+        ({"peak_flops": 0.0}, r"peak_flops.*0\.0"),
+        ({"flops_per_token": math.nan}, "flops_per_token.*nan"),
+        ({"tokens_per_step": -1}, "tokens_per_step.*-1"),
+        ({"rank": -1}, "rank.*-1"),
         ({"trackers": ("tensorboard",)}, "tensorboard"),
+        ({"started": 1e12}, "started.*1000000000000"),
+        ({"started": 4e9}, "started.*4000000000"),
+        ({"started": -1.0}, r"started.*-1\.0"),
+        ({"started": math.nan}, "started.*nan"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(inlay.InvalidArgumentError, match=match):
         Recorder(inlay.Observer(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"state": 3}, "state.*3"),
+        ({"started": "x"}, "started"),
+        ({"attributes": ["a"]}, r"attributes.*\['a'\]"),
+        ({"on_nonfinite": 3}, "on_nonfinite.*3"),
+        ({"peak_flops": "fast"}, "peak_flops.*'fast'"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        Recorder(inlay.Observer(), **options)
+    with pytest.raises(TypeError, match=r"observer.*None"):
+        Recorder(None)  # type: ignore[arg-type]
+
+
+def test_a_rank_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "zero")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    with pytest.warns(inlay.InlayWarning, match="RANK.*'zero'"):
+        recorder = Recorder(inlay.Observer())
+    assert recorder.rank == 3
 
 
 def test_bad_values_are_refused() -> None:
@@ -369,8 +401,12 @@ def test_bad_values_are_refused() -> None:
         recorder.phase("sideways")
     with pytest.raises(inlay.InvalidArgumentError, match="other"):
         recorder.lost("other")
-    with pytest.raises(TypeError, match="'much'"):
+    with pytest.raises(TypeError, match=r"loss.*'much'"):
         recorder.loss("much")
+    with pytest.raises(TypeError, match=r"learning_rate.*\[1\]"):
+        recorder.learning_rate([1])
+    with pytest.raises(inlay.InvalidArgumentError, match=r"loss.*none has begun.*1\.0"):
+        recorder.loss(1.0)
     with pytest.raises(inlay.InvalidArgumentError, match="-2"):
         recorder.step(-2).__enter__()
     with pytest.raises(TypeError, match="True"):

@@ -33,6 +33,7 @@ def test_a_loss_of_accuracy_is_found_with_its_interval() -> None:
     (row,) = batch.verdicts.to_pylist()
     assert (row["method"], row["verdict"], row["n_reference"]) == ("forgetting", "yes", 100)
     (event,) = batch.events.to_pylist()
+    assert event["name"] == "training.forgetting"
     assert event["attrs"] == '{"evaluation":"held","step":"7","verdict":"yes"}'
 
 
@@ -87,9 +88,16 @@ def test_bad_results_are_refused() -> None:
         forgetting.before([1.0, float("nan")])
     with pytest.raises(inlay.InvalidArgumentError, match="\\[\\]"):
         forgetting.before([])
-    for options in ({"direction": "up"}, {"threshold": -1.0}, {"level": 2.0}):
-        with pytest.raises(inlay.InvalidArgumentError):
+    for results in (3, "110", [1.0, "x"]):
+        with pytest.raises(TypeError, match=r"result.*(3|110|x)"):
+            forgetting.before(results)  # type: ignore[arg-type]
+    forgetting.before([True, False])
+    for options in ({"direction": "up"}, {"threshold": -1.0}, {"level": 2.0}, {"level": 0.0}):
+        (name,) = options
+        with pytest.raises(inlay.InvalidArgumentError, match=name):
             made(**options)
+    with pytest.raises(TypeError, match=r"observer.*None"):
+        Forgetting(None, "held")  # type: ignore[arg-type]
 
 
 def kll(shift: float, n: int = 2000, seed: int = 0) -> inlay.Kll:
@@ -136,6 +144,12 @@ def test_a_part_that_the_base_has_not_is_refused() -> None:
         BaseDrift(inlay.Observer(), {})
     with pytest.raises(inlay.InvalidArgumentError, match="7"):
         BaseDrift(inlay.Observer(), {"a": kll(0.0)}, threshold=7.0)
+    with pytest.raises(TypeError, match=r"base\['a'\].*\[1, 2, 3\]"):
+        BaseDrift(inlay.Observer(), {"a": [1, 2, 3]})
+    with pytest.raises(inlay.InvalidArgumentError, match="part 'a'"):
+        drift.compare({"a": inlay.ExpHistogram()})
+    with pytest.raises(TypeError, match=r"current\['a'\].*3"):
+        drift.compare({"a": 3})
 
 
 def test_few_rows_of_a_part_prove_nothing() -> None:
@@ -146,17 +160,22 @@ def test_few_rows_of_a_part_prove_nothing() -> None:
 def test_versions_are_events_and_in_the_resource() -> None:
     observer = inlay.Observer(resource={"service.name": "s", "model.version": "1"})
     versions(observer, model="ranker", model_version="2", base="tiny")
-    versions(observer, dataset_version="d4")
+    versions(observer, dataset="chats", dataset_version="d3", model_version="2", base="tiny")
+    versions(observer, dataset_version="d4", model="ranker", tokens=5)
     batch = observer.collect()
     assert [(row["name"], row["attrs"]) for row in batch.events.to_pylist()] == [
         ("model.version", '{"base":"tiny","model":"ranker","version":"2"}'),
-        ("dataset.version", '{"version":"d4"}'),
+        ("dataset.version", '{"dataset":"chats","version":"d3"}'),
+        ("model.version", '{"base":"tiny","version":"2"}'),
+        ("dataset.version", '{"tokens":"5","version":"d4"}'),
     ]
     assert observer.resource["model.version"] == "2"
     assert observer.resource["dataset.version"] == "d4"
     assert '"dataset.version":"d4"' in batch.points.to_pylist()[0]["resource"]
-    with pytest.raises(inlay.InvalidArgumentError):
+    with pytest.raises(inlay.InvalidArgumentError, match="'dataset': 'd'"):
         versions(observer, dataset="d")
+    with pytest.raises(TypeError, match=r"model_version.*7"):
+        versions(observer, model_version=7)  # type: ignore[arg-type]
 
 
 def test_the_name_of_the_service_stays() -> None:

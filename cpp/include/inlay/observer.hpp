@@ -139,7 +139,8 @@ class INLAY_API Observer {
   bool verdicts(const Table& table);
 
   /// The same for a table of another name and of any columns, which are the same for all of that
-  /// name; those of the above names and types are set likewise.
+  /// name; those of the above names and types are set likewise. One without rows is in the window
+  /// too.
   /// @throws InvalidArgument when the name is no identifier or one of the five, or the columns are
   /// others than before in this window
   bool table(const std::string& name, const Table& table);

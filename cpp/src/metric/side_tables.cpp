@@ -279,7 +279,6 @@ void fill_side_tables(const SideTables::Contents& contents, NativeBatch& batch) 
   for (const auto& [name, tables] : contents.other_tables) {
     std::vector<Chunk> chunks;
     for (const Table& table : tables) append_stamped(table, header, chunks);
-    if (chunks.empty()) continue;
     batch.others.emplace_back(name, make_table(tables[0].data().schema, std::move(chunks)));
   }
 }

@@ -23,11 +23,11 @@ class HuggingFaceCallback(TrainerCallback):
     """Records the steps of a ``transformers.Trainer``: give it in ``callbacks=``.
 
     Steps have the numbers of ``state.global_step``. Phases come from hooks on the model and the
-    optimizer, the loss from the model's output without a wait for the device (with gradient
-    accumulation that of the last of its batches, and what the Trainer logs where the output has
-    none), the norm of the gradient from what the Trainer logs. The time from the end of a step to
-    the next is a wait for data, but for evaluations and checkpoints. Tokens are those of
-    ``input_ids``, padding included.
+    optimizer, the loss from the model's output without a wait for the device: with gradient
+    accumulation the sum of its batches where the Trainer has the model divide by the items of all
+    of them, else that of the last; what the Trainer logs where the output has none. The norm of the
+    gradient is what the Trainer logs. The time from the end of a step to the next is a wait for
+    data, but for evaluations and checkpoints. Tokens are those of ``input_ids``, padding included.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ class HuggingFaceCallback(TrainerCallback):
                 loss=True,
                 count=True,
             )
+            if args.average_tokens_across_devices:
+                self._hooks._processes = args.world_size
             if state.global_step > 0:
                 self._recorder.resumed(state.global_step)
             self._mark = time.perf_counter()

@@ -25,8 +25,8 @@ class LightningCallback(Callback):
     A step is one of the optimizer, with the number of ``trainer.global_step``. Forward lasts until
     ``on_before_backward``, backward until ``on_after_backward``, optimizer until its step has
     ended; with optimization by hand the rest is ``other``. The loss is that which ``training_step``
-    returns; it stays on its device. The time between two batches is a wait for data, but for
-    validations and checkpoints.
+    returned last before the optimizer's step; it stays on its device. The time between two batches
+    is a wait for data, but for validations and checkpoints.
 
     Parameters
     ----------
@@ -156,7 +156,8 @@ class LightningCallback(Callback):
             recorder = self._recorder
             loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
             if loss is not None:
-                recorder.loss(loss)
+                batches = trainer.accumulate_grad_batches  # by which Lightning has divided it
+                recorder.loss(loss if batches == 1 else loss * batches)
             if recorder._in_step and trainer.global_step >= recorder._number:
                 recorder.end_step()
             self._mark = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inlay._arguments import number_between, observer_given, with_methods
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ class Moved(NamedTuple):
     reason: str | None
 
 
+def _check_parts(name: str, parts: Mapping[str, Any]) -> None:
+    import inlay
+
+    kinds = (inlay.Kll, inlay.ExpHistogram, inlay.EdgeHistogram, inlay.Categories)
+    for part, summary in parts.items():
+        if not isinstance(summary, kinds):
+            known = ", ".join(kind.__name__ for kind in kinds)
+            message = f"{name}[{part!r}] must be one of {known}: {summary!r}"
+            raise TypeError(message)
+
+
 class BaseDrift:
     """Compares summaries of a model's parts with those of the base model. Of one thread.
 
@@ -57,6 +69,8 @@ class BaseDrift:
     ------
     InvalidArgumentError
         If there are no parts, or a number is out of range.
+    TypeError
+        If a part is none of these summaries.
 
     Notes
     -----
@@ -87,12 +101,15 @@ class BaseDrift:
         threshold: float = 0.1,
         level: float = 0.01,
     ) -> None:
+        observer_given(observer)
+        with_methods("base", base, "items")
         if not base:
-            message = f"parts of the base model are needed: {dict(base)!r}"
+            message = f"base must have parts of the base model: {base!r}"
             raise InvalidArgumentError(message)
+        _check_parts("base", base)
         for name, number in (("threshold", threshold), ("level", level)):
-            if not 0.0 < number < 1.0:
-                message = f"{name} must be between 0 and 1: {number!r}"
+            if number_between(name, number, above=0.0) >= 1.0:
+                message = f"{name} must be below 1: {number!r}"
                 raise InvalidArgumentError(message)
         self._observer = observer
         self._base = {name: summary.copy() for name, summary in base.items()}
@@ -116,12 +133,16 @@ class BaseDrift:
         Raises
         ------
         InvalidArgumentError
-            If there is a part that the base has not.
+            If there is a part that the base has not, or whose summary cannot be compared with its.
+        TypeError
+            If a part is no summary.
         """
+        with_methods("current", current, "items")
         for name in current:
             if name not in self._base:
                 message = f"the base model has no part of that name: {name!r}"
                 raise InvalidArgumentError(message)
+        _check_parts("current", current)
         return [self._compare(name, current.get(name)) for name in self._base]
 
     def _compare(self, name: str, summary: Any) -> Moved:
@@ -131,7 +152,11 @@ class BaseDrift:
             moved = Moved(name, None, None, "undefined", "absent")
             self._tell(moved, "ks", None, None)
             return moved
-        found = distances(self._base[name], summary)
+        try:
+            found = distances(self._base[name], summary)
+        except (InvalidArgumentError, TypeError) as error:
+            message = f"part {name!r} cannot be compared with the base model's: {error}"
+            raise InvalidArgumentError(message) from error
         ordered = found.ks.value is not None or found.total_variation.value is None
         one = found.ks if ordered else found.total_variation
         method = "ks" if ordered else "total_variation"

@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inlay._arguments import at_least, number_between, observer_given
 from inlay._exceptions import InvalidArgumentError
 from inlay.training.straggler_rule import binomial_tail
 
@@ -29,7 +30,7 @@ class Forgotten(NamedTuple):
     loss : float
         What was lost: positive if it became worse, whichever direction is better.
     low, high : float or None
-        An interval of it that holds for all evaluations of this object together.
+        An interval of it that holds for all evaluations of its `Forgetting` together.
     p_value : float or None
         That nothing was lost, corrected for the evaluations so far.
     verdict : str
@@ -66,12 +67,15 @@ class Forgetting:
     threshold : float, default 0.02
         How much may be lost, in the unit of the metric.
     level : float, default 0.05
-        The chance of a false ``yes`` over all evaluations together.
+        The chance of a false ``yes`` over all evaluations of this object together. A run with many
+        of them adds their chances up: give each of n its share, ``0.05 / n``.
 
     Raises
     ------
     InvalidArgumentError
         If a setting is out of range.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -104,14 +108,13 @@ class Forgetting:
         threshold: float = 0.02,
         level: float = 0.05,
     ) -> None:
+        observer_given(observer)
         if direction not in ("higher", "lower"):
             message = f"direction must be 'higher' or 'lower': {direction!r}"
             raise InvalidArgumentError(message)
-        if not (math.isfinite(threshold) and threshold >= 0.0):
-            message = f"threshold must be 0 or more: {threshold!r}"
-            raise InvalidArgumentError(message)
-        if not 0.0 < level < 1.0:
-            message = f"level must be between 0 and 1: {level!r}"
+        number_between("threshold", threshold, 0.0)
+        if number_between("level", level, above=0.0) >= 1.0:
+            message = f"level must be below 1: {level!r}"
             raise InvalidArgumentError(message)
         self.name = name
         self._observer = observer
@@ -131,6 +134,8 @@ class Forgetting:
         ------
         InvalidArgumentError
             If one is not finite, or there are none.
+        TypeError
+            If they are no numbers.
         """
         self._before = _checked(results)
         self._gauge.set(statistics.fmean(self._before), evaluation=self.name)
@@ -153,10 +158,14 @@ class Forgetting:
         ------
         InvalidArgumentError
             If one is not finite, there are none, or `before` was not called.
+        TypeError
+            If they are no numbers.
         """
         if not self._before:
             message = f"the results before the tuning are missing: {self.name!r}"
             raise InvalidArgumentError(message)
+        if step is not None:
+            at_least("step", step, 0)
         now = _checked(results)
         self._evaluations += 1
         level = self._level * 6.0 / (math.pi * self._evaluations) ** 2
@@ -217,7 +226,7 @@ class Forgetting:
         if step is not None:
             told["step"] = step
         observer.event(
-            "training.eval",
+            "training.forgetting",
             layer="training",
             severity="warning" if found.verdict == "yes" else "info",
             body=f"{self.name}: {found.value:.6g} after {found.before:.6g}",
@@ -226,14 +235,20 @@ class Forgetting:
 
 
 def _checked(results: Iterable[float]) -> list[float]:
-    values = [float(value) for value in results]
+    if isinstance(results, (str, bytes)) or not hasattr(results, "__iter__"):
+        message = f"results must be numbers, one an example: {results!r}"
+        raise TypeError(message)
+    given: list[Any] = list(results)
+    # Truths are numbers here: whether the answer to an example was right.
+    values = [
+        float(value)
+        if isinstance(value, bool)
+        else number_between("the result of an example", value)
+        for value in given
+    ]
     if not values:
-        message = f"an evaluation has results: {values!r}"
+        message = f"results must be those of an example at least: {values!r}"
         raise InvalidArgumentError(message)
-    for value in values:
-        if not math.isfinite(value):
-            message = f"the result of an example must be finite: {value!r}"
-            raise InvalidArgumentError(message)
     return values
 
 

@@ -24,6 +24,8 @@ _CAUSES = {
     "training.eval": "custom_badput_events",
     "training.badput": None,  # the event says which
 }
+# What `Ledger.catch_up` takes, as the event says it.
+_TOLD = ("productive", "wasted", "data_wait", "steps", "replayed")
 _STEP_COLUMNS = ("time", "origin", "rank", "step", *PHASES)
 
 
@@ -41,7 +43,9 @@ def goodput(directory: str | os.PathLike[str], *, rank: int | None = None) -> Go
     -------
     Goodput
         From the first process's start to the last sign of life. A step is replayed if one of its
-        number or a higher one ended before, whatever the process knew then.
+        number or a higher one ended before, whatever the process knew then. What a process did
+        after its last window, before it was killed, is in no file: with ``Recorder(state=…)`` the
+        next process tells of it; without, it counts as recovery, up to a window a restart.
 
     Raises
     ------
@@ -105,6 +109,11 @@ def _of_rank(
     return list(kept.values())
 
 
+def _told(attrs: dict[str, str]) -> list[float] | None:
+    """Return what a process's first event says of those before it; None if it knows of none."""
+    return [float(attrs[name]) for name in _TOLD] if "last_alive" in attrs else None
+
+
 def _account(steps: list[dict[str, Any]], events: list[dict[str, Any]]) -> Goodput:
     happened: list[tuple[float, int, dict[str, Any]]] = []
     for row in steps:
@@ -117,11 +126,22 @@ def _account(steps: list[dict[str, Any]], events: list[dict[str, Any]]) -> Goodp
     ledger: Ledger | None = None
     highest = -1
     last: float | None = None
+    unseen: list[float] | None = None  # what the run had done before the first event there is
     for moment, _, row in happened:
         name = row.get("name")
         if name in _STARTS:
+            told = _told(row["attrs"])
+            highest = max(highest, int(row["attrs"].get("highest_step", -1)))
             if ledger is None:
-                ledger = Ledger(moment)
+                nothing = [0.0] * len(_TOLD)
+                ledger, unseen = Ledger(moment), nothing if name == "training.start" else told
+            elif told is None or unseen is None or last is None:
+                unseen = None  # a process that knows nothing of those before it
+            else:
+                alive = min(moment, float(row["attrs"]["last_alive"]))
+                done = [all_of - before for all_of, before in zip(told, unseen, strict=True)]
+                ledger.catch_up(done, alive)
+                last = max(last, alive)
             ledger.process(moment, last)
             last = max(moment, last or moment)
             continue

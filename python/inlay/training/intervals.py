@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from inlay.training.step_table import PAUSED
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -25,7 +27,8 @@ class Interval:
     cause : str or None
         What the time is lost to; None if it is not.
     index : int or None
-        The phase that its time counts to; None if the training goes on meanwhile.
+        What its time counts to: the phase of a checkpoint, or `PAUSED`; None if the training goes
+        on meanwhile.
     histogram : BoundHistogram, optional
         Where its seconds go.
     told : dict of str to str
@@ -78,15 +81,18 @@ class Interval:
     def ended(self, seconds: float) -> None:
         """Count an interval that ends now and was measured elsewhere, instead of the context."""
         if self._index is not None:
-            self._recorder._spent[self._index] += round(seconds * 1e9)
+            self._recorder._take(self._index, round(seconds * 1e9))
         self._ended(seconds, None)
 
     def _ended(self, seconds: float, kind: type[BaseException] | None) -> None:
         recorder = self._recorder
+        if self._index == PAUSED:
+            recorder._pause_ended()
         end = recorder._core_now()
         start = end - round(seconds * 1e6)
         if self._cause is not None:
             recorder._open.append((self._cause, start / 1e6, end / 1e6))
+            recorder._look_at = 0  # once the next step has ended
         if self._histogram is not None and kind is None:
             self._histogram.record(seconds)
         told: dict[str, str] = dict(self._told)

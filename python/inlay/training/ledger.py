@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow
+
+    from inlay.training.restart_file import Progress
 
 __all__ = ["CAUSES", "Goodput", "Ledger"]
 
@@ -30,7 +32,7 @@ CAUSES = (
 ``TPU_INITIALIZATION``."""
 
 _FOREIGN = {"accelerator_initialization": "TPU_INITIALIZATION"}
-_SAVE = "unproductive_checkpoint_save_time"
+_WAIT = "data_loading_sync"
 _WASTED = "wasted_progress_from_disruption"
 _RECOVERY = "infrastructure_recovery_from_disruption"
 # Steps by whose median the first one's excess, its compilation, is told.
@@ -49,8 +51,7 @@ class Goodput(NamedTuple):
     badput : dict of str to float
         Seconds lost, by `CAUSES`. With `productive` they add up to `elapsed`.
     steps, replayed : int
-        Steps that took the model further, and those that were done again: live those of this
-        process, from files those of all.
+        Steps that took the model further, and those that were done again, of all its processes.
     restarts : int
         How often the run was continued by a new process.
     """
@@ -116,6 +117,11 @@ class Ledger:
     ----------
     start : float
         When the run began.
+
+    Attributes
+    ----------
+    before : dict of str to float
+        Seconds that had been lost before this process began, by cause.
     """
 
     def __init__(self, start: float) -> None:
@@ -130,12 +136,18 @@ class Ledger:
         self._before_step = 0.0
         self._first: list[float] = []
         self._first_replayed = False
+        self._excess = 0.0
+        self.before = dict.fromkeys(CAUSES, 0.0)
 
-    def restore(self, productive: float, lost: tuple[float, ...], restarts: int) -> None:
+    def restore(self, before: Progress) -> None:
         """Go on from what earlier processes of the run accounted for."""
-        self._productive = productive
+        self._productive, *lost = before.seconds
         self._lost = dict(zip(CAUSES, lost, strict=True))
-        self.restarts = restarts
+        self.steps = before.steps
+        self.replayed = before.replayed
+        self.restarts = before.incarnations - 1
+        self._process = None
+        self.before = self.goodput(before.last_us / 1e6).badput
 
     def process(self, start: float, last: float | None) -> None:
         """Note that a process of the run begins.
@@ -154,6 +166,39 @@ class Ledger:
         self._process = max(start, last or start)
         self._before_step = 0.0
         self.end = max(self.end, start)
+
+    def catch_up(self, done: Sequence[float], until: float) -> None:
+        """Count what a process did after the last that was noted of it.
+
+        Parameters
+        ----------
+        done : sequence of float
+            Of the run until then: seconds that were productive, wasted and waited for data, steps
+            and replayed steps. What was noted is less; no more seconds than have passed count.
+        until : float
+            Its last sign of life.
+        """
+        self._settle()
+        noted = (
+            self._productive,
+            self._lost[_WASTED],
+            self._lost[_WAIT],
+            self.steps,
+            self.replayed,
+        )
+        productive, wasted, waited, steps, replayed = (
+            max(0.0, all_of - ours) for all_of, ours in zip(done, noted, strict=True)
+        )
+        missing, room = productive + wasted + waited, until - self.end
+        if missing <= 0.0 or room <= 0.0:
+            return
+        share = min(1.0, room / missing)
+        self._productive += share * productive
+        self._lost[_WASTED] += share * wasted
+        self._lost[_WAIT] += share * waited
+        self.steps += round(steps)
+        self.replayed += round(replayed)
+        self.end = until
 
     def interval(self, cause: str, start: float, end: float) -> None:
         """Note time that was lost between steps.
@@ -176,7 +221,7 @@ class Ledger:
         self, end: float, duration: float, *, data_wait: float, checkpoint: float, replayed: bool
     ) -> None:
         """Note a step; its checkpoints come as intervals of their own."""
-        self._lost["data_loading_sync"] += data_wait
+        self._lost[_WAIT] += data_wait
         useful = max(0.0, duration - data_wait - checkpoint)
         if self._process is not None:
             begin = end - duration
@@ -209,6 +254,7 @@ class Ledger:
         useful, excess = self._split()
         self._count(useful, replayed=self._first_replayed)
         self._lost["program_startup"] += excess
+        self._excess = excess
         self._first = []
 
     def _split(self) -> tuple[float, float]:
@@ -216,9 +262,20 @@ class Ledger:
         usual = min(first, statistics.median(others)) if others else first
         return usual, first - usual
 
-    def seconds(self) -> tuple[float, tuple[float, ...]]:
-        """Return productive and lost seconds of what is settled; ``other`` is left at 0."""
-        return self._productive, tuple(self._lost.values())
+    def beside_steps(self) -> tuple[float, tuple[float, ...]]:
+        """Return productive and lost seconds without those that a `RestartFile` counts by itself.
+
+        It takes all of a process's first step for training: the excess that is not is subtracted.
+        ``other`` is left at 0.
+        """
+        lost = self._lost | {_WASTED: 0.0, _WAIT: 0.0}
+        excess = self._excess
+        if self._first:
+            excess = self._split()[1]
+            lost["program_startup"] += excess
+        if self._first_replayed:
+            lost[_WASTED] = -excess
+        return 0.0 if self._first_replayed else -excess, tuple(lost.values())
 
     def goodput(self, now: float) -> Goodput:
         """Return how the time until now was spent."""

@@ -73,8 +73,14 @@ class Readback:
         self.lost = 0
         self.unreadable = 0
 
-    def take(self, value: Any) -> Pending | float | None:
+    def take(self, value: Any, name: str = "value") -> Pending | float | None:
         """Begin to read a scalar.
+
+        Parameters
+        ----------
+        value : number or tensor of one element
+        name : str
+            What an error calls it.
 
         Returns
         -------
@@ -90,10 +96,10 @@ class Readback:
         """
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
-            return self._take_tensor(torch, value)
+            return self._take_tensor(torch, value, name)
         ready = getattr(value, "is_ready", None)
         if callable(ready):
-            _check_single(value, getattr(value, "size", 1))
+            _check_single(name, value, getattr(value, "size", 1))
             return Pending(-1, value)
         if getattr(value, "__cuda_array_interface__", None) is not None:
             self.unreadable += 1  # float() of it would wait for the device
@@ -101,10 +107,10 @@ class Readback:
         try:
             return float(value)
         except (TypeError, ValueError) as error:
-            message = f"a loss or a norm is a number or a tensor of one element, got {value!r}"
+            message = f"{name} must be a number or a tensor of one element: {value!r}"
             raise TypeError(message) from error
 
-    def _take_tensor(self, torch: Any, tensor: Any) -> Pending | None:
+    def _take_tensor(self, torch: Any, tensor: Any, name: str) -> Pending | None:
         pool = self._pools.get((tensor.dtype, tensor.device))
         if pool is None:
             pool = self._new_pool(torch, tensor)
@@ -112,7 +118,7 @@ class Readback:
                 self.unreadable += 1
                 return None
         if tensor.numel() != 1:
-            _check_single(tuple(tensor.shape), tensor.numel())
+            _check_single(name, tuple(tensor.shape), tensor.numel())
         on_device = pool.pinned
         if type(tensor) is not torch.Tensor and hasattr(tensor, "full_tensor"):
             self.unreadable += 1  # of a distributed tensor a rank has a part
@@ -204,11 +210,11 @@ class Readback:
                 owner.done = True
 
 
-def _check_single(what: Any, size: Any) -> None:
+def _check_single(name: str, what: Any, size: Any) -> None:
     try:
         count = index(size)
     except TypeError:
         return
     if count != 1:
-        message = f"a loss or a norm has one element, not {count}: {what!r}"
+        message = f"{name} must have one element, not {count}: {what!r}"
         raise InvalidArgumentError(message)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import time
+import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from inlay._arguments import at_least
+from inlay._arguments import (
+    at_least,
+    callable_or_none,
+    moment_us,
+    number_between,
+    observer_given,
+    path_text,
+    with_methods,
+)
 from inlay._core import canonical_json
-from inlay._exceptions import InvalidArgumentError
+from inlay._exceptions import InlayWarning, InvalidArgumentError
 from inlay._process_start import process_start
 from inlay._resource import text_attributes
 from inlay._threads import new_lock
@@ -17,10 +27,11 @@ from inlay.integrations._host_failures import HostFailures
 from inlay.training.ledger import Ledger
 from inlay.training.readback import Pending, Readback
 from inlay.training.restart_file import RestartFile
-from inlay.training.run_intervals import OUTSIDE, RunIntervals
+from inlay.training.run_intervals import RunIntervals
 from inlay.training.settling import settle
-from inlay.training.step_contexts import Data, Phase, Step
-from inlay.training.step_table import PHASES, StepRow
+from inlay.training.step_clock import StepClock
+from inlay.training.step_contexts import Step
+from inlay.training.step_table import BETWEEN, PAUSED, PHASES, SLOTS, StepRow
 from inlay.training.trackers import Trackers
 from inlay.training.window_rows import WindowRows
 
@@ -28,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from inlay.observer import Observer
-    from inlay.training.intervals import Interval
     from inlay.training.ledger import Goodput
     from inlay.training.trackers import Tracker
 
@@ -37,11 +47,13 @@ __all__ = ["Recorder"]
 _OTHER = PHASES.index("other")
 # Finished steps that wait for a window or for their scalars; one more is counted and left out.
 _MOST_ROWS = 200_000
-# After so many steps those whose scalars have arrived are looked at: a power of two, less one.
-_LOOK = 7
+# After so many steps those whose scalars have arrived are looked at.
+_LOOK = 8
+# How far a start may lie in the future, in microseconds: clocks differ.
+_AHEAD_US = 1_000_000
 
 
-class Recorder(RunIntervals):
+class Recorder(StepClock, RunIntervals):
     """Records a training run step by step: times by phase, loss, rates, checkpoints, goodput.
 
     A loss or a norm that is a tensor stays on its device: it is copied out behind an event and
@@ -66,7 +78,9 @@ class Recorder(RunIntervals):
     state : str or os.PathLike, optional
         A small file that outlives the process: with it a later process of the run knows which
         steps were done before, and what time was lost between. Ranks above 0 append theirs to it.
-    started : float, optional
+        Where no `restore` or `resumed` says after which step a later process goes on, its steps
+        follow the highest of before: say ``resumed(0)`` if it starts over.
+    started : float or datetime, optional
         When this process, or the job it belongs to, began, in Unix seconds: the start of the
         process unless given.
     attributes : mapping of str to str, optional
@@ -80,21 +94,28 @@ class Recorder(RunIntervals):
     Raises
     ------
     InvalidArgumentError
-        If a number is out of range, or there is no such tracker.
+        If a number is out of range, the start lies in the future, or there is no such tracker.
+    TypeError
+        If an argument is of another kind.
     OSError
         If the state cannot be written.
 
     Notes
     -----
     Each moment of a step counts to one phase: a phase within another takes its time from it, what
-    is in none is ``other``. What is waited for or saved between two steps counts to the later one.
+    is in none is ``other``. What is waited for or saved between two steps counts to the later one;
+    what else passes between them to no step, but to the rates: ``training.token_rate``,
+    ``training.sample_rate`` and ``training.mfu`` are over the time from the end of a step to that
+    of the next, less checkpoints that are waited for, evaluations, restores and `lost`. An MFU
+    above 1 is an event ``training.mfu_above_one``: a figure that it is made of does not fit.
 
     Rows of layer ``training``: ``training.step_time`` and ``training.phase`` (s, histograms),
     ``training.loss``, ``training.gradient_norm``, ``training.learning_rate``, ``training.tokens``,
     ``training.samples`` and their rates, ``training.mfu``, ``training.memory``,
     ``training.goodput``, ``training.badput``, ``training.nonfinite``,
     ``training.checkpoint.duration``, ``training.restore.duration``. Of a loss that did not arrive
-    within five seconds the row says nothing.
+    within five seconds the row says nothing. Each window has the table ``steps``, without rows if
+    no step ended in it.
 
     Examples
     --------
@@ -123,15 +144,18 @@ class Recorder(RunIntervals):
         peak_flops: float | None = None,
         rank: int | None = None,
         state: str | os.PathLike[str] | None = None,
-        started: float | None = None,
+        started: float | datetime.datetime | None = None,
         attributes: Mapping[str, str] | None = None,
         trackers: Iterable[str | Tracker] = (),
         on_nonfinite: Callable[[int], object] | None = None,
     ) -> None:
+        observer_given(observer)
         for name, number in (("flops_per_token", flops_per_token), ("peak_flops", peak_flops)):
-            if number is not None and not 0.0 < number < float("inf"):
-                message = f"{name} must be a positive number: {number!r}"
-                raise InvalidArgumentError(message)
+            if number is not None:
+                number_between(name, number, above=0.0)
+        callable_or_none("on_nonfinite", on_nonfinite)
+        if attributes is not None:
+            with_methods("attributes", attributes, "items")
         self._observer = observer
         self._core_now = observer.core.now_us
         self._clock = time.perf_counter_ns
@@ -144,13 +168,9 @@ class Recorder(RunIntervals):
         self._failures = HostFailures(observer, "training")
         self._trackers = Trackers(trackers, self._failures)
         self._readback = Readback()
-        self._phases = {name: Phase(self, i) for i, name in enumerate(PHASES[:_OTHER])}
+        self._begin_clock()
         self._step_context = Step(self)
-        self._spent = [0] * (OUTSIDE + 1)
-        self._stack: list[int] = []
-        self._current = OUTSIDE
-        self._mark = self._clock()
-        self._in_step = False
+        self._look_at = 0
         self._last: list[Any] | None = None
         self._open: deque[Any] = deque()
         self._closed: deque[StepRow] = deque()
@@ -168,19 +188,27 @@ class Recorder(RunIntervals):
         )
         observer.probe(self)
 
-    def _begin_run(self, state: str | os.PathLike[str] | None, started: float | None) -> None:
+    def _begin_run(
+        self,
+        state: str | os.PathLike[str] | None,
+        started: float | datetime.datetime | None,
+    ) -> None:
         now = self._core_now()
         begin = process_start() if started is None else started
-        start_us = now if begin is None else min(now, round(begin * 1e6))
+        start_us = now if begin is None else moment_us("started", begin)
+        if started is not None and not 0 < start_us < now + _AHEAD_US:
+            message = f"started must be Unix seconds that have passed: {started!r}"
+            raise InvalidArgumentError(message)
+        start_us = min(now, start_us)
         self._file: RestartFile | None = None
         before = None
         if state is not None:
-            path = os.fspath(state) + (f".{self.rank}" if self.rank else "")
+            path = path_text("state", state) + (f".{self.rank}" if self.rank else "")
             self._file = RestartFile(path)
             before = self._file.before
         self._ledger = Ledger((start_us if before is None else before.start_us) / 1e6)
         if before is not None:
-            self._ledger.restore(before.seconds[0], before.seconds[1:], before.incarnations - 1)
+            self._ledger.restore(before)
             self._ledger.process(start_us / 1e6, before.last_us / 1e6)
         if self._file is not None:
             self._file.begin(now, start_us)
@@ -189,8 +217,8 @@ class Recorder(RunIntervals):
         self._next = 1 if highest is None else highest + 1
         self.restarts = 0 if before is None else before.incarnations
         told: dict[str, str | int] = {"restarts": self.restarts}
-        if highest is not None:
-            told["highest_step"] = highest
+        if before is not None:
+            told |= before.told()
         name = "training.restart" if self.restarts else "training.start"
         self._tell(name, start_us, now, **told)
 
@@ -209,73 +237,6 @@ class Recorder(RunIntervals):
             **self._attributes,
             **told,
         )
-
-    # ---- phases ------------------------------------------------------------------------------
-    def _enter(self, index: int) -> None:
-        now = self._clock()
-        self._spent[self._current] += now - self._mark
-        self._stack.append(self._current)
-        self._current = index
-        self._mark = now
-
-    def _leave(self) -> None:
-        now = self._clock()
-        self._spent[self._current] += now - self._mark
-        if self._stack:  # empty where a step ended within the phase
-            self._current = self._stack.pop()
-        self._mark = now
-
-    def phase(self, name: str) -> Phase | Interval:
-        """Return a context in which time counts to a phase.
-
-        Parameters
-        ----------
-        name : str
-            ``"data_wait"``, ``"forward"``, ``"backward"``, ``"optimizer"``, ``"communication"`` or
-            ``"checkpoint"``, which is `checkpoint`.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If there is no such phase.
-        """
-        if name == "checkpoint":
-            return self.checkpoint()
-        try:
-            return self._phases[name]
-        except KeyError:
-            message = f"a phase is one of {', '.join(self._phases)}: {name!r}"
-            raise InvalidArgumentError(message) from None
-
-    def add(self, phase: str, seconds: float) -> None:
-        """Count time to a phase that something else measured.
-
-        Parameters
-        ----------
-        phase : str
-            As for `phase`. In a step it is taken from what is in no phase; between steps it counts
-            to the one that follows.
-        seconds : float
-
-        Raises
-        ------
-        InvalidArgumentError
-            If there is no such phase.
-        """
-        if phase not in PHASES[:_OTHER]:
-            message = f"a phase is one of {', '.join(PHASES[:_OTHER])}: {phase!r}"
-            raise InvalidArgumentError(message)
-        spent = round(max(0.0, seconds) * 1e9)
-        self._spent[PHASES.index(phase)] += spent
-        if self._in_step:
-            self._spent[self._current] -= spent
-
-    def data(self, loader: Iterable[Any]) -> Data:
-        """Return the loader's batches, the waits for them measured as ``data_wait``.
-
-        Each pass over them is an epoch, the first of number 0, unless `epoch` says otherwise.
-        """
-        return Data(self, loader)
 
     # ---- steps -------------------------------------------------------------------------------
     def step(
@@ -304,7 +265,7 @@ class Recorder(RunIntervals):
             self.abandon_step()
         now = self._clock()
         self._spent[self._current] += now - self._mark
-        self._spent[OUTSIDE] = 0
+        self._spent[PAUSED] = 0
         self._stack.clear()
         self._current = _OTHER
         self._mark = now
@@ -315,7 +276,7 @@ class Recorder(RunIntervals):
             self._samples = at_least("samples", samples, 0)
         self._in_step = True
         if self.first_step_time is None:
-            self.first_step_time = self._core_now() / 1e6
+            self._begin_first(number)
 
     def end_step(self) -> None:
         """End the step; nothing happens if none has begun."""
@@ -351,30 +312,56 @@ class Recorder(RunIntervals):
         self._next = number + 1
         self.steps += 1
         if self._file is not None:
-            self._file.alive(self._highest, end)
+            self._file.stepped(self._highest, end, spent, replayed=replayed)
         self._clear_step()
-        if not self.steps & _LOOK:
+        if self.steps >= self._look_at:
             self._look()
         for listener in self._listeners:
             listener(row)
 
+    def _begin_first(self, number: int | None) -> None:
+        now = self._core_now()
+        self.first_step_time = now / 1e6
+        self._spent[BETWEEN] = 0  # there is no step before
+        if number is None and self._highest >= 0 and not self._resumed:
+            self._tell(
+                "training.not_resumed",
+                now,
+                now,
+                severity="warning",
+                body=f"steps go on after {self._highest}, the highest that was done before: "
+                "neither restore nor resumed said after which",
+                highest_step=self._highest,
+            )
+
     def _look(self) -> None:
+        # The first steps at once: what a process is killed in may be one of them.
+        self._look_at = self.steps + min(_LOOK, max(1, self.steps))
         if self._settling.acquire(blocking=False):  # else the observer is at it
             try:
-                settle(self, keep=1)
+                settle(self, but=self._last)
+                self._keep()
             finally:
                 self._settling.release()
         self._trackers.look()
 
+    def _keep(self) -> None:
+        if self._file is not None:
+            self._file.keep(*self._ledger.beside_steps())
+
     def abandon_step(self) -> None:
-        """Give up a step that failed: its time counts to none."""
-        self._mark = self._clock()
+        """Give up a step that failed: its time counts to no step, but to the rates."""
+        now = self._clock()
+        self._spent[self._current] += now - self._mark
+        self._mark = now
+        lost = sum(self._spent[: BETWEEN + 1])
         self._clear_step()
+        self._spent[BETWEEN] = lost
 
     def _clear_step(self) -> None:
-        self._spent = [0] * (OUTSIDE + 1)
+        self._spent = [0] * SLOTS
         self._stack.clear()
-        self._current = OUTSIDE
+        self._current = BETWEEN
         self._in_step = False
         self._tokens = self._usual_tokens
         self._samples = self._usual_samples
@@ -398,30 +385,37 @@ class Recorder(RunIntervals):
         Raises
         ------
         InvalidArgumentError
-            If it has several elements.
+            If it has several elements, or there was no step yet.
         TypeError
             If it is no number.
         """
-        taken = value if type(value) is float else self._readback.take(value)
+        taken = value if type(value) is float else self._readback.take(value, "loss")
         if self._in_step:
             self._loss = taken
-        elif self._last is not None:
-            self._last[6] = taken
-            self._readback.seal()
+        else:
+            self._give_to_last("loss", 6, taken)
 
     def gradient_norm(self, value: Any) -> None:
         """Give the norm of the gradient, as `loss`."""
-        taken = value if type(value) is float else self._readback.take(value)
+        taken = value if type(value) is float else self._readback.take(value, "gradient_norm")
         if self._in_step:
             self._norm = taken
-        elif self._last is not None:
-            self._last[7] = taken
-            self._readback.seal()
+        else:
+            self._give_to_last("gradient_norm", 7, taken)
+
+    def _give_to_last(self, name: str, place: int, taken: Any) -> None:
+        if self._last is None:
+            message = f"{name} is that of a step, and none has begun: {taken!r}"
+            raise InvalidArgumentError(message)
+        self._last[place] = taken
+        self._readback.seal()
 
     def learning_rate(self, value: Any) -> None:
         """Give the learning rate: a number or a tensor of one element."""
         if value is not self._learning_rate:
-            self._learning_rate = value if type(value) is float else self._readback.take(value)
+            self._learning_rate = (
+                value if type(value) is float else self._readback.take(value, "learning_rate")
+            )
 
     def tokens(self, count: int) -> None:
         """Say how many tokens the step trains on in this process."""
@@ -445,6 +439,7 @@ class Recorder(RunIntervals):
     # ---- what comes of it --------------------------------------------------------------------
     def on_step(self, listener: Callable[[list[Any]], object]) -> None:
         """Have a function called at each end of a step, for `Stragglers`."""
+        callable_or_none("listener", listener)
         self._listeners.append(listener)
 
     @property
@@ -465,7 +460,7 @@ class Recorder(RunIntervals):
         with self._settling:
             settle(self)
             if self._file is not None:
-                self._file.keep(*self._ledger.seconds())
+                self._keep()
                 self._file.close()
                 self._file = None
 
@@ -484,4 +479,7 @@ def _rank_of_environment() -> int | None:
         text = os.environ.get(name, "")
         if text.isdecimal() and int(text) < 1 << 31:
             return int(text)
+        if text:
+            message = f"{name} is no rank and is left out: {text!r}"
+            warnings.warn(message, InlayWarning, stacklevel=3)
     return None

@@ -7,26 +7,36 @@ import os
 import struct
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inlay._exceptions import InlayWarning
+from inlay.training.ledger import CAUSES
+from inlay.training.step_table import PHASES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Progress", "RestartFile"]
 
-# magic, version, incarnations, highest step, last sign of life, first start (both microseconds of
-# Unix time), then seconds: productive, and lost by cause.
-_HEAD = struct.Struct("<8sII")
-_LIFE = struct.Struct("<qq")
+# What each step writes: the highest step and the last sign of life in microseconds of Unix time,
+# nanoseconds of steps that took the run further, of those done again and of their waits for data,
+# and the numbers of both. Then what a window writes: seconds that no step tells, by cause.
+_HEAD = struct.Struct("<8sII")  # magic, version, incarnations
+_LIFE = struct.Struct("<qqqqqqq")
 _LIFE_AT = _HEAD.size
 _START = struct.Struct("<q")
 _START_AT = _LIFE_AT + _LIFE.size
 _SECONDS_AT = _START_AT + _START.size
 _MAGIC = b"inlaytrn"
-_VERSION = 1
-_CAUSES = 10
-_SECONDS = struct.Struct(f"<{1 + _CAUSES}d")
+_VERSION = 2
+_SECONDS = struct.Struct(f"<{1 + len(CAUSES)}d")
 _SIZE = 256
 _NONE = -(2**63)
+_WAIT = 1 + CAUSES.index("data_loading_sync")
+_WASTED = 1 + CAUSES.index("wasted_progress_from_disruption")
+_USEFUL = slice(PHASES.index("forward"), PHASES.index("communication") + 1)
+_OTHER = PHASES.index("other")
+_DATA_WAIT = PHASES.index("data_wait")
 
 
 class Progress(NamedTuple):
@@ -42,6 +52,8 @@ class Progress(NamedTuple):
         Their last sign of life, and when the first began.
     seconds : tuple of float
         Productive, and lost by cause.
+    steps, replayed : int
+        Steps that took the run further, and those that were done again.
     """
 
     incarnations: int
@@ -49,10 +61,26 @@ class Progress(NamedTuple):
     last_us: int
     start_us: int
     seconds: tuple[float, ...]
+    steps: int
+    replayed: int
+
+    def told(self) -> dict[str, int | str]:
+        """Return what the event ``training.restart`` says of them, seconds as text."""
+        told: dict[str, int | str] = {"steps": self.steps, "replayed": self.replayed}
+        if self.highest is not None:
+            told["highest_step"] = self.highest
+        for name, seconds in (
+            ("last_alive", self.last_us / 1e6),
+            ("productive", self.seconds[0]),
+            ("wasted", self.seconds[_WASTED]),
+            ("data_wait", self.seconds[_WAIT]),
+        ):
+            told[name] = f"{seconds:.6f}"
+        return told
 
 
 class RestartFile:
-    """256 bytes in shared memory of a file: each step writes 16 of them, without a system call.
+    """256 bytes in shared memory of a file: each step writes 56 of them, without a system call.
 
     They survive the process, however it ends; after a crash of the machine the file may be some
     seconds behind. One process writes it at a time.
@@ -89,9 +117,11 @@ class RestartFile:
 
     def _read(self) -> Progress | None:
         magic, version, incarnations = _HEAD.unpack_from(self._memory, 0)
-        highest, last = _LIFE.unpack_from(self._memory, _LIFE_AT)
+        highest, last, *passed, steps, replayed = _LIFE.unpack_from(self._memory, _LIFE_AT)
         (start,) = _START.unpack_from(self._memory, _START_AT)
-        seconds = _SECONDS.unpack_from(self._memory, _SECONDS_AT)
+        seconds = list(_SECONDS.unpack_from(self._memory, _SECONDS_AT))
+        for at, nanoseconds in zip((0, _WASTED, _WAIT), passed, strict=True):
+            seconds[at] = max(0.0, seconds[at] + nanoseconds / 1e9)
         sound = (
             magic == _MAGIC
             and version == _VERSION
@@ -99,27 +129,73 @@ class RestartFile:
             and 0 < start <= last < 1 << 60
             and (highest >= 0 or highest == _NONE)
             and all(0.0 <= second < 1e12 for second in seconds)
+            and steps >= 0
+            and replayed >= 0
         )
         if not sound:
             return None
-        return Progress(incarnations, None if highest == _NONE else highest, last, start, seconds)
+        known = None if highest == _NONE else highest
+        return Progress(incarnations, known, last, start, tuple(seconds), steps, replayed)
 
     def begin(self, now_us: int, start_us: int) -> None:
         """Take over as the next process of the run."""
         before = self.before
-        count = 1 if before is None else before.incarnations + 1
-        highest = None if before is None else before.highest
-        self._memory[:] = bytes(_SIZE) if before is None else self._memory[:]
-        _START.pack_into(self._memory, _START_AT, start_us if before is None else before.start_us)
-        self.alive(highest, now_us)
+        count, self._steps, self._replayed, first = 1, 0, 0, start_us
+        seconds = [0.0] * (1 + len(CAUSES))
+        highest = None
+        if before is not None:
+            count, highest, first = before.incarnations + 1, before.highest, before.start_us
+            seconds, self._steps, self._replayed = [*before.seconds], before.steps, before.replayed
+        self._productive, self._wasted, self._waited = (
+            round(seconds[at] * 1e9) for at in (0, _WASTED, _WAIT)
+        )
+        seconds[0] = seconds[_WASTED] = seconds[_WAIT] = 0.0
+        if before is None:
+            self._memory[:] = bytes(_SIZE)
+        _START.pack_into(self._memory, _START_AT, first)
+        self.keep(seconds[0], tuple(seconds[1:]))
+        self._alive(_NONE if highest is None else highest, now_us)
         _HEAD.pack_into(self._memory, 0, _MAGIC, _VERSION, count)
 
-    def alive(self, highest: int | None, now_us: int) -> None:
-        """Write the highest finished step and the time."""
-        _LIFE.pack_into(self._memory, _LIFE_AT, _NONE if highest is None else highest, now_us)
+    def stepped(self, highest: int, now_us: int, spent: Sequence[int], *, replayed: bool) -> None:
+        """Count a step that has ended.
+
+        Parameters
+        ----------
+        highest : int
+            The highest that has.
+        now_us : int
+            The time in microseconds of Unix time.
+        spent : sequence of int
+            Nanoseconds by phase.
+        replayed : bool
+            Whether it was done before.
+        """
+        useful = sum(spent[_USEFUL]) + spent[_OTHER]
+        if replayed:
+            self._wasted += useful
+            self._replayed += 1
+        else:
+            self._productive += useful
+            self._steps += 1
+        self._waited += spent[_DATA_WAIT]
+        self._alive(highest, now_us)
+
+    def _alive(self, highest: int, now_us: int) -> None:
+        _LIFE.pack_into(
+            self._memory,
+            _LIFE_AT,
+            highest,
+            now_us,
+            self._productive,
+            self._wasted,
+            self._waited,
+            self._steps,
+            self._replayed,
+        )
 
     def keep(self, productive: float, lost: tuple[float, ...]) -> None:
-        """Write the seconds that are accounted for."""
+        """Write the seconds that the steps' own times do not tell."""
         _SECONDS.pack_into(self._memory, _SECONDS_AT, productive, *lost)
 
     def close(self) -> None:

@@ -8,16 +8,14 @@ from inlay._arguments import at_least
 from inlay._exceptions import InvalidArgumentError
 from inlay.training.intervals import Interval
 from inlay.training.ledger import CAUSES
-from inlay.training.step_table import PHASES
+from inlay.training.step_table import PAUSED, PHASES
 
 if TYPE_CHECKING:
     from inlay.training.window_rows import WindowRows
 
-__all__ = ["CHECKPOINT", "OUTSIDE", "RunIntervals"]
+__all__ = ["RunIntervals"]
 
-CHECKPOINT = PHASES.index("checkpoint")
-OUTSIDE = len(PHASES)
-"""Between steps, and what is no part of one."""
+_CHECKPOINT = PHASES.index("checkpoint")
 
 
 class RunIntervals:
@@ -42,7 +40,7 @@ class RunIntervals:
             recorder,
             "training.checkpoint",
             cause="unproductive_checkpoint_save_time" if blocking else None,
-            index=CHECKPOINT if blocking else None,
+            index=_CHECKPOINT if blocking else None,
             histogram=self._window.checkpoints,
             told={**told, "blocking": str(blocking).lower(), "step": str(self._next - 1)},
         )
@@ -65,14 +63,23 @@ class RunIntervals:
             recorder,
             "training.restore",
             cause="unproductive_checkpoint_restore_time",
-            index=OUTSIDE,
+            index=PAUSED,
             histogram=self._window.restores,
             told=told,
         )
 
     def resumed(self, step: int) -> None:
-        """Say after which step the training goes on: those up to the highest are replayed."""
+        """Say after which step the training goes on: those up to the highest are replayed.
+
+        Parameters
+        ----------
+        step : int
+            The last that is not done again; 0 where the training starts over.
+        """
         self._next = at_least("step", step, 0) + 1
+        self._resumed = True
+
+    _resumed = False
 
     def evaluation(self, name: str = "evaluation") -> Interval:
         """Return a context in which the model is evaluated: the event ``training.eval``."""
@@ -81,7 +88,7 @@ class RunIntervals:
             recorder,
             "training.eval",
             cause="custom_badput_events",
-            index=OUTSIDE,
+            index=PAUSED,
             told={"evaluation": name},
         )
 
@@ -98,4 +105,4 @@ class RunIntervals:
             raise InvalidArgumentError(message)
         told = {"cause": cause} if name is None else {"cause": cause, "what": name}
         recorder: Any = self
-        return Interval(recorder, "training.badput", cause=cause, index=OUTSIDE, told=told)
+        return Interval(recorder, "training.badput", cause=cause, index=PAUSED, told=told)

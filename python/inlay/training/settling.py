@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inlay.training.readback import Pending
-from inlay.training.step_table import PHASES, StepRow
+from inlay.training.step_table import BETWEEN, PHASES, StepRow
 
 if TYPE_CHECKING:
     from inlay.training.recorder import Recorder
@@ -15,27 +15,25 @@ __all__ = ["settle"]
 
 # How long a scalar may be on its way before its step goes without it, in microseconds.
 _PATIENCE_US = 5_000_000
-_COUNT = len(PHASES)
 _WAIT = PHASES.index("data_wait")
 _CHECKPOINT = PHASES.index("checkpoint")
 
 
-def settle(recorder: Recorder, *, keep: int = 0, patience_us: int = _PATIENCE_US) -> None:
+def settle(recorder: Recorder, *, but: Any = None, patience_us: int = _PATIENCE_US) -> None:
     """Move what has arrived to the closed steps; the caller holds the lock.
 
     Parameters
     ----------
     recorder : Recorder
-    keep : int
-        The newest that stay: a loss may yet come for a step that has just ended.
+    but : list, optional
+        That stays, with what follows it: a loss may yet come for a step that has just ended.
     patience_us : int
         The age in microseconds at which a step goes without what has not arrived.
     """
     waiting = recorder._open
     ready = recorder._readback.ready
     late = recorder._core_now() - patience_us
-    while len(waiting) > keep:
-        row = waiting[0]
+    while waiting and (row := waiting[0]) is not but:
         if type(row) is tuple:
             waiting.popleft()
             recorder._ledger.interval(*row)
@@ -63,20 +61,21 @@ def _close(recorder: Recorder, row: list[Any], loss: float | None, norm: float |
         nonfinite, what, loss = True, f"loss is {loss}", None
     if norm is not None and not math.isfinite(norm):
         nonfinite, what, norm = True, f"gradient norm is {norm}", None
-    seconds = tuple(ns / 1e9 for ns in spent[:_COUNT])
-    closed = StepRow(end, number, epoch, seconds, tokens, samples, loss, norm, nonfinite, replayed)
+    own = sum(spent[:BETWEEN])
+    closed = StepRow(
+        end, number, epoch, spent, own, tokens, samples, loss, norm, nonfinite, replayed
+    )
     recorder._closed.append(closed)
     recorder._ledger.step(
         end / 1e6,
         closed.duration,
-        data_wait=seconds[_WAIT],
-        checkpoint=seconds[_CHECKPOINT],
+        data_wait=spent[_WAIT] / 1e9,
+        checkpoint=spent[_CHECKPOINT] / 1e9,
         replayed=replayed,
     )
     if nonfinite and not recorder._nonfinite_run:
-        start = end - round(closed.duration * 1e6)
         told = {"severity": "error", "step": number, "body": f"{what} in step {number}"}
-        recorder._tell("training.nonfinite", start, end, **told)
+        recorder._tell("training.nonfinite", closed.start, end, **told)
     if nonfinite and recorder._on_nonfinite is not None:
         with recorder._failures.guard("on_nonfinite"):
             recorder._on_nonfinite(number)

@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
     import pyarrow
 
-__all__ = ["PHASES", "STEPS", "StepRow", "step_schema", "step_table"]
+__all__ = [
+    "BETWEEN",
+    "EARLIER",
+    "PAUSED",
+    "PHASES",
+    "SLOTS",
+    "STEPS",
+    "StepRow",
+    "step_schema",
+    "step_table",
+]
 
 PHASES = (
     "data_wait",
@@ -24,11 +34,22 @@ PHASES = (
 )
 """What a step's time is spent on; each moment counts once."""
 
+# What a recorder counts beside them, in the same list of nanoseconds.
+BETWEEN = len(PHASES)
+"""Since the step before, in no phase and in no interval: rates count it, the step does not."""
+PAUSED = BETWEEN + 1
+"""Within intervals that are no part of the training, such as evaluations."""
+EARLIER = PAUSED + 1
+"""What phases had taken when the last such interval before the step ended."""
+SLOTS = EARLIER + 1
+
+_CHECKPOINT = PHASES.index("checkpoint")
+
 _TIME = "timestamp[us, UTC]"
 
 STEPS: tuple[Column, ...] = (
     Column("time", _TIME, False),  # end of the step
-    Column("start_time", _TIME, False),  # its end less all its phases
+    Column("start_time", _TIME, False),  # of its first phase since the last pause before it
     Column("observed_time", _TIME, False),
     Column("origin", "int64", False),
     Column("rank", "int32", True),
@@ -48,12 +69,17 @@ STEPS: tuple[Column, ...] = (
 
 
 class StepRow(NamedTuple):
-    """A finished step whose scalars have arrived; times in microseconds of Unix time."""
+    """A finished step whose scalars have arrived.
+
+    Its end is in microseconds of Unix time, what it spent in nanoseconds: those of the phases,
+    `BETWEEN`, `PAUSED` and `EARLIER`. Its own are those of all phases.
+    """
 
     time: int
     step: int
     epoch: int | None
-    seconds: tuple[float, ...]
+    spent: list[int]
+    own: int
     tokens: int | None
     samples: int | None
     loss: float | None
@@ -64,7 +90,19 @@ class StepRow(NamedTuple):
     @property
     def duration(self) -> float:
         """Seconds of all phases."""
-        return sum(self.seconds)
+        return self.own / 1e9
+
+    @property
+    def start(self) -> int:
+        """When its first phase since the last pause before it began, as its end."""
+        spent = self.spent
+        return self.time - (self.own - spent[EARLIER] + spent[PAUSED]) // 1000
+
+    @property
+    def from_the_last(self) -> float:
+        """Seconds since the step before ended, without those of checkpoints and pauses."""
+        spent = self.spent
+        return (self.own - spent[_CHECKPOINT] + max(0, spent[BETWEEN])) / 1e9
 
 
 def step_table(
@@ -83,7 +121,7 @@ def step_table(
     count = len(rows)
     columns: dict[str, list[object]] = {
         "time": [row.time for row in rows],
-        "start_time": [row.time - round(row.duration * 1e6) for row in rows],
+        "start_time": [row.start for row in rows],
         "observed_time": [observed] * count,
         "origin": [origin] * count,
         "rank": [rank] * count,
@@ -99,7 +137,7 @@ def step_table(
         "attrs": [attrs] * count,
     }
     for index, phase in enumerate(PHASES):
-        columns[phase] = [row.seconds[index] for row in rows]
+        columns[phase] = [row.spent[index] / 1e9 for row in rows]
     return pa.table({column.name: columns[column.name] for column in STEPS}, schema=schema)
 
 

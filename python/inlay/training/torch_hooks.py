@@ -6,6 +6,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
+from inlay._arguments import at_least, with_methods
 from inlay._exceptions import InvalidArgumentError
 from inlay.integrations._host_failures import HostFailures
 
@@ -33,11 +34,14 @@ _COLLECTIVES = (
 class TorchHooks:
     """Splits the steps of a training loop in PyTorch without a change to the loop.
 
-    A forward pass of the module begins a step if none has begun; the end of the optimizer's step
-    ends it. Between them the phases are told apart by hooks: forward by the module's, backward by
-    one on its output and the end of the engine's pass, optimizer by its own, communication by the
-    functions of ``torch.distributed`` while the hooks are in place. No hook waits for a device; on
-    one, the phases are the times that the host spends on them.
+    A forward pass of the module in training mode, with gradients, begins a step if none has begun;
+    the end of the optimizer's step ends it. A step that the loop began ends where the loop ends it.
+    Between them the phases are told apart by hooks: forward by the module's, backward by one on its
+    output and the end of the engine's pass, what DistributedDataParallel waits for there included,
+    optimizer by its own, communication by the functions of ``torch.distributed`` while the hooks
+    are in place. No hook waits for a device; on one, the phases are the times that the host spends
+    on them. What the loop does between two steps is in none of their phases: put the loader into
+    `Recorder.data`, so that its waits are told from the rest.
 
     Parameters
     ----------
@@ -45,21 +49,21 @@ class TorchHooks:
     module : torch.nn.Module
         The outermost one, a wrapper such as DistributedDataParallel included.
     optimizer : torch.optim.Optimizer, optional
-        Whose step ends the step, and whose first learning rate is recorded.
+        Whose step ends the step, and whose first learning rate is recorded; needed with `steps`.
     steps : bool, default True
         Whether the hooks begin and end steps; False where the loop or a framework does.
     accumulate : int, default 1
         Optimizer steps that one step has.
     loss : bool, default False
         Whether the module's output has the loss: itself a tensor of one element, an attribute or a
-        key ``loss``, or first in a tuple.
+        key ``loss``, or first in a tuple. Of several batches of a step it is the last one's; where
+        the module is given ``num_items_in_batch``, by which each divides its own, their sum.
     collectives : bool, default True
         Whether calls of ``torch.distributed`` count as communication.
     count : bool, default False
         Whether the shape of the first tensor that the module is given, or of ``input_ids``, tells
         the samples of a step and, if it has two dimensions of integers, its tokens, padding
         included.
-
     gradient_norm : bool, default False
         Whether the norm of all gradients is computed before each of the optimizer's steps, on their
         device; a loop that clips them has it and gives it to `Recorder.gradient_norm` instead.
@@ -67,7 +71,9 @@ class TorchHooks:
     Raises
     ------
     InvalidArgumentError
-        If `accumulate` is below 1.
+        If `accumulate` is below 1, or there is no optimizer that could end the steps.
+    TypeError
+        If an argument is no recorder, module or optimizer.
 
     Notes
     -----
@@ -90,20 +96,32 @@ class TorchHooks:
         count: bool = False,
         gradient_norm: bool = False,
     ) -> None:
-        if accumulate < 1:
-            message = f"accumulate must be at least 1: {accumulate!r}"
+        with_methods("recorder", recorder, "begin_step", "end_step", "phase")
+        with_methods("module", module, "register_forward_pre_hook", "register_forward_hook")
+        if optimizer is not None:
+            with_methods(
+                "optimizer", optimizer, "register_step_pre_hook", "register_step_post_hook"
+            )
+        elif steps:
+            message = f"optimizer must be given, or steps=False, for a step to end: {optimizer!r}"
             raise InvalidArgumentError(message)
+        at_least("accumulate", accumulate, 1)
         self._recorder = recorder
         self._steps = steps
         self._accumulate = accumulate
         self._optimizer_steps = 0
+        self._ours: Any = None  # what a step that the hooks began has spent
         self._loss = loss
         self._count = count
         self._norm = gradient_norm
+        self._is_part = False  # whether the loss is divided by the items of all batches of the step
+        self._parts: tuple[Any, Any] = (None, None)  # their sum, and of which step
+        self._processes = 1  # over whose items, too
         self._depth = 0
         self._in_backward = False
         import torch
 
+        self._with_gradients = torch.is_grad_enabled
         self._engine: Any = torch.autograd.Variable._execution_engine
         failures = HostFailures(recorder._observer, "torch")
         self._guard = failures.guard("hook")
@@ -149,14 +167,16 @@ class TorchHooks:
 
     # ---- forward and backward ----------------------------------------------------------------
     def _forward_begins(self, module: Any, inputs: Any, named: Any) -> None:
-        if not module.training:
+        if not module.training or not self._with_gradients():
             return
         with self._guard:
             self._end_backward()
             if self._steps and not self._recorder._in_step:
                 self._recorder.begin_step()
+                self._ours = self._recorder._spent
             self._depth += 1
             if self._depth == 1:
+                self._is_part = named.get("num_items_in_batch") is not None
                 if self._count:
                     self._count_inputs(inputs, named)
                 self._forward.__enter__()
@@ -173,7 +193,7 @@ class TorchHooks:
             recorder.tokens((recorder._tokens or 0) + given.numel())
 
     def _forward_ends(self, module: Any, _inputs: Any, output: Any) -> None:
-        if not module.training or not self._depth:
+        if not module.training or not self._depth or not self._with_gradients():
             return
         with self._guard:
             self._depth -= 1
@@ -182,11 +202,22 @@ class TorchHooks:
             self._forward.__exit__(None, None, None)
             found = loss_of(output)
             if self._loss and found is not None:
-                self._recorder.loss(found)
+                self._recorder.loss(self._summed(found) if self._is_part else found)
             first = found if found is not None else _tensor_with_gradient(output)
             if getattr(first, "grad_fn", None) is not None:
                 # On the node: it costs a third of a hook on the tensor.
                 first.grad_fn.register_prehook(self._backward_begins)
+
+    def _summed(self, loss: Any) -> Any:
+        """Return the loss of the step until now, where it lies."""
+        loss = loss.detach()
+        if self._processes > 1:
+            loss = loss * self._processes
+        summed, step = self._parts
+        if step is self._recorder._spent:
+            loss = summed + loss
+        self._parts = (loss, self._recorder._spent)
+        return loss
 
     def _backward_begins(self, _gradients: Any) -> None:
         with self._guard:
@@ -195,6 +226,11 @@ class TorchHooks:
             self._in_backward = True
             self._backward.__enter__()
             # The engine calls it when the pass that is going on has come to its end.
+            self._engine.queue_callback(self._pass_ends)
+
+    def _pass_ends(self) -> None:
+        # Behind the callbacks that were queued since: in one of them DistributedDataParallel waits.
+        with self._guard:
             self._engine.queue_callback(self._end_backward)
 
     def _end_backward(self) -> None:
@@ -216,7 +252,8 @@ class TorchHooks:
             self._optimizer.__exit__(None, None, None)
             self._recorder.learning_rate(optimizer.param_groups[0]["lr"])
             self._optimizer_steps += 1
-            if self._steps and self._optimizer_steps % self._accumulate == 0:
+            ours = self._recorder._spent is self._ours
+            if ours and self._optimizer_steps % self._accumulate == 0:
                 self._recorder.end_step()
 
     # ---- collectives -------------------------------------------------------------------------

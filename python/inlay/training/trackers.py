@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["MlflowTracker", "Tracker", "Trackers", "WandbTracker"]
 
 _PREFIX = "inlay/"
-# How often a tracker that is asked for by name is looked for, in steps that are looked at.
-_EVERY = 16
 
 
 class Tracker(Protocol):
@@ -133,7 +131,6 @@ class Trackers:
             raise TypeError(message)
         self._taken: list[Tracker] = []
         self._wanted: list[str] = []
-        self._looks = 0
         self._failures = failures
         for one in given:
             if isinstance(one, str):
@@ -149,13 +146,8 @@ class Trackers:
         self.look()
 
     def look(self) -> None:
-        """Take those asked for whose run is active now, in this thread."""
-        if not self._wanted:
-            return
-        self._looks += 1
-        if self._looks > _EVERY and self._looks % _EVERY:
-            return
-        for name in list(self._wanted):
+        """Take those asked for whose run is active now; MLflow's runs are active in a thread."""
+        for name in tuple(self._wanted):
             module: Any = sys.modules.get(name)
             if module is None:
                 continue

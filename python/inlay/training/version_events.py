@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import observer_given
 from inlay._exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -28,18 +29,21 @@ def versions(
     observer : Observer
         Every row that it makes from now on has ``dataset.name``, ``dataset.version``,
         ``model.name`` and ``model.version`` in its resource, as far as they are given, and events
-        ``dataset.version`` and ``model.version`` tell of the change.
+        ``dataset.version`` and ``model.version`` tell of the versions.
     dataset, model : str, optional
         Names.
     dataset_version, model_version : str, optional
         Versions: a tag, a hash, the id of a profile.
     **attributes : str, int or bool
-        What else the events say, for instance ``base="llama-3"`` of a model that is fine-tuned.
+        What else ``model.version`` says, for instance ``base="llama-3"`` of a model that is
+        fine-tuned; ``dataset.version`` where no version of the model is given.
 
     Raises
     ------
     InvalidArgumentError
         If neither version is given.
+    TypeError
+        If a name or a version is no text.
 
     Examples
     --------
@@ -56,20 +60,35 @@ def versions(
     dataset.version {"dataset":"clicks","version":"2026-03"}
     model.version {"model":"ranker","version":"7"}
     """
+    observer_given(observer)
+    given: dict[str, object] = {
+        "dataset": dataset,
+        "dataset_version": dataset_version,
+        "model": model,
+        "model_version": model_version,
+    }
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, str):
+            message = f"{argument} must be a text: {value!r}"
+            raise TypeError(message)
     if dataset_version is None and model_version is None:
-        message = f"a version of the dataset or the model must be given: {dataset_version!r}"
+        names = {argument: value for argument, value in given.items() if value is not None}
+        message = f"dataset_version or model_version must be given, beside {names!r}"
         raise InvalidArgumentError(message)
     changed: dict[str, str] = {}
     for what, name, version in (
         ("dataset", dataset, dataset_version),
         ("model", model, model_version),
     ):
-        if version is None:
-            continue
-        told = {"version": version} if name is None else {what: name, "version": version}
-        changed[f"{what}.version"] = version
         if name is not None:
             changed[f"{what}.name"] = name
-        about: dict[str, Any] = {**attributes, **told}
+        if version is None:
+            continue
+        changed[f"{what}.version"] = version
+        about: dict[str, Any] = (
+            {"version": version} if name is None else {what: name, "version": version}
+        )
+        if what == "model" or model_version is None:
+            about = {**attributes, **about}
         observer.event(f"{what}.version", layer="training", **about)
     observer.extend_resource(changed)

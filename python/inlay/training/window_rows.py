@@ -55,7 +55,7 @@ class WindowRows:
         step_table(
             [], observed=0, origin=0, rank=None, resource="{}", attrs="{}", schema=self._schema
         )
-        self._settled: dict[str, float] = dict.fromkeys(CAUSES, 0.0)
+        self._settled = dict(recorder._ledger.before)  # earlier processes have told of it
         observer, given = recorder._observer, recorder._attributes
         names = tuple(given)
 
@@ -105,8 +105,7 @@ class WindowRows:
             rows = [recorder._closed.popleft() for _ in range(len(recorder._closed))]
             now = recorder._core_now()
             goodput = recorder._ledger.goodput(now / 1e6)
-            if recorder._file is not None:
-                recorder._file.keep(*recorder._ledger.seconds())
+            recorder._keep()
         figures = self._figures(rows)
         if goodput.ratio is not None and recorder.steps:
             self._goodput.set(goodput.ratio)
@@ -118,8 +117,6 @@ class WindowRows:
                 self._settled[cause] = seconds
         for device, kind, used in memory_in_use():
             self._memory.set(used, device=device, kind=kind, **recorder._attributes)
-        if not rows:
-            return
         table = step_table(
             rows,
             observed=now,
@@ -130,7 +127,9 @@ class WindowRows:
             schema=self._schema,
         )
         observer.core.add_table("steps", _core.Table(table))
-        recorder._trackers.log(rows[-1].step, figures)
+        recorder._trackers.look()  # for a run that the program began since
+        if rows:
+            recorder._trackers.log(rows[-1].step, figures)
 
     def _await(self) -> None:
         """Settle what has arrived; what is about to arrive gets a moment for it."""
@@ -159,7 +158,7 @@ class WindowRows:
         spent = sum(durations)
         figures["step_time"] = spent / len(rows)
         for index, phase in enumerate(self._phases):
-            seconds = array("d", (row.seconds[index] for row in rows))
+            seconds = array("d", (row.spent[index] / 1e9 for row in rows))
             if any(seconds):
                 phase.record_many(seconds)
                 figures[f"{PHASES[index]}_time"] = sum(seconds) / len(rows)
@@ -176,10 +175,11 @@ class WindowRows:
             self._nonfinite.add(nonfinite)
         if replayed:
             self._replayed.add(replayed)
-        self._rates(rows, spent, figures)
+        self._rates(rows, figures)
         return figures
 
-    def _rates(self, rows: list[StepRow], spent: float, figures: dict[str, float]) -> None:
+    def _rates(self, rows: list[StepRow], figures: dict[str, float]) -> None:
+        passed = sum(row.from_the_last for row in rows)
         tokens = [row.tokens for row in rows if row.tokens is not None]
         samples = [row.samples for row in rows if row.samples is not None]
         for counts, counter, gauge, name in (
@@ -189,12 +189,24 @@ class WindowRows:
             if counts:
                 counter.add(sum(counts))
                 # Of a part of the steps no rate of all of them is known.
-                if spent > 0.0 and len(counts) == len(rows):
-                    figures[name] = sum(counts) / spent
+                if passed > 0.0 and len(counts) == len(rows):
+                    figures[name] = sum(counts) / passed
                     gauge.set(figures[name])
         if self._flops is not None and self._peak is not None and "token_rate" in figures:
             figures["mfu"] = figures["token_rate"] * self._flops / self._peak
             self._mfu.set(figures["mfu"])
+            if figures["mfu"] > 1.0 and not self._told_mfu:
+                self._told_mfu = True
+                self._recorder._tell(
+                    "training.mfu_above_one",
+                    rows[0].start,
+                    rows[-1].time,
+                    severity="warning",
+                    body=f"an MFU of {figures['mfu']:.4g} cannot be: tokens, flops_per_token or "
+                    "peak_flops do not fit",
+                )
+
+    _told_mfu = False
 
 
 def memory_in_use() -> list[tuple[str, str, float]]:
