@@ -42,14 +42,14 @@ def test_a_bad_question_is_an_error_that_names_it(asked, said):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"time": "now"}, "time must be Unix seconds or a datetime, got str"),
+        ({"time": "now"}, "time must be Unix seconds or a datetime, got 'now'"),
         ({"step": 1.5}, "step must be an integer: 1.5"),
         ({"step": True}, "True"),
-        ({"trace_id": 12}, "trace_id must be a string: 12"),
-        ({"time": 1.0, "host": 3}, "host must be a string: 3"),
-        ({"time": 1.0, "gpu": 3}, "gpu must be a string: 3"),
+        ({"trace_id": 12}, "trace_id must be a str: 12"),
+        ({"time": 1.0, "host": 3}, "host must be a str: 3"),
+        ({"time": 1.0, "gpu": 3}, "gpu must be a str: 3"),
         ({"time": 1.0, "rank": "a"}, "rank must be an integer: 'a'"),
-        ({"time": 1.0, "margin": "3"}, "margin must be a number of seconds: '3'"),
+        ({"time": 1.0, "margin": "3"}, "margin must be a number: '3'"),
         ({"time": 1.0, "most": "3"}, "most must be an integer: '3'"),
     ],
 )

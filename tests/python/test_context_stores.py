@@ -263,7 +263,7 @@ def test_the_command_called_wrongly_and_for_what_is_not_there(stored, capsys):
         (["--time", "soon"], "argument --time: must be a time such as"),
         (["--time", "1", "--trace-id", TRACE], "got --trace-id and --time"),
         (["--time", "1", "--most", "0"], "most must be at least 1: 0"),
-        (["--time", "1", "--margin", "-3"], "margin must be 0 seconds or more: -3.0"),
+        (["--time", "1", "--margin", "-3"], "margin must be at least 0: -3.0"),
         (
             ["--time", "2026-01-02", "--end", "2026-01-01"],
             "end must not be before time, 2026-01-02",

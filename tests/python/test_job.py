@@ -369,7 +369,7 @@ def test_bad_settings_are_refused(options: dict[str, Any], match: str) -> None:
     [
         ({"gpus": "4"}, "gpus .*: '4'"),
         ({"gpus": 1.5}, "gpus .*: 1.5"),
-        ({"submitted": "now"}, "submitted .*str"),
+        ({"submitted": "now"}, "submitted .*'now'"),
         ({"recorder": 3}, "recorder .*: 3"),
         ({"environ": 3}, "environ .*: 3"),
         ({"root": 3}, "root .*: 3"),
