@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from inlay import _core
-from inlay._arguments import at_least
+from inlay._arguments import at_least, non_empty
 from inlay._exceptions import InvalidArgumentError
 from inlay.model.logits_input import (
     chosen_array,
@@ -23,7 +23,7 @@ from inlay.model.logits_points import (
     window_table,
 )
 from inlay.model.logits_rows import LogitsRows
-from inlay.model.series_names import checked_attributes, checked_name
+from inlay.model.series_names import checked_attributes
 from inlay.summary._device import Monitors, device_number
 from inlay.summary._row import html_table, stored_state
 
@@ -149,7 +149,7 @@ class Logits:
         self._vocabulary = vocabulary
         self._per_row = bool(per_row)
         self._threads = threads
-        self._name = checked_name(name)
+        self._name = non_empty("name", name)
         self._attributes = checked_attributes(attributes)
 
     def _start(self, native: _core.Logits) -> None:

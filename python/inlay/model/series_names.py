@@ -1,8 +1,8 @@
-"""What the series of a model's classes are called, checked."""
+"""What the series of a model's classes are told apart by, checked."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inlay import _core
 from inlay._exceptions import InvalidArgumentError
@@ -10,26 +10,7 @@ from inlay._exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["checked_attributes", "checked_name"]
-
-
-def checked_name(name: Any) -> str:
-    """Return what metrics begin with.
-
-    Raises
-    ------
-    TypeError
-        If it is no text.
-    InvalidArgumentError
-        If it is empty.
-    """
-    if not isinstance(name, str):
-        message = f"name must be a str: {name!r}"
-        raise TypeError(message)
-    if not name:
-        message = f"name must not be empty: {name!r}"
-        raise InvalidArgumentError(message)
-    return name
+__all__ = ["checked_attributes"]
 
 
 def checked_attributes(

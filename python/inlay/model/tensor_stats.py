@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from inlay._arguments import non_empty
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
-from inlay.model.series_names import checked_attributes, checked_name
+from inlay.model.series_names import checked_attributes
 from inlay.model.tensor_points import add_points
 from inlay.model.tensor_sums import TensorSums, sums_on_host
 from inlay.summary._device import Monitors, device_number
@@ -93,7 +94,7 @@ class TensorStats:
         self._sums: list[TensorSums] = []  # one and the same list, which monitors add to
         if names is not None:
             self._set_names(_checked_names(names))
-        self._name = checked_name(name)
+        self._name = non_empty("name", name)
         self._attributes = checked_attributes(attributes, taken=("tensor",))
         self._lock = new_lock()
         self._monitors = _monitors(self._sums, self._lock)

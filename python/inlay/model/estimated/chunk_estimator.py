@@ -8,11 +8,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
+from inlay._arguments import non_empty
 from inlay._exceptions import InvalidArgumentError
 from inlay.model.estimated.array_bytes import whole_file
 from inlay.model.estimated.estimated_metrics import EstimatedMetrics
 from inlay.model.estimated.estimated_points import ATTRIBUTES, add_points
-from inlay.model.series_names import checked_attributes, checked_name
+from inlay.model.series_names import checked_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ class ChunkEstimator(ABC, Generic[ModelT]):
             message = f"confidence must lie between 0 and 1: {confidence!r}"
             raise InvalidArgumentError(message)
         self._confidence = confidence
-        self._name = checked_name(name)
+        self._name = non_empty("name", name)
         self._attributes = checked_attributes(attributes, taken=ATTRIBUTES)
         self._lock = Lock()
         self._since: int | None = None

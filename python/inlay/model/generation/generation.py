@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inlay._arguments import at_least
+from inlay._arguments import at_least, non_empty
 from inlay._exceptions import InvalidArgumentError
 from inlay._threads import new_lock
 from inlay.model.generation.evaluations import Evaluations
@@ -13,7 +13,6 @@ from inlay.model.generation.judgements import Judgements
 from inlay.model.generation.numbers import count_fault_of, fault_of, number_of
 from inlay.model.generation.prices import ANY_MODEL, prices_of
 from inlay.model.generation.texts import Texts
-from inlay.model.series_names import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,7 +85,7 @@ class Generation(Judgements):
 
             checked_version(semconv)
         self._observer = observer
-        self._name = checked_name(name)
+        self._name = non_empty("name", name)
         self._attributes = checked_keys(attributes)
         self._prices = prices_of(prices)
         if self._prices and price_by not in self._attributes and set(self._prices) != {ANY_MODEL}:
